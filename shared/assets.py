@@ -1,0 +1,53 @@
+"""The catalogue: which assets the feed carries and what their markets are called at each source (`assets.json`)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A market at a source. `per_unit` is how many of its coins one unit of the asset became (MKR: 24,000 SKY)."""
+
+    name: str
+    per_unit: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """An asset and, by source, its markets in order of preference. Its symbol on the wire is e.g. `BTC_CAD`."""
+
+    code: str
+    name: str
+    markets: Mapping[str, tuple[Market, ...]]
+
+    @property
+    def symbol(self) -> str:
+        return f"{self.code}_CAD"
+
+
+@cache
+def catalogue() -> Mapping[str, Asset]:
+    """All assets by their symbol on the wire, in the order in which the feed lists them."""
+    rows = json.loads(Path(__file__).with_name("assets.json").read_text(encoding="utf-8"))
+    assets = [
+        Asset(
+            code=row["asset"],
+            name=row["name"],
+            markets={
+                source: tuple(Market(m["market"], Decimal(m.get("per_unit", 1))) for m in markets)
+                for source, markets in row["markets"].items()
+            },
+        )
+        for row in rows
+    ]
+    return MappingProxyType({asset.symbol: asset for asset in assets})
+
+
+def market_names(source: str) -> tuple[str, ...]:
+    """Every market of a source that some asset of the catalogue may be priced from."""
+    return tuple(market.name for asset in catalogue().values() for market in asset.markets.get(source, ()))

@@ -1,0 +1,77 @@
+"""A function's environment variables as one typed value, read once, when it starts."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import TypeVar, get_type_hints
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """`*_base_url`: where a source is asked, empty for its public address."""
+
+    quotes_table: str
+    tick_seconds: int
+    stale_after_seconds: int
+    binance_base_url: str = ""
+    kraken_base_url: str = ""
+    bank_of_canada_base_url: str = ""
+    er_api_base_url: str = ""
+
+    @property
+    def base_urls(self) -> dict[str, str]:
+        urls = {
+            "binance": self.binance_base_url,
+            "kraken": self.kraken_base_url,
+            "bank_of_canada": self.bank_of_canada_base_url,
+            "er_api": self.er_api_base_url,
+        }
+        return {source: url for source, url in urls.items() if url}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """For `connect` and `disconnect`."""
+
+    connections_table: str
+    connection_shards: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """For what answers or feeds clients. `connections_url` is where API Gateway takes posts to connections."""
+
+    quotes_table: str
+    connections_table: str
+    connection_shards: int
+    connections_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeSettings(ClientSettings):
+    """`ingest_function`: what a subscription wakes when no ingest runs."""
+
+    ingest_function: str
+
+
+def read(kind: type[T], environment: Mapping[str, str]) -> T:
+    """The settings of that kind; a field's variable is its name in capitals.
+
+    Raises:
+        ValueError: a variable is missing or is no number where one is needed. It names the variable.
+    """
+    hints = get_type_hints(kind)
+    values: dict[str, object] = {}
+    for field in fields(kind):  # type: ignore[arg-type]  # every kind is a dataclass
+        name = field.name.upper()
+        text = environment.get(name)
+        if text is None:
+            if field.default is MISSING:
+                raise ValueError(f"the environment variable {name} is not set")
+            continue
+        try:
+            values[field.name] = hints[field.name](text)
+        except ValueError:
+            raise ValueError(f"the environment variable {name} is {text!r}, not a number") from None
+    return kind(**values)

@@ -1,0 +1,102 @@
+"""The connections table: one item per connection, spread over shards, gone by itself after its longest life.
+
+`$disconnect` is best effort, so an item also ends by its TTL and when a post to it finds it gone. TTL deletes late:
+expired items are left out on reading. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from shared.values import Connection
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
+CHANNELS = ("rates", "rates_batch")
+
+
+class NotConnected(Exception):
+    """There is no such connection (any more)."""
+
+
+class ConnectionsTable:
+    """Reads and writes of connections. A channel's attribute holds its symbols; an empty list stands for all."""
+
+    def __init__(self, table: "Table", shards: int = 1) -> None:
+        self._table = table
+        self._shards = shards
+
+    def add(self, connection_id: str, now_s: int) -> None:
+        """A connection that has subscribed to nothing yet."""
+        self._table.put_item(Item={**self._key(connection_id), "connected_at": now_s, "expires_at": now_s + LIFETIME_S})
+
+    def remove(self, connection_id: str) -> None:
+        self._table.delete_item(Key=self._key(connection_id))
+
+    def subscribe(self, connection_id: str, channel: str, symbols: tuple[str, ...] | None) -> None:
+        """Subscribe to a channel, in place of what was subscribed on it before.
+
+        Raises:
+            NotConnected: the connection has ended meanwhile; it is not brought back.
+        """
+        self._update(connection_id, "SET #channel = :symbols", channel, {":symbols": list(symbols or ())})
+
+    def unsubscribe(self, connection_id: str, channel: str) -> None:
+        """End the subscription to a channel.
+
+        Raises:
+            NotConnected: the connection has ended meanwhile.
+        """
+        self._update(connection_id, "REMOVE #channel", channel, {})
+
+    def get(self, connection_id: str) -> Connection:
+        """Raises: NotConnected."""
+        item = self._table.get_item(Key=self._key(connection_id), ConsistentRead=True).get("Item")
+        if item is None:
+            raise NotConnected(connection_id)
+        return _connection(item)
+
+    def subscribers(self, shard: int, now_s: int) -> Iterator[Connection]:
+        """Every connection of a shard that has a subscription, page by page."""
+        query: dict[str, Any] = {
+            "KeyConditionExpression": Key("pk").eq(f"SHARD#{shard}"),
+            "FilterExpression": Attr("expires_at").gt(now_s)
+            & (Attr(CHANNELS[0]).exists() | Attr(CHANNELS[1]).exists()),
+            "ConsistentRead": True,  # one who subscribed before the tick was written is among them
+        }
+        while True:
+            page = self._table.query(**query)
+            yield from map(_connection, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _update(self, connection_id: str, expression: str, channel: str, values: Mapping[str, Any]) -> None:
+        request: dict[str, Any] = {
+            "Key": self._key(connection_id),
+            "UpdateExpression": expression,
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeNames": {"#channel": channel},
+        }
+        if values:
+            request["ExpressionAttributeValues"] = values
+        try:
+            self._table.update_item(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise NotConnected(connection_id) from error
+            raise
+
+    def _key(self, connection_id: str) -> dict[str, str]:
+        shard = zlib.crc32(connection_id.encode()) % self._shards
+        return {"pk": f"SHARD#{shard}", "sk": connection_id}
+
+
+def _connection(item: Mapping[str, Any]) -> Connection:
+    subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if channel in item}
+    return Connection(str(item["sk"]), subscriptions)

@@ -1,0 +1,131 @@
+"""The ingest's loop: a tick at every multiple of the tick's length, until a successor takes over or nobody listens."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.quotes import Delta, advance, choose_rate, quote_all, rate_24h_ago, usd_cad_rates
+from shared.sources.all_sources import AllSources, Polled
+from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMoved
+from shared.values import Snapshot
+
+RUN_MS = 75_000  # a minute's schedule, 10 s late at most, and a cold start
+WRITE_AT_LEAST_EVERY_MS = 30_000  # the table's stream is the feed's only clock
+LEASE_TICKS = 3
+SHORTEST_LEASE_MS = 10_000
+LONGEST_POLL_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What a tick did: how long the sources and the whole took, what changed, whether it was written, what failed."""
+
+    seq: int
+    changed: int
+    written: bool
+    poll_ms: int
+    took_ms: int
+    errors: dict[str, str]
+
+
+class Ticks:
+    """One run of the ingest over its sources and its table."""
+
+    def __init__(
+        self,
+        table: QuotesTable,
+        sources: AllSources,
+        *,
+        tick_seconds: int,
+        stale_after_seconds: int,
+        report: Callable[[TickReport], None],
+    ) -> None:
+        self._table = table
+        self._sources = sources
+        self._tick_ms = tick_seconds * 1000
+        self._stale_after_ms = stale_after_seconds * 1000
+        self._report = report
+
+    def run(self) -> str:
+        """Tick until there is a reason to stop, and say which: `successor`, `nobody listens` or `end of run`."""
+        end_ms = _now_ms() + RUN_MS
+        lease = self._table.take_lease(_now_ms() + self._lease_ms)
+        snapshot = self._table.snapshot()
+        try:
+            while (due_ms := self._next_tick_ms(lease.ticked_ms)) < end_ms:
+                time.sleep(max(0, due_ms - _now_ms()) / 1000)
+                lease, snapshot = self._tick(lease, snapshot, due_ms)
+                if self._leave_unheard(lease):
+                    return "nobody listens"
+            self._table.renew_lease(replace(lease, until_ms=0))
+        except LeaseLost:
+            return "successor"
+        return "end of run"
+
+    def _tick(self, lease: Lease, snapshot: Snapshot, due_ms: int) -> tuple[Lease, Snapshot]:
+        began_ms = _now_ms()
+        polled = self._sources.poll(min(LONGEST_POLL_S, self._tick_ms * 0.8 / 1000))
+        poll_ms = _now_ms() - began_ms
+        lease = replace(lease, ticked_ms=due_ms, until_ms=_now_ms() + self._lease_ms)
+        self._table.renew_lease(lease)
+        snapshot, changed, written = self._store(lease, snapshot, polled)
+        errors = {name: state.error for name, state in polled.states.items() if state.error}
+        self._report(TickReport(snapshot.seq, changed, written, poll_ms, _now_ms() - began_ms, errors))
+        return lease, snapshot
+
+    def _store(self, lease: Lease, old: Snapshot, polled: Polled) -> tuple[Snapshot, int, bool]:
+        """Write the next snapshot, or none when nothing changed and the last one is recent."""
+        while True:
+            new = next_snapshot(old, polled, _now_ms(), self._stale_after_ms)
+            delta = Delta(old, new)
+            changed = len(delta.quotes) + len(delta.unavailable)
+            if not changed and new.ts_ms - old.ts_ms < WRITE_AT_LEAST_EVERY_MS:
+                return replace(new, seq=old.seq, ts_ms=old.ts_ms), 0, False
+            try:
+                self._table.write_snapshot(new, lease.epoch)
+            except SnapshotMoved:  # by the ingest that this one took over from, in its last moment
+                self._table.renew_lease(lease)
+                old = self._table.snapshot()
+            else:
+                return new, changed, True
+
+    def _leave_unheard(self, lease: Lease) -> bool:
+        """Give the lease up when nobody listens. Who subscribes meanwhile is either seen here or finds no ingest."""
+        if self._table.audience():
+            return False
+        self._table.renew_lease(replace(lease, until_ms=0))
+        if not self._table.audience():
+            return True
+        self._table.renew_lease(lease)
+        return False
+
+    def _next_tick_ms(self, ticked_ms: int) -> int:
+        """Now, or the next multiple of the tick's length when this one's tick was begun already, by whomever."""
+        this_tick_ms = _now_ms() // self._tick_ms * self._tick_ms
+        return this_tick_ms if ticked_ms < this_tick_ms else this_tick_ms + self._tick_ms
+
+    @property
+    def _lease_ms(self) -> int:
+        return max(LEASE_TICKS * self._tick_ms, SHORTEST_LEASE_MS)
+
+
+def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, stale_after_ms: int) -> Snapshot:
+    """The snapshot after `old`, from what the sources just said. Pure."""
+    rates = {**old.rates, **usd_cad_rates(polled.tickers)}
+    past = rate_24h_ago(old.usd_cad_history, now_ms)
+    states = {
+        name: replace(state, ok_ms=state.ok_ms or old.sources[name].ok_ms) if name in old.sources else state
+        for name, state in polled.states.items()
+    }
+    return advance(
+        old,
+        quote_all(polled.tickers, choose_rate(rates, now_ms), past, now_ms),
+        rates,
+        {**old.sources, **states},
+        now_ms=now_ms,
+        stale_after_ms=stale_after_ms,
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

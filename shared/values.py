@@ -1,0 +1,93 @@
+"""The values that travel through the feed. Prices are exact decimals, times are Unix milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """One market as its source states it: best bid and ask, last trade, and the price 24 h before that.
+
+    `ts_ms` is the source's own time, or that of reception where it gives none. `simulated` is true when the
+    source said that its market is simulated or replayed.
+    """
+
+    source: str
+    market: str
+    bid: Decimal
+    ask: Decimal
+    last: Decimal
+    open_24h: Decimal | None
+    ts_ms: int
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one unit of a currency costs in CAD, and where that comes from, e.g. `kraken:USDCAD`."""
+
+    source: str
+    bid: Decimal
+    ask: Decimal
+    ts_ms: int
+    simulated: bool = False
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.ask) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The whole state of one symbol in CAD.
+
+    `ts_ms` is the source's time of the price, `seen_ms` ours when a source last confirmed it, `seq` the tick in
+    which the state last changed. `stale` means that no source has confirmed the price for a while.
+    """
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    spot: Decimal
+    change: Decimal
+    change_pct: Decimal
+    source: str
+    ts_ms: int
+    seen_ms: int
+    seq: int = 0
+    stale: bool = False
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How an upstream did when it was last asked: `ok_ms` is its last success (0: never), `error` empty when well."""
+
+    ok_ms: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the feed knows after a tick, stored as one item.
+
+    `unavailable` maps a symbol that has no price to the tick in which that became so. `rates` are the last known
+    USD/CAD rates by source, `usd_cad_history` one (ts_ms, mid) per hour for the last 25 hours, oldest first.
+    """
+
+    seq: int = 0
+    ts_ms: int = 0
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    usd_cad_history: tuple[tuple[int, Decimal], ...] = ()
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client's connection and, per channel that it subscribed to, its symbols (`None`: all of them)."""
+
+    connection_id: str
+    subscriptions: Mapping[str, tuple[str, ...] | None]

@@ -1,0 +1,71 @@
+"""Numbers and JSON, exactly: a price is a `Decimal` from the payload's text to the frame's text, and never a float."""
+
+import json
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
+from typing import Any
+
+# Wide enough that the product of a price and two exchange rates keeps every digit.
+EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+MIN_SIGNIFICANT_DIGITS = 6
+
+
+def decimal_of(value: object) -> Decimal:
+    """The number an upstream sent, as text or as a JSON number, without loss.
+
+    Raises:
+        ValueError: it is no finite decimal number, or one of absurd length.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"not a decimal number: {value!r:.60}")
+    if len(str(value)) > 40:
+        raise ValueError(f"a number of {len(str(value))} characters")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"not a decimal number: {value!r:.60}") from None
+    if not number.is_finite() or abs(number.adjusted()) > 30:
+        raise ValueError(f"not a price: {value!r:.60}")
+    return number
+
+
+def number_text(value: Decimal) -> str:
+    """A decimal as a JSON number (RFC 8259): every digit, no exponent, at least 6 significant digits.
+
+    >>> number_text(Decimal("0.000012439404")), number_text(Decimal("1.0E+1")), number_text(Decimal("0E-8"))
+    ('0.000012439404', '10.0000', '0')
+    """
+    if value.is_zero():
+        return "0"
+    with localcontext(EXACT):
+        shortest = value.normalize()
+        lacking = MIN_SIGNIFICANT_DIGITS - len(shortest.as_tuple().digits)
+        if lacking > 0:
+            places = max(0, MIN_SIGNIFICANT_DIGITS - 1 - shortest.adjusted())
+            shortest = shortest.quantize(Decimal(1).scaleb(-places))
+        return format(shortest, "f")
+
+
+def dumps(value: object) -> str:
+    """Compact JSON in which a `Decimal` is a number with all its digits. Floats are refused: they are not exact."""
+    if isinstance(value, Decimal):
+        return number_text(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(str(key))}:{dumps(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(dumps, value)) + "]"
+    if isinstance(value, str | bool | int) or value is None:
+        return json.dumps(value)
+    raise TypeError(f"{type(value).__name__} has no exact JSON form")
+
+
+def loads(text: str | bytes) -> Any:
+    """JSON with every fraction as a `Decimal`.
+
+    Raises:
+        ValueError: not JSON, or with the NaN and Infinity that RFC 8259 does not allow.
+    """
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
