@@ -1,0 +1,45 @@
+"""The schedule's and the first subscriber's Lambda: fetch, convert, store, tick after tick."""
+
+import os
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared.settings import IngestSettings, read
+from shared.sources.all_sources import AllSources
+from shared.store.quotes_table import QuotesTable
+from shared.ticks import TickReport, Ticks
+
+logger, metrics, tracer = Logger(), Metrics(), Tracer()
+settings = read(IngestSettings, os.environ)
+table = QuotesTable(boto3.resource("dynamodb").Table(settings.quotes_table))
+sources = AllSources(settings.base_urls)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
+    """Runs up to 75 s; says why it stopped."""
+    ticks = Ticks(
+        table,
+        sources,
+        tick_seconds=settings.tick_seconds,
+        stale_after_seconds=settings.stale_after_seconds,
+        report=report,
+    )
+    stopped = ticks.run()
+    logger.info("ingest stopped", reason=stopped)
+    return {"stopped": stopped}
+
+
+def report(tick: TickReport) -> None:
+    """A tick's metrics; a log line only for what somebody may have to look at."""
+    metrics.add_metric("TickDuration", MetricUnit.Milliseconds, tick.took_ms)
+    metrics.add_metric("QuotesChanged", MetricUnit.Count, tick.changed)
+    metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
+    if tick.errors:
+        logger.warning("sources failed", seq=tick.seq, errors=tick.errors)

@@ -1,0 +1,34 @@
+"""Everything else that a client may send: `ping`, `subscriptions`, `snapshot`, and an error for what there is not."""
+
+import os
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import gateway as door
+from shared.routes import route
+from shared.settings import ClientSettings, read
+from shared.store.connections_table import ConnectionsTable
+from shared.store.quotes_table import QuotesTable
+from shared.subscriptions import Requests
+
+logger, tracer = Logger(), Tracer()
+settings = read(ClientSettings, os.environ)
+dynamodb = boto3.resource("dynamodb")
+gateway = door.connect(settings.connections_url)
+requests = Requests(
+    QuotesTable(dynamodb.Table(settings.quotes_table)),
+    ConnectionsTable(dynamodb.Table(settings.connections_table), settings.connection_shards),
+    gateway,
+)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@event_source(data_class=APIGatewayWebSocketEvent)
+def handler(event: APIGatewayWebSocketEvent, _context: LambdaContext) -> dict[str, Any]:
+    """`$default` ends here too."""
+    return route(event, gateway, requests.answer)

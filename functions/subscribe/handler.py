@@ -1,0 +1,50 @@
+"""`subscribe` and `unsubscribe`: acknowledge, snapshot, and from then on every tick."""
+
+import os
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import gateway as door
+from shared.protocol import Message
+from shared.routes import route
+from shared.settings import SubscribeSettings, read
+from shared.store.connections_table import ConnectionsTable
+from shared.store.quotes_table import QuotesTable
+from shared.subscriptions import Subscriptions
+
+logger, tracer = Logger(), Tracer()
+settings = read(SubscribeSettings, os.environ)
+dynamodb = boto3.resource("dynamodb")
+functions = boto3.client("lambda")
+gateway = door.connect(settings.connections_url)
+
+
+def wake_ingest() -> None:
+    functions.invoke(FunctionName=settings.ingest_function, InvocationType="Event")
+
+
+subscriptions = Subscriptions(
+    QuotesTable(dynamodb.Table(settings.quotes_table)),
+    ConnectionsTable(dynamodb.Table(settings.connections_table), settings.connection_shards),
+    gateway,
+    wake_ingest,
+)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@event_source(data_class=APIGatewayWebSocketEvent)
+def handler(event: APIGatewayWebSocketEvent, _context: LambdaContext) -> dict[str, Any]:
+    """Two routes, told apart by the message's event."""
+    return route(event, gateway, act)
+
+
+def act(connection_id: str, message: Message) -> None:
+    if message.event == "unsubscribe":
+        subscriptions.unsubscribe(connection_id, message)
+    else:
+        subscriptions.subscribe(connection_id, message)
