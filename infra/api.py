@@ -1,0 +1,151 @@
+"""The WebSocket API, its routes and their Lambdas.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
+"""
+
+import json
+
+from aws_cdk import Acknowledgment, Aws, CfnOutput, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
+from constructs import Construct
+
+from infra.config import FeedConfig
+from infra.function import FeedFunction, retention
+from infra.storage import Storage
+
+SUBSCRIBE_ROUTES = ("subscribe", "unsubscribe")
+REQUEST_ROUTES = ("ping", "subscriptions", "snapshot", "$default")
+ACCESS_LOG_FIELDS = ("requestId", "requestTime", "connectionId", "eventType", "routeKey", "status", "error.message")
+
+
+class Api(Construct):
+    """The API and its stage. Replies are posted, never returned, so no route has a response."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig) -> None:
+        super().__init__(scope, construct_id)
+        self._config = config
+        self.api = apigatewayv2.WebSocketApi(
+            self, "WebSocket", api_name=config.stack_name, route_selection_expression="$request.body.event"
+        )
+        self.stage = apigatewayv2.WebSocketStage(
+            self,
+            "Stage",
+            web_socket_api=self.api,
+            stage_name=config.stage_name,
+            auto_deploy=True,
+            throttle=apigatewayv2.ThrottleSettings(rate_limit=config.throttle_rate, burst_limit=config.throttle_burst),
+        )
+        self._log_access()
+        # `stage.callback_url` knows the public address only; a custom domain or another endpoint has its own.
+        public = f"https://{self.api.api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
+        base = f"{config.connections_url_base}/{self.api.api_id}" if config.connections_url_base else public
+        self.connections_url = f"{base}/{config.stage_name}"
+        CfnOutput(Stack.of(self), "FeedUrl", value=self.stage.url, description="The address that clients connect to")
+        CfnOutput(Stack.of(self), "ApiId", value=self.api.api_id)
+
+    def add_routes(self, storage: Storage, ingest: FeedFunction) -> None:
+        """The Lambdas behind the routes, each with what it may do."""
+        connections = {
+            "CONNECTIONS_TABLE": storage.connections.table_name,
+            "CONNECTION_SHARDS": str(self._config.connection_shards),
+        }
+        clients = {
+            **connections,
+            "QUOTES_TABLE": storage.quotes.table_name,
+            "CONNECTIONS_URL": self.connections_url,
+        }
+        connect = self._function("connect", connections)
+        connect.allow(["dynamodb:PutItem"], [storage.connections.table_arn])
+
+        disconnect = self._function("disconnect", connections)
+        disconnect.allow(["dynamodb:DeleteItem"], [storage.connections.table_arn])
+
+        subscribe = self._function("subscribe", {**clients, "INGEST_FUNCTION": ingest.function.function_name})
+        subscribe.allow(["dynamodb:UpdateItem"], [storage.connections.table_arn])
+        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
+        self.allow_posts(subscribe)
+
+        request = self._function("request", clients)
+        request.allow(["dynamodb:GetItem"], [storage.connections.table_arn, storage.quotes.table_arn])
+        self.allow_posts(request)
+
+        for function, routes in (
+            (connect, ["$connect"]),
+            (disconnect, ["$disconnect"]),
+            (subscribe, SUBSCRIBE_ROUTES),
+            (request, REQUEST_ROUTES),
+        ):
+            integration = WebSocketLambdaIntegration(f"{function.node.id}Integration", function.function)
+            for route in routes:
+                self.api.add_route(route, integration=integration)
+        Validations.of(self.api).acknowledge(
+            Acknowledgment(id="AwsSolutions-APIG4", reason="The feed is public: anyone may connect and listen.")
+        )
+
+    def allow_posts(self, function: FeedFunction) -> None:
+        """Let a function post to the connections of this API, and no more: not read them, not close them."""
+        resource = f"{self._config.stage_name}/POST/@connections/*"
+        arn = Stack.of(self).format_arn(service="execute-api", resource=self.api.api_id, resource_name=resource)
+        function.allow(["execute-api:ManageConnections"], [arn])
+        api = Stack.of(self).resolve(self.api.api_id)["Ref"]
+        function.explain_wildcard(
+            "Connection IDs are not known beforehand; the grant is limited to POST on this stage.",
+            f"Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{api}>/{resource}",
+        )
+
+    def _function(self, name: str, environment: dict[str, str]) -> FeedFunction:
+        return FeedFunction(
+            self,
+            name.capitalize(),
+            name=name,
+            config=self._config,
+            environment=environment,
+            memory_mb=512,
+            timeout_s=29,  # API Gateway waits no longer
+        )
+
+    def _log_access(self) -> None:
+        """One line per connection, message and disconnection. API Gateway writes them with a role of the account."""
+        log_group = logs.LogGroup(
+            self,
+            "AccessLogs",
+            retention=retention(self._config.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stage = self.stage.node.default_child
+        if not isinstance(stage, apigatewayv2.CfnStage):
+            raise TypeError("the stage is no CloudFormation stage")
+        stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
+            destination_arn=log_group.log_group_arn,
+            format=json.dumps({field: f"$context.{field}" for field in ACCESS_LOG_FIELDS}),
+        )
+        if self._config.access_log_role:
+            stage.add_resource_dependency(self._account_log_role())
+
+    def _account_log_role(self) -> apigateway.CfnAccount:
+        """The one role per account and Region with which API Gateway writes logs. Others use it: it stays.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+        """
+        managed = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+        role = iam.Role(
+            self,
+            "AccessLogRole",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(managed)],
+        )
+        role.apply_removal_policy(RemovalPolicy.RETAIN)
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{managed}]",
+                reason="AWS documents this managed policy for this role.",
+            )
+        )
+        account = apigateway.CfnAccount(self, "AccessLogAccount", cloud_watch_role_arn=role.role_arn)
+        account.apply_removal_policy(RemovalPolicy.RETAIN)
+        return account

@@ -1,0 +1,34 @@
+"""`cdk deploy` starts here: one stack, checked by cdk-nag as it is synthesised."""
+
+from aws_cdk import App, CliCredentialsStackSynthesizer, DefaultStackSynthesizer, Stack, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.api import Api
+from infra.config import FeedConfig, config_from
+from infra.ingest import Ingest
+from infra.publish import Publish
+from infra.storage import Storage
+
+
+def build(app: App) -> Stack:
+    """The stack with the settings of the app's context. No account or Region is written in: the CLI's are used."""
+    config = config_from(app.node)
+    stack = Stack(app, config.stack_name, synthesizer=_synthesizer(config), description="Live crypto quotes in CAD")
+    storage = Storage(stack, "Storage", config=config)
+    ingest = Ingest(stack, "Ingest", config=config, storage=storage)
+    api = Api(stack, "Api", config=config)
+    api.add_routes(storage, ingest.function)
+    Publish(stack, "Publish", config=config, storage=storage, api=api)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return stack
+
+
+def _synthesizer(config: FeedConfig) -> DefaultStackSynthesizer | CliCredentialsStackSynthesizer:
+    """The local stack's bootstrap roles cannot reach its asset bucket; its one user can."""
+    return CliCredentialsStackSynthesizer() if config.cli_credentials else DefaultStackSynthesizer()
+
+
+if __name__ == "__main__":
+    app = App()
+    build(app)
+    app.synth()

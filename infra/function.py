@@ -1,0 +1,86 @@
+"""One of the feed's Lambdas: its bundle, its log group, and a role that holds what it does and nothing more."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.bundle import bundle
+from infra.config import FeedConfig
+
+
+class FeedFunction(Construct):
+    """`functions/<name>` as a Lambda. `environment` is what its settings read."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        config: FeedConfig,
+        environment: Mapping[str, str],
+        memory_mb: int,
+        timeout_s: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=retention(config.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=f"cadfeed {name}",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=lambda_.Code.from_asset(str(bundle(name))),
+            handler=f"functions.{name}.handler.handler",
+            role=self.role,
+            log_group=log_group,
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_s),
+            retry_attempts=0,
+            max_event_age=Duration.seconds(60),
+            tracing=lambda_.Tracing.ACTIVE if config.tracing else lambda_.Tracing.DISABLED,
+            environment={
+                **environment,
+                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                "POWERTOOLS_TRACE_DISABLED": str(not config.tracing).lower(),
+            },
+        )
+        if config.tracing:
+            self.explain_wildcard("X-Ray's actions cannot be limited to a resource.", "Resource::*")
+
+    def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
+        """Grant the function these actions on these resources."""
+        self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+    def explain_wildcard(self, reason: str, finding: str) -> None:
+        """Tell cdk-nag why a grant of this function's role names no single resource."""
+        Validations.of(self.role).acknowledge(Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason))
+
+
+def retention(days: int) -> logs.RetentionDays:
+    """How long logs are kept; CloudWatch Logs allows certain numbers of days only."""
+    allowed = {
+        1: logs.RetentionDays.ONE_DAY,
+        3: logs.RetentionDays.THREE_DAYS,
+        7: logs.RetentionDays.ONE_WEEK,
+        14: logs.RetentionDays.TWO_WEEKS,
+        30: logs.RetentionDays.ONE_MONTH,
+        90: logs.RetentionDays.THREE_MONTHS,
+        365: logs.RetentionDays.ONE_YEAR,
+    }
+    if days not in allowed:
+        raise ValueError(f"log_retention_days is {days}; it is one of {', '.join(map(str, allowed))}")
+    return allowed[days]
