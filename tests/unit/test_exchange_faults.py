@@ -1,0 +1,249 @@
+"""The exchange fails as told: every fault over HTTP, and controls that refuse what they do not understand."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from tools.exchange.faults import Upstream, parse_faults
+from tools.exchange.server import Exchange, exchange_in_thread
+from tools.exchange.simulated import SimulatedMarket
+
+PATHS = {
+    "binance": '/api/v3/ticker/24hr?symbols=["BTCUSDT","ETHUSDT"]',
+    "kraken": "/0/public/Ticker?pair=USDCAD",
+    "bank_of_canada": "/valet/observations/FXUSDCAD/json?recent=1",
+    "er_api": "/v6/latest/USD",
+}
+EVERY = pytest.mark.parametrize("upstream", list(PATHS))
+
+
+@dataclass
+class Clock:
+    ms: int = 1_767_225_600_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+@pytest.fixture(scope="module")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def running(clock: Clock) -> Iterator[Exchange]:
+    with exchange_in_thread(SimulatedMarket(seed=1), clock_ms=clock) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def exchange(running: Exchange) -> Exchange:
+    running.set_faults({})
+    return running
+
+
+def ask(exchange: Exchange, upstream: str, timeout_s: float = 5) -> requests.Response:
+    return requests.get(exchange.url + PATHS[upstream], timeout=timeout_s)
+
+
+def control(exchange: Exchange, action: str, body: object) -> requests.Response:
+    return requests.post(f"{exchange.url}/control/{action}", json=body, timeout=5)
+
+
+def break_it(exchange: Exchange, **faults: object) -> None:
+    assert control(exchange, "faults", faults).status_code == 200
+
+
+def state(exchange: Exchange) -> Any:
+    return requests.get(f"{exchange.url}/control/state", timeout=5).json()
+
+
+@EVERY
+@pytest.mark.parametrize("status", [418, 429, 451, 500, 503])
+def test_a_status_comes_with_its_body_and_retry_after(exchange: Exchange, upstream: str, status: int) -> None:
+    break_it(exchange, **{upstream: {"status": status, "retry_after": 30}})
+    response = ask(exchange, upstream)
+    assert (response.status_code, response.headers["Retry-After"]) == (status, "30")
+    assert response.headers["X-Cadfeed-Market"] == "simulated"
+    body = response.json()
+    assert {"binance": "code", "kraken": "error", "bank_of_canada": "message", "er_api": "error-type"}[upstream] in body
+
+
+@EVERY
+def test_a_fault_is_cleared_by_an_empty_object(exchange: Exchange, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"status": 503}})
+    assert ask(exchange, upstream).status_code == 503
+    break_it(exchange, **{upstream: {}})
+    assert ask(exchange, upstream).status_code == 200
+    break_it(exchange, binance={"status": 500}, kraken={"status": 500})
+    break_it(exchange)
+    assert state(exchange)["faults"] == {}
+    assert ask(exchange, "binance").status_code == 200
+
+
+def test_faults_of_the_others_stay(exchange: Exchange) -> None:
+    break_it(exchange, kraken={"garbage": True})
+    break_it(exchange, binance={"latency_ms": 1, "missing": ["BTCUSDT"]})
+    assert state(exchange)["faults"] == {
+        "kraken": {"garbage": True},
+        "binance": {"latency_ms": 1, "missing": ["BTCUSDT"]},
+    }
+
+
+@EVERY
+def test_cut_closes_in_the_middle_of_the_body(exchange: Exchange, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"cut": True}})
+    with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
+        ask(exchange, upstream)
+
+
+@EVERY
+def test_garbage_is_html_with_200(exchange: Exchange, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"garbage": True}})
+    response = ask(exchange, upstream)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert response.text.startswith("<!DOCTYPE html>")
+
+
+@EVERY
+def test_empty_is_empty(exchange: Exchange, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"empty": True}})
+    assert ask(exchange, upstream).text == ("[]" if upstream == "binance" else "{}")
+
+
+@EVERY
+def test_bad_json_is_no_json(exchange: Exchange, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"bad_json": True}})
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(ask(exchange, upstream).text)
+
+
+@EVERY
+def test_hang_answers_nothing(exchange: Exchange, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"hang": True}})
+    with pytest.raises(requests.ReadTimeout):
+        ask(exchange, upstream, timeout_s=0.1)
+    # Who hung, hangs; the next one is served.
+    break_it(exchange)
+    assert ask(exchange, upstream).status_code == 200
+
+
+def test_latency_delays_the_answer(exchange: Exchange) -> None:
+    break_it(exchange, kraken={"latency_ms": 150})
+    assert ask(exchange, "kraken").elapsed.total_seconds() >= 0.15
+    with pytest.raises(requests.ReadTimeout):
+        ask(exchange, "kraken", timeout_s=0.05)
+
+
+@pytest.mark.parametrize("upstream", ["binance", "kraken"])
+def test_frozen_stops_prices_and_times(exchange: Exchange, clock: Clock, upstream: str) -> None:
+    break_it(exchange, **{upstream: {"frozen": True}})
+    before = ask(exchange, upstream).text
+    clock.ms += 60_000
+    # Setting another fault does not thaw it.
+    break_it(exchange, er_api={"latency_ms": 1})
+    assert ask(exchange, upstream).text == before
+    break_it(exchange)
+    assert ask(exchange, upstream).text != before
+
+
+def test_missing_leaves_symbols_out(exchange: Exchange) -> None:
+    break_it(
+        exchange,
+        binance={"missing": ["BTCUSDT"]},
+        kraken={"missing": ["USDCAD"]},
+        bank_of_canada={"missing": ["FXUSDCAD"]},
+        er_api={"missing": ["CAD"]},
+    )
+    assert [row["symbol"] for row in ask(exchange, "binance").json()] == ["ETHUSDT"]
+    assert ask(exchange, "kraken").json() == {"error": [], "result": {}}
+    assert ask(exchange, "bank_of_canada").json()["observations"] == []
+    assert "CAD" not in ask(exchange, "er_api").json()["rates"]
+
+
+def test_absurd_prices_are_a_thousand_times_too_high(exchange: Exchange) -> None:
+    well = {row["symbol"]: row for row in ask(exchange, "binance").json()}
+    rates = ask(exchange, "er_api").json(parse_float=Decimal)["rates"]
+    break_it(exchange, binance={"absurd": {"BTCUSDT": "x1000"}}, er_api={"absurd": {"CAD": "x1000"}})
+    ill = {row["symbol"]: row for row in ask(exchange, "binance").json()}
+    for price in ("bidPrice", "askPrice", "lastPrice"):
+        assert Decimal(ill["BTCUSDT"][price]) == 1000 * Decimal(well["BTCUSDT"][price])
+    assert ill["BTCUSDT"]["openPrice"] == well["BTCUSDT"]["openPrice"]
+    assert ill["ETHUSDT"] == well["ETHUSDT"]
+    assert ask(exchange, "er_api").json(parse_float=Decimal)["rates"]["CAD"] == 1000 * rates["CAD"]
+
+
+def test_absurd_books_are_crossed_negative_or_no_numbers(exchange: Exchange) -> None:
+    break_it(exchange, binance={"absurd": {"BTCUSDT": "crossed", "ETHUSDT": "negative"}})
+    crossed, negative = ask(exchange, "binance").json()
+    assert Decimal(crossed["bidPrice"]) > Decimal(crossed["askPrice"]) > 0
+    assert Decimal(negative["lastPrice"]) < 0
+    break_it(exchange, kraken={"absurd": {"USDCAD": "text"}}, bank_of_canada={"absurd": {"FXUSDCAD": "text"}})
+    assert ask(exchange, "kraken").json()["result"]["ZUSDZCAD"]["a"][0] == "n/a"
+    assert ask(exchange, "bank_of_canada").json()["observations"][0]["FXUSDCAD"]["v"] == "n/a"
+
+
+@pytest.mark.parametrize(
+    ("faults", "complaint"),
+    [
+        ([], "an object by upstream"),
+        ({"coinbase": {}}, "no such upstream: coinbase"),
+        ({"binance": {"latency": 5}}, "no such fault: latency"),
+        ({"binance": 5}, "a fault is an object"),
+        ({"binance": {"latency_ms": "5"}}, "binance.latency_ms"),
+        ({"binance": {"latency_ms": -1}}, "binance.latency_ms"),
+        ({"binance": {"status": 200}}, "from 400 to 599"),
+        ({"binance": {"retry_after": 5}}, "goes with a status"),
+        ({"binance": {"cut": 1}}, "true or false"),
+        ({"binance": {"missing": "BTCUSDT"}}, "a list of symbols"),
+        ({"binance": {"absurd": {"BTCUSDT": "x0"}}}, "by symbol"),
+        ({"binance": {"absurd": {"BTCUSDT": 1000}}}, "by symbol"),
+    ],
+)
+def test_a_fault_that_is_not_understood_is_refused_and_changes_nothing(
+    exchange: Exchange, faults: object, complaint: str
+) -> None:
+    response = control(exchange, "faults", faults)
+    assert response.status_code == 400
+    assert complaint in response.json()["error"]
+    assert state(exchange)["faults"] == {}
+
+
+@pytest.mark.parametrize("body", [{"minutes": 1}, {"steps": 0}, {"steps": 1.5}, {"steps": True}, {}, {"hours": 1}, []])
+def test_a_step_that_is_not_understood_is_refused(exchange: Exchange, body: object) -> None:
+    step = state(exchange)["market"]["step"]
+    response = control(exchange, "step", body)
+    assert response.status_code == 400
+    assert "step" in response.json()["error"]
+    assert state(exchange)["market"]["step"] == step
+
+
+def test_a_control_body_that_is_no_json_is_refused(exchange: Exchange) -> None:
+    response = requests.post(f"{exchange.url}/control/faults", data="faults", timeout=5)
+    assert (response.status_code, response.json()) == (400, {"error": "the body is not JSON"})
+
+
+def test_requests_are_counted_by_upstream_and_status() -> None:
+    with exchange_in_thread(SimulatedMarket()) as exchange:
+        ask(exchange, "binance")
+        break_it(exchange, binance={"status": 503})
+        ask(exchange, "binance")
+        counts = state(exchange)["requests"]
+        assert counts["binance"] == {"since_start": 2, "since_reset": 2, "statuses_since_reset": {"200": 1, "503": 1}}
+        assert counts["kraken"] == {"since_start": 0, "since_reset": 0, "statuses_since_reset": {}}
+        assert control(exchange, "reset_counts", {}).status_code == 200
+        counts = state(exchange)["requests"]
+        assert counts["binance"] == {"since_start": 2, "since_reset": 0, "statuses_since_reset": {}}
+
+
+def test_faults_can_be_there_from_the_start(clock: Clock) -> None:
+    faults = parse_faults({"kraken": {"status": 451}})
+    assert list(faults) == [Upstream.KRAKEN]
+    with exchange_in_thread(SimulatedMarket(), faults=faults, clock_ms=clock) as exchange:
+        assert ask(exchange, "kraken").status_code == 451

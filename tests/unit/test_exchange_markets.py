@@ -1,0 +1,281 @@
+"""The exchange's markets: a recording to the character, candles to the minute, and a simulation that repeats itself."""
+
+import csv
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from shared.assets import catalogue, market_names
+from tools.exchange.candles import CandleReplay, Candles, read_candles
+from tools.exchange.market import BinanceRow, CannotStep, Market, Moment
+from tools.exchange.random_walk import PERIOD, walk
+from tools.exchange.recorded import RecordedTickers
+from tools.exchange.server import exchange_in_thread
+from tools.exchange.simulated import SimulatedMarket, reference
+
+RECORDINGS = Path(__file__).parents[2].parent / "shared/market"
+NOW_MS = 1_767_225_600_000
+DAY = 1_440
+
+
+@dataclass
+class Clock:
+    ms: int = NOW_MS
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+def recording(name: str) -> Path:
+    path = RECORDINGS / name
+    if not path.exists():
+        pytest.skip(f"no recording {name} in ../shared/market")
+    return path
+
+
+def get(url: str) -> Any:
+    return requests.get(url, timeout=5).json()
+
+
+def rows_at(market: Market, step: int) -> dict[str, BinanceRow]:
+    return {str(row["symbol"]): row for row in market.binance_rows(Moment(NOW_MS, step))}
+
+
+# A recording
+
+
+def test_a_recording_is_served_to_the_character_but_for_its_times() -> None:
+    path = recording("binance/ticker_24hr_all_2024-01-05T211209Z.json")
+    text = path.read_text(encoding="utf-8")
+    with exchange_in_thread(RecordedTickers.load(path, Decimal("1.3347")), clock_ms=Clock()) as exchange:
+        response = requests.get(f"{exchange.url}/api/v3/ticker/24hr", timeout=5)
+        assert response.headers["X-Cadfeed-Market"] == "recorded"
+        newest_ms = max(row["closeTime"] for row in json.loads(text))
+        # Times moved back by the same constant give the file again, byte for byte.
+        served = response.json()
+        assert max(row["closeTime"] for row in served) == NOW_MS
+        for row in served:
+            row["openTime"] -= NOW_MS - newest_ms
+            row["closeTime"] -= NOW_MS - newest_ms
+        assert json.dumps(served, separators=(",", ":"), ensure_ascii=False) == text.strip()
+        # No status is known, so dead pairs are not dropped.
+        trading = get(f"{exchange.url}/api/v3/ticker/24hr?symbolStatus=TRADING")
+        assert len(trading) == len(served) == 2_429
+        ticker = get(f"{exchange.url}/0/public/Ticker?pair=USDCAD")["result"]["ZUSDZCAD"]
+        assert ticker["a"][0] == ticker["b"][0] == ticker["c"][0] == "1.33470"
+
+
+def test_a_recording_does_not_step() -> None:
+    market = RecordedTickers([{"symbol": "BTCUSDT", "openTime": 0, "closeTime": 1}], Decimal(1), Decimal(0), "rows")
+    with pytest.raises(CannotStep, match="does not move"):
+        market.step("minutes", 1)
+
+
+# Candles
+
+
+@pytest.fixture(scope="module")
+def candles_path() -> Path:
+    return recording("klines/binance_1m_2021-05-11T20_2021-05-13T08.csv")
+
+
+@pytest.fixture(scope="module")
+def candles(candles_path: Path) -> dict[str, list[dict[str, str]]]:
+    """The file, read by other means than those of the exchange."""
+    symbols: dict[str, list[dict[str, str]]] = {}
+    with candles_path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            symbols.setdefault(row["symbol"], []).append(row)
+    return symbols
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def parsed(candles_path: Path) -> tuple[dict[str, Candles], int]:
+    return read_candles(candles_path)
+
+
+@pytest.fixture
+def replay(parsed: tuple[dict[str, Candles], int]) -> CandleReplay:
+    return CandleReplay(*parsed, usd_cad=Decimal("1.2096"), speed=Decimal(60))
+
+
+@pytest.mark.parametrize("minute", [1_440, 1_441, 1_777, 2_159])
+def test_a_minute_looks_back_over_exactly_1440_candles(
+    replay: CandleReplay, candles: dict[str, list[dict[str, str]]], minute: int
+) -> None:
+    rows = rows_at(replay, minute)
+    assert set(rows) == set(candles)
+    for symbol, every in candles.items():
+        row = {key: Decimal(value) for key, value in rows[symbol].items() if key != "symbol"}
+        window = every[minute - DAY + 1 : minute + 1]
+        assert len(window) == DAY
+        last, opened = Decimal(every[minute]["close"]), Decimal(every[minute - DAY]["close"])
+        assert row["lastPrice"] == last
+        assert row["openPrice"] == opened
+        assert row["priceChange"] == last - opened
+        assert row["highPrice"] == max(Decimal(candle["high"]) for candle in window)
+        assert row["lowPrice"] == min(Decimal(candle["low"]) for candle in window)
+        assert row["volume"] == sum(Decimal(candle["base_volume"]) for candle in window)
+        places = max(
+            len(candle[price].rstrip("0").partition(".")[2])
+            for candle in every
+            for price in ("open", "high", "low", "close")
+        )
+        assert row["bidPrice"] == last
+        assert row["askPrice"] == last + Decimal(1).scaleb(-places)
+
+
+def test_a_replay_runs_at_its_speed_and_stops_at_the_end_of_the_file(
+    replay: CandleReplay, candles: dict[str, list[dict[str, str]]], clock: Clock
+) -> None:
+    with exchange_in_thread(replay, clock_ms=clock) as exchange:
+
+        def minute() -> tuple[int, bool]:
+            market = get(f"{exchange.url}/control/state")["market"]
+            return market["minute"], market["ended"]
+
+        assert minute() == (1_440, False)
+        clock.ms += 999
+        assert minute() == (1_440, False)
+        clock.ms += 1
+        assert minute() == (1_441, False)
+        clock.ms += 1_000_000
+        assert minute() == (2_159, True)
+        row = get(f"{exchange.url}/api/v3/ticker/24hr?symbol=BTCUSDT")
+        assert Decimal(row["lastPrice"]) == Decimal(candles["BTCUSDT"][-1]["close"])
+        assert row["closeTime"] == clock.ms
+
+
+def test_a_replay_that_stands_still_moves_by_steps(
+    parsed: tuple[dict[str, Candles], int], candles: dict[str, list[dict[str, str]]]
+) -> None:
+    market = CandleReplay(*parsed, usd_cad=Decimal("1.2096"), speed=Decimal(0), spread_ticks=0)
+    with exchange_in_thread(market) as exchange:
+        for minute in (1_440, 1_441, 1_442):
+            row = get(f"{exchange.url}/api/v3/ticker/24hr?symbol=ETHUSDT")
+            assert Decimal(row["lastPrice"]) == Decimal(candles["ETHUSDT"][minute]["close"])
+            assert row["bidPrice"] == row["askPrice"] == row["lastPrice"]
+            stepped = requests.post(f"{exchange.url}/control/step", json={"minutes": 1}, timeout=5)
+            assert stepped.json()["market"]["minute"] == minute + 1
+
+
+def test_a_replay_starts_when_it_is_told_to(
+    parsed: tuple[dict[str, Candles], int], candles: dict[str, list[dict[str, str]]]
+) -> None:
+    first = datetime.fromtimestamp(int(candles["BTCUSDT"][0]["open_time_ms"]) // 1000, UTC)
+    start = first + timedelta(minutes=1_500)
+    market = CandleReplay(*parsed, usd_cad=Decimal(1), start=start)
+    # The candle that opened a minute before the start has just closed.
+    assert market.moment(NOW_MS).index == 1_499
+    with pytest.raises(ValueError, match="can start from 2021-05-12T20:01"):
+        CandleReplay(*parsed, usd_cad=Decimal(1), start=first)
+
+
+def test_a_file_with_a_gap_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gap.csv"
+    header = "symbol,open_time_ms,open,high,low,close,base_volume"
+    path.write_text(f"{header}\nBTCUSDT,0,1,1,1,1,1\nBTCUSDT,120000,1,1,1,1,1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="not one candle per minute"):
+        CandleReplay.load(path, usd_cad=Decimal(1))
+
+
+# The simulation
+
+
+def test_every_asset_has_a_reference_price() -> None:
+    for asset in catalogue().values():
+        listing = reference(asset.code)
+        assert listing.price > 0
+        assert listing.price % listing.tick == 0
+
+
+def test_the_same_seed_and_step_give_the_same_prices_however_they_were_reached() -> None:
+    one, other = SimulatedMarket(seed=7), SimulatedMarket(seed=7)
+    for step in range(0, 300, 30):
+        rows_at(one, step)
+    assert one.binance_rows(Moment(NOW_MS, 300)) == other.binance_rows(Moment(NOW_MS, 300))
+    assert one.kraken_pairs(Moment(NOW_MS, 300)) == other.kraken_pairs(Moment(NOW_MS, 300))
+    assert rows_at(SimulatedMarket(seed=8), 300) != rows_at(other, 300)
+
+
+def test_a_price_is_the_open_of_24_hours_later() -> None:
+    market = SimulatedMarket(seed=3)
+    now, later = rows_at(market, 5_000), rows_at(market, 5_000 + 86_400)
+    for symbol in ("BTCUSDT", "SHIBUSDT", "BALUSDT"):
+        assert later[symbol]["openPrice"] == now[symbol]["lastPrice"]
+        change = Decimal(later[symbol]["lastPrice"]) - Decimal(later[symbol]["openPrice"])
+        assert Decimal(later[symbol]["priceChange"]) == change
+
+
+def test_a_book_is_never_crossed_and_its_prices_are_whole_ticks() -> None:
+    market = SimulatedMarket(seed=2)
+    for step in (0, 1, 50_000, PERIOD * 3 + 5):
+        live = [row for row in market.binance_rows(Moment(NOW_MS, step)) if row["bidPrice"] != "0.00000000"]
+        assert len(live) == sum(bool(asset.markets.get("binance")) for asset in catalogue().values()) - 1
+        for row in live:
+            bid, last, ask = (Decimal(row[name]) for name in ("bidPrice", "lastPrice", "askPrice"))
+            assert 0 < bid < ask
+            assert bid <= last <= ask
+            assert Decimal(row["lowPrice"]) <= last <= Decimal(row["highPrice"])
+            assert (ask - bid) / last < Decimal("0.01")
+        pair = market.kraken_pairs(Moment(NOW_MS, step))["USDCAD"]
+        assert 0 < pair.bid < pair.ask
+        assert Decimal("1.30") < pair.last < Decimal("1.44")
+
+
+def test_illiquid_assets_move_less_often() -> None:
+    market = SimulatedMarket(seed=1)
+    seen = [rows_at(market, step) for step in range(100)]
+
+    def moves(symbol: str) -> int:
+        return sum(a[symbol]["lastPrice"] != b[symbol]["lastPrice"] for a, b in pairwise(seen))
+
+    assert moves("BTCUSDT") > 80
+    assert 0 < moves("BANDUSDT") + moves("BALUSDT") < 20
+    # A row's time is that of its last trade.
+    ages = [NOW_MS - int(rows["BALUSDT"]["closeTime"]) for rows in seen]
+    assert all(later in (0, age + 1_000) for age, later in pairwise(ages))
+    assert 0 < max(ages) < 2 * 20 * 1_000
+
+
+def test_the_simulated_market_moves_with_the_clock_or_by_steps(clock: Clock) -> None:
+    with exchange_in_thread(SimulatedMarket(seed=5, step_seconds=Decimal("0.5")), clock_ms=clock) as exchange:
+        clock.ms += 2_000
+        assert get(f"{exchange.url}/control/state")["market"]["step"] == 4
+        response = requests.get(f"{exchange.url}/api/v3/ticker/24hr", timeout=5)
+        assert response.headers["X-Cadfeed-Market"] == "simulated"
+    with exchange_in_thread(SimulatedMarket(seed=5, step_seconds=Decimal(0)), clock_ms=clock) as exchange:
+        before = get(f"{exchange.url}/api/v3/ticker/24hr?symbol=BTCUSDT")
+        clock.ms += 60_000
+        assert get(f"{exchange.url}/api/v3/ticker/24hr?symbol=BTCUSDT")["lastPrice"] == before["lastPrice"]
+        state = requests.post(f"{exchange.url}/control/step", json={"steps": 3}, timeout=5).json()
+        assert state["market"]["step"] == 3
+        assert get(f"{exchange.url}/api/v3/ticker/24hr?symbol=BTCUSDT")["lastPrice"] != before["lastPrice"]
+
+
+def test_the_first_market_of_an_asset_trades_and_its_later_ones_are_delisted() -> None:
+    rows = rows_at(SimulatedMarket(), 0)
+    assert set(rows) == set(market_names("binance"))
+    for asset in catalogue().values():
+        for at, market in enumerate(asset.markets.get("binance", ())):
+            assert (Decimal(rows[market.name]["bidPrice"]) > 0) == (at == 0 and asset.code != "DAI"), market.name
+
+
+def test_a_walk_steps_by_about_one_and_repeats_nothing_but_itself() -> None:
+    steps = [walk("seed", at + 1) - walk("seed", at) for at in range(2_000)]
+    variance = sum((step * step for step in steps), Decimal(0)) / len(steps)
+    assert Decimal("0.9") < variance < Decimal("1.1")
+    assert walk("seed", 0) == walk("seed", PERIOD) == 0
+    assert walk("seed", 1) != walk("seed", PERIOD + 1)
