@@ -1,0 +1,1 @@
+"""The terminal client: follows the feed and shows its quotes."""
