@@ -1,0 +1,1 @@
+"""The local stack: everything that `make run` starts on one machine."""

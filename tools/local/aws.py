@@ -1,0 +1,136 @@
+"""AWS on this machine: MiniStack with IAM in force, and the CDK app deployed into it by the CDK CLI."""
+
+import asyncio
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local.processes import Processes
+
+ROOT = Path(__file__).parent.parent.parent
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+START_TIMEOUT_S = 60
+DEPLOY_TIMEOUT_S = 300
+
+
+class CannotStart(Exception):
+    """The local stack did not come up; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """Where the deployed feed is: AWS itself, the API's socket, and the names of what the stack made."""
+
+    endpoint: str
+    socket_url: str
+    stack: str
+
+
+def environment_without_aws() -> dict[str, str]:
+    """This program's environment without what points at a real account; the virtual environment's programs first."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}"
+    return inherited | {"PATH": path, "NO_PROXY": "localhost,127.0.0.1"}
+
+
+def client_environment(endpoint: str) -> dict[str, str]:
+    """The environment in which every AWS client talks to the emulator, as its root user, and to nothing else."""
+    return environment_without_aws() | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+
+
+async def start(processes: Processes, port: int, state: Path) -> str:
+    """Start the emulator and wait until it answers. Its address.
+
+    Raises:
+        CannotStart: it ended, or did not answer in time.
+    """
+    endpoint = f"http://127.0.0.1:{port}"
+    scratch = state / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    environment = environment_without_aws() | {
+        "AUTH": "true",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "false",
+        "TMPDIR": str(scratch),
+    }
+    log = state / "aws.log"
+    log.unlink(missing_ok=True)
+    process = await processes.start(
+        [sys.executable, "-m", "ministack"], environment=environment, log=log, cwd=scratch, service=True
+    )
+    for _ in range(START_TIMEOUT_S * 5):
+        if process.returncode is not None:
+            raise CannotStart(f"MiniStack ended with {process.returncode}; its last words are in {log}")
+        if await asyncio.to_thread(_answers, f"{endpoint}/_ministack/health"):
+            return endpoint
+        await asyncio.sleep(0.2)
+    raise CannotStart(f"MiniStack did not answer in {START_TIMEOUT_S} s; its log is {log}")
+
+
+async def deploy(processes: Processes, endpoint: str, state: Path, context: Mapping[str, str]) -> Deployed:
+    """Bootstrap and deploy, as one would on AWS.
+
+    Raises:
+        CannotStart: the CDK CLI failed; the text names its log.
+    """
+    cdk = ROOT / "tools" / "node_modules" / ".bin" / "cdk"
+    if not cdk.exists():
+        raise CannotStart("the CDK CLI is not installed; run `make setup`")
+    log = state / "cdk.log"
+    log.unlink(missing_ok=True)
+    outputs = state / "outputs.json"
+    # In a folder without cdk.json the CLI bootstraps without synthesising the app.
+    await _cdk(processes, [str(cdk), "bootstrap", f"aws://{ACCOUNT}/{REGION}"], endpoint, log, state)
+    command = [str(cdk), "deploy", "--all", "--require-approval=never", f"--outputs-file={outputs}"]
+    command += [f"--output={state / 'cdk.out'}", f"--app={sys.executable} -m infra.app"]
+    local = {
+        "cli_credentials": "true",
+        "connections_url_base": f"{endpoint}/_aws/execute-api",
+        "tracing": "false",
+        "retain_data": "false",
+    }
+    for name, value in {**local, **context}.items():
+        command += ["--context", f"{name}={value}"]
+    await _cdk(processes, command, endpoint, log, ROOT)
+    (stack, values), *_ = json.loads(outputs.read_text(encoding="utf-8")).items()
+    stage = values["FeedUrl"].rsplit("/", 1)[1]
+    socket = f"{endpoint}/_aws/execute-api/{values['ApiId']}/{stage}".replace("http://", "ws://")
+    return Deployed(endpoint, socket, stack)
+
+
+async def _cdk(processes: Processes, command: list[str], endpoint: str, log: Path, cwd: Path) -> None:
+    environment = client_environment(endpoint)
+    process = await processes.start([*command, "--no-notices"], environment=environment, log=log, cwd=cwd)
+    try:
+        status = await asyncio.wait_for(process.wait(), DEPLOY_TIMEOUT_S)
+    except TimeoutError:
+        raise CannotStart(f"`cdk {command[1]}` took more than {DEPLOY_TIMEOUT_S} s; its log is {log}") from None
+    if status:
+        raise CannotStart(f"`cdk {command[1]}` failed; the whole log is {log}, its end:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own address
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
