@@ -3,23 +3,18 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
 """
 
-import json
-
-from aws_cdk import Acknowledgment, Aws, CfnOutput, RemovalPolicy, Stack, Validations
-from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
+from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
-from infra.function import FeedFunction, retention
+from infra.function import FeedFunction
 from infra.storage import Storage
 
 SUBSCRIBE_ROUTES = ("subscribe", "unsubscribe")
 REQUEST_ROUTES = ("ping", "subscriptions", "snapshot", "$default")
-ACCESS_LOG_FIELDS = ("requestId", "requestTime", "connectionId", "eventType", "routeKey", "status", "error.message")
 
 
 class Api(Construct):
@@ -39,11 +34,10 @@ class Api(Construct):
             auto_deploy=True,
             throttle=apigatewayv2.ThrottleSettings(rate_limit=config.throttle_rate, burst_limit=config.throttle_burst),
         )
-        self._log_access()
-        # `stage.callback_url` knows the public address only; a custom domain or another endpoint has its own.
-        public = f"https://{self.api.api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
-        base = f"{config.connections_url_base}/{self.api.api_id}" if config.connections_url_base else public
-        self.connections_url = f"{base}/{config.stage_name}"
+        AccessLogs(self, "AccessLogs", config=config, stage=self.stage)
+        base = config.connections_url_base
+        # An emulator has an address of its own; on AWS the public one is right behind a custom domain, too.
+        self.connections_url = f"{base}/{self.api.api_id}/{config.stage_name}" if base else self.stage.callback_url
         CfnOutput(Stack.of(self), "FeedUrl", value=self.stage.url, description="The address that clients connect to")
         CfnOutput(Stack.of(self), "ApiId", value=self.api.api_id)
 
@@ -108,44 +102,3 @@ class Api(Construct):
             memory_mb=512,
             timeout_s=29,  # API Gateway waits no longer
         )
-
-    def _log_access(self) -> None:
-        """One line per connection, message and disconnection. API Gateway writes them with a role of the account."""
-        log_group = logs.LogGroup(
-            self,
-            "AccessLogs",
-            retention=retention(self._config.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        stage = self.stage.node.default_child
-        if not isinstance(stage, apigatewayv2.CfnStage):
-            raise TypeError("the stage is no CloudFormation stage")
-        stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
-            destination_arn=log_group.log_group_arn,
-            format=json.dumps({field: f"$context.{field}" for field in ACCESS_LOG_FIELDS}),
-        )
-        if self._config.access_log_role:
-            stage.add_resource_dependency(self._account_log_role())
-
-    def _account_log_role(self) -> apigateway.CfnAccount:
-        """The one role per account and Region with which API Gateway writes logs. Others use it: it stays.
-
-        https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-        """
-        managed = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-        role = iam.Role(
-            self,
-            "AccessLogRole",
-            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(managed)],
-        )
-        role.apply_removal_policy(RemovalPolicy.RETAIN)
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{managed}]",
-                reason="AWS documents this managed policy for this role.",
-            )
-        )
-        account = apigateway.CfnAccount(self, "AccessLogAccount", cloud_watch_role_arn=role.role_arn)
-        account.apply_removal_policy(RemovalPolicy.RETAIN)
-        return account

@@ -1,84 +1,115 @@
 """A Lambda's code as a folder: its handler, `shared`, and the wheels for the Lambda platform that pip puts beside them.
 
 Pip fetches for another platform than its own, so no container is needed. Folders are named by their content and never
-changed, so two deployments may be made at once.
+changed; one process at a time makes them, so two deployments may start at once.
 """
 
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-BUNDLES = ROOT / ".local" / "bundles"
 PYTHON_VERSION = "3.14"
-PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
-NOT_BUNDLED = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt")
+PIP_OPTIONS = (
+    "--disable-pip-version-check",
+    "--implementation=cp",
+    "--no-compile",
+    "--no-deps",
+    "--only-binary=:all:",
+    "--platform=manylinux2014_aarch64",
+    "--platform=manylinux_2_28_aarch64",
+    f"--python-version={PYTHON_VERSION}",
+)
+NOT_NEEDED = shutil.ignore_patterns("bin", "tests", "*-stubs")
+UNUSED_S = 24 * 3600  # the CDK copies a bundle within seconds of asking for it
 
 
-def bundle(function: str) -> Path:
+def bundle(function: str, root: Path = ROOT) -> Path:
     """The folder to deploy for `functions/<function>`.
 
     Raises:
-        subprocess.CalledProcessError: pip could not fetch a wheel; its own words are on stderr.
+        RuntimeError: pip could not fetch a wheel; it holds pip's own words.
     """
-    requirements = [ROOT / "functions" / "requirements.txt"]
-    own = ROOT / "functions" / function / "requirements.txt"
-    if own.exists():
-        requirements.append(own)
-    sources = [ROOT / "shared", ROOT / "functions" / function]
-    code = [
-        path for source in sources for path in sorted(source.rglob("*")) if path.is_file() and path.suffix != ".pyc"
-    ]
-    target = BUNDLES / f"{function}-{_digest([*requirements, *code])}"
-    if not target.exists():
-        with _Staging(target) as staging:
-            shutil.copytree(_wheels(requirements), staging, dirs_exist_ok=True)
-            shutil.copytree(ROOT / "shared", staging / "shared", ignore=NOT_BUNDLED)
-            shutil.copytree(ROOT / "functions" / function, staging / "functions" / function, ignore=NOT_BUNDLED)
-            shutil.copy(ROOT / "functions" / "__init__.py", staging / "functions")
+    requirements = [root / "functions" / "requirements.txt", root / "functions" / function / "requirements.txt"]
+    requirements = [path for path in requirements if path.exists()]
+    code = _code(function, root)
+    bundles = root / ".local" / "bundles"
+    with _alone_in(bundles):
+        target = bundles / f"{function}-{_digest([*requirements, *code], root)}"
+        if not target.exists():
+            with _whole(target) as staging:
+                wheels = _wheels(requirements, root, bundles)
+                shutil.copytree(wheels, staging, ignore=NOT_NEEDED, dirs_exist_ok=True)
+                for path in code:
+                    copy = staging / path.relative_to(root)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, copy)
+        os.utime(target)
+        _prune(bundles)
     return target
 
 
-def _wheels(requirements: list[Path]) -> Path:
+def _code(function: str, root: Path) -> list[Path]:
+    """The files of this project that a function carries."""
+    folders = (root / "shared", root / "functions" / function)
+    files = (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
+    carried = (path for path in files if path.suffix != ".pyc" and path.name != "requirements.txt")
+    return [root / "functions" / "__init__.py", *carried]
+
+
+def _wheels(requirements: list[Path], root: Path, bundles: Path) -> Path:
     """The unpacked wheels of some requirements, fetched once."""
-    target = BUNDLES / f"wheels-{_digest(requirements)}"
+    target = bundles / f"wheels-{_digest(requirements, root)}"
     if not target.exists():
-        with _Staging(target) as staging:
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-            command += ["--no-deps", "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON_VERSION}"]
-            command += [f"--platform={platform}" for platform in PLATFORMS]
+        with _whole(target) as staging:
+            command = [sys.executable, "-m", "pip", "install", *PIP_OPTIONS, f"--target={staging}"]
             command += [f"--requirement={path}" for path in requirements]
-            # S603: every part of the command is ours
-            # S603: every part of the command is ours
-            subprocess.run([*command, f"--target={staging}"], check=True, stdout=sys.stderr)  # noqa: S603
-            shutil.rmtree(staging / "bin", ignore_errors=True)
+            pip = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - all of it is ours
+            if pip.returncode:
+                raise RuntimeError(f"pip could not fetch what the Lambdas carry:\n{pip.stdout}{pip.stderr}")
+    os.utime(target)
     return target
 
 
-class _Staging:
-    """A folder that takes the target's name once it is whole; whoever is second leaves the first one's."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-
-    def __enter__(self) -> Path:
-        BUNDLES.mkdir(parents=True, exist_ok=True)
-        self._staging = Path(tempfile.mkdtemp(prefix="staging-", dir=BUNDLES))
-        self._staging.chmod(0o755)
-        return self._staging
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None and not self._target.exists():
-            self._staging.rename(self._target)
-        else:
-            shutil.rmtree(self._staging)
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time; whoever waited finds what the other has made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256("".join([PYTHON_VERSION, *PLATFORMS]).encode())
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the target's name once it is whole."""
+    staging = target.with_name(f"{target.name}.part")
+    shutil.rmtree(staging, ignore_errors=True)  # an interrupted run left it
+    staging.mkdir()
+    yield staging
+    # On AWS another user reads these files: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+    for path in (staging, *staging.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    staging.rename(target)
+
+
+def _prune(bundles: Path) -> None:
+    """Remove what no deployment has asked for in a day."""
+    for folder in bundles.iterdir():
+        if folder.is_dir() and folder.stat().st_mtime < time.time() - UNUSED_S:
+            shutil.rmtree(folder)
+
+
+def _digest(files: Iterable[Path], root: Path) -> str:
+    """Of the files, their names, and this file, which says how they are put together."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for path in files:
-        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+        digest.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,14 +1,34 @@
 """What a deployment may choose: the `context` of cdk.json, or `-c name=value` on the command line."""
 
+import difflib
 from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
 from constructs import Node
 
+BOUNDS = {
+    "tick_seconds": (1, 60),
+    "stale_after_seconds": (1, 3600),
+    "connection_shards": (1, 100),
+    "throttle_rate": (1, 100_000),
+    "throttle_burst": (1, 100_000),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FeedConfig:
-    """Every setting of a deployment. The base URLs are empty for the public addresses of the sources."""
+    """Every setting of a deployment; cdk.json repeats the defaults of those that an operator may want to change.
+
+    `stale_after_seconds`: a quote whose source has said nothing for so long is marked as stale.
+    `connection_shards`: over how many partitions connections are spread; one holds thousands.
+    `throttle_rate`, `throttle_burst`: messages per second from all clients together; posts to them share the account's
+    quota of 10,000 and 5,000, so this leaves them the larger part.
+    `retain_data`: the tables outlive the stack.
+    `access_log_role`: set the account's role for API Gateway's logs, in place of the one that it may have already.
+    `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
+    `*_base_url`: where a source is asked; empty for its public address.
+    `cli_credentials`: deploy with the caller's credentials instead of the bootstrap roles.
+    """
 
     stack_name: str = "Cadfeed"
     stage_name: str = "live"
@@ -33,22 +53,22 @@ def config_from(node: Node) -> FeedConfig:
     """The settings of a construct tree.
 
     Raises:
-        ValueError: a value that the setting cannot have; it names the setting.
+        ValueError: a setting is misspelt or has a value that it cannot have; it names the setting.
     """
     hints = get_type_hints(FeedConfig)
-    values: dict[str, Any] = {}
-    for field in fields(FeedConfig):
-        value = node.try_get_context(field.name)
-        values[field.name] = field.default if value is None else _typed(field.name, hints[field.name], value)
-    config = FeedConfig(**values)
-    if not 1 <= config.tick_seconds <= 60:
-        raise ValueError(f"tick_seconds is {config.tick_seconds}; it is 1 to 60")
-    if config.connection_shards < 1:
-        raise ValueError(f"connection_shards is {config.connection_shards}; it is at least 1")
+    context: dict[str, Any] = {name: value for name, value in node.get_all_context().items() if value is not None}
+    for name in context.keys() - hints.keys():
+        if meant := difflib.get_close_matches(name, hints, n=1, cutoff=0.8):
+            raise ValueError(f"{name} is no setting; {meant[0]} is")
+    chosen = {f.name: _typed(f.name, hints[f.name], context[f.name]) for f in fields(FeedConfig) if f.name in context}
+    config = FeedConfig(**chosen)
+    for name, (least, most) in BOUNDS.items():
+        if not least <= getattr(config, name) <= most:
+            raise ValueError(f"{name} is {getattr(config, name)}; it is {least} to {most}")
     return config
 
 
-def _typed(name: str, kind: type, value: object) -> str | int | bool:
+def _typed(name: str, kind: type, value: object) -> Any:
     text = str(value)
     if kind is bool:
         if text.lower() not in {"true", "false"}:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.bundle import bundle
+from infra.bundle import PYTHON_VERSION, bundle
 from infra.config import FeedConfig
+from infra.log_group import log_group
 
 
 class FeedFunction(Construct):
@@ -27,24 +27,19 @@ class FeedFunction(Construct):
         timeout_s: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            retention=retention(config.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        logs = log_group(self, "Logs", config)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
+        self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn])
         self.function = lambda_.Function(
             self,
             "Function",
             description=f"cadfeed {name}",
-            runtime=lambda_.Runtime.PYTHON_3_14,
+            runtime=lambda_.Runtime(f"python{PYTHON_VERSION}", lambda_.RuntimeFamily.PYTHON),
             architecture=lambda_.Architecture.ARM_64,
             code=lambda_.Code.from_asset(str(bundle(name))),
             handler=f"functions.{name}.handler.handler",
             role=self.role,
-            log_group=log_group,
+            log_group=logs,
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_s),
             retry_attempts=0,
@@ -68,19 +63,3 @@ class FeedFunction(Construct):
     def explain_wildcard(self, reason: str, finding: str) -> None:
         """Tell cdk-nag why a grant of this function's role names no single resource."""
         Validations.of(self.role).acknowledge(Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason))
-
-
-def retention(days: int) -> logs.RetentionDays:
-    """How long logs are kept; CloudWatch Logs allows certain numbers of days only."""
-    allowed = {
-        1: logs.RetentionDays.ONE_DAY,
-        3: logs.RetentionDays.THREE_DAYS,
-        7: logs.RetentionDays.ONE_WEEK,
-        14: logs.RetentionDays.TWO_WEEKS,
-        30: logs.RetentionDays.ONE_MONTH,
-        90: logs.RetentionDays.THREE_MONTHS,
-        365: logs.RetentionDays.ONE_YEAR,
-    }
-    if days not in allowed:
-        raise ValueError(f"log_retention_days is {days}; it is one of {', '.join(map(str, allowed))}")
-    return allowed[days]

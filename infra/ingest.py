@@ -1,6 +1,6 @@
 """The schedule and the Lambda that it wakes: fetch, convert, store."""
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
@@ -48,13 +48,14 @@ class Ingest(Construct):
         )
 
     def _schedule_role(self) -> iam.IRole:
-        """May start this one function. The target's own role could start all its versions, too.
+        """May start this one function, for this account's schedules. CDK's own role could start all its versions, too.
 
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
         """
-        this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        group = Stack.of(self).format_arn(service="scheduler", resource="schedule-group", resource_name="default")
+        ours = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group}}
         role = iam.Role(
-            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=this_account)
+            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=ours)
         )
         role.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.function.function_arn])

@@ -1,0 +1,87 @@
+"""The app synthesised with cdk.json's context, and its template in words."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+
+from infra.app import build
+from infra.bundle import ROOT
+
+CDK_JSON: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
+FUNCTIONS = ("connect", "disconnect", "ingest", "publish", "request", "subscribe")
+HASH = re.compile(r"[0-9A-F]{8}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesised:
+    """A stack and its template."""
+
+    stack: Stack
+    template: Template
+
+    def properties(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of all resources of a type, by logical ID without its hash."""
+        found = self.template.find_resources(kind)
+        return {HASH.sub("", name): dict(resource.get("Properties", {})) for name, resource in found.items()}
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The properties of the Lambdas, by the folder that they are made from."""
+        found = self.properties("AWS::Lambda::Function")
+        return {each["Handler"].split(".")[1]: each for each in found.values()}
+
+    def function_of(self, reference: object) -> str:
+        """Which Lambda a property refers to."""
+        text = in_words(reference)
+        names = {name for name in FUNCTIONS if f"{name.capitalize()}Function" in text}
+        assert len(names) == 1, text
+        return names.pop()
+
+    def permissions(self) -> dict[str, dict[str, set[str]]]:
+        """What every role may do: the actions by resource, by role."""
+        roles: dict[str, dict[str, set[str]]] = {role: defaultdict(set) for role in self.properties("AWS::IAM::Role")}
+        for policy in self.properties("AWS::IAM::Policy").values():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                assert statement.keys() == {"Action", "Effect", "Resource"}, statement
+                assert statement["Effect"] == "Allow"
+                for role in map(in_words, policy["Roles"]):
+                    for resource in as_list(statement["Resource"]):
+                        roles[role.strip("<>")][in_words(resource)].update(as_list(statement["Action"]))
+        return {role: dict(resources) for role, resources in roles.items()}
+
+
+def synthesise(outdir: Path, **settings: object) -> Synthesised:
+    """The stack with some settings other than those in cdk.json. Raises: RuntimeError, for a finding of cdk-nag."""
+    stack = build(make_app(outdir, **settings))
+    return Synthesised(stack, Template.from_stack(stack))
+
+
+def make_app(outdir: Path, **settings: object) -> App:
+    """An app as the CDK CLI makes it, but for the copies of the bundles, which nobody reads here."""
+    context = {**CDK_JSON["context"], "aws:cdk:disable-asset-staging": True, **settings}
+    return App(outdir=str(outdir), context=context)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def in_words(value: Any) -> str:
+    """A property as text: `<Name>` for a reference, `<Name.Attribute>` for an attribute, joined parts as one."""
+    if isinstance(value, str):
+        return value
+    if set(value) == {"Ref"}:
+        return f"<{HASH.sub('', value['Ref'])}>"
+    if set(value) == {"Fn::GetAtt"}:
+        name, attribute = value["Fn::GetAtt"]
+        return f"<{HASH.sub('', name)}.{attribute}>"
+    if set(value) == {"Fn::Join"}:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(map(in_words, parts))
+    raise AssertionError(f"no words for {value}")

@@ -1,0 +1,99 @@
+"""The WebSocket API: its routes, its stage, its logs."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.infra.synthesis import Synthesised, in_words, synthesise
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html, of which these are used
+LOGGED = {"requestId", "requestTime", "connectionId", "eventType", "routeKey", "status", "error.message"}
+
+
+def test_the_route_is_the_messages_event(stack: Synthesised) -> None:
+    (api,) = stack.properties("AWS::ApiGatewayV2::Api").values()
+    assert api["ProtocolType"] == "WEBSOCKET"
+    assert api["RouteSelectionExpression"] == "$request.body.event"
+
+
+def test_each_route_goes_to_its_function(stack: Synthesised) -> None:
+    integrations = stack.properties("AWS::ApiGatewayV2::Integration")
+    behind = {}
+    for route in stack.properties("AWS::ApiGatewayV2::Route").values():
+        integration = in_words(route["Target"]).removeprefix("integrations/").strip("<>")
+        behind[route["RouteKey"]] = stack.function_of(integrations[integration]["IntegrationUri"])
+        assert integrations[integration]["IntegrationType"] == "AWS_PROXY"
+    assert behind == {
+        "$connect": "connect",
+        "$disconnect": "disconnect",
+        "$default": "request",
+        "ping": "request",
+        "snapshot": "request",
+        "subscribe": "subscribe",
+        "subscriptions": "request",
+        "unsubscribe": "subscribe",
+    }
+
+
+def test_nothing_is_answered_but_through_the_gateway(stack: Synthesised) -> None:
+    stack.template.resource_count_is("AWS::ApiGatewayV2::RouteResponse", 0)
+    stack.template.resource_count_is("AWS::ApiGatewayV2::IntegrationResponse", 0)
+    for route in stack.properties("AWS::ApiGatewayV2::Route").values():
+        assert "RouteResponseSelectionExpression" not in route
+
+
+def test_the_stage_deploys_itself_and_is_throttled(stack: Synthesised) -> None:
+    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    assert stage["StageName"] == "live"
+    assert stage["AutoDeploy"] is True
+    throttle = stage["DefaultRouteSettings"]
+    assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (1000, 500)
+
+
+def test_every_access_is_logged_with_fields_that_a_websocket_api_has(stack: Synthesised) -> None:
+    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    line = json.loads(stage["AccessLogSettings"]["Format"])
+    assert line == {field: f"$context.{field}" for field in LOGGED}
+
+
+def test_the_access_logs_destination_is_a_group_and_not_its_streams(stack: Synthesised) -> None:
+    """API Gateway refuses `log-group:NAME:*` for a WebSocket API, or reports it as drift: serverless issue 6304."""
+    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    group = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<ApiAccessLogs>"
+    assert in_words(stage["AccessLogSettings"]["DestinationArn"]) == group
+
+
+def test_the_stage_waits_for_the_role_that_its_logs_need_and_the_role_stays(stack: Synthesised) -> None:
+    (stage,) = stack.template.find_resources("AWS::ApiGatewayV2::Stage").values()
+    ((name, account),) = stack.template.find_resources("AWS::ApiGateway::Account").items()
+    assert stage["DependsOn"] == [name]
+    assert in_words(account["Properties"]["CloudWatchRoleArn"]) == "<ApiAccessLogsRole.Arn>"
+    role = next(r for n, r in stack.template.find_resources("AWS::IAM::Role").items() if "AccessLogsRole" in n)
+    assert account["DeletionPolicy"] == role["DeletionPolicy"] == "Retain"
+
+
+def test_posts_go_to_the_apis_own_address_whatever_the_domain(stack: Synthesised) -> None:
+    public = "https://<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>/live"
+    given = [each["Environment"]["Variables"].get("CONNECTIONS_URL") for each in stack.functions().values()]
+    assert [in_words(url) for url in given if url] == [public] * 3
+
+
+def test_posts_go_to_an_emulator_if_so_chosen(tmp_path: Path) -> None:
+    stack = synthesise(tmp_path, connections_url_base="http://localhost:4566/_aws/execute-api")
+    url = stack.functions()["publish"]["Environment"]["Variables"]["CONNECTIONS_URL"]
+    assert in_words(url) == "http://localhost:4566/_aws/execute-api/<ApiWebSocket>/live"
+
+
+def test_the_outputs_are_the_feeds_address_and_the_api(stack: Synthesised) -> None:
+    outputs = {name: in_words(output["Value"]) for name, output in stack.template.find_outputs("*").items()}
+    assert outputs == {
+        "FeedUrl": "wss://<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>/live",
+        "ApiId": "<ApiWebSocket>",
+    }
+
+
+def test_no_account_and_no_region_is_written_in(stack: Synthesised) -> None:
+    text = json.dumps(stack.template.to_json())
+    assert not re.search(r"(?<![0-9a-f])\d{12}(?![0-9a-f])", text)
+    assert not re.search(r"\b(us|ca|eu|ap|sa|af|me|il|mx|cn)(-gov)?-[a-z]+-\d\b", text)
+    assert "amazonaws.com" not in re.sub(r"(lambda|apigateway|scheduler)\.amazonaws\.com", "", text)

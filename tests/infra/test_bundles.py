@@ -1,0 +1,126 @@
+"""What each Lambda's bundle holds, and that it suffices."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from infra.bundle import PYTHON_VERSION, ROOT, bundle
+from tests.infra.synthesis import FUNCTIONS, Synthesised
+
+MAX_ZIP_BYTES = 10_000_000
+# Of the packages here, those that the Python runtime brings: the SDK and what it depends on.
+# https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+
+# As the runtime imports a handler: the bundle first, then the SDK; no other package, and nobody to talk to.
+IMPORT = """
+import importlib, json, os, sys
+bundle, runtime, handler, variables = sys.argv[1:]
+os.environ.clear()
+os.environ.update(json.loads(variables), LAMBDA_TASK_ROOT=bundle, AWS_REGION="us-east-1",
+    AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+def no_network(event, _):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        raise RuntimeError(f"{event} while importing")
+sys.addaudithook(no_network)
+sys.path = [bundle, runtime, *sys.path]
+module = importlib.import_module(handler.rpartition(".")[0])
+assert callable(module.handler)
+assert module.__file__.startswith(bundle)
+print(",".join(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the Lambda runtime brings."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in RUNTIME:
+        spec = find_spec(name)
+        assert spec
+        assert spec.origin
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
+        (folder / source.name).symlink_to(source)
+    return folder
+
+
+def imported(folder: Path, runtime: Path, handler: str, variables: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(folder), str(runtime), handler, variables]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def variables(stack: Synthesised, name: str) -> str:
+    """The function's environment as the template has it, with a value for each reference."""
+    given = stack.functions()[name]["Environment"]["Variables"]
+    return json.dumps({key: value if isinstance(value, str) else "https://example.com" for key, value in given.items()})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_bundle_imports_with_nothing_but_the_runtime_beside_it(stack: Synthesised, runtime: Path, name: str) -> None:
+    handler = stack.functions()[name]["Handler"]
+    result = imported(bundle(name), runtime, handler, variables(stack, name))
+    assert result.returncode == 0, result.stderr
+    modules = result.stdout.strip().split(",")
+    assert {"aws_lambda_powertools", "aws_xray_sdk", "boto3"} <= set(modules)
+
+
+def test_a_dependency_that_the_bundle_lacks_is_noticed(stack: Synthesised, runtime: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle("ingest"), folder, ignore=shutil.ignore_patterns("requests"))
+    result = imported(folder, runtime, "functions.ingest.handler.handler", variables(stack, "ingest"))
+    assert result.returncode != 0
+    assert "No module named 'requests'" in result.stderr
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_bundle_holds_one_handler_and_shared(name: str) -> None:
+    folder = bundle(name)
+    assert {path.name for path in (folder / "functions").iterdir()} == {"__init__.py", name}
+    assert {path.name for path in (folder / "functions" / name).iterdir()} == {"__init__.py", "handler.py"}
+    assert files(folder / "shared") == {file for file in files(ROOT / "shared") if not file.endswith(".pyc")}
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_bundle_holds_no_sdk_and_nothing_that_only_a_build_needs(name: str) -> None:
+    folder = bundle(name)
+    top = {path.name for path in folder.iterdir()}
+    assert not top & {"boto3", "botocore", "s3transfer", "pip", "bin", "infra", "tools", "web"}
+    assert not [file for file in files(folder) if re.search(r"(^|/)(tests|__pycache__|bin)/|\.pyc$|requirements", file)]
+    assert ("requests" in top) == (name == "ingest")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
+    tag = f"cpython-{PYTHON_VERSION.replace('.', '')}-aarch64-linux-gnu.so"
+    compiled = list(bundle(name).rglob("*.so"))
+    assert compiled
+    assert [path.name for path in compiled if not path.name.endswith(tag)] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_bundle_is_small(name: str, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / name), "zip", bundle(name)))
+    size = archive.stat().st_size
+    print(f"{name}: {size / 1e6:.1f} MB zipped")
+    assert size < MAX_ZIP_BYTES
+
+
+def test_the_lambdas_carry_the_versions_that_are_tested() -> None:
+    def pins(path: Path) -> set[str]:
+        return set(re.findall(r"^[\w.-]+==[\w.]+", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+    tested = pins(ROOT / "requirements.txt")
+    for path in (ROOT / "functions" / "requirements.txt", ROOT / "functions" / "ingest" / "requirements.txt"):
+        assert pins(path)
+        assert pins(path) <= tested

@@ -1,0 +1,73 @@
+"""What checks the template: cdk-nag as it is synthesised, cfn-lint afterwards."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import Validations
+from aws_cdk.assertions import Template
+
+from infra.app import build
+from infra.ingest import Ingest
+from tests.infra.synthesis import Synthesised, make_app
+
+POST = (
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
+    "<ApiWebSocket425089D8>/live/POST/@connections/*]"
+)
+ANY = "AwsSolutions-IAM5[Resource::*]"  # X-Ray's, and ListStreams: test_permissions holds that there is no other
+LOG_WRITER = (
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
+)
+ACKNOWLEDGED = {
+    "Cadfeed/Api/AccessLogs/Role": {LOG_WRITER},
+    "Cadfeed/Api/Connect/Role": {ANY},
+    "Cadfeed/Api/Disconnect/Role": {ANY},
+    "Cadfeed/Api/Request/Role": {ANY, POST},
+    "Cadfeed/Api/Subscribe/Role": {ANY, POST},
+    "Cadfeed/Api/WebSocket": {"AwsSolutions-APIG4"},
+    "Cadfeed/Ingest/Ingest/Role": {ANY},
+    "Cadfeed/Publish/Failed": {"AwsSolutions-SQS3"},
+    "Cadfeed/Publish/Publish/Role": {ANY, POST},
+}
+
+
+def test_what_cdk_nag_is_told_to_accept_is_written_out_and_has_a_reason(stack: Synthesised) -> None:
+    acknowledged: dict[str, set[str]] = {}
+    for construct in stack.stack.node.find_all():
+        for entry in construct.node.metadata:
+            if entry.type == Validations.ACKNOWLEDGED_RULES_METADATA_KEY:
+                for finding, reason in entry.data.items():
+                    acknowledged.setdefault(construct.node.path, set()).add(finding.removeprefix("Annotation::"))
+                    assert len(reason.split()) >= 5, finding
+    assert acknowledged == ACKNOWLEDGED
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "finding"),
+    [
+        ("dynamodb:*", "arn:aws:dynamodb:::table/quotes", "AwsSolutions-IAM5[Action::dynamodb:*]"),
+        ("s3:GetObject", "arn:aws:s3:::bucket/*", "AwsSolutions-IAM5[Resource::arn:aws:s3:::bucket/*]"),
+    ],
+)
+def test_a_wildcard_that_nobody_accepted_stops_the_synthesis(
+    tmp_path: Path, action: str, resource: str, finding: str
+) -> None:
+    stack = build(make_app(tmp_path))
+    ingest = stack.node.find_child("Ingest")
+    assert isinstance(ingest, Ingest)
+    ingest.function.allow([action], [resource])
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        Template.from_stack(stack)
+    assert finding in (tmp_path / "validation-report.json").read_text(encoding="utf-8")
+
+
+def test_cfn_lint_finds_nothing(stack: Synthesised, tmp_path: Path) -> None:
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(stack.template.to_json()), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "us-east-1", "ca-central-1", "eu-west-1"]
+    command += ["--ignore-checks", "W3005"]  # CDK writes a DependsOn beside the reference that already implies it
+    linted = subprocess.run([*command, "--", str(template)], check=False, capture_output=True, text=True)
+    assert (linted.returncode, linted.stdout + linted.stderr) == (0, "")

@@ -1,0 +1,152 @@
+"""What a deployment may choose, and what it is told when it may not."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from infra.config import FeedConfig, config_from
+from tests.infra.synthesis import CDK_JSON, FUNCTIONS, Synthesised, make_app, synthesise
+
+FOR_EMULATORS = {
+    "connections_url_base",
+    "binance_base_url",
+    "kraken_base_url",
+    "bank_of_canada_base_url",
+    "er_api_base_url",
+    "cli_credentials",
+}
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """A stack in which most settings differ from cdk.json, as text from the command line."""
+    return synthesise(
+        tmp_path_factory.mktemp("cdk.out"),
+        stack_name="Other",
+        stage_name="test",
+        tick_seconds="2",
+        stale_after_seconds="20",
+        connection_shards="4",
+        throttle_rate="10",
+        throttle_burst="5",
+        log_retention_days="90",
+        tracing="false",
+        access_log_role="false",
+        binance_base_url="http://binance",
+        kraken_base_url="http://kraken",
+        bank_of_canada_base_url="http://bank",
+        er_api_base_url="http://er",
+        cli_credentials="true",
+    )
+
+
+def variables(stack: Synthesised, function: str) -> dict[str, Any]:
+    return dict(stack.functions()[function]["Environment"]["Variables"])
+
+
+def test_cdk_json_shows_the_defaults_of_what_an_operator_may_change() -> None:
+    settings = {name: value for name, value in CDK_JSON["context"].items() if not name.startswith("@aws-cdk")}
+    assert settings == {name: value for name, value in asdict(FeedConfig()).items() if name not in FOR_EMULATORS}
+
+
+def test_without_a_context_the_defaults_hold() -> None:
+    assert config_from(App().node) == FeedConfig()
+
+
+def test_the_stack_and_its_stage_have_the_chosen_names(changed: Synthesised) -> None:
+    assert changed.stack.stack_name == "Other"
+    (api,) = changed.properties("AWS::ApiGatewayV2::Api").values()
+    (stage,) = changed.properties("AWS::ApiGatewayV2::Stage").values()
+    assert (api["Name"], stage["StageName"]) == ("Other", "test")
+    assert variables(changed, "publish")["CONNECTIONS_URL"]["Fn::Join"][1][-1].endswith("/test")
+
+
+def test_posts_are_allowed_on_the_chosen_stage(changed: Synthesised) -> None:
+    resources = {resource for grants in changed.permissions().values() for resource in grants}
+    assert {r.rpartition("<ApiWebSocket>")[2] for r in resources if "execute-api" in r} == {"/test/POST/@connections/*"}
+
+
+def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
+    given = {name: value for name, value in variables(changed, "ingest").items() if not name.startswith("POWERTOOLS")}
+    assert given.pop("QUOTES_TABLE")
+    assert given == {
+        "TICK_SECONDS": "2",
+        "STALE_AFTER_SECONDS": "20",
+        "BINANCE_BASE_URL": "http://binance",
+        "KRAKEN_BASE_URL": "http://kraken",
+        "BANK_OF_CANADA_BASE_URL": "http://bank",
+        "ER_API_BASE_URL": "http://er",
+    }
+
+
+def test_all_who_touch_connections_agree_on_the_shards(changed: Synthesised) -> None:
+    shards = {name: variables(changed, name).get("CONNECTION_SHARDS") for name in FUNCTIONS}
+    assert shards == {name: None if name == "ingest" else "4" for name in FUNCTIONS}
+
+
+def test_the_stage_is_throttled_as_chosen(changed: Synthesised) -> None:
+    (stage,) = changed.properties("AWS::ApiGatewayV2::Stage").values()
+    throttle = stage["DefaultRouteSettings"]
+    assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (10, 5)
+
+
+def test_logs_are_kept_as_long_as_chosen(changed: Synthesised) -> None:
+    groups = changed.properties("AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in groups} == {90}
+
+
+def test_tracing_is_on_unless_switched_off(stack: Synthesised, changed: Synthesised) -> None:
+    for function in stack.functions().values():
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "false"
+    for function in changed.functions().values():
+        assert "TracingConfig" not in function
+        assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "true"
+    granted = {role: grants["*"] for role, grants in changed.permissions().items() if "*" in grants}
+    assert granted == {"PublishRole": {"dynamodb:ListStreams"}}
+
+
+def test_the_accounts_log_role_is_left_alone_if_so_chosen(changed: Synthesised) -> None:
+    changed.template.resource_count_is("AWS::ApiGateway::Account", 0)
+    (stage,) = changed.template.find_resources("AWS::ApiGatewayV2::Stage").values()
+    assert "DependsOn" not in stage
+    assert "AccessLogSettings" in stage["Properties"]
+
+
+def test_the_callers_credentials_deploy_if_so_chosen(stack: Synthesised, changed: Synthesised) -> None:
+    assert type(stack.stack.synthesizer).__name__ == "DefaultStackSynthesizer"
+    assert type(changed.stack.synthesizer).__name__ == "CliCredentialsStackSynthesizer"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("tick_seconds", 0, "tick_seconds is 0; it is 1 to 60"),
+        ("tick_seconds", "61", "tick_seconds is 61; it is 1 to 60"),
+        ("tick_seconds", "fast", "tick_seconds is 'fast'; it is a whole number"),
+        ("tick_seconds", 2.5, "tick_seconds is '2.5'; it is a whole number"),
+        ("stale_after_seconds", 0, "stale_after_seconds is 0; it is 1 to 3600"),
+        ("connection_shards", 0, "connection_shards is 0; it is 1 to 100"),
+        ("throttle_rate", 0, "throttle_rate is 0; it is 1 to 100000"),
+        ("throttle_burst", -1, "throttle_burst is -1; it is 1 to 100000"),
+        ("tracing", "maybe", "tracing is 'maybe'; it is true or false"),
+        ("retain_data", "", "retain_data is ''; it is true or false"),
+        ("tick_second", 5, "tick_second is no setting; tick_seconds is"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        config_from(make_app(tmp_path, **{setting: value}).node)
+
+
+def test_a_log_retention_that_cannot_be_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^log_retention_days is 2; it is one of 1, 3, 7, 14, 30, 90, 365$"):
+        synthesise(tmp_path, log_retention_days=2)
+
+
+def test_the_context_of_others_is_none_of_our_business(tmp_path: Path) -> None:
+    app = make_app(tmp_path, vpc_id="vpc-1", **{"availability-zones:account=1:region=x": []})
+    assert config_from(app.node) == FeedConfig()

@@ -1,0 +1,119 @@
+"""The six Lambdas: how they run, what they are told, when they are woken."""
+
+import json
+import re
+from dataclasses import MISSING, fields
+
+import pytest
+
+from infra.bundle import PYTHON_VERSION, ROOT
+from shared import settings
+from shared.ticks import RUN_MS
+from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words
+
+POWERTOOLS = {
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_TRACE_DISABLED",
+}
+
+
+def test_there_is_a_lambda_per_folder(stack: Synthesised) -> None:
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
+    assert set(stack.functions()) == set(FUNCTIONS) == folders
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_runs_its_own_handler_on_arm_with_the_python_of_its_bundle(stack: Synthesised, name: str) -> None:
+    function = stack.functions()[name]
+    assert function["Architectures"] == ["arm64"]
+    assert function["Runtime"] == f"python{PYTHON_VERSION}"
+    assert function["Handler"] == f"functions.{name}.handler.handler"
+    assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name
+
+
+def test_timeouts_fit_what_the_functions_do(stack: Synthesised) -> None:
+    timeouts = {name: function["Timeout"] for name, function in stack.functions().items()}
+    routes = {"connect": 29, "disconnect": 29, "subscribe": 29, "request": 29}  # API Gateway waits no longer
+    assert timeouts == {"ingest": 90, "publish": 60, **routes}
+    assert timeouts["ingest"] * 1000 > RUN_MS
+
+
+def test_publish_has_a_whole_cpu(stack: Synthesised) -> None:
+    assert stack.functions()["publish"]["MemorySize"] == 1769
+
+
+def test_an_asynchronous_invocation_is_not_retried(stack: Synthesised) -> None:
+    configs = stack.properties("AWS::Lambda::EventInvokeConfig").values()
+    assert {stack.function_of(config["FunctionName"]) for config in configs} == set(FUNCTIONS)
+    for config in configs:
+        assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_given_exactly_the_settings_that_it_reads(stack: Synthesised, name: str) -> None:
+    source = (ROOT / "functions" / name / "handler.py").read_text(encoding="utf-8")
+    kinds = re.findall(r"\bread\((\w+), os\.environ\)", source)
+    assert len(kinds) == 1
+    known = fields(getattr(settings, kinds[0]))
+    required = {field.name.upper() for field in known if field.default is MISSING}
+    given = set(stack.functions()[name]["Environment"]["Variables"])
+    assert given >= POWERTOOLS | required
+    assert given <= POWERTOOLS | {field.name.upper() for field in known}
+
+
+def test_every_function_writes_to_a_log_group_of_its_own(stack: Synthesised) -> None:
+    groups = {name: in_words(each["LoggingConfig"]["LogGroup"]) for name, each in stack.functions().items()}
+    assert groups == {
+        "connect": "<ApiConnectLogs>",
+        "disconnect": "<ApiDisconnectLogs>",
+        "ingest": "<IngestLogs>",
+        "publish": "<PublishLogs>",
+        "request": "<ApiRequestLogs>",
+        "subscribe": "<ApiSubscribeLogs>",
+    }
+
+
+def test_log_groups_forget_after_two_weeks(stack: Synthesised) -> None:
+    groups = stack.properties("AWS::Logs::LogGroup")
+    assert len(groups) == len(FUNCTIONS) + 1
+    assert {group["RetentionInDays"] for group in groups.values()} == {14}
+
+
+def test_the_schedule_starts_ingest_every_minute_and_never_twice(stack: Synthesised) -> None:
+    (schedule,) = stack.properties("AWS::Scheduler::Schedule").values()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert schedule["State"] == "ENABLED"
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert in_words(schedule["Target"]["Arn"]) == "<IngestFunction.Arn>"
+    assert in_words(schedule["Target"]["RoleArn"]) == "<IngestScheduleRole.Arn>"
+    assert "DeadLetterConfig" not in schedule["Target"]
+
+
+def test_publish_is_woken_by_new_snapshots_only(stack: Synthesised) -> None:
+    (mapping,) = stack.properties("AWS::Lambda::EventSourceMapping").values()
+    assert stack.function_of(mapping["FunctionName"]) == "publish"
+    assert in_words(mapping["EventSourceArn"]) == "<StorageQuotes.StreamArn>"
+    patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    assert patterns == [{"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": ["SNAPSHOT"]}}}}]
+
+
+def test_a_batch_that_fails_holds_the_feed_up_for_a_minute_at_most(stack: Synthesised) -> None:
+    (mapping,) = stack.properties("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["StartingPosition"] == "LATEST"
+    assert mapping["BatchSize"] == 10
+    assert mapping["MaximumRetryAttempts"] == 2
+    assert mapping["MaximumRecordAgeInSeconds"] == 60
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert in_words(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "<PublishFailed.Arn>"
+
+
+def test_the_dead_letter_queue_keeps_for_two_weeks_and_takes_tls_only(stack: Synthesised) -> None:
+    (queue,) = stack.properties("AWS::SQS::Queue").values()
+    assert queue == {"MessageRetentionPeriod": 14 * 24 * 3600}
+    (policy,) = stack.properties("AWS::SQS::QueuePolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

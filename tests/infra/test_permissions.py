@@ -1,0 +1,96 @@
+"""Who may do what, in whole: a grant that is not written out here fails."""
+
+from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words
+
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+POST = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<ApiWebSocket>/live/POST/@connections/*"
+GRANTS = {
+    "ApiConnectRole": {
+        "<ApiConnectLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<StorageConnections.Arn>": {"dynamodb:PutItem"},
+    },
+    "ApiDisconnectRole": {
+        "<ApiDisconnectLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<StorageConnections.Arn>": {"dynamodb:DeleteItem"},
+    },
+    "ApiSubscribeRole": {
+        "<ApiSubscribeLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<StorageConnections.Arn>": {"dynamodb:UpdateItem"},
+        "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "<IngestFunction.Arn>": {"lambda:InvokeFunction"},
+        POST: {"execute-api:ManageConnections"},
+    },
+    "ApiRequestRole": {
+        "<ApiRequestLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<StorageConnections.Arn>": {"dynamodb:GetItem"},
+        "<StorageQuotes.Arn>": {"dynamodb:GetItem"},
+        POST: {"execute-api:ManageConnections"},
+    },
+    "IngestRole": {
+        "<IngestLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+    },
+    "PublishRole": {
+        "<PublishLogs.Arn>": LOGS,
+        "*": XRAY | {"dynamodb:ListStreams"},
+        "<StorageConnections.Arn>": {"dynamodb:Query", "dynamodb:DeleteItem"},
+        "<StorageQuotes.Arn>": {"dynamodb:UpdateItem"},
+        "<StorageQuotes.StreamArn>": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
+        "<PublishFailed.Arn>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"},
+        POST: {"execute-api:ManageConnections"},
+    },
+    "IngestScheduleRole": {"<IngestFunction.Arn>": {"lambda:InvokeFunction"}},
+    "ApiAccessLogsRole": {},
+}
+
+
+def test_each_role_may_do_what_it_does_and_nothing_more(stack: Synthesised) -> None:
+    assert stack.permissions() == GRANTS
+
+
+def test_each_function_has_a_role_of_its_own(stack: Synthesised) -> None:
+    roles = {name: in_words(function["Role"]) for name, function in stack.functions().items()}
+    assert len(set(roles.values())) == len(FUNCTIONS)
+    assert all(role.endswith(f"{name.capitalize()}Role.Arn>") for name, role in roles.items())
+
+
+def test_no_role_has_a_policy_inline_or_from_aws_but_the_one_that_writes_access_logs(stack: Synthesised) -> None:
+    for name, role in stack.properties("AWS::IAM::Role").items():
+        assert "Policies" not in role
+        managed = [in_words(arn) for arn in role.get("ManagedPolicyArns", [])]
+        access_logs = ["arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"]
+        assert managed == (access_logs if name == "ApiAccessLogsRole" else [])
+
+
+def test_each_role_is_for_one_service(stack: Synthesised) -> None:
+    for name, role in stack.properties("AWS::IAM::Role").items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        service = {"IngestScheduleRole": "scheduler", "ApiAccessLogsRole": "apigateway"}.get(name, "lambda")
+        assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        assert statement["Action"] == "sts:AssumeRole"
+
+
+def test_the_schedulers_role_serves_the_schedules_of_this_account_only(stack: Synthesised) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html"""
+    role = stack.properties("AWS::IAM::Role")["IngestScheduleRole"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    (operator,) = statement["Condition"].items()
+    assert operator[0] == "StringEquals"
+    assert {key: in_words(value) for key, value in operator[1].items()} == {
+        "aws:SourceAccount": "<AWS::AccountId>",
+        "aws:SourceArn": "arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule-group/default",
+    }
+
+
+def test_only_this_api_may_invoke_the_functions_of_its_routes(stack: Synthesised) -> None:
+    for permission in stack.properties("AWS::Lambda::Permission").values():
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        api = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<ApiWebSocket>/*"
+        assert in_words(permission["SourceArn"]).startswith(api)
