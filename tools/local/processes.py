@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-GRACE_S = 10
+GRACE_S = 3  # nothing that runs here has a state to save
 
 
 class Processes:

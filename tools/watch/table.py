@@ -19,7 +19,7 @@ from tools.watch.status import Link, Status
 
 Sort = Literal["feed", "symbol", "spot", "change", "change_pct", "age"]
 SORTS: tuple[Sort, ...] = ("feed", "symbol", "spot", "change", "change_pct", "age")
-SIMULATED = " SIMULATED: these prices are made up, they are no market's "
+SIMULATED = " SIMULATED: not the live market's prices "
 LINK_STYLES = {Link.CONNECTING: "bold yellow", Link.LIVE: "bold green", Link.RECONNECTING: "bold red"}
 MIN_SOURCE_WIDTH = 12
 GAP = 2

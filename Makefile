@@ -1,0 +1,72 @@
+# Everything a person types. Needs Python 3.11 or newer and make; Node comes with the virtual environment.
+
+PYTHON ?= python3
+PORT ?= 8000
+TICK ?= 5
+BIN := $(CURDIR)/.venv/bin
+CDK := $(CURDIR)/tools/node_modules/.bin/cdk
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run watch trust test lint format synth bootstrap deploy destroy lock clean
+
+help: ## list what there is
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: .venv/.installed tools/node_modules/.installed ## install all that is needed into this folder
+
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; say which one with: make PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "installing Python packages into .venv (a minute or two, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+tools/node_modules/.installed: tools/package-lock.json .venv/.installed
+	@echo "installing the CDK CLI into tools/node_modules"
+	@cd tools && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+run: setup ## the whole feed on this machine: PORT=8000 TICK=5 ARGS='-- --seed 7'
+	@$(BIN)/python -m tools.local --port $(PORT) --tick $(TICK) $(ARGS)
+
+watch: setup ## a live table in the terminal: URL=wss://... ARGS=--json
+	@$(BIN)/python -m tools.watch $(if $(URL),--url $(URL)) $(ARGS)
+
+trust: setup ## make the local certificate and tell how to trust it
+	@$(BIN)/python -m tools.local --trust
+
+test: setup lint ## every check and every test
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## put the code into its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+synth: setup ## the CloudFormation template into cdk.out, without an account
+	@$(CDK) synth --quiet
+	@$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json  # W3005: CDK's own DependsOn beside a GetAtt
+
+bootstrap: setup ## once per account and Region, before the first deploy
+	@$(BIN)/python -m tools.account bootstrap
+	@$(CDK) bootstrap $(ARGS)
+
+deploy: setup ## into your AWS account, after showing which: ARGS='-c tick_seconds=2'
+	@$(BIN)/python -m tools.account deploy
+	@$(CDK) deploy $(ARGS)
+
+destroy: setup ## take the stack out of your AWS account, after showing which; the tables are kept
+	@$(BIN)/python -m tools.account destroy
+	@$(CDK) destroy --force $(ARGS)
+
+lock: setup ## requirements.txt from the dependency group in pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group dev --output-file requirements.txt
+
+clean: ## all that was installed or made here
+	rm -rf .venv .local cdk.out tools/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

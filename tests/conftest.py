@@ -1,0 +1,9 @@
+"""The order of the tests: with two workers, what takes longest starts first."""
+
+import pytest
+
+LONGEST_FIRST = ("e2e/test_schedule", "e2e/test_candles", "e2e/", "infra/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST_FIRST) if part in item.nodeid), 99))

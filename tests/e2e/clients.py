@@ -1,0 +1,87 @@
+"""Plain WebSocket clients, as users write them, that keep all that they hear."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from shared.wire import loads
+from tests.e2e.local_stack import Stack
+
+Frame = dict[str, Any]
+
+
+@dataclass
+class Client:
+    """A connection and every frame that it got, each with the time of its arrival (`at_ms`)."""
+
+    socket: ClientConnection
+    frames: list[Frame] = field(default_factory=list)
+    at_ms: list[int] = field(default_factory=list)
+
+    async def send(self, message: object) -> None:
+        await self.socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+
+    async def next(self, timeout_s: float = 30) -> Frame:
+        """The next frame.
+
+        Raises:
+            TimeoutError: none came.
+        """
+        frame: Frame = loads(await asyncio.wait_for(self.socket.recv(), timeout_s))
+        self.frames.append(frame)
+        self.at_ms.append(time.time_ns() // 1_000_000)
+        return frame
+
+    async def until(self, wanted: Callable[[Frame], bool], timeout_s: float = 30) -> Frame:
+        """The next frame that is wanted."""
+        async with asyncio.timeout(timeout_s):
+            while not wanted(frame := await self.next(timeout_s)):
+                pass
+        return frame
+
+    async def listen(self, seconds: float) -> None:
+        """Take in what comes for a while."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                await self.next(left)
+            except TimeoutError:
+                return
+
+    async def subscribe(self, channel: str, **more: object) -> Frame:
+        """Subscribe; the acknowledgement."""
+        await self.send({"event": "subscribe", "channel": channel, **more})
+        return await self.until(lambda frame: frame["event"] in {"subscribed", "error"})
+
+    def of(self, event: str) -> list[Frame]:
+        return [frame for frame in self.frames if frame["event"] == event]
+
+    def quotes(self) -> dict[str, dict[str, Any]]:
+        """The newest quote of each symbol: the highest `seq` wins."""
+        newest: dict[str, dict[str, Any]] = {}
+        for quote in self.heard():
+            if quote["seq"] >= newest.get(quote["symbol"], quote)["seq"]:
+                newest[quote["symbol"]] = quote
+        return newest
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Every quote that came, on either channel."""
+        return [
+            quote
+            for frame in self.frames
+            if "data" in frame
+            for quote in (frame["data"] if isinstance(frame["data"], list) else [frame["data"]])
+        ]
+
+
+@asynccontextmanager
+async def opened(stack: Stack, url: str = "") -> AsyncIterator[Client]:
+    """A client of a stack's feed for the length of a block."""
+    async with connect(url or stack.feed, ssl=stack.tls, max_size=None, open_timeout=60) as socket:
+        yield Client(socket)

@@ -1,0 +1,76 @@
+"""Recorded one-minute candles at 60 times their speed, through the crash of May 2021: prices follow the file."""
+
+import asyncio
+import csv
+import os
+from collections import defaultdict
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from shared.assets import catalogue
+from tests.e2e.clients import opened
+from tests.e2e.local_stack import Stack
+from tests.recordings import recording
+
+TICK = 1
+USD_CAD = Decimal("1.2096")  # of 2021-05-12
+RECORDING = "klines/binance_1m_2021-05-11T20_2021-05-13T08.csv"
+DAY = 1440
+# By default the two hours after the fall began; CADFEED_REPLAY=720 is the whole twelve hours from the beginning.
+SECONDS = int(os.environ.get("CADFEED_REPLAY", "0"))
+START = [] if SECONDS else ["--start=2021-05-12T22:00"]
+
+
+def EXCHANGE() -> list[str]:  # noqa: N802 - read by the fixture like the constant of other modules
+    return [f"--candles={recording(RECORDING)}", "--speed=60", f"--usd-cad={USD_CAD}", *START]
+
+
+def closes() -> dict[str, list[Decimal]]:
+    """The closing prices by the feed's symbol, minute by minute."""
+    by_market: dict[str, list[Decimal]] = defaultdict(list)
+    with recording(RECORDING).open() as file:
+        for row in csv.DictReader(file):
+            by_market[row["symbol"]].append(Decimal(row["close"]))
+    symbols = {f"{asset.code}USDT": symbol for symbol, asset in catalogue().items()}
+    return {symbols[market]: prices for market, prices in by_market.items() if market in symbols}
+
+
+def shows(quotes: dict[str, dict[str, Any]], prices: dict[str, list[Decimal]], minute: int) -> bool:
+    """Whether every quote is that of this minute: its close, and its close minus the close 24 h before."""
+    return all(
+        quotes[symbol]["spot"] == close[minute] * USD_CAD
+        and quotes[symbol]["change"] == (close[minute] - close[minute - DAY]) * USD_CAD
+        for symbol, close in prices.items()
+    )
+
+
+def test_prices_follow_the_file_minute_by_minute_through_the_crash(stack: Stack) -> None:
+    prices = closes()
+    assert len(prices) == 41  # the file's LUNAUSDT is another coin under that name today
+
+    async def run() -> list[int]:
+        minutes: list[int] = []
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(lambda frame: bool(frame.get("data")))
+            assert client.quotes().keys() == prices.keys()
+            first = stack.control("state")["market"]["minute"]
+            candidates = range(first - 5, first + 1)
+            for _ in range(SECONDS or 120):
+                quotes = client.quotes()
+                shown = [minute for minute in candidates if shows(quotes, prices, minute)]
+                assert shown, f"the quotes are of no minute after {minutes[-1:]}"
+                minutes.append(shown[0])
+                candidates = range(shown[0] + 1, min(shown[0] + 4, len(prices["BTC_CAD"])))
+                if not candidates:
+                    break
+                await client.until(lambda frame: frame["event"] == "update")
+        return minutes
+
+    minutes = asyncio.run(run())
+    steps = [after - before for before, after in pairwise(minutes)]
+    bitcoin = [prices["BTC_CAD"][minute] for minute in minutes]
+    print(f"{len(minutes)} minutes, {steps.count(1)} steps of one; BTC {bitcoin[0]} -> {min(bitcoin)} USDT at worst")
+    assert steps.count(1) >= 0.9 * len(steps)
+    assert min(bitcoin) < Decimal("0.97") * bitcoin[0]

@@ -1,0 +1,61 @@
+"""Fifty connections, ten of them cut without a close frame: the others miss nothing, and the ten are forgotten."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from itertools import pairwise
+
+from tests.e2e.clients import Client, opened
+from tests.e2e.local_stack import Stack
+
+TICK = 2
+EXCHANGE = ["--seed=3"]
+CONNECTIONS, CUT = 50, 10
+
+
+def connection_ids(stack: Stack) -> set[str]:
+    return {str(item["sk"]) for item in stack.table("Connections").scan(ConsistentRead=True)["Items"]}
+
+
+async def first_prices(client: Client) -> None:
+    await client.until(lambda _: "BTC_CAD" in client.quotes(), 60)
+
+
+async def heard_of(client: Client, seq: int) -> None:
+    """Wait until a client has the first quote of a tick, and so all of the ticks before it."""
+    if client.quotes()["BTC_CAD"]["seq"] < seq:
+        await client.until(lambda _: client.quotes()["BTC_CAD"]["seq"] >= seq, 60)
+
+
+def seqs(client: Client, window: range) -> set[tuple[str, int]]:
+    """Which quotes of these ticks a client heard of."""
+    return {(quote["symbol"], quote["seq"]) for quote in client.heard() if quote["seq"] in window}
+
+
+def test_the_rest_get_every_update_when_some_are_cut(stack: Stack) -> None:
+    async def run() -> None:
+        async with AsyncExitStack() as block:
+            clients = [await block.enter_async_context(opened(stack)) for _ in range(CONNECTIONS)]
+            await asyncio.gather(
+                *(client.subscribe(("rates", "rates_batch")[n % 2]) for n, client in enumerate(clients))
+            )
+            await asyncio.gather(*(first_prices(client) for client in clients))
+            assert len(connection_ids(stack)) == CONNECTIONS
+            cut, rest = clients[:CUT], clients[CUT:]
+            await asyncio.gather(*(client.listen(3 * TICK) for client in clients))
+            for client in cut:
+                client.socket.transport.abort()
+            reference = rest[-1]
+            cut_at = reference.of("update")[-1]["seq"]
+            await asyncio.gather(*(client.listen(4 * TICK) for client in rest))
+            assert len(connection_ids(stack)) == CONNECTIONS - CUT
+            last = reference.of("update")[-1]["seq"]
+            assert last >= cut_at + 3
+            await asyncio.gather(*(heard_of(client, last) for client in rest))
+            window = range(cut_at, last)
+            for client in rest:
+                assert seqs(client, window) == seqs(reference, window)
+            for client in rest[1::2]:
+                updates = [frame for frame in client.of("update") if frame["seq"] in window]
+                assert all(after["prev_seq"] == before["seq"] for before, after in pairwise(updates))
+
+    asyncio.run(run())

@@ -1,0 +1,223 @@
+"""What every client relies on, on the simulated market: subscribe, snapshot, updates, requests, errors."""
+
+import asyncio
+import statistics
+from decimal import Decimal
+
+import pytest
+
+from shared.assets import catalogue
+from shared.wire import MIN_SIGNIFICANT_DIGITS
+from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.local_stack import Stack
+
+TICK = 1
+EXCHANGE = ["--seed=7"]
+CONTEXT = ["stale_after_seconds=5"]
+NOT_PRICED_YET = {"USDT_CAD", "QCAD_CAD", "ETHW_CAD", "DAI_CAD"}  # no live market at Binance
+PRICED = set(catalogue()) - NOT_PRICED_YET
+
+
+def is_update(frame: Frame) -> bool:
+    return bool(frame["event"] == "update")
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_plain_client_gets_the_ack_then_every_asset_then_updates(stack: Stack, slash: str) -> None:
+    async def run() -> None:
+        async with opened(stack, stack.feed.rstrip("/") + slash) as client:
+            await client.send('{"event":"subscribe","channel":"rates"}')
+            ack = await client.next()
+            assert ack["event"] == ack["status"] == "subscribed"
+            assert ack["symbols"] == list(catalogue())
+            assert "data" not in ack
+            await client.until(lambda _: {quote["symbol"] for quote in client.heard()} >= PRICED)
+            first = client.quotes()
+            await client.until(lambda _: client.quotes()["BTC_CAD"]["spot"] != first["BTC_CAD"]["spot"])
+            data = client.of("data")
+            assert all(frame["channel"] == "rates" for frame in data)
+            assert {frame["data"]["symbol"] for frame in data} == PRICED
+
+    asyncio.run(run())
+
+
+def test_every_quote_says_that_it_is_simulated_and_where_it_comes_from(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(lambda _: len(client.quotes()) == len(PRICED))
+            for symbol, quote in client.quotes().items():
+                assert quote["simulated"] is True
+                asset = catalogue()[symbol]
+                market = asset.markets["binance"][0].name
+                assert quote["source"] == f"binance:{market} x parity:USDTUSD x kraken:USDCAD"
+                assert 0 < quote["bid"] <= quote["ask"]
+                assert isinstance(quote["change"], Decimal | int)
+                assert isinstance(quote["timestamp"], int)
+                assert quote["timestamp"] == quote["ts"] // 1000
+
+    asyncio.run(run())
+
+
+def test_a_batch_client_gets_a_snapshot_and_an_unbroken_chain_of_updates(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as other, opened(stack) as client:
+            await other.subscribe("rates_batch", symbols=["BTC_CAD"])
+            await other.until(is_update)
+            ack = await client.subscribe("rates_batch", id="my id")
+            assert ack["id"] == "my id"
+            snapshot = await client.next()
+            assert snapshot["event"] == "snapshot"
+            assert set(snapshot["unavailable"]) == NOT_PRICED_YET
+            assert {quote["symbol"] for quote in snapshot["data"]} == PRICED
+            seq = snapshot["seq"]
+            for _ in range(5):
+                update = await client.until(is_update)
+                assert update["prev_seq"] == seq
+                assert all(quote["seq"] == update["seq"] for quote in update["data"])
+                seq = update["seq"]
+
+    asyncio.run(run())
+
+
+def test_a_client_sees_only_the_symbols_that_it_subscribed_to(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as client:
+            ack = await client.subscribe("rates_batch", symbols=["SHIB_CAD", "BTC_CAD", "DOGE_USD"], id=1)
+            assert ack["symbols"] == ["BTC_CAD", "SHIB_CAD"]
+            assert ack["rejected"] == [{"symbol": "DOGE_USD", "code": "unknown_symbol", "message": "no such symbol"}]
+            for _ in range(3):
+                await client.until(is_update)
+            assert {quote["symbol"] for quote in client.heard()} <= {"BTC_CAD", "SHIB_CAD"}
+            shib = client.quotes()["SHIB_CAD"]["spot"]
+            assert 0 < shib < Decimal("0.001")
+            assert len(shib.as_tuple().digits) >= MIN_SIGNIFICANT_DIGITS
+
+    asyncio.run(run())
+
+
+def test_nothing_is_sent_before_a_subscription_nor_after_its_end(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as listener, opened(stack) as client:
+            await listener.subscribe("rates_batch")
+            for _ in range(2):
+                await listener.until(is_update)
+            await client.send({"event": "ping"})
+            assert (await client.next())["event"] == "pong"  # the first frame of all
+            await client.subscribe("rates_batch")
+            await client.until(is_update)
+            await client.send({"event": "unsubscribe", "channel": "rates_batch", "id": 2})
+            await client.until(lambda frame: frame["event"] == "unsubscribed" and frame["id"] == 2)
+            for _ in range(3):
+                await listener.until(is_update)
+            await client.send({"event": "subscriptions", "id": 3})
+            # At most the tick that was on its way when the subscription ended comes before the answer.
+            answer = await client.next()
+            answer = await client.next() if is_update(answer) else answer
+            assert answer == {"event": "subscriptions", "subscriptions": [], "id": 3}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "message_id"),
+    [
+        ("no json", "bad_json", None),
+        ("[1, 2]", "bad_request", None),
+        ('"subscribe"', "bad_request", None),
+        ("null", "bad_request", None),
+        ('{"channel":"rates"}', "bad_request", None),
+        ('{"event":7,"id":1}', "bad_request", 1),
+        ('{"event":"buy","id":2}', "unknown_event", 2),
+        ('{"event":"subscribe","id":"x"}', "unknown_channel", "x"),
+        ('{"event":"subscribe","channel":"trades","id":3}', "unknown_channel", 3),
+        ('{"event":"subscribe","channel":"rates","symbols":"BTC_CAD","id":4}', "bad_request", 4),
+        ('{"event":"subscribe","channel":"rates","symbols":["BTC_USD"],"id":5}', "unknown_symbol", 5),
+        ('{"event":"unsubscribe","channel":"all","id":6}', "unknown_channel", 6),
+        ('{"event":"ping","id":1.5}', "bad_request", None),
+    ],
+)
+def test_what_the_server_does_not_understand_gets_an_error_and_the_connection_stays(
+    stack: Stack, message: str, code: str, message_id: object
+) -> None:
+    async def run() -> None:
+        async with opened(stack) as client:
+            await client.send(message)
+            error = await client.next()
+            assert error["event"] == "error"
+            assert error["code"] == code
+            assert error.get("id") == message_id
+            assert error["retryable"] is False
+            await client.send({"event": "ping", "id": 9})
+            assert (await client.next())["id"] == 9
+
+    asyncio.run(run())
+
+
+def test_a_snapshot_can_be_asked_for(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch", symbols=["ETH_CAD"])
+            await client.until(is_update)
+            await client.send({"event": "snapshot", "channel": "rates_batch", "id": 11})
+            snapshot = await client.until(lambda frame: frame["event"] == "snapshot" and frame.get("id") == 11)
+            assert [quote["symbol"] for quote in snapshot["data"]] == ["ETH_CAD"]
+
+    asyncio.run(run())
+
+
+def test_one_tick_makes_at_most_one_request_per_source(stack: Stack) -> None:
+    async def run() -> Client:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(is_update)
+            stack.control("reset_counts", {})
+            for _ in range(10):
+                await client.until(is_update)
+            return client
+
+    ticks = len(asyncio.run(run()).of("update")) + 1  # one may have begun and not have arrived
+    requests = {name: count["since_reset"] for name, count in stack.control("state")["requests"].items()}
+    assert requests["binance"] >= 9
+    assert max(requests.values()) <= ticks
+    assert sum(requests.values()) / ticks < 8 * len(catalogue()) / 100
+
+
+def test_a_refresh_takes_less_than_five_times_the_latency_of_the_sources(stack: Stack) -> None:
+    latency_ms = 50
+    slow = {"latency_ms": latency_ms}
+
+    async def run() -> list[int]:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(is_update)
+            for _ in range(10):
+                await client.until(is_update)
+            # Ticks begin at whole seconds, and `ts` is the time at which all answers were in.
+            return [frame["ts"] % (TICK * 1000) for frame in client.of("update")[1:]]
+
+    try:
+        stack.control("faults", {"binance": slow, "kraken": slow, "bank_of_canada": slow, "er_api": slow})
+        refreshes_ms = asyncio.run(run())
+    finally:
+        stack.control("faults", {})
+    assert latency_ms <= statistics.median(refreshes_ms) < 5 * latency_ms
+
+
+def test_a_source_that_fails_stops_nothing_and_quotes_go_stale_then_recover(stack: Stack) -> None:
+    """With Binance down prices stay as they are and are marked stale after a while."""
+
+    async def run() -> None:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch", symbols=["BTC_CAD"])
+            await client.until(is_update)
+            stack.control("faults", {"binance": {"status": 503}})
+            stale = await client.until(lambda frame: any(quote.get("stale") for quote in frame.get("data", [])), 60)
+            assert stale["data"][0]["spot"] > 0
+            stack.control("faults", {})
+            await client.until(lambda frame: is_update(frame) and not frame["data"][0].get("stale"), 90)
+
+    try:
+        asyncio.run(run())
+    finally:
+        stack.control("faults", {})

@@ -1,0 +1,76 @@
+"""A recorded day of Binance: what comes out over wss equals an independent computation, to the last digit."""
+
+import asyncio
+import json
+from fractions import Fraction
+from typing import Any
+
+from shared.assets import catalogue
+from tests.e2e.clients import Client, opened
+from tests.e2e.local_stack import Stack
+from tests.recordings import recording
+
+TICK = 1
+SMALL = ["SHIB_CAD", "LUNC_CAD", "CHR_CAD"]
+USD_CAD = Fraction("1.3347")  # the Bank of Canada's rate of that day
+RECORDING = "binance/ticker_24hr_all_2024-01-05T211209Z.json"
+
+
+def EXCHANGE() -> list[str]:  # noqa: N802 - read by the fixture like the constant of other modules
+    return [f"--recording={recording(RECORDING)}", f"--usd-cad={float(USD_CAD)}"]
+
+
+def rows() -> dict[str, dict[str, Any]]:
+    return {row["symbol"]: row for row in json.loads(recording(RECORDING).read_text())}
+
+
+def quotes(stack: Stack) -> dict[str, dict[str, Any]]:
+    async def run() -> Client:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(lambda frame: bool(frame.get("data")))
+            return client
+
+    return asyncio.run(run()).quotes()
+
+
+def test_every_traded_asset_equals_the_file_times_the_rate_to_the_last_digit(stack: Stack) -> None:
+    traded = {
+        symbol: rows()[f"{asset.code}USDT"]
+        for symbol, asset in catalogue().items()
+        if f"{asset.code}USDT" in rows() and float(rows()[f"{asset.code}USDT"]["bidPrice"]) > 0
+    }
+    assert len(traded) == 70
+    got = quotes(stack)
+    assert got.keys() == traded.keys()
+    for symbol, row in traded.items():
+        for field, price in (("bid", "bidPrice"), ("ask", "askPrice"), ("spot", "lastPrice")):
+            assert Fraction(got[symbol][field]) == Fraction(row[price]) * USD_CAD, (symbol, field)
+        change = (Fraction(row["lastPrice"]) - Fraction(row["openPrice"])) * USD_CAD
+        assert Fraction(got[symbol]["change"]) == change, symbol
+
+
+def test_the_dead_pairs_of_dai_and_ust_are_not_prices(stack: Stack) -> None:
+    assert float(rows()["DAIUSDT"]["lastPrice"]) == float(rows()["USTUSDT"]["lastPrice"]) == 0
+    assert not {"DAI_CAD", "UST_CAD", "ETHW_CAD", "QCAD_CAD", "USDT_CAD"} & quotes(stack).keys()
+
+
+def test_small_prices_keep_at_least_six_significant_digits(stack: Stack) -> None:
+    """Of the frame's text, in which 0.266940 has six and 0.26694 five."""
+
+    async def run() -> list[str]:
+        async with opened(stack) as client:
+            await client.send(
+                {"event": "subscribe", "channel": "rates", "symbols": ["SHIB_CAD", "LUNC_CAD", "CHR_CAD"]}
+            )
+            texts: list[str] = []
+            while len(texts) < 3:
+                text = str(await client.socket.recv())
+                texts += [text] if '"data":' in text else []
+            return texts
+
+    for text in asyncio.run(run()):
+        for field in ("bid", "ask", "spot"):
+            number = text.split(f'"{field}":')[1].split(",")[0]
+            assert "e" not in number.lower()
+            assert len(number.replace(".", "").lstrip("0")) >= 6, text

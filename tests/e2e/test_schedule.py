@@ -1,0 +1,91 @@
+"""The schedule, the lease and the audience: no tick missed, none doubled, quiet when nobody listens, quick to wake."""
+
+import asyncio
+import os
+import time
+from itertools import pairwise
+from typing import Any
+
+from tests.e2e.clients import Client, opened
+from tests.e2e.local_stack import Stack
+
+TICK = 5
+EXCHANGE = ["--seed=11"]
+COLD_START_S = 10  # of an ingest and a publisher on a busy machine
+SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "300"))
+
+
+def lease_until_ms(stack: Stack) -> int:
+    item: dict[str, Any] = stack.table("Quotes").get_item(Key={"pk": "LEASE", "sk": "INGEST"}, ConsistentRead=True)[
+        "Item"
+    ]
+    return int(item["until_ms"])
+
+
+async def quiet(stack: Stack) -> None:
+    """Wait until the last ingest has left, which takes it two ticks and the publisher's count."""
+    async with asyncio.timeout(60):
+        while lease_until_ms(stack) > time.time() * 1000:
+            await asyncio.sleep(0.5)
+
+
+def chain(client: Client) -> list[int]:
+    """The ticks that a client heard of, each with the one before it, as the updates say themselves."""
+    updates = client.of("update")
+    assert all(after["prev_seq"] == before["seq"] for before, after in pairwise(updates))
+    return [frame["seq"] for frame in updates]
+
+
+def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_and_no_double(stack: Stack) -> None:
+    async def run() -> list[Client]:
+        async with opened(stack) as one, opened(stack) as two:
+            clients = [one, two]
+            for client in clients:
+                await client.subscribe("rates_batch")
+                await client.until(lambda frame: frame["event"] in {"update", "snapshot"})
+            began = time.monotonic()
+            listening = [asyncio.create_task(client.listen(SCHEDULE_SECONDS)) for client in clients]
+            await asyncio.to_thread(start_two_ingests, stack)
+            await asyncio.gather(*listening)
+            assert time.monotonic() - began >= SCHEDULE_SECONDS
+            return clients
+
+    for client in asyncio.run(run()):
+        seqs = chain(client)
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+        ticks_ms = [frame["ts"] for frame in client.of("update")]
+        gaps_ms = [after - before for before, after in pairwise(ticks_ms)]
+        arrivals_ms = [after - before for before, after in pairwise(client.at_ms[2:])]
+        print(f"{len(seqs)} ticks, {min(gaps_ms)} to {max(gaps_ms)} ms apart, arrivals up to {max(arrivals_ms)} ms")
+        assert max(gaps_ms) <= 2 * TICK * 1000
+        assert len(seqs) >= SCHEDULE_SECONDS / TICK - 2
+    assert stack.aws_log().count('"reason":"successor"') >= 1 + SCHEDULE_SECONDS // 120
+
+
+def start_two_ingests(stack: Stack) -> None:
+    name = stack.function_name("IngestFunction")
+    for _ in range(2):
+        stack.functions().invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+
+
+def test_when_nobody_listens_the_ingest_leaves_and_a_subscriber_wakes_it(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(lambda frame: frame["event"] == "update")
+        await quiet(stack)
+        async with opened(stack) as client:
+            asked = time.monotonic()
+            await client.subscribe("rates_batch")
+            snapshot = await client.next()
+            assert snapshot["event"] == "snapshot"
+            assert snapshot["data"]
+            at_once = time.monotonic() - asked
+            update = await client.until(lambda frame: frame["event"] == "update")
+            fresh = time.monotonic() - asked
+            print(f"snapshot after {at_once:.2f} s, fresh tick after {fresh:.2f} s")
+            assert at_once < COLD_START_S
+            assert fresh < 2 * TICK + COLD_START_S
+            assert update["ts"] > snapshot["ts"]
+
+    asyncio.run(run())
