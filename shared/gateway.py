@@ -29,12 +29,12 @@ class PostFailed(Exception):
 
 @dataclass(slots=True)
 class Posted:
-    """What became of a fan-out: connections that have all their frames, gone ones, ones that missed some."""
+    """What became of a fan-out: connections that have all their frames, gone ones, failed ones with the reason."""
 
     reached: int = 0
     frames: int = 0
     gone: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 class Gateway:
@@ -58,7 +58,7 @@ class Gateway:
             raise PostFailed(str(error)) from error
 
     def post_unordered(self, connection_id: str, frames: Sequence[bytes]) -> None:
-        """Post frames that each stand for themselves, several at a time. Raises: as `post`, for the first that fails."""
+        """Post frames that each stand for themselves, several at a time. Raises: as `post`, for the first failure."""
         if len(frames) == 1:
             self.post(connection_id, frames[0])
             return
@@ -77,7 +77,7 @@ class Gateway:
                 elif isinstance(error, Gone):
                     posted.gone.append(connection_id)
                 else:
-                    posted.failed.append(connection_id)
+                    posted.failed[connection_id] = str(error)
         return posted
 
     def _post_in_order(self, addressed: tuple[str, tuple[bytes, ...]]) -> tuple[str, int, Gone | PostFailed | None]:

@@ -127,7 +127,8 @@ def advance(
 
 def rate_24h_ago(history: Iterable[tuple[int, Decimal]], now_ms: int) -> Decimal | None:
     """The USD/CAD mid of 24 h ago from the feed's own hourly record, `None` until that reaches back so far."""
-    past = [mid for ts_ms, mid in history if ts_ms <= now_ms - DAY_MS + HOUR_MS // 2]
+    wanted_ms = now_ms - DAY_MS
+    past = [mid for ts_ms, mid in history if wanted_ms - HOUR_MS <= ts_ms <= wanted_ms + HOUR_MS // 2]
     return past[-1] if past else None
 
 

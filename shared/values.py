@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
+
+from shared.wire import EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Rate:
 
     @property
     def mid(self) -> Decimal:
-        return (self.bid + self.ask) / 2
+        with localcontext(EXACT):
+            return (self.bid + self.ask) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Numbers and JSON, exactly: a price is a `Decimal` from the payload's text to the frame's text, and never a float."""
 
 import json
+import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-# Wide enough that the product of a price and two exchange rates keeps every digit.
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+# Wide enough that products, sums and differences of a price and two exchange rates keep every digit, whatever
+# `decimal_of` let in.
+EXACT = Context(prec=300, rounding=ROUND_HALF_EVEN)
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # `Decimal` takes "1_000" too
 MIN_SIGNIFICANT_DIGITS = 6
 
 
@@ -19,6 +22,8 @@ def decimal_of(value: object) -> Decimal:
         raise ValueError(f"not a decimal number: {value!r:.60}")
     if len(str(value)) > 40:
         raise ValueError(f"a number of {len(str(value))} characters")
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        raise ValueError(f"not a decimal number: {value!r:.60}")
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -62,9 +67,12 @@ def loads(text: str | bytes) -> Any:
     """JSON with every fraction as a `Decimal`.
 
     Raises:
-        ValueError: not JSON, or with the NaN and Infinity that RFC 8259 does not allow.
+        ValueError: not JSON, or with the NaN and Infinity that RFC 8259 does not allow, or a number beyond `Decimal`.
     """
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except InvalidOperation:
+        raise ValueError("a number with an exponent out of range") from None
 
 
 def _refuse(name: str) -> None:

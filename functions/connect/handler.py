@@ -4,17 +4,17 @@ import os
 import time
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.settings import ConnectionSettings, read
 from shared.store.connections_table import ConnectionsTable
+from shared.store.dynamodb import table
 
 logger, tracer = Logger(), Tracer()
 settings = read(ConnectionSettings, os.environ)
-connections = ConnectionsTable(boto3.resource("dynamodb").Table(settings.connections_table), settings.connection_shards)
+connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
 
 
 @logger.inject_lambda_context

@@ -3,19 +3,19 @@
 import os
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.settings import IngestSettings, read
 from shared.sources.all_sources import AllSources
+from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.ticks import TickReport, Ticks
 
 logger, metrics, tracer = Logger(), Metrics(), Tracer()
 settings = read(IngestSettings, os.environ)
-table = QuotesTable(boto3.resource("dynamodb").Table(settings.quotes_table))
+quotes = QuotesTable(table(settings.quotes_table))
 sources = AllSources(settings.base_urls)
 
 
@@ -25,7 +25,7 @@ sources = AllSources(settings.base_urls)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     """Runs up to 75 s; says why it stopped."""
     ticks = Ticks(
-        table,
+        quotes,
         sources,
         tick_seconds=settings.tick_seconds,
         stale_after_seconds=settings.stale_after_seconds,

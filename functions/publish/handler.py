@@ -5,7 +5,6 @@ import os
 import time
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,16 +15,16 @@ from shared.quotes import Delta
 from shared.settings import ClientSettings, read
 from shared.store.codec import unpack
 from shared.store.connections_table import ConnectionsTable
+from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.values import Snapshot
 
 logger, metrics = Logger(), Metrics()
 tracer = Tracer(auto_patch=False)  # a subsegment per post would cost more than the post
 settings = read(ClientSettings, os.environ)
-dynamodb = boto3.resource("dynamodb")
 fan_out = FanOut(
-    QuotesTable(dynamodb.Table(settings.quotes_table)),
-    ConnectionsTable(dynamodb.Table(settings.connections_table), settings.connection_shards),
+    QuotesTable(table(settings.quotes_table)),
+    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
     door.connect(settings.connections_url),
     settings.connection_shards,
 )
@@ -46,7 +45,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     metrics.add_metric("ConnectionsGone", MetricUnit.Count, len(posted.gone))
     metrics.add_metric("PublishLatency", MetricUnit.Milliseconds, age_ms)
     if posted.failed:
-        logger.warning("posts failed", seq=delta.new.seq, connections=len(posted.failed))
+        reasons = sorted(set(posted.failed.values()))
+        logger.warning("posts failed", seq=delta.new.seq, connections=len(posted.failed), reasons=reasons[:3])
     return {"seq": delta.new.seq, "frames": posted.frames}
 
 

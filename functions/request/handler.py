@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,16 +11,16 @@ from shared import gateway as door
 from shared.routes import route
 from shared.settings import ClientSettings, read
 from shared.store.connections_table import ConnectionsTable
+from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests
 
 logger, tracer = Logger(), Tracer()
 settings = read(ClientSettings, os.environ)
-dynamodb = boto3.resource("dynamodb")
 gateway = door.connect(settings.connections_url)
 requests = Requests(
-    QuotesTable(dynamodb.Table(settings.quotes_table)),
-    ConnectionsTable(dynamodb.Table(settings.connections_table), settings.connection_shards),
+    QuotesTable(table(settings.quotes_table)),
+    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
     gateway,
 )
 

@@ -13,12 +13,12 @@ from shared.protocol import Message
 from shared.routes import route
 from shared.settings import SubscribeSettings, read
 from shared.store.connections_table import ConnectionsTable
+from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Subscriptions
 
 logger, tracer = Logger(), Tracer()
 settings = read(SubscribeSettings, os.environ)
-dynamodb = boto3.resource("dynamodb")
 functions = boto3.client("lambda")
 gateway = door.connect(settings.connections_url)
 
@@ -28,8 +28,8 @@ def wake_ingest() -> None:
 
 
 subscriptions = Subscriptions(
-    QuotesTable(dynamodb.Table(settings.quotes_table)),
-    ConnectionsTable(dynamodb.Table(settings.connections_table), settings.connection_shards),
+    QuotesTable(table(settings.quotes_table)),
+    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
     gateway,
     wake_ingest,
 )

@@ -15,6 +15,7 @@ MAX_BODY_BYTES = 8_000_000  # Binance's answer for all its markets is 1.3 MB
 FIRST_BACK_OFF_MS = 1_000
 LONGEST_BACK_OFF_MS = 60_000
 BANNED_BACK_OFF_MS = 120_000  # 418, 451, 403: asking again soon makes it worse
+LONGEST_RETRY_AFTER_MS = 3 * 86_400_000  # the longest ban that Binance names
 
 # The exchange of the local stack says with this header that its market is simulated or replayed.
 MARKET_HEADER = "X-Cadfeed-Market"
@@ -124,9 +125,8 @@ def _retry_after_ms(response: requests.Response, now_ms: int) -> int | None:
     """`Retry-After` in either of its forms (RFC 9110, 10.2.3); a ban without one is taken for two minutes."""
     banned = BANNED_BACK_OFF_MS if response.status_code in {403, 418, 451} else None
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return min(int(value), 3 * 86_400) * 1000
     try:
-        return max(0, int(parsedate_to_datetime(value).timestamp() * 1000) - now_ms)
-    except ValueError:
+        seconds = int(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - now_ms / 1000
+    except (ValueError, OverflowError):
         return banned
+    return min(max(0, int(seconds * 1000)), LONGEST_RETRY_AFTER_MS)
