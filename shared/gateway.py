@@ -102,7 +102,7 @@ def connect(connections_url: str) -> Gateway:
             max_pool_connections=THREADS,
             connect_timeout=POST_TIMEOUT_S,
             read_timeout=POST_TIMEOUT_S,
-            retries={"mode": "standard", "max_attempts": 3},
+            retries={"mode": "standard", "total_max_attempts": 3},
         ),
     )
     return Gateway(client)

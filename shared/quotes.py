@@ -13,6 +13,7 @@ from shared.wire import EXACT
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+CLOCK_SKEW_MS = 300_000  # a rate from later than that is no rate: its time is wrong, so it would never grow old
 PERCENT_STEP = Decimal("0.000001")
 DROP_AFTER_MS = DAY_MS  # a price that nobody confirmed for a day is no longer a price, not even a stale one
 
@@ -35,7 +36,7 @@ def choose_rate(rates: Mapping[str, Rate], now_ms: int) -> Rate | None:
     """The first USD/CAD rate, in the order above, that is not too old; `None` when there is none."""
     for source, max_age_ms in RATE_MAX_AGE_MS.items():
         rate = rates.get(source)
-        if rate is not None and now_ms - rate.ts_ms <= max_age_ms:
+        if rate is not None and -CLOCK_SKEW_MS <= now_ms - rate.ts_ms <= max_age_ms:
             return rate
     return None
 

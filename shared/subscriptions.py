@@ -89,6 +89,6 @@ class Requests:
         """The quotes of the symbols named, else of the channel's subscription, else of all."""
         asked = protocol.parse_subscription(message)
         view = asked.view
-        if "symbols" not in message.body:
+        if message.body.get("symbols") is None:
             view = self._connections.get(connection_id).subscriptions.get(asked.channel)
         return protocol.snapshot_frames(self._quotes.snapshot(), asked.channel, view, message.message_id)

@@ -13,7 +13,7 @@ from shared import gateway as door
 from shared.fan_out import FanOut
 from shared.quotes import Delta
 from shared.settings import ClientSettings, read
-from shared.store.codec import unpack
+from shared.store.codec import unpack_or_restart
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
@@ -52,4 +52,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 def snapshot_of(image: dict[str, dict[str, str]] | None) -> Snapshot:
     """The snapshot in a stream image; before the first one there was none."""
-    return unpack(base64.b64decode(image["packed"]["B"])) if image else Snapshot()
+    if image is None:
+        return Snapshot()
+    return unpack_or_restart(base64.b64decode(image["packed"]["B"]), int(image["seq"]["N"]))

@@ -5,6 +5,7 @@ https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-e
 """
 
 from collections.abc import Mapping
+from itertools import count
 
 from shared.assets import market_names
 from shared.sources.market_row import positive, uncrossed
@@ -17,15 +18,20 @@ BASE_URL = "https://data-api.binance.vision"
 PATH = "/api/v3/ticker/24hr"
 DAY_MS = 86_400_000
 INVALID_SYMBOL = -1121
+LIST_EVERY = 720  # requests, an hour at a tick of 5 s: a market that was halted or is new is found again
+CLOCK_SKEW_MS = 300_000
 
 
 def source() -> Source:
     """Binance, asked every tick. The first request is for all markets (weight 80) and tells which of the catalogue's
     exist there: one unknown name in `symbols` fails a whole request. The following ones name just those (weight 40)."""
     listed: set[str] = set()
+    requests = count(1)
 
     def params() -> Mapping[str, str]:
         query = {"type": "FULL", "symbolStatus": "TRADING"}
+        if next(requests) % LIST_EVERY == 0:
+            listed.clear()
         return query | {"symbols": dumps(sorted(listed))} if listed else query
 
     def parse_and_learn(answer: Answer) -> list[Ticker]:
@@ -57,10 +63,10 @@ def parse(answer: Answer) -> list[Ticker]:
 
 
 def _ticker(row: Mapping[str, object], answer: Answer) -> Ticker | None:
-    close_ms, count = row.get("closeTime"), row.get("count")
-    if not isinstance(close_ms, int) or not isinstance(count, int):
+    close_ms, trades = row.get("closeTime"), row.get("count")
+    if not isinstance(close_ms, int) or not isinstance(trades, int):
         return None
-    if count <= 0 or not answer.received_ms - DAY_MS < close_ms < answer.received_ms + DAY_MS:
+    if trades <= 0 or not answer.received_ms - DAY_MS < close_ms < answer.received_ms + CLOCK_SKEW_MS:
         return None
     try:
         return uncrossed(

@@ -78,7 +78,7 @@ class Poller:
             SourceUnavailable: no answer in time, an error status, or an answer that cannot be trusted.
         """
         try:
-            tickers = self.source.parse(self._get(now_ms, timeout_s))
+            tickers = self._parsed(self._get(now_ms, timeout_s))
         except SourceUnavailable as error:
             self._failures += 1
             back_off_ms = min(FIRST_BACK_OFF_MS * 2 ** (self._failures - 1), LONGEST_BACK_OFF_MS)
@@ -87,6 +87,13 @@ class Poller:
         self._failures = 0
         self._due_ms = now_ms + self.source.poll_every_ms
         return tickers
+
+    def _parsed(self, answer: Answer) -> list[Ticker]:
+        try:
+            return self.source.parse(answer)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A parser that stumbles costs its source's prices, never the tick.
+            raise SourceUnavailable(f"the answer could not be read: {type(error).__name__}: {error!s:.80}") from error
 
     def _get(self, now_ms: int, timeout_s: float) -> Answer:
         try:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
 
 # By default a connection that hangs is waited for a minute, which is a minute without a price.
-LIMITS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 4})
+LIMITS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 4})
 
 
 def table(name: str) -> "Table":

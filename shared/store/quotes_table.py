@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.store.codec import pack, unpack
+from shared.store.codec import pack, unpack_or_restart
 from shared.values import Snapshot
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class QuotesTable:
     def snapshot(self) -> Snapshot:
         """The current snapshot; an empty one (`seq` 0) when there is none yet."""
         item = self._get(SNAPSHOT_KEY)
-        return unpack(bytes(item["packed"])) if item else Snapshot()
+        return unpack_or_restart(bytes(item["packed"]), int(item["seq"])) if item else Snapshot()
 
     def write_snapshot(self, snapshot: Snapshot, epoch: int) -> None:
         """Put the snapshot after that with the `seq` before it.

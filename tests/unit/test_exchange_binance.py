@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 import requests
 
 from shared.assets import market_names
+from tests.unit.clock import Clock
 from tools.exchange.server import Exchange, exchange_in_thread
 from tools.exchange.simulated import SimulatedMarket
 
@@ -22,14 +22,6 @@ MINI_FIELDS = [
     "symbol", "openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume", "openTime", "closeTime",
     "firstId", "lastId", "count",
 ]  # fmt: skip
-
-
-@dataclass
-class Clock:
-    ms: int = 1_767_225_600_000
-
-    def __call__(self) -> int:
-        return self.ms
 
 
 @pytest.fixture(scope="module")

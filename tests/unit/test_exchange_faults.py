@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 
+from tests.unit.clock import Clock
 from tools.exchange.faults import Upstream, parse_faults
 from tools.exchange.server import Exchange, exchange_in_thread
 from tools.exchange.simulated import SimulatedMarket
@@ -20,14 +20,6 @@ PATHS = {
     "er_api": "/v6/latest/USD",
 }
 EVERY = pytest.mark.parametrize("upstream", list(PATHS))
-
-
-@dataclass
-class Clock:
-    ms: int = 1_767_225_600_000
-
-    def __call__(self) -> int:
-        return self.ms
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,6 +12,8 @@ import pytest
 import requests
 
 from shared.assets import catalogue, market_names
+from tests.recordings import recording
+from tests.unit.clock import Clock
 from tools.exchange.candles import CandleReplay, Candles, read_candles
 from tools.exchange.market import BinanceRow, CannotStep, Market, Moment
 from tools.exchange.random_walk import PERIOD, walk
@@ -20,24 +21,8 @@ from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import exchange_in_thread
 from tools.exchange.simulated import SimulatedMarket, reference
 
-RECORDINGS = Path(__file__).parents[2].parent / "shared/market"
 NOW_MS = 1_767_225_600_000
 DAY = 1_440
-
-
-@dataclass
-class Clock:
-    ms: int = NOW_MS
-
-    def __call__(self) -> int:
-        return self.ms
-
-
-def recording(name: str) -> Path:
-    path = RECORDINGS / name
-    if not path.exists():
-        pytest.skip(f"no recording {name} in ../shared/market")
-    return path
 
 
 def get(url: str) -> Any:

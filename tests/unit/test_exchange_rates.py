@@ -3,17 +3,16 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from tests.recordings import recording
 from tools.exchange.market import BinanceRow
 from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import Exchange, exchange_in_thread
 
-KRAKEN_RECORDING = Path(__file__).parents[2].parent / "shared/market/kraken/Ticker_XBTUSD_2026.json"
 # Sunday 2026-01-04, 21:00 UTC
 SUNDAY_MS = 1_767_560_400_000
 ROWS: list[BinanceRow] = [{"symbol": "BTCUSDT", "openTime": 0, "closeTime": 86_400_000}]
@@ -43,9 +42,7 @@ def test_kraken_crosses_the_spread_that_was_asked_for(exchange: Exchange) -> Non
 
 
 def test_kraken_has_the_shape_of_the_recorded_answer(exchange: Exchange) -> None:
-    if not KRAKEN_RECORDING.exists():
-        pytest.skip(f"no recording {KRAKEN_RECORDING.name} in ../shared/market")
-    recorded = json.loads(KRAKEN_RECORDING.read_text(encoding="utf-8"))
+    recorded = json.loads(recording("kraken/Ticker_XBTUSD_2026.json").read_text(encoding="utf-8"))
     assert shape(get(exchange, "/0/public/Ticker?pair=USDCAD")["result"]["ZUSDZCAD"]) == shape(
         recorded["result"]["XXBTZUSD"]
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -91,6 +92,8 @@ async def deploy(processes: Processes, endpoint: str, state: Path, context: Mapp
     cdk = ROOT / "tools" / "node_modules" / ".bin" / "cdk"
     if not cdk.exists():
         raise CannotStart("the CDK CLI is not installed; run `make setup`")
+    if not shutil.which("node", path=client_environment(endpoint)["PATH"]):
+        raise CannotStart("there is no Node, which the CDK CLI runs on; run `rm -r .venv` and `make setup`")
     log = state / "cdk.log"
     log.unlink(missing_ok=True)
     outputs = state / "outputs.json"

@@ -6,10 +6,10 @@ the highest wins; `prev_seq` tells when something was missed and a new snapshot 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import Enum, auto
 
 from shared.values import Quote
-from shared.wire import decimal_of
 
 # A snapshot that was asked for and has not come by then is taken for lost.
 ASK_AGAIN_AFTER_MS = 10_000
@@ -162,11 +162,11 @@ def quote_of(data: object, now_ms: int) -> Quote:
     seconds = data.get("timestamp", now_ms // 1000)
     return Quote(
         symbol=data["symbol"],
-        bid=decimal_of(data.get("bid")),
-        ask=decimal_of(data.get("ask")),
-        spot=decimal_of(data.get("spot")),
-        change=decimal_of(data.get("change")),
-        change_pct=decimal_of(data.get("change_pct", 0)),
+        bid=_price(data.get("bid")),
+        ask=_price(data.get("ask")),
+        spot=_price(data.get("spot")),
+        change=_price(data.get("change")),
+        change_pct=_price(data.get("change_pct", 0)),
         source=str(data.get("source", "")),
         ts_ms=_integer(data.get("ts", _integer(seconds, "timestamp") * 1000), "ts"),
         seen_ms=now_ms,
@@ -188,6 +188,13 @@ def _symbols(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(symbol, str) for symbol in value):
         raise ValueError("not a list of symbols")
     return tuple(value)
+
+
+def _price(value: object) -> Decimal:
+    """Exact, however many digits the feed sends."""
+    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+        raise ValueError(f"not a price: {value!r:.40}")
+    return Decimal(value)
 
 
 def _integer(value: object, name: str) -> int:

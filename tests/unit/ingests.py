@@ -1,0 +1,105 @@
+"""A stage for runs of the ingest's loop: a clock that passes as told, a market, and a table that is watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import cast
+
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.sources.all_sources import AllSources, Polled
+from shared.store.quotes_table import Lease, QuotesTable
+from shared.ticks import TickReport, Ticks
+from shared.values import Snapshot, SourceState
+from tests.unit.samples import NOW_MS, ticker
+
+
+@dataclass
+class Clock:
+    """The time that the loop sees. It passes while the loop sleeps, and at 100 ms per round of requests."""
+
+    ms: int = NOW_MS
+
+    def time_ns(self) -> int:
+        return self.ms * 1_000_000
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.ms += round(seconds * 1000)
+
+
+@dataclass
+class Market:
+    """Stands for the sources: a price that moves with every round or stands still. `during` happens meanwhile."""
+
+    clock: Clock
+    moves: bool = True
+    state: SourceState | None = None
+    during: Callable[[int], None] = lambda _round: None
+    asked_ms: list[int] = field(default_factory=list)
+    limits_s: list[float] = field(default_factory=list)
+
+    def poll(self, timeout_s: float) -> Polled:
+        self.asked_ms.append(self.clock.ms)
+        self.limits_s.append(timeout_s)
+        self.clock.ms += 100
+        self.during(len(self.asked_ms))
+        price = Decimal(65_000 + (self.clock.ms if self.moves else 0))
+        now_ms = self.clock.ms
+        tickers = [ticker(last=price, ts_ms=now_ms), ticker("USDCAD", "1.3347", source="kraken", ts_ms=now_ms)]
+        return Polled(tickers, {"binance": self.state or SourceState(ok_ms=now_ms)})
+
+
+class WatchedTable(QuotesTable):
+    """The quotes table, with a list of what was written by which ingest, and something to happen before a write."""
+
+    def __init__(self, table: Table, written: list[tuple[int, int]]) -> None:
+        super().__init__(table)
+        self.written = written
+        self.before_write: Callable[[Snapshot], None] = lambda _snapshot: None
+        self.on_release: Callable[[], None] = lambda: None
+
+    def write_snapshot(self, snapshot: Snapshot, epoch: int) -> None:
+        self.before_write(snapshot)
+        super().write_snapshot(snapshot, epoch)
+        self.written.append((epoch, snapshot.seq))
+
+    def renew_lease(self, lease: Lease) -> None:
+        super().renew_lease(lease)
+        if lease.until_ms == 0:
+            self.on_release()
+
+
+class Ingest:
+    """One run of the loop over the shared table, with its own market, on the shared clock."""
+
+    def __init__(self, items: Table, clock: Clock, written: list[tuple[int, int]], tick_seconds: int = 1) -> None:
+        self.table = WatchedTable(items, written)
+        self.market = Market(clock)
+        self.reports: list[TickReport] = []
+        self.ticks = Ticks(
+            self.table,
+            cast("AllSources", self.market),
+            tick_seconds=tick_seconds,
+            stale_after_seconds=30,
+            report=self.reports.append,
+        )
+
+    def run(self) -> str:
+        return self.ticks.run()
+
+
+@dataclass
+class Stage:
+    """What the ingests of a test have in common: table, clock, and the list of (epoch, seq) written."""
+
+    items: Table
+    clock: Clock
+    written: list[tuple[int, int]] = field(default_factory=list)
+
+    def ingest(self, tick_seconds: int = 1) -> Ingest:
+        return Ingest(self.items, self.clock, self.written, tick_seconds)
+
+    @property
+    def table(self) -> QuotesTable:
+        return QuotesTable(self.items)

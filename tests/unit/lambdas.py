@@ -1,0 +1,99 @@
+"""The Lambdas from outside: their environment, the events that AWS sends them, what they leave in the logs."""
+
+import base64
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from shared.store.codec import pack
+from shared.values import Snapshot
+
+CONNECTION_ID = "L0SM9cOFvHcCIhw="
+Load = Callable[[str], ModuleType]
+
+
+@dataclass
+class Context:
+    """What Powertools asks of a Lambda's context."""
+
+    function_name: str = "cadfeed"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:ca-central-1:123456789012:function:cadfeed"
+    aws_request_id: str = "2f3b7b0e-9f1c-4a53-8d5e-3b2e7c1d0a11"
+
+
+def cold_start(name: str) -> ModuleType:
+    """Import `functions/<name>/handler.py` afresh."""
+    sys.modules.pop(f"functions.{name}.handler", None)
+    return importlib.import_module(f"functions.{name}.handler")
+
+
+def websocket_event(route: str, body: object = None, kind: str = "MESSAGE") -> dict[str, Any]:
+    """As API Gateway sends it, with the headers of `$connect` left out.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
+    """
+    event: dict[str, Any] = {
+        "requestContext": {
+            "routeKey": route,
+            "messageId": None if kind == "CONNECT" else "Zjz0peLIYosCGYQ=",
+            "eventType": kind,
+            "extendedRequestId": "Zjz0pHDLIAMFkVA=",
+            "requestTime": "18/Jun/2024:10:48:43 +0000",
+            "messageDirection": "IN",
+            "stage": "live",
+            "connectedAt": 1718707723000,
+            "requestTimeEpoch": 1718707723456,
+            "identity": {"sourceIp": "203.0.113.7"},
+            "requestId": "Zjz0pHDLIAMFkVA=",
+            "domainName": "a1b2c3d4e5.execute-api.ca-central-1.amazonaws.com",
+            "connectionId": CONNECTION_ID,
+            "apiId": "a1b2c3d4e5",
+        },
+        "isBase64Encoded": False,
+    }
+    return event if body is None else event | {"body": body if isinstance(body, str) else json.dumps(body)}
+
+
+def stream_record(old: Snapshot | None, new: Snapshot) -> dict[str, Any]:
+    """As the table's stream hands it to a Lambda: binary in base64."""
+
+    def image(snapshot: Snapshot) -> dict[str, Any]:
+        packed = base64.b64encode(pack(snapshot)).decode()
+        return {
+            "pk": {"S": "SNAPSHOT"}, "sk": {"S": "CURRENT"}, "seq": {"N": str(snapshot.seq)}, "epoch": {"N": "1"},
+            "packed": {"B": packed},
+        }  # fmt: skip
+
+    images = {"NewImage": image(new)} if old is None else {"NewImage": image(new), "OldImage": image(old)}
+    return {
+        "eventID": "c9fbe7d0261a5163fcb6940593e41797",
+        "eventName": "INSERT" if old is None else "MODIFY",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "ca-central-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1718707724.0,
+            "Keys": {"pk": {"S": "SNAPSHOT"}, "sk": {"S": "CURRENT"}},
+            **images,
+            "SequenceNumber": "4421584500000000017450439092",
+            "SizeBytes": 8_000,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:ca-central-1:123456789012:table/quotes/stream/2024-06-18T00:00:00.000",
+    }
+
+
+def metrics(output: str) -> dict[str, float]:
+    """What was logged in CloudWatch's embedded metric format, by the metric's name."""
+    found: dict[str, float] = {}
+    for line in output.splitlines():
+        logged = json.loads(line) if line.startswith("{") else {}
+        for directive in logged.get("_aws", {}).get("CloudWatchMetrics", ()):
+            assert directive["Namespace"] == "cadfeed"
+            found |= {metric["Name"]: sum(logged[metric["Name"]]) for metric in directive["Metrics"]}
+    return found

@@ -1,0 +1,75 @@
+"""Tickers, quotes and snapshots for tests, and how hypothesis draws prices and JSON."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from shared.assets import catalogue
+from shared.quotes import advance
+from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
+
+NOW_MS = 1_718_707_723_456
+USD_CAD = Rate("kraken:USDCAD", Decimal("1.3346"), Decimal("1.3348"), NOW_MS)
+STALE_AFTER_MS = 30_000
+SYMBOLS = list(catalogue())
+
+# What `decimal_of` lets in and is above zero: about 40 characters, from 1e-30 to just below 1e31.
+prices = st.builds(
+    lambda digits, magnitude: Decimal(f"{digits}e{magnitude - len(str(digits)) + 1}"),
+    st.integers(1, 10**35),
+    st.integers(-30, 30),
+)
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def ticker(market: str = "BTCUSDT", last: str | Decimal = "65000.00", **changes: Any) -> Ticker:
+    """A Binance ticker; bid and ask stand 0.01 % around the last price unless told."""
+    price = Decimal(last)
+    made = Ticker("binance", market, price * Decimal("0.9999"), price * Decimal("1.0001"), price, price, NOW_MS)
+    return replace(made, **changes)
+
+
+def quote(symbol: str = "BTC_CAD", spot: str = "86762.65", **changes: Any) -> Quote:
+    price = Decimal(spot)
+    made = Quote(
+        symbol=symbol,
+        bid=price - Decimal("0.01") * price,
+        ask=price + Decimal("0.01") * price,
+        spot=price,
+        change=Decimal("-1.5"),
+        change_pct=Decimal("-0.001729"),
+        source="binance:BTCUSDT x parity:USDTUSD x kraken:USDCAD",
+        ts_ms=NOW_MS,
+        seen_ms=NOW_MS,
+    )
+    return replace(made, **changes)
+
+
+def quotes(spot: str = "86762.65", symbols: list[str] | None = None, **changes: Any) -> dict[str, Quote]:
+    """The same quote for each symbol."""
+    return {symbol: quote(symbol, spot, **changes) for symbol in (SYMBOLS if symbols is None else symbols)}
+
+
+def after(
+    old: Snapshot,
+    fresh: Mapping[str, Quote],
+    now_ms: int = NOW_MS,
+    rates: Mapping[str, Rate] | None = None,
+    sources: Mapping[str, SourceState] | None = None,
+) -> Snapshot:
+    """The snapshot that follows, with the limits that the tests share."""
+    return advance(
+        old,
+        {symbol: replace(q, seen_ms=now_ms) for symbol, q in fresh.items()},
+        {"kraken": USD_CAD} if rates is None else rates,
+        {"binance": SourceState(ok_ms=now_ms)} if sources is None else sources,
+        now_ms=now_ms,
+        stale_after_ms=STALE_AFTER_MS,
+    )

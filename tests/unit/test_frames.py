@@ -1,0 +1,183 @@
+"""Outbound frames, to the character: what each says, and that a view is encoded once however many see it."""
+
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from shared import protocol
+from shared.protocol import (
+    RATES,
+    RATES_BATCH,
+    Subscription,
+    UpdateFrames,
+    error_frame,
+    pong_frame,
+    snapshot_frames,
+    subscribed_frame,
+    subscriptions_frame,
+    unsubscribed_frame,
+)
+from shared.quotes import DAY_MS, Delta
+from shared.values import Quote, Snapshot
+from shared.wire import dumps, loads
+from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
+
+SHIB = Quote(
+    symbol="SHIB_CAD",
+    bid=Decimal("0.0000124251260"),
+    ask=Decimal("0.00001245"),
+    spot=Decimal("0.000012439404"),
+    change=Decimal("-0.000000026694"),
+    change_pct=Decimal("-0.215054"),
+    source="binance:SHIBUSDT x parity:USDTUSD x kraken:USDCAD",
+    ts_ms=1_718_707_723_456,
+    seen_ms=1_718_707_724_000,
+    seq=41,
+)
+SHIB_JSON = (
+    b'{"symbol":"SHIB_CAD","timestamp":1718707723,"bid":0.000012425126,"ask":0.0000124500,"spot":0.000012439404,'
+    b'"change":-0.0000000266940,"change_pct":-0.215054,"ts":1718707723456,"seq":41,'
+    b'"source":"binance:SHIBUSDT x parity:USDTUSD x kraken:USDCAD"}'
+)
+FLAGGED = quote("BTC_CAD", "100000000", stale=True, simulated=True, change=Decimal(0), change_pct=Decimal("0.000000"))
+ALL_CONTROL = [
+    subscribed_frame(Subscription(RATES, ("BTC_CAD",), ("XYZ_CAD",)), 1),
+    unsubscribed_frame(RATES, 1),
+    subscriptions_frame({RATES: None}, 1),
+    pong_frame(NOW_MS, 1),
+    error_frame("bad_request", "no", 1),
+]
+
+
+def test_a_quote_on_rates_is_one_frame_with_every_digit_and_no_exponent() -> None:
+    snapshot = Snapshot(seq=41, ts_ms=NOW_MS, quotes={"SHIB_CAD": SHIB})
+    assert snapshot_frames(snapshot, RATES, None) == (b'{"channel":"rates","event":"data","data":' + SHIB_JSON + b"}",)
+
+
+def test_a_snapshot_on_rates_batch_is_one_frame_with_the_id_echoed() -> None:
+    snapshot = Snapshot(seq=43, ts_ms=NOW_MS, quotes={"SHIB_CAD": SHIB}, unavailable={"DAI_CAD": 7})
+    assert snapshot_frames(snapshot, RATES_BATCH, ("SHIB_CAD", "DAI_CAD"), "a") == (
+        b'{"channel":"rates_batch","event":"snapshot","seq":41,"ts":1718707723456,"data":['
+        + SHIB_JSON
+        + b'],"unavailable":["DAI_CAD"],"id":"a"}',
+    )
+
+
+def test_an_update_on_rates_batch_carries_what_changed_and_the_seq_before() -> None:
+    old = Snapshot(seq=40, quotes={"BTC_CAD": quote(seq=39)})
+    new = Snapshot(seq=41, ts_ms=NOW_MS, quotes={"BTC_CAD": quote(seq=39), "SHIB_CAD": SHIB})
+    assert UpdateFrames(Delta(old, new)).of(RATES_BATCH, None) == (
+        b'{"channel":"rates_batch","event":"update","seq":41,"prev_seq":39,"ts":1718707723456,"data":['
+        + SHIB_JSON
+        + b"]}",
+    )
+
+
+def test_a_stale_and_a_simulated_quote_say_so_and_a_change_of_nothing_is_a_zero() -> None:
+    (frame,) = snapshot_frames(Snapshot(quotes={"BTC_CAD": FLAGGED}), RATES, None)
+    data = loads(frame)["data"]
+    assert (data["stale"], data["simulated"]) == (True, True)
+    assert b'"spot":100000000,"change":0,"change_pct":0,' in frame
+    (healthy,) = snapshot_frames(Snapshot(quotes={"BTC_CAD": quote()}), RATES, None)
+    assert not loads(healthy)["data"].keys() & {"stale", "simulated"}
+
+
+def test_the_change_is_always_a_number_and_the_timestamp_whole_seconds() -> None:
+    for frame in snapshot_frames(after(Snapshot(), quotes() | {"BTC_CAD": FLAGGED}), RATES, None):
+        data = loads(frame)["data"]
+        for key in ("bid", "ask", "spot", "change", "change_pct"):
+            assert type(data[key]) in (int, Decimal)
+        assert data["timestamp"] == data["ts"] // 1000
+
+
+def test_an_acknowledgement_names_what_is_subscribed_and_what_is_not() -> None:
+    assert subscribed_frame(Subscription(RATES, ("BTC_CAD",)), None) == (
+        b'{"event":"subscribed","status":"subscribed","channel":"rates","symbols":["BTC_CAD"]}'
+    )
+    assert subscribed_frame(Subscription(RATES_BATCH, ("BTC_CAD",), ("XYZ_CAD",)), 1) == (
+        b'{"event":"subscribed","status":"subscribed","channel":"rates_batch","symbols":["BTC_CAD"],'
+        b'"rejected":[{"symbol":"XYZ_CAD","code":"unknown_symbol","message":"no such symbol"}],"id":1}'
+    )
+    assert loads(subscribed_frame(Subscription(RATES, None), None))["symbols"] == SYMBOLS
+
+
+def test_the_other_answers() -> None:
+    assert unsubscribed_frame(RATES, "b") == (
+        b'{"event":"unsubscribed","status":"unsubscribed","channel":"rates","id":"b"}'
+    )
+    assert pong_frame(NOW_MS, 0) == b'{"event":"pong","ts":1718707723456,"id":0}'
+    assert subscriptions_frame({RATES_BATCH: ("BTC_CAD",)}, None) == (
+        b'{"event":"subscriptions","subscriptions":[{"channel":"rates_batch","symbols":["BTC_CAD"]}]}'
+    )
+    assert loads(subscriptions_frame({RATES: None}, None))["subscriptions"][0]["symbols"] == SYMBOLS
+    assert error_frame("bad_json", "the message is not JSON") == (
+        b'{"event":"error","code":"bad_json","message":"the message is not JSON","retryable":false}'
+    )
+    assert error_frame("unavailable", "try again", 1, retryable=True) == (
+        b'{"event":"error","code":"unavailable","message":"try again","retryable":true,"id":1}'
+    )
+
+
+@pytest.mark.parametrize("frame", ALL_CONTROL)
+def test_a_control_frame_carries_no_data(frame: bytes) -> None:
+    message: dict[str, Any] = loads(frame)
+    assert "data" not in message
+    assert message["id"] == 1
+
+
+def test_a_view_sees_its_own_symbols_only() -> None:
+    snapshot = after(Snapshot(), quotes())
+    changed = after(snapshot, quotes() | {"BTC_CAD": quote(spot="1"), "ETH_CAD": quote("ETH_CAD", "2")}, NOW_MS + 1_000)
+    frames = UpdateFrames(Delta(snapshot, changed))
+    assert [loads(frame)["data"]["symbol"] for frame in frames.of(RATES, ("ETH_CAD", "LTC_CAD"))] == ["ETH_CAD"]
+    (batch,) = frames.of(RATES_BATCH, ("BTC_CAD",))
+    assert [row["symbol"] for row in loads(batch)["data"]] == ["BTC_CAD"]
+    assert frames.of(RATES_BATCH, ("LTC_CAD",)) == frames.of(RATES, ("LTC_CAD",)) == ()
+    assert len(snapshot_frames(snapshot, RATES, ("BTC_CAD", "ETH_CAD"))) == 2
+
+
+def test_a_symbol_that_lost_its_price_is_named_once_on_rates_batch_and_not_on_rates() -> None:
+    first = after(Snapshot(), quotes())
+    lost = after(first, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1)
+    frames = UpdateFrames(Delta(first, lost))
+    (batch,) = frames.of(RATES_BATCH, None)
+    assert (loads(batch)["data"], loads(batch)["unavailable"]) == ([], ["BTC_CAD"])
+    assert frames.of(RATES, None) == ()
+    later = after(lost, quotes("3", SYMBOLS[1:]), NOW_MS + DAY_MS + 2)
+    (batch,) = UpdateFrames(Delta(lost, later)).of(RATES_BATCH, None)
+    assert "unavailable" not in loads(batch)
+
+
+@pytest.mark.parametrize("view", [None, ("BTC_CAD",), ("BTC_CAD", "ETH_CAD")])
+def test_prev_seq_of_an_update_is_the_seq_of_the_frame_before(view: tuple[str, ...] | None) -> None:
+    snapshots = [after(Snapshot(), quotes())]
+    for number, symbols in enumerate((["BTC_CAD"], ["ETH_CAD"], ["LTC_CAD"], ["BTC_CAD", "ETH_CAD"], [], ["BTC_CAD"])):
+        fresh = {**snapshots[-1].quotes, **quotes(str(number + 1), symbols)}
+        snapshots.append(after(snapshots[-1], fresh, NOW_MS + number))
+    frames = list(snapshot_frames(snapshots[0], RATES_BATCH, view))
+    for old, new in pairwise(snapshots):
+        frames += UpdateFrames(Delta(old, new)).of(RATES_BATCH, view)
+    messages = [loads(frame) for frame in frames]
+    assert len(messages) >= 3
+    for before, message in pairwise(messages):
+        assert message["prev_seq"] == before["seq"] < message["seq"]
+
+
+def test_a_view_is_encoded_once_however_many_connections_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[object] = []
+
+    def counting(value: object) -> str:
+        encoded.append(value)
+        return dumps(value)
+
+    monkeypatch.setattr(protocol, "dumps", counting)
+    frames = UpdateFrames(Delta(Snapshot(), after(Snapshot(), quotes())))
+    for _ in range(1_000):
+        frames.of(RATES_BATCH, None)
+        frames.of(RATES_BATCH, ("BTC_CAD", "ETH_CAD"))
+        frames.of(RATES, ("BTC_CAD", "ETH_CAD"))
+        frames.of(RATES, ("XYZ_CAD",))
+    assert len(encoded) == 1 + 1 + 2
+    assert frames.of(RATES_BATCH, None) is frames.of(RATES_BATCH, None)

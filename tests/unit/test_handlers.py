@@ -1,0 +1,140 @@
+"""Each Lambda, imported as it is deployed, does its part with an event as AWS sends it."""
+
+import time
+
+import pytest
+from botocore.stub import Stubber
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.quotes import DAY_MS
+from shared.store.connections_table import LIFETIME_S, ConnectionsTable, NotConnected
+from shared.store.quotes_table import QuotesTable
+from shared.values import Snapshot
+from tests.unit.clients import ConnectionsServer, spots
+from tests.unit.lambdas import CONNECTION_ID as ID
+from tests.unit.lambdas import Context, Load, metrics, stream_record, websocket_event
+from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
+
+FIRST = after(Snapshot(), quotes())
+SECOND = after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, NOW_MS + 1_000)
+THIRD = after(SECOND, {**SECOND.quotes, "ETH_CAD": quote("ETH_CAD", "2")}, NOW_MS + 2_000)
+
+
+def test_connect_remembers_the_connection(load: Load, connections_table: ConnectionsTable) -> None:
+    before_s = int(time.time())
+    assert load("connect").handler(websocket_event("$connect", kind="CONNECT"), Context()) == {"statusCode": 200}
+    assert connections_table.get(ID).subscriptions == {}
+    item = connections_table._table.scan()["Items"][0]
+    assert before_s <= int(str(item["expires_at"])) - LIFETIME_S <= time.time()
+
+
+def test_connect_fails_when_the_connection_cannot_be_remembered(load: Load, connections_items: Table) -> None:
+    module = load("connect")
+    connections_items.delete()
+    with pytest.raises(Exception, match="ResourceNotFoundException"):
+        module.handler(websocket_event("$connect", kind="CONNECT"), Context())
+
+
+def test_disconnect_forgets_the_connection_and_may_come_twice(load: Load, connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, int(time.time()))
+    module = load("disconnect")
+    for _ in range(2):
+        assert module.handler(websocket_event("$disconnect", kind="DISCONNECT"), Context()) == {"statusCode": 200}
+    with pytest.raises(NotConnected):
+        connections_table.get(ID)
+
+
+def test_request_answers_through_the_gateway_and_returns_no_body(
+    load: Load, api: ConnectionsServer, connections_table: ConnectionsTable
+) -> None:
+    connections_table.add(ID, int(time.time()))
+    module = load("request")
+    for body in ({"event": "ping", "id": 1}, {"event": "subscriptions", "id": 2}, {"event": "history", "id": 3}, "hi"):
+        assert module.handler(websocket_event("$default", body), Context()) == {"statusCode": 200}
+    assert [(frame["event"], frame.get("id"), frame.get("code")) for frame in api.frames()] == [
+        ("pong", 1, None),
+        ("subscriptions", 2, None),
+        ("error", 3, "unknown_event"),
+        ("error", None, "bad_json"),
+    ]
+    assert {path.replace("%40", "@") for path, _ in api.posts} == {"/live/@connections/L0SM9cOFvHcCIhw%3D"}
+
+
+def test_subscribe_subscribes_and_wakes_the_ingest_that_does_not_run(
+    load: Load, api: ConnectionsServer, quotes_table: QuotesTable, connections_table: ConnectionsTable
+) -> None:
+    connections_table.add(ID, int(time.time()))
+    quotes_table.write_snapshot(FIRST, 1)
+    module = load("subscribe")
+    with Stubber(module.functions) as functions:
+        functions.add_response(
+            "invoke", {"StatusCode": 202}, {"FunctionName": "cadfeed-ingest", "InvocationType": "Event"}
+        )
+        body = {"event": "subscribe", "channel": "rates_batch", "symbols": ["BTC_CAD"], "id": 1}
+        assert module.handler(websocket_event("subscribe", body), Context()) == {"statusCode": 200}
+        functions.assert_no_pending_responses()
+    assert [frame["event"] for frame in api.frames()] == ["subscribed", "snapshot"]
+    assert connections_table.get(ID).subscriptions == {"rates_batch": ("BTC_CAD",)}
+    assert quotes_table.audience() == 1
+
+
+def test_unsubscribe_is_the_same_lambdas_other_route(
+    load: Load, api: ConnectionsServer, connections_table: ConnectionsTable
+) -> None:
+    connections_table.add(ID, int(time.time()))
+    connections_table.subscribe(ID, "rates", None)
+    module = load("subscribe")
+    module.handler(websocket_event("unsubscribe", {"event": "unsubscribe", "channel": "rates"}), Context())
+    assert [frame["event"] for frame in api.frames()] == ["unsubscribed"]
+    assert connections_table.get(ID).subscriptions == {}
+
+
+def test_publish_posts_a_batch_of_several_snapshots_as_one_delta(
+    load: Load,
+    api: ConnectionsServer,
+    quotes_table: QuotesTable,
+    connections_table: ConnectionsTable,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    connections_table.add(ID, int(time.time()))
+    connections_table.subscribe(ID, "rates_batch", None)
+    event = {"Records": [stream_record(FIRST, SECOND), stream_record(SECOND, THIRD)]}
+    assert load("publish").handler(event, Context()) == {"seq": 3, "frames": 1}
+    (update,) = api.frames()
+    assert (update["prev_seq"], update["seq"]) == (1, 3)
+    assert spots(update) == {"BTC_CAD": 1, "ETH_CAD": 2}
+    assert quotes_table.audience() == 1
+    written = metrics(capsys.readouterr().out)
+    assert written.keys() == {"Connections", "FramesPosted", "PostsFailed", "ConnectionsGone", "PublishLatency"}
+    assert (written["Connections"], written["FramesPosted"], written["ConnectionsGone"]) == (1, 1, 0)
+    assert written["PublishLatency"] > DAY_MS  # against the snapshot's own time, which is of 2024 here
+
+
+def test_publish_logs_why_posts_failed(
+    load: Load,
+    api: ConnectionsServer,
+    connections_table: ConnectionsTable,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections_table.add("slow", int(time.time()))
+    connections_table.subscribe("slow", "rates_batch", None)
+    api.statuses = {"/live/%40connections/slow": 403, "/live/@connections/slow": 403}
+    load("publish").handler({"Records": [stream_record(FIRST, SECOND)]}, Context())
+    assert metrics(capsys.readouterr().out)["PostsFailed"] == 1
+    (warning,) = [vars(record) for record in caplog.records if record.getMessage() == "posts failed"]
+    assert (warning["seq"], warning["connections"]) == (2, 1)
+    assert "ForbiddenException" in warning["reasons"][0]
+
+
+def test_publish_sends_the_first_snapshot_of_all_and_forgets_who_is_gone(
+    load: Load, api: ConnectionsServer, connections_table: ConnectionsTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for connection_id in ("here", "gone"):
+        connections_table.add(connection_id, int(time.time()))
+        connections_table.subscribe(connection_id, "rates_batch", None)
+    api.statuses = {"/live/%40connections/gone": 410, "/live/@connections/gone": 410}
+    load("publish").handler({"Records": [stream_record(None, FIRST)]}, Context())
+    assert list(spots(api.frames()[0])) == SYMBOLS
+    assert [c.connection_id for c in connections_table.subscribers(0, 0)] == ["here"]
+    assert metrics(capsys.readouterr().out)["ConnectionsGone"] == 1

@@ -1,0 +1,69 @@
+"""The ingest as it is deployed, on the exchange of this machine, woken as the schedule wakes it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared.store.quotes_table import QuotesTable
+from tests.unit.lambdas import Context, Load, metrics
+from tools.exchange.faults import parse_faults
+from tools.exchange.server import Exchange, exchange_in_thread
+from tools.exchange.simulated import SimulatedMarket
+
+SCHEDULED: dict[str, Any] = {
+    "version": "0",
+    "id": "d77bcbc4-0b2b-4d45-9694-b1df99175cfb",
+    "detail-type": "Scheduled Event",
+    "source": "aws.scheduler",
+    "account": "123456789012",
+    "time": "2024-06-18T10:48:00Z",
+    "region": "ca-central-1",
+    "resources": ["arn:aws:scheduler:ca-central-1:123456789012:schedule/default/cadfeed-ingest"],
+    "detail": "{}",
+}
+
+
+@pytest.fixture
+def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
+    with exchange_in_thread(SimulatedMarket(seed=1)) as running:
+        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API"):
+            monkeypatch.setenv(f"{name}_BASE_URL", running.url)
+        yield running
+
+
+def test_ingest_stores_one_tick_when_nobody_listens(
+    load: Load, exchange: Exchange, quotes_table: QuotesTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load("ingest").handler(SCHEDULED, Context()) == {"stopped": "nobody listens"}
+    snapshot = quotes_table.snapshot()
+    assert snapshot.seq == 1
+    assert list(snapshot.unavailable) == ["USDT_CAD", "QCAD_CAD", "DAI_CAD", "ETHW_CAD"]
+    assert len(snapshot.quotes) == 71
+    assert all(quote.simulated for quote in snapshot.quotes.values())
+    assert {name for name, state in snapshot.sources.items() if state.ok_ms} == set(exchange.requests_since_start)
+    written = metrics(capsys.readouterr().out)
+    assert written.keys() == {"TickDuration", "QuotesChanged", "SourceErrors"}
+    assert (written["QuotesChanged"], written["SourceErrors"]) == (75, 0)
+
+
+def test_ingest_stores_what_it_can_when_sources_fail(
+    load: Load, exchange: Exchange, quotes_table: QuotesTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchange.set_faults(parse_faults({"kraken": {"status": 503}, "er_api": {"garbage": True}}))
+    load("ingest").handler(SCHEDULED, Context())
+    snapshot = quotes_table.snapshot()
+    assert len(snapshot.quotes) == 71
+    assert snapshot.quotes["BTC_CAD"].source.endswith("x parity:USDTUSD x bank_of_canada:FXUSDCAD")
+    assert {name for name, state in snapshot.sources.items() if state.error} == {"kraken", "er_api"}
+    assert metrics(capsys.readouterr().out)["SourceErrors"] == 2
+
+
+def test_ingest_keeps_its_connections_and_pace_from_one_invocation_to_the_next(
+    load: Load, exchange: Exchange, quotes_table: QuotesTable
+) -> None:
+    module = load("ingest")
+    module.handler(SCHEDULED, Context())
+    module.handler(SCHEDULED, Context())
+    assert exchange.requests_since_start == {"binance": 2, "kraken": 2, "bank_of_canada": 1, "er_api": 1}
+    assert quotes_table.lease().epoch == 2

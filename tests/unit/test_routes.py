@@ -1,0 +1,99 @@
+"""Whatever goes wrong with a message, its sender hears of it with the id that it sent, if it still listens."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from shared.gateway import Gone, PostFailed
+from shared.protocol import BadRequest, Message
+from shared.routes import route
+from shared.store.connections_table import NotConnected
+from tests.unit.clients import Clients, Refusal, gone, throttled
+
+ID = "L0SM9cOFvHcCIhw="
+TABLE_DOWN = [
+    ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem"),
+    EndpointConnectionError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com"),
+]
+
+
+@pytest.fixture
+def clients() -> Clients:
+    return Clients()
+
+
+def send(clients: Clients, body: str | None, act: Callable[[str, Message], None]) -> None:
+    """Route a frame; it is handled whatever becomes of it."""
+    event = APIGatewayWebSocketEvent({"requestContext": {"connectionId": ID}, "body": body})
+    assert route(event, clients.gateway, act) == {"statusCode": 200}
+
+
+def raising(error: Exception) -> Callable[[str, Message], None]:
+    def act(_connection_id: str, _message: Message) -> None:
+        raise error
+
+    return act
+
+
+def test_a_message_is_acted_on_with_its_connection(clients: Clients) -> None:
+    acted: list[tuple[str, Message]] = []
+    send(clients, '{"event":"ping","id":1}', lambda *given: acted.append(given))
+    assert acted == [(ID, Message("ping", 1, {"event": "ping", "id": 1}))]
+    assert clients.posts == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message_id"),
+    [
+        (None, "bad_json", None),
+        ("{", "bad_json", None),
+        ('{"event":1e99999999999999999999}', "bad_json", None),
+        ('{"id":7}', "bad_request", 7),
+        (json.dumps({"event": "ping", "id": "x" * 5_000}), "too_large", None),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_answered_and_not_acted_on(
+    clients: Clients, body: str | None, code: str, message_id: int | None
+) -> None:
+    send(clients, body, raising(AssertionError("acted on")))
+    (frame,) = clients.frames(ID)
+    assert (frame["event"], frame["code"], frame.get("id"), frame["retryable"]) == ("error", code, message_id, False)
+
+
+def test_a_refusal_is_posted_with_its_code_text_and_id(clients: Clients) -> None:
+    send(clients, '{"event":"x"}', raising(BadRequest("unknown_event", "no such event: x", 2**63 - 1)))
+    (frame,) = clients.received[ID]
+    assert frame == (
+        b'{"event":"error","code":"unknown_event","message":"no such event: x","retryable":false,'
+        b'"id":9223372036854775807}'
+    )
+
+
+@pytest.mark.parametrize("error", TABLE_DOWN)
+def test_a_table_that_is_down_is_said_to_be_worth_a_retry(clients: Clients, error: Exception) -> None:
+    send(clients, '{"event":"ping","id":"a"}', raising(error))
+    (frame,) = clients.frames(ID)
+    assert (frame["code"], frame["id"], frame["retryable"]) == ("unavailable", "a", True)
+    assert "Exception" not in frame["message"]
+
+
+@pytest.mark.parametrize("error", [Gone(ID), NotConnected(ID), PostFailed("throttled")])
+def test_a_client_that_left_in_the_middle_of_an_answer_is_no_error(clients: Clients, error: Exception) -> None:
+    send(clients, '{"event":"ping"}', raising(error))
+    assert clients.posts == 0
+
+
+@pytest.mark.parametrize("refusal", [gone, throttled])
+@pytest.mark.parametrize("error", [BadRequest("unknown_event", "no"), TABLE_DOWN[0]])
+def test_an_error_that_cannot_be_told_is_no_error(clients: Clients, refusal: Refusal, error: Exception) -> None:
+    clients.refusals[ID] = refusal
+    send(clients, '{"event":"ping"}', raising(error))
+    assert clients.posts == 1
+
+
+def test_a_bug_is_not_hidden(clients: Clients) -> None:
+    with pytest.raises(ZeroDivisionError):
+        send(clients, '{"event":"ping"}', raising(ZeroDivisionError()))

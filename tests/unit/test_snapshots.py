@@ -1,0 +1,157 @@
+"""From one snapshot to the next: what keeps its `seq`, what turns stale, what is unavailable and since when."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.quotes import DAY_MS, HOUR_MS, Delta, advance, view_seq
+from shared.values import Snapshot
+from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, USD_CAD, after, quote, quotes
+
+FIRST = after(Snapshot(), quotes())
+
+
+def test_every_snapshot_follows_by_one() -> None:
+    assert FIRST.seq == 1
+    assert after(FIRST, quotes(), NOW_MS + 1000).seq == 2
+
+
+def test_a_quote_that_says_the_same_keeps_its_seq_though_its_times_move() -> None:
+    later = after(FIRST, quotes(ts_ms=NOW_MS + 900), NOW_MS + 1000)
+    assert {quote.seq for quote in later.quotes.values()} == {1}
+    assert {(quote.ts_ms, quote.seen_ms) for quote in later.quotes.values()} == {(NOW_MS + 900, NOW_MS + 1000)}
+    assert not Delta(FIRST, later)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bid": Decimal(1)}, {"ask": Decimal(99999)}, {"spot": Decimal(2)}, {"change": Decimal("0.1")},
+        {"change_pct": Decimal("0.1")}, {"source": "binance:BTCUSDT x parity:USDTUSD x er_api:USDCAD"},
+        {"simulated": True},
+    ],
+)  # fmt: skip
+def test_a_quote_that_says_anything_else_has_the_seq_of_its_tick(change: dict[str, Any]) -> None:
+    fresh = quotes() | {"BTC_CAD": quote(**change)}
+    later = after(FIRST, fresh, NOW_MS + 1000)
+    assert {symbol: quote.seq for symbol, quote in later.quotes.items() if quote.seq != 1} == {"BTC_CAD": 2}
+    assert list(Delta(FIRST, later).quotes) == ["BTC_CAD"]
+
+
+def test_a_price_that_ends_in_another_zero_is_no_change() -> None:
+    later = after(FIRST, quotes("86762.6500"), NOW_MS + 1000)
+    assert later.quotes["BTC_CAD"].seq == 1
+
+
+def test_a_quote_that_nobody_confirms_is_kept_then_stale_and_at_last_unavailable() -> None:
+    kept = after(FIRST, {}, NOW_MS + STALE_AFTER_MS)
+    assert kept.quotes == FIRST.quotes
+    stale = after(kept, {}, NOW_MS + STALE_AFTER_MS + 1)
+    btc = stale.quotes["BTC_CAD"]
+    assert btc == replace(FIRST.quotes["BTC_CAD"], stale=True, seq=3)
+    still = after(stale, {}, NOW_MS + DAY_MS)
+    assert still.quotes["BTC_CAD"] == btc
+    gone = after(still, {}, NOW_MS + DAY_MS + 1)
+    assert gone.quotes == {}
+    assert gone.unavailable == dict.fromkeys(SYMBOLS, 5)
+    assert Delta(still, gone).unavailable == SYMBOLS
+
+
+def test_a_stale_quote_that_is_confirmed_is_no_longer_stale_and_has_changed() -> None:
+    stale = after(FIRST, {}, NOW_MS + STALE_AFTER_MS + 1)
+    back = after(stale, quotes(), NOW_MS + STALE_AFTER_MS + 2)
+    assert back.quotes["BTC_CAD"] == replace(FIRST.quotes["BTC_CAD"], seq=3, seen_ms=NOW_MS + STALE_AFTER_MS + 2)
+
+
+def test_a_symbol_that_never_had_a_price_is_unavailable_from_the_first_tick_on() -> None:
+    first = after(Snapshot(), {"BTC_CAD": quote()})
+    assert set(first.unavailable) == set(SYMBOLS) - {"BTC_CAD"}
+    second = after(first, {"BTC_CAD": quote(spot="1")}, NOW_MS + 1000)
+    assert set(second.unavailable.values()) == {1}
+    assert Delta(first, second).unavailable == []
+
+
+def test_a_symbol_is_either_quoted_or_unavailable_and_comes_back_as_a_change() -> None:
+    without = after(Snapshot(), {})
+    back = after(without, {"BTC_CAD": quote()}, NOW_MS + 1000)
+    assert "BTC_CAD" not in back.unavailable
+    assert list(Delta(without, back).quotes) == ["BTC_CAD"]
+
+
+def test_quotes_stand_in_the_order_of_the_catalogue() -> None:
+    assert list(after(Snapshot(), dict(reversed(quotes().items()))).quotes) == SYMBOLS
+
+
+def test_a_quote_of_a_symbol_that_the_catalogue_lost_is_dropped() -> None:
+    old = replace(FIRST, quotes={**FIRST.quotes, "OLD_CAD": quote("OLD_CAD")})
+    assert "OLD_CAD" not in after(old, {}, NOW_MS + 1000).quotes
+
+
+def test_the_snapshot_before_is_not_changed() -> None:
+    quotes_before, unavailable_before = dict(FIRST.quotes), dict(FIRST.unavailable)
+    after(FIRST, quotes("1", SYMBOLS[:3]), NOW_MS + DAY_MS * 2)
+    assert (FIRST.quotes, FIRST.unavailable) == (quotes_before, unavailable_before)
+
+
+# The record of the exchange rate
+
+
+def minutes_of_history(minutes: list[int]) -> tuple[tuple[int, Decimal], ...]:
+    """The record after a tick in each of these minutes, the rate being the minute's number."""
+    snapshot = Snapshot()
+    for minute in minutes:
+        now_ms = NOW_MS // HOUR_MS * HOUR_MS + minute * 60_000
+        rate = replace(USD_CAD, bid=Decimal(minute), ask=Decimal(minute), ts_ms=now_ms)
+        snapshot = after(snapshot, {}, now_ms, {"kraken": rate})
+    return snapshot.usd_cad_history
+
+
+def test_the_rate_is_recorded_once_an_hour_in_its_first_tick() -> None:
+    assert [int(mid) for _, mid in minutes_of_history([0, 1, 59, 60, 61, 125, 179, 180])] == [0, 60, 125, 180]
+
+
+def test_the_record_reaches_back_25_hours_and_no_further() -> None:
+    hours = [int(mid) // 60 for _, mid in minutes_of_history(list(range(0, 60 * 60, 20)))]
+    assert hours == list(range(59 - 25, 60))
+
+
+def test_a_tick_without_a_rate_leaves_the_record_alone() -> None:
+    first = after(Snapshot(), {})
+    assert len(first.usd_cad_history) == 1
+    assert after(first, {}, NOW_MS + 5 * HOUR_MS).usd_cad_history == first.usd_cad_history
+    assert after(Snapshot(), {}, rates={}).usd_cad_history == ()
+
+
+# What a view has last heard of
+
+
+@given(ticks=st.lists(st.dictionaries(st.sampled_from(SYMBOLS[:4]), st.integers(1, 3)), min_size=2, max_size=8))
+def test_the_seq_of_a_view_never_falls_and_rises_exactly_when_something_in_it_changed(
+    ticks: list[dict[str, int]],
+) -> None:
+    snapshots = [Snapshot()]
+    for number, prices in enumerate(ticks):
+        fresh = {symbol: quote(symbol, str(price)) for symbol, price in prices.items()}
+        snapshots.append(after(snapshots[-1], fresh, NOW_MS + number * DAY_MS // 2))
+    for view in (SYMBOLS[:1], SYMBOLS[1:3], SYMBOLS):
+        for old, new in pairwise(snapshots):
+            delta = Delta(old, new)
+            changed = any(symbol in delta.quotes or symbol in delta.unavailable for symbol in view)
+            assert view_seq(old, view) <= view_seq(new, view) <= new.seq
+            assert (view_seq(new, view) == new.seq) is changed
+            assert (view_seq(new, view) > view_seq(old, view)) is changed
+
+
+def test_the_seq_of_a_view_of_nothing_known_is_zero() -> None:
+    assert view_seq(Snapshot(), SYMBOLS) == 0
+    assert view_seq(FIRST, []) == view_seq(FIRST, ["XYZ_CAD"]) == 0
+
+
+def test_rates_and_states_of_sources_are_those_given() -> None:
+    snapshot = advance(Snapshot(), {}, {"kraken": USD_CAD}, {}, now_ms=NOW_MS, stale_after_ms=1)
+    assert (snapshot.rates, snapshot.sources, snapshot.ts_ms) == ({"kraken": USD_CAD}, {}, NOW_MS)

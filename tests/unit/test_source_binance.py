@@ -1,0 +1,163 @@
+"""Binance's rows become tickers, and the dead, old, crossed and odd ones among them do not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import pytest
+
+from shared.assets import catalogue, market_names
+from shared.quotes import quote_all
+from shared.sources import binance
+from shared.sources.upstream import Answer, SourceUnavailable
+from tests.recordings import recorded_json
+from tests.unit.samples import USD_CAD
+
+RECORDING = "binance/ticker_24hr_all_2024-01-05T211209Z.json"
+RECORDED_MS = 1_704_489_129_000  # 2024-01-05 21:12:09 UTC
+
+# The recorded row of 2024-01-05, its figures as facts
+BTC: dict[str, Any] = {
+    "symbol": "BTCUSDT", "bidPrice": "43650.00000000", "askPrice": "43650.01000000", "lastPrice": "43650.01000000",
+    "openPrice": "44150.01000000", "openTime": RECORDED_MS - 86_400_000, "closeTime": RECORDED_MS,
+    "firstId": 3349390000, "lastId": 3351390000, "count": 2000001,
+}  # fmt: skip
+
+
+@cache
+def recorded_rows() -> tuple[dict[str, Any], ...]:
+    return tuple(recorded_json(RECORDING))
+
+
+def answer(payload: object, received_ms: int = RECORDED_MS) -> Answer:
+    return Answer(payload, received_ms, simulated=False)
+
+
+def parse_rows(*rows: dict[str, Any]) -> list[str]:
+    """The markets that are priced, beside one that always is: an answer without any is no answer."""
+    ether = BTC | {"symbol": "ETHUSDT"}
+    return [ticker.market for ticker in binance.parse(answer([ether, *rows])) if ticker.market != "ETHUSDT"]
+
+
+def test_the_recorded_answer_prices_70_of_the_75_assets() -> None:
+    tickers = binance.parse(answer(list(recorded_rows())))
+    quotes = quote_all(tickers, replace(USD_CAD, ts_ms=RECORDED_MS), None, RECORDED_MS)
+    assert [code for code in catalogue() if code not in quotes] == [
+        "USDT_CAD", "QCAD_CAD", "DAI_CAD", "ETHW_CAD", "UST_CAD"
+    ]  # fmt: skip
+    assert len(quotes) == 70
+    assert all(0 < quote.bid <= quote.ask for quote in quotes.values())
+
+
+def test_a_ticker_says_what_its_row_says() -> None:
+    rows = {row["symbol"]: row for row in recorded_rows()}
+    tickers = binance.parse(answer(list(recorded_rows())))
+    assert {ticker.market for ticker in tickers} <= set(market_names("binance"))
+    for ticker in tickers:
+        row = rows[ticker.market]
+        assert [str(number) for number in (ticker.bid, ticker.ask, ticker.last, ticker.open_24h)] == [
+            row[key] for key in ("bidPrice", "askPrice", "lastPrice", "openPrice")
+        ]
+        assert (ticker.source, ticker.ts_ms, ticker.simulated) == ("binance", row["closeTime"], False)
+
+
+@pytest.mark.parametrize("market", ["DAIUSDT", "USTUSDT"])
+def test_a_dead_pair_is_not_a_price(market: str) -> None:
+    row = next(row for row in recorded_rows() if row["symbol"] == market)
+    assert (row["count"], row["firstId"], row["bidPrice"]) == (0, -1, "0.00000000")
+    assert parse_rows(row) == []
+
+
+def test_a_delisted_pair_that_kept_its_count_and_last_price_is_not_a_price() -> None:
+    delisted = [row for row in recorded_rows() if row["count"] > 0 and Decimal(row["bidPrice"]) == 0]
+    assert delisted
+    for row in delisted:
+        assert Decimal(row["lastPrice"]) > 0
+        # Under the name of a market that is wanted, as it would be on the day that one is delisted
+        assert parse_rows(row | {"symbol": "BTCUSDT", "closeTime": RECORDED_MS}) == []
+
+
+@pytest.mark.parametrize("age_ms", [86_400_000, 30 * 86_400_000, -binance.CLOCK_SKEW_MS])
+def test_a_close_time_of_another_day_or_to_come_is_not_a_price(age_ms: int) -> None:
+    assert parse_rows(BTC | {"closeTime": RECORDED_MS - age_ms}) == []
+
+
+@pytest.mark.parametrize("age_ms", [86_399_999, 0, 1 - binance.CLOCK_SKEW_MS])
+def test_a_close_time_within_the_last_day_is_a_price(age_ms: int) -> None:
+    assert parse_rows(BTC | {"closeTime": RECORDED_MS - age_ms}) == ["BTCUSDT"]
+
+
+def test_a_crossed_book_is_not_a_price() -> None:
+    assert parse_rows(BTC | {"bidPrice": "43650.02000000"}) == []
+    assert parse_rows(BTC | {"bidPrice": BTC["askPrice"]}) == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize("key", ["bidPrice", "askPrice", "lastPrice", "openPrice", "closeTime", "count"])
+@pytest.mark.parametrize("value", [None, 0, "0.00000000", "-1", "n/a", "NaN", "1e999999", [], {}, Decimal("1.5E+999")])
+def test_a_row_with_an_odd_value_is_not_a_price(key: str, value: object) -> None:
+    assert parse_rows(BTC | {key: value}) == []
+    assert parse_rows({k: v for k, v in BTC.items() if k != key}) == []
+
+
+def test_a_market_that_the_catalogue_does_not_name_is_left_out() -> None:
+    assert parse_rows(BTC | {"symbol": "LUNAUSDT"}, BTC | {"symbol": "BTCUSDC"}, BTC) == ["BTCUSDT"]
+
+
+def test_rows_that_are_no_rows_do_not_hide_the_others() -> None:
+    payload: list[object] = [None, 1, [], "BTCUSDT", {}, {"symbol": 5}, {"symbol": ["BTCUSDT"]}, BTC]
+    assert [ticker.market for ticker in binance.parse(answer(payload))] == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize(
+    "payload", [[], {}, None, BTC, {"code": -1121, "msg": "Invalid symbol."}, [BTC | {"count": 0}], "BTCUSDT"]
+)
+def test_an_answer_without_a_live_market_is_no_answer(payload: object) -> None:
+    with pytest.raises(SourceUnavailable):
+        binance.parse(answer(payload))
+
+
+def test_tickers_of_a_simulated_market_say_so() -> None:
+    (ticker,) = binance.parse(Answer([BTC], RECORDED_MS, simulated=True))
+    assert ticker.simulated
+
+
+def test_the_first_request_is_for_all_markets_and_the_next_for_those_that_were_live() -> None:
+    source = binance.source()
+    assert source.params() == {"type": "FULL", "symbolStatus": "TRADING"}
+    source.parse(answer([BTC, BTC | {"symbol": "ETHUSDT"}, BTC | {"symbol": "LTCUSDT", "count": 0}]))
+    assert source.params() == {"type": "FULL", "symbolStatus": "TRADING", "symbols": '["BTCUSDT","ETHUSDT"]'}
+
+
+@pytest.mark.parametrize(
+    ("status", "change", "forgotten"),
+    [
+        (400, lambda body: body, True),
+        (400, lambda body: body | {"code": -1100}, False),
+        (429, lambda body: body, False),
+        (400, lambda _: None, False),
+    ],
+)
+def test_an_unknown_symbol_makes_the_next_request_list_all_markets_again(
+    status: int, change: Callable[[dict[str, Any]], object], forgotten: bool
+) -> None:
+    source = binance.source()
+    source.parse(answer([BTC]))
+    source.on_error(status, change({"code": -1121, "msg": "Invalid symbol."}))
+    assert ("symbols" not in source.params()) is forgotten
+
+
+def test_all_markets_are_listed_again_from_time_to_time() -> None:
+    source = binance.source()
+    source.parse(answer([BTC]))
+    listings = ["symbols" not in source.params() for _ in range(2 * binance.LIST_EVERY)]
+    assert listings.index(True) == binance.LIST_EVERY - 1
+    source.parse(answer([BTC]))
+    assert "symbols" in source.params()
+
+
+def test_the_error_bodies_on_record_are_no_tickers() -> None:
+    for recorded in recorded_json("binance/error_bodies.json"):
+        with pytest.raises(SourceUnavailable):
+            binance.parse(answer(recorded["body"]))

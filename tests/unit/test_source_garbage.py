@@ -1,0 +1,86 @@
+"""Whatever JSON an upstream sends, its parser gives sound tickers or says that the source is unavailable."""
+
+import copy
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.sources import bank_of_canada, binance, er_api, kraken
+from shared.sources.upstream import Answer, SourceUnavailable
+from shared.values import Ticker
+from tests.unit.samples import json_values
+from tests.unit.test_source_binance import BTC, RECORDED_MS
+from tests.unit.test_source_rates import ER_API, KRAKEN, VALET
+
+Parse = Callable[[Answer], list[Ticker]]
+Path = tuple[str | int, ...]
+
+# A whole answer of each, one that its parser accepts
+SOUND: dict[str, tuple[Parse, Any]] = {
+    "binance": (binance.parse, [BTC, BTC | {"symbol": "ETHUSDT"}]),
+    "kraken": (kraken.parse, KRAKEN),
+    "bank_of_canada": (bank_of_canada.parse, VALET),
+    "er_api": (er_api.parse, ER_API),
+}
+EVERY = pytest.mark.parametrize("name", SOUND)
+odd_texts = st.sampled_from(
+    ["", "0", "-1", "1e999999", "1E-400", "NaN", "Infinity", "sNaN", "1_0", "9999-12-31", "0001-01-01", "9" * 5000]
+)
+odd_numbers = st.sampled_from([Decimal("1E+9999999"), Decimal("-0"), 10**400, -(2**63), True])
+odd = json_values | odd_texts | odd_numbers
+
+
+def paths(value: object) -> Iterator[Path]:
+    """The way to every value in it, itself included."""
+    yield ()
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield from ((key, *path) for path in paths(item))
+
+
+def replaced(value: Any, path: Path, by: object) -> Any:
+    if not path:
+        return by
+    changed = copy.deepcopy(value)
+    at = changed
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = by
+    return changed
+
+
+def assert_sound(parse: Parse, payload: object) -> None:
+    try:
+        tickers = parse(Answer(payload, RECORDED_MS, simulated=False))
+    except SourceUnavailable:
+        return
+    for ticker in tickers:
+        assert 0 < ticker.bid <= ticker.ask < Decimal("1e31")
+        assert 0 < ticker.last < Decimal("1e31")
+        assert isinstance(ticker.ts_ms, int)
+
+
+@EVERY
+def test_the_answer_that_is_made_odd_below_is_sound(name: str) -> None:
+    parse, payload = SOUND[name]
+    assert parse(Answer(payload, RECORDED_MS, simulated=False))
+
+
+@EVERY
+@given(payload=json_values)
+def test_any_json_is_tickers_or_unavailable(name: str, payload: object) -> None:
+    assert_sound(SOUND[name][0], payload)
+
+
+@EVERY
+@given(data=st.data())
+def test_a_sound_answer_with_any_value_made_odd_is_tickers_or_unavailable(name: str, data: st.DataObject) -> None:
+    parse, payload = SOUND[name]
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(list(paths(payload))))
+        payload = replaced(payload, path, data.draw(odd))
+    assert_sound(parse, payload)
