@@ -1,15 +1,19 @@
 """What every client relies on, on the simulated market: subscribe, snapshot, updates, requests, errors."""
 
 import asyncio
+import json
 import statistics
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
+import requests
 
 from shared.assets import catalogue
 from shared.wire import MIN_SIGNIFICANT_DIGITS
 from tests.e2e.clients import Client, Frame, opened
-from tests.e2e.local_stack import Stack
+from tests.e2e.local_stack import ROOT, Stack
 
 TICK = 1
 EXCHANGE = ["--seed=7"]
@@ -177,10 +181,10 @@ def test_one_tick_makes_at_most_one_request_per_source(stack: Stack) -> None:
             return client
 
     ticks = len(asyncio.run(run()).of("update")) + 1  # one may have begun and not have arrived
-    requests = {name: count["since_reset"] for name, count in stack.control("state")["requests"].items()}
-    assert requests["binance"] >= 9
-    assert max(requests.values()) <= ticks
-    assert sum(requests.values()) / ticks < 8 * len(catalogue()) / 100
+    asked = {name: count["since_reset"] for name, count in stack.control("state")["requests"].items()}
+    assert asked["binance"] >= 9
+    assert max(asked.values()) <= ticks
+    assert sum(asked.values()) / ticks < 8 * len(catalogue()) / 100
 
 
 def test_a_refresh_takes_less_than_five_times_the_latency_of_the_sources(stack: Stack) -> None:
@@ -221,3 +225,18 @@ def test_a_source_that_fails_stops_nothing_and_quotes_go_stale_then_recover(stac
         asyncio.run(run())
     finally:
         stack.control("faults", {})
+
+
+def test_the_terminal_client_prints_the_feed_and_leaves_after_as_many_frames_as_asked(stack: Stack) -> None:
+    command = [sys.executable, "-m", "tools.watch", f"--url={stack.feed}", f"--ca={stack.ca}", "--json", "--count=2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    frames = [json.loads(line) for line in done.stdout.splitlines()]
+    assert frames[0]["event"] == "subscribed"
+    assert [frame["event"] for frame in frames[1:]] in (["snapshot", "update"], ["update", "update"])
+
+
+def test_the_page_is_served_beside_the_feed(stack: Stack) -> None:
+    for part in ("", "app.js", "style.css", "favicon.svg"):
+        answer = requests.get(stack.dashboard + part, verify=stack.ca, timeout=10)
+        assert answer.ok, part
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
