@@ -8,10 +8,10 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test prices catalogue-check lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 setup: .venv/.installed tools/node_modules/.installed ## install all that is needed into this folder
 
@@ -39,6 +39,12 @@ trust: setup ## make the local certificate and tell how to trust it
 
 test: setup lint ## every check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+prices: setup ## one tick as a table, from the simulated market: ARGS=--live
+	@$(BIN)/python -m tools.prices $(ARGS)
+
+catalogue-check: setup ## the catalogue against the exchanges' own lists: ARGS=--simulated
+	@$(BIN)/python -m tools.catalogue_check $(ARGS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from infra.function import FeedFunction
 from infra.storage import Storage
 
 SUBSCRIBE_ROUTES = ("subscribe", "unsubscribe")
-REQUEST_ROUTES = ("ping", "subscriptions", "snapshot", "$default")
+REQUEST_ROUTES = ("ping", "subscriptions", "snapshot", "history", "$default")
 
 
 class Api(Construct):
@@ -65,7 +65,8 @@ class Api(Construct):
         self.allow_posts(subscribe)
 
         request = self._function("request", clients)
-        request.allow(["dynamodb:GetItem"], [storage.connections.table_arn, storage.quotes.table_arn])
+        request.allow(["dynamodb:GetItem"], [storage.connections.table_arn])
+        request.allow(["dynamodb:GetItem", "dynamodb:Query"], [storage.quotes.table_arn])
         self.allow_posts(request)
 
         for function, routes in (

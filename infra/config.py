@@ -46,6 +46,8 @@ class FeedConfig:
     kraken_base_url: str = ""
     bank_of_canada_base_url: str = ""
     er_api_base_url: str = ""
+    coinbase_base_url: str = ""
+    coingecko_base_url: str = ""
     cli_credentials: bool = False
 
 

@@ -31,9 +31,14 @@ class Ingest(Construct):
                 "KRAKEN_BASE_URL": config.kraken_base_url,
                 "BANK_OF_CANADA_BASE_URL": config.bank_of_canada_base_url,
                 "ER_API_BASE_URL": config.er_api_base_url,
+                "COINBASE_BASE_URL": config.coinbase_base_url,
+                "COINGECKO_BASE_URL": config.coingecko_base_url,
             },
         )
-        self.function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        self.function.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"],
+            [storage.quotes.table_arn],
+        )
         # Not retried: the next one comes in a minute, and a late one would only take over from it.
         scheduler.Schedule(
             self,

@@ -1,4 +1,4 @@
-"""The catalogue: which assets the feed carries and what their markets are called at each source (`assets.json`)."""
+"""The catalogue: which assets the feed carries, and their markets in order of preference (`assets.json`)."""
 
 import json
 from collections.abc import Mapping
@@ -11,19 +11,28 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A market at a source. `per_unit` is how many of its coins one unit of the asset became (MKR: 24,000 SKY)."""
+    """A market at a source, and the currency that it is quoted in: CAD, USD or USDT.
 
+    `per_unit` is how many of its coins one unit of the asset became (MKR: 24,000 SKY).
+    """
+
+    source: str
     name: str
+    quote: str
     per_unit: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An asset and, by source, its markets in order of preference. Its symbol on the wire is e.g. `BTC_CAD`."""
+    """An asset and its markets, the preferred one first. Its symbol on the wire is e.g. `BTC_CAD`.
+
+    `renamed_to` is the asset's name of today where that is another; the old symbol goes on.
+    """
 
     code: str
     name: str
-    markets: Mapping[str, tuple[Market, ...]]
+    markets: tuple[Market, ...]
+    renamed_to: str | None = None
 
     @property
     def symbol(self) -> str:
@@ -38,10 +47,10 @@ def catalogue() -> Mapping[str, Asset]:
         Asset(
             code=row["asset"],
             name=row["name"],
-            markets={
-                source: tuple(Market(m["market"], Decimal(m.get("per_unit", 1))) for m in markets)
-                for source, markets in row["markets"].items()
-            },
+            markets=tuple(
+                Market(m["source"], m["market"], m["quote"], Decimal(m.get("per_unit", 1))) for m in row["markets"]
+            ),
+            renamed_to=row.get("renamed_to"),
         )
         for row in rows
     ]
@@ -50,4 +59,4 @@ def catalogue() -> Mapping[str, Asset]:
 
 def market_names(source: str) -> tuple[str, ...]:
     """Every market of a source that some asset of the catalogue may be priced from."""
-    return tuple(market.name for asset in catalogue().values() for market in asset.markets.get(source, ()))
+    return tuple(market.name for asset in catalogue().values() for market in asset.markets if market.source == source)

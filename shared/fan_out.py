@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.gateway import Gateway, Posted
-from shared.protocol import UpdateFrames
+from shared.protocol import UpdateFrames, heartbeat_frame
 from shared.quotes import Delta
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
@@ -24,17 +24,20 @@ class FanOut:
     def publish(self, delta: Delta) -> Posted:
         """Post to each connection what of the delta it sees, delete those that are gone, store the audience."""
         began_ms = time.time_ns() // 1_000_000
-        posted = self.gateway.post_all(self._addressed(UpdateFrames(delta), began_ms // 1000))
+        posted = self.gateway.post_all(self._addressed(delta, began_ms // 1000))
         for connection_id in posted.gone:
             self.connections.remove(connection_id)
         self._store_audience(posted.reached + len(posted.failed), began_ms)
         return posted
 
-    def _addressed(self, frames: UpdateFrames, now_s: int) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+    def _addressed(self, delta: Delta, now_s: int) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        """Each connection with its frames; a heartbeat when nothing has changed at all."""
+        frames = UpdateFrames(delta)
+        heartbeat = () if delta else (heartbeat_frame(delta.new),)
         for shard in range(self.shards):
             for connection in self.connections.subscribers(shard, now_s):
                 wanted = [frames.of(channel, view) for channel, view in connection.subscriptions.items()]
-                yield connection.connection_id, tuple(frame for channel in wanted for frame in channel)
+                yield connection.connection_id, heartbeat + tuple(frame for channel in wanted for frame in channel)
 
     def _store_audience(self, connections: int, counted_from_ms: int) -> None:
         """Write it when it changed, and whenever it is none, which a subscription may have overwritten since."""

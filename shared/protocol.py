@@ -150,8 +150,27 @@ def snapshot_frames(snapshot: Snapshot, channel: str, view: View, message_id: Id
         "ts": snapshot.ts_ms,
         "data": list(map(quote_fields, quotes)),
         "unavailable": [symbol for symbol in symbols if symbol in snapshot.unavailable],
+        "status": source_status(snapshot),
     }
     return (_reply(frame, message_id),)
+
+
+def heartbeat_frame(snapshot: Snapshot) -> bytes:
+    """What a client hears when nothing has changed for a while: that the feed is there, and how its sources do."""
+    return dumps(
+        {
+            "event": "heartbeat",
+            "ts": snapshot.ts_ms,
+            "seq": snapshot.seq,
+            "stale": [symbol for symbol, quote in snapshot.quotes.items() if quote.stale],
+            "status": source_status(snapshot),
+        }
+    ).encode()
+
+
+def source_status(snapshot: Snapshot) -> dict[str, str]:
+    """Per source `ok`, or `down` when it failed the last time that it was asked."""
+    return {name: "down" if state.error else "ok" for name, state in snapshot.sources.items()}
 
 
 class UpdateFrames:
@@ -205,6 +224,8 @@ def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:
         "seq": quote.seq,
         "source": quote.source,
     }
+    if (asset := catalogue().get(quote.symbol)) and asset.renamed_to:
+        fields["renamed_to"] = f"{asset.renamed_to}_CAD"
     if quote.stale:
         fields["stale"] = True
     if quote.simulated:

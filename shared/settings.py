@@ -18,6 +18,8 @@ class IngestSettings:
     kraken_base_url: str = ""
     bank_of_canada_base_url: str = ""
     er_api_base_url: str = ""
+    coinbase_base_url: str = ""
+    coingecko_base_url: str = ""
 
     @property
     def base_urls(self) -> dict[str, str]:
@@ -26,6 +28,8 @@ class IngestSettings:
             "kraken": self.kraken_base_url,
             "bank_of_canada": self.bank_of_canada_base_url,
             "er_api": self.er_api_base_url,
+            "coinbase": self.coinbase_base_url,
+            "coingecko": self.coingecko_base_url,
         }
         return {source: url for source, url in urls.items() if url}
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 from shared import protocol
 from shared.gateway import Gateway
+from shared.history import history_frames
 from shared.protocol import BadRequest, Message
 from shared.quotes import Delta
+from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 
@@ -57,10 +59,13 @@ class Subscriptions:
 
 
 class Requests:
-    """The requests that change nothing: ping, subscriptions, snapshot."""
+    """The requests that change nothing: ping, subscriptions, snapshot, history."""
 
-    def __init__(self, quotes: QuotesTable, connections: ConnectionsTable, gateway: Gateway) -> None:
+    def __init__(
+        self, quotes: QuotesTable, candles: CandlesTable, connections: ConnectionsTable, gateway: Gateway
+    ) -> None:
         self._quotes = quotes
+        self._candles = candles
         self._connections = connections
         self._gateway = gateway
 
@@ -82,6 +87,9 @@ class Requests:
                 return (protocol.subscriptions_frame(subscriptions, message.message_id),)
             case "snapshot":
                 return self._snapshot(connection_id, message)
+            case "history":
+                open_candles = self._quotes.snapshot().candles  # before the table: so none is missed
+                return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)
             case _:
                 raise BadRequest("unknown_event", f"no such event: {message.event:.40}", message.message_id)
 

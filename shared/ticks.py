@@ -4,8 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from shared.quotes import Delta, advance, choose_rate, quote_all, rate_24h_ago, usd_cad_rates
+from shared.candles import Closed, roll
+from shared.pricing import price_all
+from shared.quotes import Delta, advance
+from shared.rates import believable_rates
 from shared.sources.all_sources import AllSources, Polled
+from shared.store.candles_table import CandlesTable, NotWritten
 from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMoved
 from shared.values import Snapshot
 
@@ -14,6 +18,7 @@ WRITE_AT_LEAST_EVERY_MS = 30_000  # the table's stream is the feed's only clock
 LEASE_TICKS = 3
 SHORTEST_LEASE_MS = 10_000
 LONGEST_POLL_S = 3.0
+MOST_PENDING_CANDLES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,17 @@ class TickReport:
     poll_ms: int
     took_ms: int
     errors: dict[str, str]
+    candles_pending: int
+    held: int
 
 
 class Ticks:
-    """One run of the ingest over its sources and its table."""
+    """One run of the ingest over its sources and its tables."""
 
     def __init__(
         self,
         table: QuotesTable,
+        candles: CandlesTable,
         sources: AllSources,
         *,
         tick_seconds: int,
@@ -41,6 +49,8 @@ class Ticks:
         report: Callable[[TickReport], None],
     ) -> None:
         self._table = table
+        self._candles = candles
+        self._pending: list[Closed] = []  # candles that DynamoDB has not taken yet
         self._sources = sources
         self._tick_ms = tick_seconds * 1000
         self._stale_after_ms = stale_after_seconds * 1000
@@ -51,6 +61,7 @@ class Ticks:
         end_ms = _now_ms() + RUN_MS
         lease = self._table.take_lease(_now_ms() + self._lease_ms)
         snapshot = self._table.snapshot()
+        self._sources.resume(snapshot.sources)
         try:
             while (due_ms := self._next_tick_ms(lease.ticked_ms)) < end_ms:
                 time.sleep(max(0, due_ms - _now_ms()) / 1000)
@@ -70,7 +81,18 @@ class Ticks:
         self._table.renew_lease(lease)
         snapshot, changed, written = self._store(lease, snapshot, polled)
         errors = {name: state.error for name, state in polled.states.items() if state.error}
-        self._report(TickReport(snapshot.seq, changed, written, poll_ms, _now_ms() - began_ms, errors))
+        self._report(
+            TickReport(
+                seq=snapshot.seq,
+                changed=changed,
+                written=written,
+                poll_ms=poll_ms,
+                took_ms=_now_ms() - began_ms,
+                errors=errors,
+                held=len(snapshot.held),
+                candles_pending=len(self._pending),
+            )
+        )
         return lease, snapshot
 
     def _store(self, lease: Lease, old: Snapshot, polled: Polled) -> tuple[Snapshot, int, bool]:
@@ -79,8 +101,9 @@ class Ticks:
             new = next_snapshot(old, polled, _now_ms(), self._stale_after_ms)
             delta = Delta(old, new)
             changed = len(delta.quotes) + len(delta.unavailable)
-            if not changed and new.ts_ms - old.ts_ms < WRITE_AT_LEAST_EVERY_MS:
+            if not changed and not new.closed and new.ts_ms - old.ts_ms < WRITE_AT_LEAST_EVERY_MS:
                 return replace(new, seq=old.seq, ts_ms=old.ts_ms), 0, False
+            self._write_candles(new.closed)
             try:
                 self._table.write_snapshot(new, lease.epoch)
             except SnapshotMoved:  # by the ingest that this one took over from, in its last moment
@@ -88,6 +111,17 @@ class Ticks:
                 old = self._table.snapshot()
             else:
                 return new, changed, True
+
+    def _write_candles(self, closed: tuple[Closed, ...]) -> None:
+        """Before the snapshot that no longer holds them: done again after a crash it changes nothing. Candles never
+        stop prices: what is not taken goes with the next ones."""
+        pending = [*self._pending, *closed]
+        try:
+            self._candles.write(pending)
+        except NotWritten as error:
+            self._pending = error.left[-MOST_PENDING_CANDLES:]
+        else:
+            self._pending = []
 
     def _leave_unheard(self, lease: Lease) -> bool:
         """Give the lease up when nobody listens. Who subscribes meanwhile is either seen here or finds no ingest."""
@@ -111,20 +145,11 @@ class Ticks:
 
 def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, stale_after_ms: int) -> Snapshot:
     """The snapshot after `old`, from what the sources just said. Pure."""
-    rates = {**old.rates, **usd_cad_rates(polled.tickers)}
-    past = rate_24h_ago(old.usd_cad_history, now_ms)
-    states = {
-        name: replace(state, ok_ms=state.ok_ms or old.sources[name].ok_ms) if name in old.sources else state
-        for name, state in polled.states.items()
-    }
-    return advance(
-        old,
-        quote_all(polled.tickers, choose_rate(rates, now_ms), past, now_ms),
-        rates,
-        {**old.sources, **states},
-        now_ms=now_ms,
-        stale_after_ms=stale_after_ms,
-    )
+    rates = believable_rates(old.rates, polled.tickers, now_ms)
+    priced = price_all(old, polled.tickers, rates, now_ms)
+    new = advance(old, priced.quotes, rates, polled.states, now_ms=now_ms, stale_after_ms=stale_after_ms)
+    candles, closed = roll(old.candles, new.quotes, now_ms)
+    return replace(new, held=priced.held, candles=candles, closed=tuple(closed))
 
 
 def _now_ms() -> int:

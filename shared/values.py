@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
+from shared.candles import Closed, OpenCandles
 from shared.wire import EXACT
 
 
@@ -65,10 +66,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How an upstream did when it was last asked: `ok_ms` is its last success (0: never), `error` empty when well."""
+    """How an upstream does: `ok_ms` is its last success (0: never), `error` empty when well, `failures` how many there
+    were in a row, `retry_ms` when it may be asked again after them (0: now)."""
 
     ok_ms: int = 0
     error: str = ""
+    failures: int = 0
+    retry_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,9 @@ class Snapshot:
     """All that the feed knows after a tick, stored as one item.
 
     `unavailable` maps a symbol that has no price to the tick in which that became so. `rates` are the last known
-    USD/CAD rates by source, `usd_cad_history` one (ts_ms, mid) per hour for the last 25 hours, oldest first.
+    currency rates by source and market, the histories one (ts_ms, mid) per hour for 25 hours, oldest first.
+    `candles` are those in progress. Of this tick alone, and not stored: the candles that it `closed`, and the
+    symbols of which it `held` a price back.
     """
 
     seq: int = 0
@@ -85,7 +91,11 @@ class Snapshot:
     unavailable: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, Rate] = field(default_factory=dict)
     usd_cad_history: tuple[tuple[int, Decimal], ...] = ()
+    usdt_cad_history: tuple[tuple[int, Decimal], ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    candles: OpenCandles = field(default_factory=dict)
+    closed: tuple[Closed, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.settings import IngestSettings, read
 from shared.sources.all_sources import AllSources
+from shared.store.candles_table import CandlesTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.ticks import TickReport, Ticks
@@ -16,6 +17,7 @@ from shared.ticks import TickReport, Ticks
 logger, metrics, tracer = Logger(), Metrics(), Tracer()
 settings = read(IngestSettings, os.environ)
 quotes = QuotesTable(table(settings.quotes_table))
+candles = CandlesTable(table(settings.quotes_table))
 sources = AllSources(settings.base_urls)
 
 
@@ -26,6 +28,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     """Runs up to 75 s; says why it stopped."""
     ticks = Ticks(
         quotes,
+        candles,
         sources,
         tick_seconds=settings.tick_seconds,
         stale_after_seconds=settings.stale_after_seconds,
@@ -41,5 +44,6 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("TickDuration", MetricUnit.Milliseconds, tick.took_ms)
     metrics.add_metric("QuotesChanged", MetricUnit.Count, tick.changed)
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
+    metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)

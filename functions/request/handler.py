@@ -1,4 +1,4 @@
-"""Everything else that a client may send: `ping`, `subscriptions`, `snapshot`, and an error for what there is not."""
+"""Everything else that a client may send: `ping`, `subscriptions`, `snapshot`, `history`, and errors for the rest."""
 
 import os
 from typing import Any
@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared import gateway as door
 from shared.routes import route
 from shared.settings import ClientSettings, read
+from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
@@ -20,6 +21,7 @@ settings = read(ClientSettings, os.environ)
 gateway = door.connect(settings.connections_url)
 requests = Requests(
     QuotesTable(table(settings.quotes_table)),
+    CandlesTable(table(settings.quotes_table)),
     ConnectionsTable(table(settings.connections_table), settings.connection_shards),
     gateway,
 )

@@ -1,54 +1,103 @@
 """All sources asked at once, one request each, within one time limit."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from random import random
 
-from shared.sources import bank_of_canada, binance, er_api, kraken
+from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken
 from shared.sources.upstream import Poller, SourceUnavailable
 from shared.values import SourceState, Ticker
 
-SOURCES = (binance.source, kraken.source, bank_of_canada.source, er_api.source)
+SOURCES = (binance.source, kraken.source, coinbase.source, coingecko.source, bank_of_canada.source, er_api.source)
+TOO_LATE_MS = 10_000  # an answer that took longer, or came while the Lambda was frozen, is of another time
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one round of requests brought: tickers, and the state of each source that was asked."""
+    """What one round brought: tickers, those that are held from an earlier round among them, and the state of every
+    source, asked or not."""
 
     tickers: list[Ticker]
     states: Mapping[str, SourceState]
 
 
-class AllSources:
-    """Keeps connections and pace from tick to tick. `base_urls` may name another host per source."""
+@dataclass(frozen=True, slots=True)
+class _Request:
+    poller: Poller
+    future: Future[list[Ticker]]
+    asked_ms: int
+    before: SourceState
 
-    def __init__(self, base_urls: Mapping[str, str]) -> None:
+
+class AllSources:
+    """Keeps connections, pace, held answers and circuits from tick to tick. `base_urls` may name another host per
+    source, `random` gives the jitter of the circuits."""
+
+    def __init__(self, base_urls: Mapping[str, str], random: Callable[[], float] = random) -> None:
         made = [make() for make in SOURCES]
-        self._pollers = [Poller(source, base_urls.get(source.name, source.base_url)) for source in made]
+        self._pollers = [Poller(source, base_urls.get(source.name, source.base_url), random) for source in made]
         self._threads = ThreadPoolExecutor(len(made), thread_name_prefix="source")
-        self._asked: dict[Future[list[Ticker]], Poller] = {}
+        self._overdue: list[_Request] = []
+
+    def resume(self, states: Mapping[str, SourceState]) -> None:
+        """Take over the circuits that an earlier invocation stored, except where this one knows better."""
+        for poller in self._pollers:
+            if stored := states.get(poller.source.name):
+                poller.resume(stored)
 
     def poll(self, timeout_s: float) -> Polled:
-        """The tickers of every source that is due and answers in time. The others are reported, never waited for:
-        an answer that comes later counts for the next tick."""
-        now_ms = time.time_ns() // 1_000_000
-        busy = set(self._asked.values())
-        for poller in self._pollers:
-            if poller not in busy and poller.due(now_ms):
-                self._asked[self._threads.submit(poller.poll, now_ms, timeout_s)] = poller
-        wait(self._asked, timeout=timeout_s)
-        tickers: list[Ticker] = []
-        states: dict[str, SourceState] = {}
-        for asked, poller in list(self._asked.items()):
-            name = poller.source.name
-            if not asked.done():
-                states[name] = SourceState(error=f"no answer in {timeout_s:g} s")
-                continue
-            del self._asked[asked]
-            try:
-                tickers += asked.result()
-                states[name] = SourceState(ok_ms=now_ms)
-            except SourceUnavailable as error:
-                states[name] = SourceState(error=str(error))
-        return Polled(tickers, states)
+        """The tickers of every source that is due and answers in time, and those that are held.
+
+        A source that has not answered in time has failed. It is not asked again, and no later round waits for it,
+        while that request runs; an answer that comes in the meantime counts for that round.
+        """
+        now_ms = _now_ms()
+        self._overdue = [r for r in self._overdue if not (r.future.done() and now_ms - r.asked_ms > TOO_LATE_MS)]
+        busy = {request.poller for request in self._overdue}
+        asked = [self._ask(p, now_ms, timeout_s) for p in self._pollers if p not in busy and p.due(now_ms)]
+        wait([request.future for request in asked], timeout=timeout_s)
+        settled_ms = _now_ms()
+        fresh: dict[Poller, list[Ticker]] = {}
+        for late in self._overdue:
+            if late.future.done():
+                fresh[late.poller] = _settle_late(late, settled_ms)
+        self._overdue = [late for late in self._overdue if late.poller not in fresh]
+        for request in asked:
+            if request.future.done():
+                fresh[request.poller] = _settle(request, settled_ms)
+            else:
+                request.poller.failed(SourceUnavailable(f"no answer in {timeout_s:g} s"), settled_ms)
+                self._overdue.append(request)
+        return Polled(
+            [ticker for p in self._pollers for ticker in fresh.get(p) or p.held(settled_ms)],
+            {poller.source.name: poller.state for poller in self._pollers},
+        )
+
+    def _ask(self, poller: Poller, now_ms: int, timeout_s: float) -> _Request:
+        return _Request(poller, self._threads.submit(poller.ask, now_ms, timeout_s), now_ms, poller.state)
+
+
+def _settle(request: _Request, now_ms: int) -> list[Ticker]:
+    try:
+        tickers = request.future.result()
+    except SourceUnavailable as error:
+        request.poller.failed(error, now_ms)
+        return []
+    request.poller.succeeded(tickers, request.asked_ms)
+    return tickers
+
+
+def _settle_late(request: _Request, now_ms: int) -> list[Ticker]:
+    try:
+        tickers = request.future.result()
+    except SourceUnavailable as error:
+        request.poller.failed(error, now_ms, request.before)  # one request, one failure; now its reason is known
+        return []
+    request.poller.succeeded_late(tickers, request.asked_ms)
+    return tickers
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -20,6 +20,7 @@ DAY_MS = 86_400_000
 INVALID_SYMBOL = -1121
 LIST_EVERY = 720  # requests, an hour at a tick of 5 s: a market that was halted or is new is found again
 CLOCK_SKEW_MS = 300_000
+FROZEN_AFTER_MS = 60_000  # something trades every second: an answer with no newer time is an old one
 
 
 def source() -> Source:
@@ -54,12 +55,19 @@ def parse(answer: Answer) -> list[Ticker]:
     """
     if not isinstance(answer.payload, list):
         raise SourceUnavailable("not a list of tickers")
+    newest_ms = max((row["closeTime"] for row in answer.payload if _has_time(row)), default=0)
+    if newest_ms < answer.received_ms - FROZEN_AFTER_MS:
+        raise SourceUnavailable("its clock stands still")
     wanted = set(market_names(NAME))
     rows = (row for row in answer.payload if isinstance(row, dict) and isinstance(row.get("symbol"), str))
     tickers = [ticker for row in rows if row["symbol"] in wanted and (ticker := _ticker(row, answer))]
     if not tickers:
         raise SourceUnavailable("no live market among the tickers")
     return tickers
+
+
+def _has_time(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("closeTime"), int)
 
 
 def _ticker(row: Mapping[str, object], answer: Answer) -> Ticker | None:

@@ -1,32 +1,35 @@
-"""The shape that all sources have, and one polite GET for each: time limits, errors, pace, back-off."""
+"""The shape that all sources have, and one polite GET for each: time limits, errors, pace, what it said last."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from random import random
 
 import requests
+from urllib3.exceptions import HTTPError
 
-from shared.values import Ticker
+from shared.sources.circuit import (
+    LONGEST_RETRY_AFTER_MS,
+    SourceUnavailable,
+    after_failure,
+    after_late_answer,
+    after_success,
+    newer,
+)
+from shared.values import SourceState, Ticker
 from shared.wire import loads
+
+__all__ = ["Answer", "Poller", "Source", "SourceUnavailable"]
 
 USER_AGENT = "cadfeed/0.1"
 CONNECT_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 8_000_000  # Binance's answer for all its markets is 1.3 MB
-FIRST_BACK_OFF_MS = 1_000
-LONGEST_BACK_OFF_MS = 60_000
-BANNED_BACK_OFF_MS = 120_000  # 418, 451, 403: asking again soon makes it worse
-LONGEST_RETRY_AFTER_MS = 3 * 86_400_000  # the longest ban that Binance names
+BANNED = {403, 418, 451}
+PACE_SLACK_MS = 500  # a tick comes some milliseconds sooner or later: at 10 s, not at 15 s
 
 # The exchange of the local stack says with this header that its market is simulated or replayed.
 MARKET_HEADER = "X-Cadfeed-Market"
-
-
-class SourceUnavailable(Exception):
-    """An upstream gave no usable answer. `retry_after_ms` is how long it wants to be left alone, if it said so."""
-
-    def __init__(self, reason: str, *, retry_after_ms: int | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after_ms = retry_after_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Source:
     `base_url` is where the public one lives; configuration may name another host that speaks the same API.
 
     `params` gives the query of the next request, `parse` reads an answer (pure; raises `SourceUnavailable` for
-    anything that is not what the upstream documents), `poll_every_ms` is its pace: 0 is every tick.
+    anything that is not what the upstream documents), `poll_every_ms` is its pace: 0 is every tick. `hold_ms` is how
+    long an answer goes on serving the ticks after the one that asked: 0 is not at all.
     """
 
     name: str
@@ -54,48 +58,70 @@ class Source:
     params: Callable[[], Mapping[str, str]]
     parse: Callable[[Answer], list[Ticker]]
     poll_every_ms: int = 0
+    hold_ms: int = 0
     on_error: Callable[[int, object], None] = field(default=lambda _status, _payload: None)
 
 
 class Poller:
-    """Asks one source at its pace, and leaves it alone for a growing while after each failure."""
+    """Asks one source at its pace, holds what it said, and leaves it alone for a growing while after each failure.
 
-    def __init__(self, source: Source, base_url: str) -> None:
+    `ask` runs in a thread and keeps no state but its connection's; what came of it is settled by who asked.
+    """
+
+    def __init__(self, source: Source, base_url: str, random: Callable[[], float] = random) -> None:
         self.source = source
+        self.state = SourceState()
         self._url = base_url.rstrip("/") + source.path
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
-        self._due_ms = 0
-        self._failures = 0
+        self._random = random
+        self._paced_until_ms = 0
+        self._held: list[Ticker] = []
+        self._held_until_ms = 0
 
     def due(self, now_ms: int) -> bool:
-        return now_ms >= self._due_ms
+        return now_ms >= max(self._paced_until_ms, self.state.retry_ms)
 
-    def poll(self, now_ms: int, timeout_s: float) -> list[Ticker]:
+    def held(self, now_ms: int) -> list[Ticker]:
+        """What it last said, while that serves."""
+        return self._held if now_ms < self._held_until_ms else []
+
+    def resume(self, stored: SourceState) -> None:
+        """Take over what another invocation knows of the source, unless this one knows better."""
+        self.state = newer(stored, self.state)
+
+    def succeeded(self, tickers: list[Ticker], asked_ms: int) -> None:
+        self.state = after_success(asked_ms)
+        self._hold(tickers, asked_ms)
+
+    def succeeded_late(self, tickers: list[Ticker], asked_ms: int) -> None:
+        """After `failed` was told that there was no answer in time."""
+        self.state = after_late_answer(self.state, asked_ms)
+        self._hold(tickers, asked_ms)
+
+    def failed(self, error: SourceUnavailable, now_ms: int, before: SourceState | None = None) -> None:
+        """`before` is the state from before the request, where that has been settled as overdue already."""
+        self.state = after_failure(self.state if before is None else before, error, now_ms, self._random)
+
+    def ask(self, now_ms: int, timeout_s: float) -> list[Ticker]:
         """The source's tickers now, from one request.
 
         Raises:
             SourceUnavailable: no answer in time, an error status, or an answer that cannot be trusted.
         """
-        try:
-            tickers = self._parsed(self._get(now_ms, timeout_s))
-        except SourceUnavailable as error:
-            self._failures += 1
-            back_off_ms = min(FIRST_BACK_OFF_MS * 2 ** (self._failures - 1), LONGEST_BACK_OFF_MS)
-            self._due_ms = now_ms + max(back_off_ms, error.retry_after_ms or 0)
-            raise
-        self._failures = 0
-        self._due_ms = now_ms + self.source.poll_every_ms
-        return tickers
-
-    def _parsed(self, answer: Answer) -> list[Ticker]:
+        answer = self._get(now_ms, timeout_s)
         try:
             return self.source.parse(answer)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A parser that stumbles costs its source's prices, never the tick.
             raise SourceUnavailable(f"the answer could not be read: {type(error).__name__}: {error!s:.80}") from error
 
+    def _hold(self, tickers: list[Ticker], asked_ms: int) -> None:
+        self._paced_until_ms = asked_ms + max(0, self.source.poll_every_ms - PACE_SLACK_MS)
+        self._held, self._held_until_ms = tickers, asked_ms + self.source.hold_ms
+
     def _get(self, now_ms: int, timeout_s: float) -> Answer:
+        end_s = time.monotonic() + timeout_s
         try:
             with self._session.get(
                 self._url,
@@ -104,36 +130,43 @@ class Poller:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = b"".join(_at_most(MAX_BODY_BYTES, response.iter_content(65_536)))
-        except requests.RequestException as error:
+                body = b"".join(_body(response, end_s))
+        except (requests.RequestException, HTTPError) as error:
             raise SourceUnavailable(f"{type(error).__name__}: no whole answer") from error
+        well = response.ok and not response.is_redirect
         try:
             payload = loads(body)
         except (ValueError, RecursionError) as error:
             payload = None
-            if response.ok:
+            if well:
                 raise SourceUnavailable("the answer is not JSON") from error
-        if not response.ok or response.is_redirect:
+        if not well:
             self.source.on_error(response.status_code, payload)
-            raise SourceUnavailable(f"HTTP {response.status_code}", retry_after_ms=_retry_after_ms(response, now_ms))
+            raise SourceUnavailable(
+                f"HTTP {response.status_code}",
+                retry_after_ms=_retry_after_ms(response, now_ms),
+                banned=response.status_code in BANNED,
+            )
         return Answer(payload, now_ms, MARKET_HEADER in response.headers)
 
 
-def _at_most(limit: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _body(response: requests.Response, end_s: float) -> Iterator[bytes]:
+    """What comes of the body, until it is whole, too long, or too late: `timeout` only limits each silence."""
     size = 0
-    for chunk in chunks:
+    while chunk := response.raw.read1(65_536, decode_content=True):
         size += len(chunk)
-        if size > limit:
-            raise SourceUnavailable(f"an answer of more than {limit} bytes")
+        if size > MAX_BODY_BYTES:
+            raise SourceUnavailable(f"an answer of more than {MAX_BODY_BYTES} bytes")
         yield chunk
+        if time.monotonic() > end_s:
+            raise SourceUnavailable("too slow: no whole answer")
 
 
 def _retry_after_ms(response: requests.Response, now_ms: int) -> int | None:
-    """`Retry-After` in either of its forms (RFC 9110, 10.2.3); a ban without one is taken for two minutes."""
-    banned = BANNED_BACK_OFF_MS if response.status_code in {403, 418, 451} else None
+    """`Retry-After` in either of its forms (RFC 9110, 10.2.3), `None` where there is no such time."""
     value = response.headers.get("Retry-After", "").strip()
     try:
         seconds = int(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - now_ms / 1000
     except (ValueError, OverflowError):
-        return banned
+        return None
     return min(max(0, int(seconds * 1000)), LONGEST_RETRY_AFTER_MS)

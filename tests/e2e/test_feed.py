@@ -17,9 +17,9 @@ from tests.e2e.local_stack import ROOT, Stack
 
 TICK = 1
 EXCHANGE = ["--seed=7"]
-CONTEXT = ["stale_after_seconds=5"]
-NOT_PRICED_YET = {"USDT_CAD", "QCAD_CAD", "ETHW_CAD", "DAI_CAD"}  # no live market at Binance
-PRICED = set(catalogue()) - NOT_PRICED_YET
+PRICED = set(catalogue())
+FIRST = {symbol: asset.markets[0] for symbol, asset in catalogue().items()}
+RATE = {"CAD": "", "USD": " x kraken:USDCAD", "USDT": " x kraken:USDTCAD"}
 
 
 def is_update(frame: Frame) -> bool:
@@ -52,9 +52,9 @@ def test_every_quote_says_that_it_is_simulated_and_where_it_comes_from(stack: St
             await client.until(lambda _: len(client.quotes()) == len(PRICED))
             for symbol, quote in client.quotes().items():
                 assert quote["simulated"] is True
-                asset = catalogue()[symbol]
-                market = asset.markets["binance"][0].name
-                assert quote["source"] == f"binance:{market} x parity:USDTUSD x kraken:USDCAD"
+                if symbol != "DAI_CAD":  # dead at Binance, as on the real exchange
+                    market = FIRST[symbol]
+                    assert quote["source"] == f"{market.source}:{market.name}{RATE[market.quote]}"
                 assert 0 < quote["bid"] <= quote["ask"]
                 assert isinstance(quote["change"], Decimal | int)
                 assert isinstance(quote["timestamp"], int)
@@ -72,7 +72,8 @@ def test_a_batch_client_gets_a_snapshot_and_an_unbroken_chain_of_updates(stack: 
             assert ack["id"] == "my id"
             snapshot = await client.next()
             assert snapshot["event"] == "snapshot"
-            assert set(snapshot["unavailable"]) == NOT_PRICED_YET
+            assert snapshot["unavailable"] == []
+            assert set(snapshot["status"].values()) == {"ok"}
             assert {quote["symbol"] for quote in snapshot["data"]} == PRICED
             seq = snapshot["seq"]
             for _ in range(5):
@@ -206,25 +207,6 @@ def test_a_refresh_takes_less_than_five_times_the_latency_of_the_sources(stack: 
     finally:
         stack.control("faults", {})
     assert latency_ms <= statistics.median(refreshes_ms) < 5 * latency_ms
-
-
-def test_a_source_that_fails_stops_nothing_and_quotes_go_stale_then_recover(stack: Stack) -> None:
-    """With Binance down prices stay as they are and are marked stale after a while."""
-
-    async def run() -> None:
-        async with opened(stack) as client:
-            await client.subscribe("rates_batch", symbols=["BTC_CAD"])
-            await client.until(is_update)
-            stack.control("faults", {"binance": {"status": 503}})
-            stale = await client.until(lambda frame: any(quote.get("stale") for quote in frame.get("data", [])), 60)
-            assert stale["data"][0]["spot"] > 0
-            stack.control("faults", {})
-            await client.until(lambda frame: is_update(frame) and not frame["data"][0].get("stale"), 90)
-
-    try:
-        asyncio.run(run())
-    finally:
-        stack.control("faults", {})
 
 
 def test_the_terminal_client_prints_the_feed_and_leaves_after_as_many_frames_as_asked(stack: Stack) -> None:

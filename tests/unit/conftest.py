@@ -10,9 +10,11 @@ from hypothesis import settings
 from moto import mock_aws
 from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
 
+from shared import ticks
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from tests.unit.clients import ConnectionsServer
+from tests.unit.ingests import Clock, Stage
 from tests.unit.lambdas import Load, cold_start
 
 # How long an example takes is not a rule of the feed.
@@ -75,6 +77,16 @@ def quotes_table(quotes_items: Table) -> QuotesTable:
 @pytest.fixture
 def connections_table(connections_items: Table) -> ConnectionsTable:
     return ConnectionsTable(connections_items)
+
+
+@pytest.fixture
+def stage(quotes_items: Table, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Where ingests run, on a clock that is told, with somebody listening."""
+    clock = Clock()
+    monkeypatch.setattr(ticks, "time", clock)
+    made = Stage(quotes_items, clock)
+    made.table.join_audience(clock.ms)
+    return made
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A stage for runs of the ingest's loop: a clock that passes as told, a market, and a table that is watched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
@@ -8,10 +8,13 @@ from typing import cast
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.sources.all_sources import AllSources, Polled
+from shared.store.candles_table import CandlesTable
 from shared.store.quotes_table import Lease, QuotesTable
 from shared.ticks import TickReport, Ticks
 from shared.values import Snapshot, SourceState
-from tests.unit.samples import NOW_MS, ticker
+from tests.unit.samples import NOW_MS, rate_ticker, ticker
+
+RUN_TICKS = 75  # of one second
 
 
 @dataclass
@@ -38,15 +41,19 @@ class Market:
     during: Callable[[int], None] = lambda _round: None
     asked_ms: list[int] = field(default_factory=list)
     limits_s: list[float] = field(default_factory=list)
+    resumed: list[Mapping[str, SourceState]] = field(default_factory=list)
+
+    def resume(self, states: Mapping[str, SourceState]) -> None:
+        self.resumed.append(states)
 
     def poll(self, timeout_s: float) -> Polled:
         self.asked_ms.append(self.clock.ms)
         self.limits_s.append(timeout_s)
         self.clock.ms += 100
         self.during(len(self.asked_ms))
-        price = Decimal(65_000 + (self.clock.ms if self.moves else 0))
         now_ms = self.clock.ms
-        tickers = [ticker(last=price, ts_ms=now_ms), ticker("USDCAD", "1.3347", source="kraken", ts_ms=now_ms)]
+        price = Decimal(65_000) + (Decimal(now_ms - NOW_MS) / 1000 if self.moves else 0)
+        tickers = [ticker(last=price, ts_ms=now_ms), rate_ticker("kraken:USDCAD", "1.3347", ts_ms=now_ms)]
         return Polled(tickers, {"binance": self.state or SourceState(ok_ms=now_ms)})
 
 
@@ -77,8 +84,10 @@ class Ingest:
         self.table = WatchedTable(items, written)
         self.market = Market(clock)
         self.reports: list[TickReport] = []
+        self.candles = CandlesTable(items, sleep=lambda _seconds: None)
         self.ticks = Ticks(
             self.table,
+            self.candles,
             cast("AllSources", self.market),
             tick_seconds=tick_seconds,
             stale_after_seconds=30,
@@ -103,3 +112,8 @@ class Stage:
     @property
     def table(self) -> QuotesTable:
         return QuotesTable(self.items)
+
+
+def assert_each_seq_once_in_order(written: list[tuple[int, int]]) -> None:
+    assert [seq for _, seq in written] == list(range(1, len(written) + 1))
+    assert [epoch for epoch, _ in written] == sorted(epoch for epoch, _ in written)

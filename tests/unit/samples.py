@@ -36,6 +36,19 @@ def ticker(market: str = "BTCUSDT", last: str | Decimal = "65000.00", **changes:
     return replace(made, **changes)
 
 
+def rate(
+    name: str = "kraken:USDCAD", bid: str | Decimal = "1.3347", ask: str | Decimal | None = None, **changes: Any
+) -> Rate:
+    """A currency rate; it has no spread unless told."""
+    return replace(Rate(name, Decimal(bid), Decimal(bid if ask is None else ask), NOW_MS), **changes)
+
+
+def rate_ticker(name: str, last: str | Decimal, **changes: Any) -> Ticker:
+    """The ticker of a currency market, e.g. of `kraken:USDCAD`."""
+    source, _, market = name.partition(":")
+    return ticker(market, last, source=source, **changes)
+
+
 def quote(symbol: str = "BTC_CAD", spot: str = "86762.65", **changes: Any) -> Quote:
     price = Decimal(spot)
     made = Quote(
@@ -68,7 +81,7 @@ def after(
     return advance(
         old,
         {symbol: replace(q, seen_ms=now_ms) for symbol, q in fresh.items()},
-        {"kraken": USD_CAD} if rates is None else rates,
+        {USD_CAD.source: USD_CAD} if rates is None else rates,
         {"binance": SourceState(ok_ms=now_ms)} if sources is None else sources,
         now_ms=now_ms,
         stale_after_ms=STALE_AFTER_MS,

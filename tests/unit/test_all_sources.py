@@ -1,101 +1,311 @@
-"""All sources are asked at once; one that fails or hangs never keeps the others' tickers back."""
+"""All sources are asked at once; one that fails or hangs never keeps the others' tickers back, nor a tick twice."""
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from itertools import pairwise
+from threading import Event
+from urllib.parse import urlsplit
 
 import pytest
 
-from shared.sources.all_sources import SOURCES, AllSources, Polled
-from tools.exchange.faults import parse_faults
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from shared.sources import all_sources, bank_of_canada, binance, coinbase, coingecko, er_api, kraken
+from shared.sources.all_sources import SOURCES, TOO_LATE_MS, AllSources, Polled
+from shared.values import SourceState, Ticker
+from shared.wire import dumps
+from tests.unit.clock import Clock
+from tests.unit.test_poller import respond, server
+from tests.unit.test_source_binance import BTC
+from tests.unit.test_source_coinbase import COINBASE
+from tests.unit.test_source_coingecko import COINGECKO
+from tests.unit.test_source_kraken import KRAKEN
+from tests.unit.test_source_rates import ER_API, VALET
 
 TIMEOUT_S = 5.0
-NAMES = ["binance", "kraken", "bank_of_canada", "er_api"]
+SHORT_S = 0.3
+MODULES = [binance, kraken, coinbase, coingecko, bank_of_canada, er_api]
+NAMES = [module.NAME for module in MODULES]
+EVERY_TICK = {"binance", "kraken"}
+HELD = {"coinbase", "coingecko"}
+
+Respond = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Upstreams:
+    """All of them at one address, each well unless told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.url = ""
+        self.asked: Counter[str] = Counter()
+        self.ill: dict[str, Respond] = {}
+        self._clock = clock
+
+    def respond(self, request: BaseHTTPRequestHandler) -> None:
+        path = urlsplit(request.path).path
+        name = next(module.NAME for module in MODULES if path == module.PATH)
+        self.asked[name] += 1
+        well = respond(200, dumps(self._payload(name)).encode())
+        self.ill.get(name, well)(request)
+
+    def _payload(self, name: str) -> object:
+        return {
+            "binance": [BTC | {"closeTime": self._clock()}],
+            "kraken": KRAKEN,
+            "coinbase": COINBASE,
+            "coingecko": {"bitcoin": COINGECKO["bitcoin"] | {"last_updated_at": self._clock() // 1000}},
+            "bank_of_canada": VALET,
+            "er_api": ER_API,
+        }[name]
+
+
+class Stuck:
+    """An upstream that answers when it is let go."""
+
+    def __init__(self, then: Respond) -> None:
+        self.let_go = Event()
+        self._then = then
+
+    def __call__(self, request: BaseHTTPRequestHandler) -> None:
+        self.let_go.wait()
+        self._then(request)
 
 
 @pytest.fixture
-def exchange() -> Iterator[Exchange]:
-    with exchange_in_thread(SimulatedMarket(seed=1)) as running:
-        yield running
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    standing = Clock()
+    monkeypatch.setattr(all_sources, "_now_ms", standing)
+    return standing
 
 
 @pytest.fixture
-def sources(exchange: Exchange) -> AllSources:
-    return AllSources(dict.fromkeys(NAMES, exchange.url))
+def upstreams(clock: Clock) -> Iterator[Upstreams]:
+    made = Upstreams(clock)
+    with server(made.respond) as made.url:
+        yield made
+        for ill in made.ill.values():
+            if isinstance(ill, Stuck):
+                ill.let_go.set()
+
+
+@pytest.fixture
+def sources(upstreams: Upstreams) -> AllSources:
+    return all_of(upstreams)
+
+
+def all_of(upstreams: Upstreams) -> AllSources:
+    """Without jitter, as a new Lambda has them."""
+    return AllSources(dict.fromkeys(NAMES, upstreams.url), random=lambda: 0.5)
+
+
+def patient(sources: AllSources, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let its request have more time than the round waits for it."""
+    poller = next(p for p in sources._pollers if p.source.name == name)
+    ask = poller.ask
+    monkeypatch.setattr(poller, "ask", lambda now_ms, _timeout_s: ask(now_ms, TIMEOUT_S))
 
 
 def from_sources(polled: Polled) -> set[str]:
     return {ticker.source for ticker in polled.tickers}
 
 
+def tickers_of(polled: Polled, name: str) -> list[Ticker]:
+    return [ticker for ticker in polled.tickers if ticker.source == name]
+
+
 def ill(polled: Polled) -> dict[str, str]:
     return {name: state.error for name, state in polled.states.items() if state.error}
 
 
-def test_every_source_is_asked_once_and_answers(exchange: Exchange, sources: AllSources) -> None:
+def test_every_source_is_asked_once_and_answers(upstreams: Upstreams, sources: AllSources, clock: Clock) -> None:
     polled = sources.poll(TIMEOUT_S)
     assert [make().name for make in SOURCES] == NAMES
     assert from_sources(polled) == set(NAMES)
-    assert ill(polled) == {}
-    assert all(state.ok_ms for state in polled.states.values())
-    assert exchange.requests_since_start == dict.fromkeys(NAMES, 1)
+    assert polled.states == dict.fromkeys(NAMES, SourceState(ok_ms=clock()))
+    assert upstreams.asked == dict.fromkeys(NAMES, 1)
 
 
-def test_the_next_tick_asks_only_those_that_are_due_and_reports_only_them(
-    exchange: Exchange, sources: AllSources
+def test_the_next_tick_asks_only_those_that_are_due_has_what_is_held_and_the_state_of_all(
+    upstreams: Upstreams, sources: AllSources, clock: Clock
+) -> None:
+    before = sources.poll(TIMEOUT_S)
+    began_ms = clock()
+    clock.ms += 5_000
+    polled = sources.poll(TIMEOUT_S)
+    assert from_sources(polled) == EVERY_TICK | HELD
+    for name in HELD:
+        assert all(a is b for a, b in zip(tickers_of(polled, name), tickers_of(before, name), strict=True))
+    assert {name: state.ok_ms for name, state in polled.states.items()} == {
+        name: clock() if name in EVERY_TICK else began_ms for name in NAMES
+    }
+    assert upstreams.asked == {name: 2 if name in EVERY_TICK else 1 for name in NAMES}
+
+
+def test_a_paced_source_is_asked_again_at_its_pace_and_its_new_answer_serves(
+    upstreams: Upstreams, sources: AllSources, clock: Clock
 ) -> None:
     sources.poll(TIMEOUT_S)
+    clock.ms += 10_000
     polled = sources.poll(TIMEOUT_S)
-    assert set(polled.states) == from_sources(polled) == {"binance", "kraken"}
-    assert exchange.requests_since_start == {"binance": 2, "kraken": 2, "bank_of_canada": 1, "er_api": 1}
+    assert upstreams.asked["coinbase"] == 2
+    assert {ticker.ts_ms for ticker in tickers_of(polled, "coinbase")} == {clock()}
+
+
+@pytest.mark.parametrize(("name", "hold_ms"), [("coinbase", 30_000), ("coingecko", 180_000)])
+def test_a_failing_poll_does_not_drop_what_is_held_before_its_time(
+    upstreams: Upstreams, sources: AllSources, clock: Clock, name: str, hold_ms: int
+) -> None:
+    held = tickers_of(sources.poll(TIMEOUT_S), name)
+    began_ms = clock()
+    upstreams.ill[name] = respond(500)
+    clock.ms = began_ms + hold_ms - 1
+    polled = sources.poll(TIMEOUT_S)
+    assert ill(polled) == {name: "HTTP 500"}
+    assert tickers_of(polled, name) == held
+    clock.ms = began_ms + hold_ms
+    assert tickers_of(sources.poll(TIMEOUT_S), name) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "fault", [{"status": 429, "retry_after": 60}, {"status": 451}, {"garbage": True}, {"cut": True}, {"empty": True}]
+    "fault", [respond(429, Retry_After="60"), respond(451), respond(200, b"<html>"), respond(200, b"[]")]
 )
 def test_a_source_that_fails_is_skipped_and_the_others_serve(
-    exchange: Exchange, sources: AllSources, name: str, fault: dict[str, object]
+    upstreams: Upstreams, sources: AllSources, name: str, fault: Respond
 ) -> None:
-    exchange.set_faults(parse_faults({name: fault}))
+    upstreams.ill[name] = fault
     polled = sources.poll(TIMEOUT_S)
     assert from_sources(polled) == set(NAMES) - {name}
     assert list(ill(polled)) == [name]
-    assert polled.states[name].ok_ms == 0
+    assert (polled.states[name].ok_ms, polled.states[name].failures) == (0, 1)
 
 
-def test_a_source_that_backs_off_is_not_asked(exchange: Exchange, sources: AllSources) -> None:
-    exchange.set_faults(parse_faults({"binance": {"status": 418}}))
-    sources.poll(TIMEOUT_S)
-    polled = sources.poll(TIMEOUT_S)
-    assert "binance" not in polled.states
-    assert exchange.requests_since_start["binance"] == 1  # type: ignore[index]  # a StrEnum is its text
-
-
-def test_a_source_that_hangs_is_reported_and_never_waited_for(exchange: Exchange, sources: AllSources) -> None:
-    exchange.set_faults(parse_faults({"binance": {"hang": True}}))
-    polled = sources.poll(0.8)
-    assert from_sources(polled) == set(NAMES) - {"binance"}
-    assert list(ill(polled)) == ["binance"]
-
-
-def test_an_answer_that_comes_later_counts_for_the_next_tick(
-    exchange: Exchange, sources: AllSources, monkeypatch: pytest.MonkeyPatch
+def test_a_source_that_backs_off_is_not_asked_and_its_state_is_told_all_the_same(
+    upstreams: Upstreams, sources: AllSources, clock: Clock
 ) -> None:
+    upstreams.ill["binance"] = respond(418)
     sources.poll(TIMEOUT_S)
-    exchange.set_faults(parse_faults({"binance": {"latency_ms": 1_200}}))
-    # The request itself is given more time than this round waits for it.
-    binance = sources._pollers[0]
-    ask = binance.poll
-    monkeypatch.setattr(binance, "poll", lambda now_ms, _timeout_s: ask(now_ms, TIMEOUT_S))
-    late = sources.poll(0.8)
-    assert ill(late) == {"binance": "no answer in 0.8 s"}
-    assert from_sources(late) == {"kraken"}
+    retry_ms = clock() + 120_000
+    clock.ms = retry_ms - 1
+    assert sources.poll(TIMEOUT_S).states["binance"] == SourceState(0, "HTTP 418", 1, retry_ms)
+    assert upstreams.asked["binance"] == 1
+    clock.ms = retry_ms
+    assert sources.poll(TIMEOUT_S).states["binance"] == SourceState(0, "HTTP 418", 2, retry_ms + 240_000)
+
+
+def test_a_new_lambda_resumes_the_circuits_that_were_stored(upstreams: Upstreams, clock: Clock) -> None:
+    upstreams.ill = {"binance": respond(451), "coingecko": respond(429, Retry_After="90")}
+    stored = all_of(upstreams).poll(TIMEOUT_S).states
+    upstreams.ill.clear()
+    asked = dict(upstreams.asked)
+    resumed = all_of(upstreams)
+    resumed.resume(stored)
+    clock.ms += 89_999
+    polled = resumed.poll(TIMEOUT_S)
+    assert ill(polled) == {"binance": "HTTP 451", "coingecko": "HTTP 429"}
+    assert upstreams.asked == {name: n + (name not in ill(polled)) for name, n in asked.items()}
+    clock.ms += 30_001
+    assert ill(resumed.poll(TIMEOUT_S)) == {}
+
+
+def test_what_a_warm_lambda_knows_itself_is_kept_and_an_unknown_source_ignored(
+    upstreams: Upstreams, sources: AllSources, clock: Clock
+) -> None:
+    sources.resume({"nobody": SourceState(1, "x", 1, clock() + 60_000)})
+    before = sources.poll(TIMEOUT_S).states
+    earlier = SourceState(clock() - 60_000, "HTTP 500", 1, clock() - 59_000)
+    sources.resume(dict.fromkeys(NAMES, earlier))
+    clock.ms += 1
     polled = sources.poll(TIMEOUT_S)
-    assert from_sources(polled) == {"binance", "kraken"}
     assert ill(polled) == {}
-    # It was not asked a second time while it had not answered.
-    assert exchange.requests_since_start["binance"] == 2  # type: ignore[index]  # a StrEnum is its text
+    assert "nobody" not in polled.states
+    assert all(polled.states[name] == before[name] for name in set(NAMES) - EVERY_TICK)
+    assert upstreams.asked["binance"] == 2
+
+
+def test_a_source_that_hangs_is_reported_and_only_waited_for_once(
+    upstreams: Upstreams, sources: AllSources, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient(sources, "binance", monkeypatch)
+    upstreams.ill["binance"] = Stuck(respond(500))
+    polled = sources.poll(SHORT_S)
+    assert from_sources(polled) == set(NAMES) - {"binance"}
+    assert ill(polled) == {"binance": "no answer in 0.3 s"}
+    for _ in range(2):
+        clock.ms += 5_000
+        began_s = time.monotonic()
+        polled = sources.poll(TIMEOUT_S)
+        assert time.monotonic() - began_s < TIMEOUT_S / 2
+        assert from_sources(polled) == EVERY_TICK - {"binance"} | HELD
+        assert polled.states["binance"].error == "no answer in 0.3 s"
+        assert polled.states["binance"].failures == 1
+    assert upstreams.asked["binance"] == 1
+
+
+def test_a_source_that_hangs_again_and_again_is_asked_ever_less_often(
+    upstreams: Upstreams, sources: AllSources, clock: Clock
+) -> None:
+    upstreams.ill["kraken"] = Stuck(respond(500))
+    asked_at_s = []
+    for second in range(16):
+        before = upstreams.asked["kraken"]
+        sources.poll(SHORT_S)
+        # Its own time limit ends about when the round's does; either way it is one failure.
+        until(lambda: all(request.future.done() for request in sources._overdue))
+        if upstreams.asked["kraken"] > before:
+            asked_at_s.append(second)
+        clock.ms += 1_000
+    rests_s = [later - earlier for earlier, later in pairwise(asked_at_s)]
+    assert 3 <= len(asked_at_s) <= 5
+    assert rests_s == sorted(rests_s)
+
+
+def test_an_answer_that_comes_later_counts_for_the_tick_that_it_comes_in(
+    upstreams: Upstreams, sources: AllSources, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient(sources, "binance", monkeypatch)
+    asked_ms = clock()
+    stuck = Stuck(respond(200, dumps([BTC | {"closeTime": asked_ms}]).encode()))
+    upstreams.ill["binance"] = stuck
+    assert "binance" not in from_sources(sources.poll(SHORT_S))
+    stuck.let_go.set()
+    until(lambda: sources._overdue[0].future.done())
+    clock.ms += 500
+    polled = sources.poll(TIMEOUT_S)
+    assert "binance" in from_sources(polled)
+    # Well, and yet as seldom asked as one that failed until it answers in time.
+    assert polled.states["binance"] == SourceState(asked_ms, "", 1, asked_ms + 1_000)
+    assert upstreams.asked["binance"] == 1
+    clock.ms += 500
+    assert sources.poll(TIMEOUT_S).states["binance"] == SourceState(ok_ms=clock())
+
+
+def test_a_failure_that_comes_later_is_the_same_failure_with_its_reason(
+    upstreams: Upstreams, sources: AllSources, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient(sources, "binance", monkeypatch)
+    stuck = Stuck(respond(451))
+    upstreams.ill["binance"] = stuck
+    sources.poll(SHORT_S)
+    stuck.let_go.set()
+    until(lambda: sources._overdue[0].future.done())
+    assert sources.poll(TIMEOUT_S).states["binance"] == SourceState(0, "HTTP 451", 1, clock() + 120_000)
+
+
+def test_an_answer_of_another_time_is_no_answer_and_the_source_is_asked_anew(
+    upstreams: Upstreams, sources: AllSources, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient(sources, "kraken", monkeypatch)
+    stuck = Stuck(respond(200, dumps(KRAKEN).encode()))
+    upstreams.ill["kraken"] = stuck
+    sources.poll(SHORT_S)
+    stuck.let_go.set()
+    until(lambda: sources._overdue[0].future.done())
+    del upstreams.ill["kraken"]
+    clock.ms += TOO_LATE_MS + 1  # the Lambda was frozen in between
+    polled = sources.poll(TIMEOUT_S)
+    assert upstreams.asked["kraken"] == 2
+    assert {ticker.ts_ms for ticker in tickers_of(polled, "kraken")} == {clock()}
 
 
 def test_a_source_without_a_base_url_is_asked_at_its_public_address() -> None:
@@ -103,6 +313,15 @@ def test_a_source_without_a_base_url_is_asked_at_its_public_address() -> None:
     assert addresses == [
         "https://data-api.binance.vision/api/v3/ticker/24hr",
         "http://127.0.0.1:1/0/public/Ticker",
+        "https://api.exchange.coinbase.com/products/stats",
+        "https://api.coingecko.com/api/v3/simple/price",
         "https://www.bankofcanada.ca/valet/observations/FXUSDCAD/json",
         "https://open.er-api.com/v6/latest/USD",
     ]
+
+
+def until(done: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 2 * TIMEOUT_S
+    while not done():
+        assert time.monotonic() < end_s
+        time.sleep(0.005)

@@ -29,9 +29,9 @@ def test_an_asset_is_found_under_its_own_symbol() -> None:
 
 
 def test_every_asset_has_a_name_of_its_own() -> None:
-    names = [asset.name for asset in catalogue().values()]
-    assert all(name.strip() == name and name for name in names)
-    assert len(set(names)) == len(names)
+    listed = [asset.name for asset in catalogue().values()]
+    assert all(name.strip() == name and name for name in listed)
+    assert len(set(listed)) == len(listed)
 
 
 def test_the_catalogue_cannot_be_changed() -> None:
@@ -39,51 +39,131 @@ def test_the_catalogue_cannot_be_changed() -> None:
         catalogue()["BTC_CAD"] = catalogue()["ETH_CAD"]  # type: ignore[index]
 
 
+def names(code: str, source: str) -> list[str]:
+    return [market.name for market in catalogue()[f"{code}_CAD"].markets if market.source == source]
+
+
+def test_an_assets_own_market_in_cad_comes_first_where_there_is_one() -> None:
+    direct = {
+        asset.code: asset.markets[0].name
+        for asset in catalogue().values()
+        if asset.markets[0].quote == "CAD" and asset.markets[0].source != "coingecko"
+    }
+    assert direct == {
+        "BTC": "XBTCAD", "ETH": "ETHCAD", "XRP": "XRPCAD", "USDC": "USDCCAD", "USDT": "USDTCAD", "DOGE": "XDGCAD",
+        "SOL": "SOLCAD",
+    }  # fmt: skip
+
+
+def test_every_asset_has_coingecko_last_and_once() -> None:
+    for asset in catalogue().values():
+        last = asset.markets[-1]
+        assert last == Market("coingecko", last.name, "CAD")
+        assert len([market for market in asset.markets if market.source == "coingecko"]) == 1
+
+
+def test_the_sources_are_tried_in_one_order_but_for_the_markets_in_cad() -> None:
+    order = ["binance", "kraken", "coinbase", "coingecko"]
+    for asset in catalogue().values():
+        places = [order.index(m.source) for m in asset.markets if m.quote != "CAD" or m.source == "coingecko"]
+        assert places == sorted(places), asset.code
+
+
 @pytest.mark.parametrize(
-    ("code", "markets"),
+    ("code", "today", "binance", "kraken"),
     [
-        ("MATIC", ["POLUSDT", "MATICUSDT"]),
-        ("FTM", ["SUSDT", "FTMUSDT"]),
-        ("EOS", ["AUSDT", "EOSUSDT"]),
-        ("RNDR", ["RENDERUSDT", "RNDRUSDT"]),
-        ("MKR", ["MKRUSDT", "SKYUSDT"]),
+        ("MATIC", "POL", ["POLUSDT", "MATICUSDT"], ["POLUSD"]),
+        ("FTM", "S", ["SUSDT", "FTMUSDT"], ["SUSD"]),
+        ("EOS", "A", ["AUSDT", "EOSUSDT"], ["AUSD"]),
+        ("MKR", "SKY", ["MKRUSDT", "SKYUSDT"], ["SKYUSD"]),
+        ("RNDR", "RENDER", ["RENDERUSDT", "RNDRUSDT"], ["RENDERUSD"]),
+        ("UST", "USTC", ["USTUSDT"], []),
     ],
 )
-def test_a_renamed_asset_has_both_of_its_markets(code: str, markets: list[str]) -> None:
-    assert [market.name for market in catalogue()[f"{code}_CAD"].markets["binance"]] == markets
+def test_a_renamed_asset_has_the_markets_of_both_of_its_names(
+    code: str, today: str, binance: list[str], kraken: list[str]
+) -> None:
+    assert catalogue()[f"{code}_CAD"].renamed_to == today
+    assert (names(code, "binance"), names(code, "kraken")) == (binance, kraken)
+
+
+def test_six_assets_were_renamed() -> None:
+    renamed = [asset.code for asset in catalogue().values() if asset.renamed_to]
+    assert sorted(renamed) == ["EOS", "FTM", "MATIC", "MKR", "RNDR", "UST"]
 
 
 def test_one_maker_became_24000_sky_and_no_other_asset_was_divided() -> None:
     divided = {
-        (asset.code, market)
-        for asset in catalogue().values()
-        for markets in asset.markets.values()
-        for market in markets
-        if market.per_unit != 1
+        (asset.code, market) for asset in catalogue().values() for market in asset.markets if market.per_unit != 1
     }
-    assert divided == {("MKR", Market("SKYUSDT", Decimal(24_000)))}
+    factor = Decimal(24_000)
+    assert divided == {
+        ("MKR", Market("binance", "SKYUSDT", "USDT", factor)),
+        ("MKR", Market("kraken", "SKYUSD", "USD", factor)),
+    }
 
 
 def test_terra_classic_is_never_priced_from_the_new_terra() -> None:
-    assert [market.name for market in catalogue()["LUNC_CAD"].markets["binance"]] == ["LUNCUSDT"]
+    assert names("LUNC", "binance") == ["LUNCUSDT"]
+    assert names("LUNC", "coingecko") == ["terra-luna"]
     assert "LUNAUSDT" not in market_names("binance")
+    assert "terra-luna-2" not in market_names("coingecko")
 
 
 def test_no_market_prices_two_assets() -> None:
-    assert max(Counter(market_names("binance")).values()) == 1
+    every = Counter((market.source, market.name) for asset in catalogue().values() for market in asset.markets)
+    assert max(every.values()) == 1
 
 
-def test_every_binance_market_is_quoted_in_tether_and_named_for_its_asset_or_rename() -> None:
-    renames = {"MATIC": "POL", "FTM": "S", "EOS": "A", "MKR": "SKY", "RNDR": "RENDER"}
+def test_every_market_is_named_for_its_asset_or_rename_and_its_quote_currency() -> None:
+    at_kraken = {"BTC": "XBT", "DOGE": "XDG"}
     for asset in catalogue().values():
-        for market in asset.markets.get("binance", ()):
-            assert market.name in (f"{asset.code}USDT", f"{renames.get(asset.code)}USDT")
+        for market in asset.markets:
+            codes = {asset.code, asset.renamed_to}
+            match market.source:
+                case "binance":
+                    assert market.name in {f"{code}USDT" for code in codes}
+                    assert market.quote == "USDT"
+                case "kraken":
+                    assert market.name in {f"{at_kraken.get(str(code), code)}{market.quote}" for code in codes}
+                    assert market.quote in {"CAD", "USD"}
+                case "coinbase":
+                    assert market.name in {f"{code}-USD" for code in codes}
+                    assert market.quote == "USD"
+                case source:
+                    assert source == "coingecko"
 
 
 def test_assets_without_a_binance_market_are_those_that_have_none_there() -> None:
-    assert [asset.code for asset in catalogue().values() if "binance" not in asset.markets] == ["USDT", "QCAD", "ETHW"]
+    without = [asset.code for asset in catalogue().values() if not names(asset.code, "binance")]
+    assert without == ["USDT", "QCAD", "ETHW"]
     listed = {row["symbol"] for row in recorded_json("binance/ticker_24hr_all_2024-01-05T211209Z.json")}
     assert not listed & {"USDTUSDT", "QCADUSDT", "ETHWUSDT"}
+
+
+def test_every_kraken_market_is_online_on_record_under_its_altname_and_quote_currency() -> None:
+    pairs = {
+        pair["altname"]: pair for pair in recorded_json("kraken/AssetPairs_all_2026-01-12.json")["result"].values()
+    }
+    for asset in catalogue().values():
+        for market in asset.markets:
+            if market.source == "kraken":
+                assert pairs[market.name]["status"] == "online"
+                assert pairs[market.name]["wsname"].endswith(f"/{market.quote}")
+
+
+def test_assets_without_a_kraken_market_are_those_that_have_none_online_there() -> None:
+    without = [asset.code for asset in catalogue().values() if not names(asset.code, "kraken")]
+    assert without == ["QCAD", "ETHW", "ELF", "LUNC", "UST", "AMP", "ONE", "SKL"]
+    pairs = recorded_json("kraken/AssetPairs_all_2026-01-12.json")["result"].values()
+    online = {pair["altname"] for pair in pairs if pair["status"] == "online"}
+    assert not online & {f"{code}{quote}" for code in (*without, "USTC") for quote in ("CAD", "USD", "USDT")}
+
+
+def test_no_coinbase_market_was_delisted_when_its_products_were_recorded() -> None:
+    products = {row["id"]: row["status"] for row in recorded_json("coinbase/products_2021-04-17.json")}
+    listed = [products[name] for name in market_names("coinbase") if name in products]
+    assert listed == ["online"] * 32
 
 
 def test_a_source_that_no_asset_names_has_no_markets() -> None:

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.quotes import HOUR_MS, advance, quote_all
-from shared.sources import binance
-from shared.sources.upstream import Answer
+from shared.candles import OpenCandles, roll
+from shared.pricing import price_all
+from shared.quotes import advance
+from shared.rates import DAY_MS, HOUR_MS, MAX_AGE_MS
 from shared.store.codec import pack, unpack, unpack_or_restart
-from shared.values import Quote, Rate, Snapshot, SourceState
+from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
 from shared.wire import dumps, loads
 from tests.recordings import recorded_json
-from tests.unit.samples import NOW_MS, SYMBOLS, USD_CAD, prices
+from tests.unit.samples import NOW_MS, SYMBOLS, prices, rate
 
 signed = st.builds(lambda price, sign: price * sign, prices, st.sampled_from([-1, 0, 1]))
 times = st.integers(0, 2**53)
@@ -36,6 +37,8 @@ quote_values = st.builds(
     simulated=st.booleans(),
 )
 rate_values = st.builds(Rate, source=st.text(max_size=20), bid=prices, ask=prices, ts_ms=times, simulated=st.booleans())
+histories = st.lists(st.tuples(times, prices), max_size=5).map(tuple)
+states = st.builds(SourceState, times, st.text(max_size=80), times, times)
 snapshots = st.builds(
     Snapshot,
     seq=times,
@@ -43,26 +46,55 @@ snapshots = st.builds(
     quotes=st.lists(quote_values, max_size=5).map(lambda made: {quote.symbol: quote for quote in made}),
     unavailable=st.dictionaries(st.sampled_from(SYMBOLS), times, max_size=5),
     rates=st.dictionaries(st.text(max_size=10), rate_values, max_size=3),
-    usd_cad_history=st.lists(st.tuples(times, prices), max_size=5).map(tuple),
-    sources=st.dictionaries(st.text(max_size=10), st.builds(SourceState, times, st.text(max_size=80)), max_size=3),
+    usd_cad_history=histories,
+    usdt_cad_history=histories,
+    sources=st.dictionaries(st.text(max_size=10), states, max_size=3),
 )
 
 
 def full_snapshot() -> Snapshot:
-    """The 75 quotes of the recorded answer, 5 of them doubled from others, after a day of the feed."""
+    """The quotes of the recorded answer, those that it lacks doubled from others to 75, after a day of the feed."""
     rows = recorded_json("binance/ticker_24hr_all_2024-01-05T211209Z.json")
     now_ms = max(row["closeTime"] for row in rows)
-    rates = {name: replace(USD_CAD, ts_ms=now_ms) for name in ("kraken", "bank_of_canada", "er_api")}
-    tickers = binance.parse(Answer(rows, now_ms, simulated=False))
-    quotes = quote_all(tickers, rates["kraken"], Decimal("1.3351"), now_ms)
-    missing = [symbol for symbol in SYMBOLS if symbol not in quotes]
-    quotes |= {symbol: replace(list(quotes.values())[n], symbol=symbol) for n, symbol in enumerate(missing)}
-    states = dict.fromkeys(("binance", "kraken", "bank_of_canada", "er_api"), SourceState(now_ms, "HTTP 429"))
+    tickers = [
+        Ticker(
+            "binance",
+            row["symbol"],
+            bid=Decimal(row["bidPrice"]),
+            ask=Decimal(row["askPrice"]),
+            last=Decimal(row["lastPrice"]),
+            open_24h=Decimal(row["openPrice"]),
+            ts_ms=row["closeTime"],
+        )
+        for row in rows
+    ]
+    rates = {name: rate(name, "1.33465", "1.33481", ts_ms=now_ms) for name in MAX_AGE_MS}
     old = Snapshot(
         seq=123_456,
         usd_cad_history=tuple((now_ms - hours * HOUR_MS, Decimal("1.33470")) for hours in range(25, 0, -1)),
+        usdt_cad_history=tuple((now_ms - hours * HOUR_MS, Decimal("1.33365")) for hours in range(25, 0, -1)),
     )
-    return advance(old, quotes, rates, states, now_ms=now_ms, stale_after_ms=30_000)
+    quotes = dict(price_all(old, tickers, rates, now_ms).quotes)
+    missing = [symbol for symbol in SYMBOLS if symbol not in quotes]
+    assert len(missing) < 15
+    quotes |= {symbol: replace(list(quotes.values())[n], symbol=symbol) for n, symbol in enumerate(missing)}
+    names = ("binance", "kraken", "bank_of_canada", "er_api", "coinbase", "coingecko")
+    states = dict.fromkeys(names, SourceState(now_ms, "HTTP 429"))
+    snapshot = advance(old, quotes, rates, states, now_ms=now_ms, stale_after_ms=30_000)
+    return replace(snapshot, candles=open_candles(quotes, now_ms))
+
+
+def open_candles(quotes: dict[str, Quote], now_ms: int) -> OpenCandles:
+    """Those of every symbol, after a day, an hour and a minute of other prices."""
+    candles: OpenCandles = {}
+    for number, back_ms in enumerate((DAY_MS // 2, HOUR_MS // 8, 5_000, 0)):
+        then_ms = now_ms - back_ms
+        moved = {
+            symbol: replace(quote, seen_ms=then_ms, spot=quote.spot * (1000 + (number * 7 + n * 11) % 23 - 11) / 1000)
+            for n, (symbol, quote) in enumerate(quotes.items())
+        }
+        candles, _ = roll(candles, moved, then_ms)
+    return candles
 
 
 @given(snapshots)
@@ -72,26 +104,29 @@ def test_a_snapshot_comes_out_as_it_went_in(snapshot: Snapshot) -> None:
 
 @given(st.builds(lambda whole, part: Decimal(whole) + Decimal(part).scaleb(-40), st.integers(0, 9), prices))
 def test_a_price_of_many_digits_keeps_each(price: Decimal) -> None:
-    rate = Rate("any", price, price, NOW_MS)
-    assert Fraction(unpack(pack(Snapshot(rates={"any": rate}))).rates["any"].bid) == Fraction(price)
+    packed = pack(Snapshot(rates={"any": rate("any", price)}, usdt_cad_history=((NOW_MS, price),)))
+    out = unpack(packed)
+    assert Fraction(out.rates["any"].bid) == Fraction(out.usdt_cad_history[0][1]) == Fraction(price)
 
 
 def test_every_price_is_a_decimal_again_even_a_whole_one() -> None:
     whole = Decimal(100_000_000)
     quote = Quote("BTC_CAD", whole, whole, whole, Decimal(0), Decimal(0), "any", NOW_MS, NOW_MS)
-    snapshot = Snapshot(quotes={"BTC_CAD": quote}, usd_cad_history=((NOW_MS, whole),))
+    snapshot = Snapshot(quotes={"BTC_CAD": quote}, usd_cad_history=((NOW_MS, whole),), usdt_cad_history=((1, whole),))
     out = unpack(pack(snapshot))
     values = out.quotes["BTC_CAD"]
-    for value in (values.bid, values.ask, values.spot, values.change, values.change_pct, out.usd_cad_history[0][1]):
+    mids = [mid for history in (out.usd_cad_history, out.usdt_cad_history) for _, mid in history]
+    assert len(mids) == 2
+    for value in (values.bid, values.ask, values.spot, values.change, values.change_pct, *mids):
         assert type(value) is Decimal
 
 
-def test_a_full_snapshot_of_75_quotes_is_below_10_kb(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_snapshot_of_75_quotes_and_their_candles_is_below_10_kb(capsys: pytest.CaptureFixture[str]) -> None:
     snapshot = full_snapshot()
     packed = pack(snapshot)
     with capsys.disabled():
-        print(f"\n75 quotes packed: {len(packed)} bytes")
-    assert len(snapshot.quotes) == 75
+        print(f"\n75 quotes and candles packed: {len(packed)} bytes")
+    assert len(snapshot.quotes) == len(snapshot.candles) == 75
     assert len(packed) < 10_000
     assert unpack(packed) == snapshot
 
@@ -109,7 +144,23 @@ def test_what_another_version_wrote_is_read_by_name() -> None:
     assert unpack(zlib.compress(dumps(stored).encode())) == full_snapshot()
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"seq":1,"ts_ms":1,"quotes":[1]}', '{"quotes":[{"symbol":"BTC_CAD"}]}'])
+def test_what_the_version_without_a_history_of_usdt_wrote_is_read() -> None:
+    stored = loads(zlib.decompress(pack(full_snapshot())))
+    del stored["usdt_cad_history"]
+    assert unpack(zlib.compress(dumps(stored).encode())) == replace(full_snapshot(), usdt_cad_history=())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"seq":1,"ts_ms":1,"quotes":[1]}',
+        '{"quotes":[{"symbol":"BTC_CAD"}]}',
+        '{"seq":1,"ts_ms":1,"quotes":[],"unavailable":{},"rates":{},"sources":{},"usdt_cad_history":[1]}',
+        '{"seq":1,"ts_ms":1,"quotes":[],"unavailable":{},"rates":{},"sources":{},"usdt_cad_history":[[1,"x"]]}',
+    ],
+)
 def test_what_cannot_be_read_is_refused_or_restarts_with_its_number(text: str) -> None:
     packed = zlib.compress(text.encode())
     with pytest.raises(ValueError, match="not a packed snapshot"):

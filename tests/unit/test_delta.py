@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.protocol import RATES_BATCH, UpdateFrames, snapshot_frames
-from shared.quotes import DAY_MS, Delta
+from shared.quotes import Delta
+from shared.rates import DAY_MS
 from shared.values import Snapshot
 from shared.wire import loads
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, after, quote, quotes

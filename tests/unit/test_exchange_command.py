@@ -45,7 +45,7 @@ def test_it_prints_its_address_serves_and_ends_when_interrupted() -> None:
         (["--usd-cad", "1.3"], "--usd-cad goes with --recording or --candles"),
         (["--candles", "x.csv", "--usd-cad", "1.3", "--seed", "1"], "--seed goes with the simulated market"),
         (["--candles", "x.csv", "--usd-cad", "0"], "zero is no rate"),
-        (["--fault", '{"coinbase": {}}'], "no such upstream: coinbase"),
+        (["--fault", '{"bitstamp": {}}'], "no such upstream: bitstamp"),
         (["--fault", "binance"], "not JSON"),
         (["--port", "70000"], "not a port"),
         (["--start", "yesterday"], "not an ISO time"),

@@ -16,8 +16,19 @@ from tools.exchange.simulated import SimulatedMarket
 PATHS = {
     "binance": '/api/v3/ticker/24hr?symbols=["BTCUSDT","ETHUSDT"]',
     "kraken": "/0/public/Ticker?pair=USDCAD",
+    "coinbase": "/products/stats",
+    "coingecko": "/api/v3/simple/price?ids=bitcoin,shiba-inu&vs_currencies=cad"
+    "&include_last_updated_at=true&precision=full",
     "bank_of_canada": "/valet/observations/FXUSDCAD/json?recent=1",
     "er_api": "/v6/latest/USD",
+}
+ERROR_KEYS = {
+    "binance": "code",
+    "kraken": "error",
+    "coinbase": "message",
+    "coingecko": "status",
+    "bank_of_canada": "message",
+    "er_api": "error-type",
 }
 EVERY = pytest.mark.parametrize("upstream", list(PATHS))
 
@@ -29,7 +40,8 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def running(clock: Clock) -> Iterator[Exchange]:
-    with exchange_in_thread(SimulatedMarket(seed=1), clock_ms=clock) as exchange:
+    market = SimulatedMarket(seed=1)
+    with exchange_in_thread(market, clock_ms=clock, coinbase_limit=1_000, coingecko_limit=1_000) as exchange:
         yield exchange
 
 
@@ -63,7 +75,7 @@ def test_a_status_comes_with_its_body_and_retry_after(exchange: Exchange, upstre
     assert (response.status_code, response.headers["Retry-After"]) == (status, "30")
     assert response.headers["X-Cadfeed-Market"] == "simulated"
     body = response.json()
-    assert {"binance": "code", "kraken": "error", "bank_of_canada": "message", "er_api": "error-type"}[upstream] in body
+    assert ERROR_KEYS[upstream] in body
 
 
 @EVERY
@@ -133,7 +145,7 @@ def test_latency_delays_the_answer(exchange: Exchange) -> None:
         ask(exchange, "kraken", timeout_s=0.05)
 
 
-@pytest.mark.parametrize("upstream", ["binance", "kraken"])
+@pytest.mark.parametrize("upstream", ["binance", "kraken", "coinbase", "coingecko"])
 def test_frozen_stops_prices_and_times(exchange: Exchange, clock: Clock, upstream: str) -> None:
     break_it(exchange, **{upstream: {"frozen": True}})
     before = ask(exchange, upstream).text
@@ -181,11 +193,117 @@ def test_absurd_books_are_crossed_negative_or_no_numbers(exchange: Exchange) -> 
     assert ask(exchange, "bank_of_canada").json()["observations"][0]["FXUSDCAD"]["v"] == "n/a"
 
 
+def test_an_upstreams_own_names_are_left_out(exchange: Exchange) -> None:
+    break_it(
+        exchange,
+        kraken={"missing": ["XXBTZUSD", "ETHUSD"]},
+        coinbase={"missing": ["BTC-USD"]},
+        coingecko={"missing": ["bitcoin"]},
+    )
+    answer = requests.get(f"{exchange.url}/0/public/Ticker?pair=XBTUSD,ETHUSD,SOLUSD", timeout=5).json()
+    assert list(answer["result"]) == ["SOLUSD"]
+    stats = ask(exchange, "coinbase").json()
+    assert "BTC-USD" not in stats
+    assert "ETH-USD" in stats
+    assert requests.get(f"{exchange.url}/products/BTC-USD/ticker", timeout=5).status_code == 404
+    assert list(ask(exchange, "coingecko").json()) == ["shiba-inu"]
+
+
+def last_prices(exchange: Exchange, upstream: str) -> dict[str, Decimal]:
+    answer = ask(exchange, upstream).json(parse_float=Decimal)
+    match upstream:
+        case "binance":
+            return {row["symbol"]: Decimal(row["lastPrice"]) for row in answer}
+        case "kraken":
+            return {key: Decimal(row["c"][0]) for key, row in answer["result"].items()}
+        case "coinbase":
+            return {key: Decimal(row["stats_24hour"]["last"]) for key, row in answer.items()}
+        case "coingecko":
+            return {key: Decimal(row["cad"]) for key, row in answer.items()}
+        case "bank_of_canada":
+            return {row["d"]: Decimal(row["FXUSDCAD"]["v"]) for row in answer["observations"]}
+        case _:
+            return {"CAD": answer["rates"]["CAD"]} if "CAD" in answer["rates"] else {}
+
+
+@EVERY
+def test_a_star_is_all_markets(exchange: Exchange, upstream: str) -> None:
+    well = last_prices(exchange, upstream)
+    break_it(exchange, **{upstream: {"absurd": {"*": "x1000"}}})
+    ill = last_prices(exchange, upstream)
+    assert ill.keys() == well.keys()
+    for name, price in ill.items():
+        # CoinGecko's numbers are doubles.
+        assert abs(price - 1000 * well[name]) <= price * Decimal("1e-14")
+    break_it(exchange, **{upstream: {"missing": ["*"]}})
+    assert last_prices(exchange, upstream) == {}
+
+
+def test_a_markets_own_rule_comes_before_that_of_all(exchange: Exchange) -> None:
+    well = last_prices(exchange, "coinbase")
+    break_it(exchange, coinbase={"absurd": {"*": "x2", "BTC-USD": "negative"}})
+    ill = last_prices(exchange, "coinbase")
+    assert (ill["BTC-USD"], ill["ETH-USD"]) == (-well["BTC-USD"], 2 * well["ETH-USD"])
+
+
+def test_new_sources_are_crossed_negative_or_no_numbers(exchange: Exchange) -> None:
+    break_it(exchange, kraken={"absurd": {"XXBTZUSD": "crossed"}}, coinbase={"absurd": {"BTC-USD": "crossed"}})
+    row = requests.get(f"{exchange.url}/0/public/Ticker?pair=XBTUSD", timeout=5).json()["result"]["XXBTZUSD"]
+    assert Decimal(row["b"][0]) > Decimal(row["a"][0]) > 0
+    ticker = requests.get(f"{exchange.url}/products/BTC-USD/ticker", timeout=5).json()
+    assert Decimal(ticker["bid"]) > Decimal(ticker["ask"]) > 0
+    break_it(exchange, coingecko={"absurd": {"bitcoin": "text", "shiba-inu": "negative"}})
+    coins = ask(exchange, "coingecko").json()
+    assert coins["bitcoin"]["cad"] == "n/a"
+    assert coins["shiba-inu"]["cad"] < 0
+    break_it(exchange, coinbase={"absurd": {"BTC-USD": "text"}})
+    assert ask(exchange, "coinbase").json()["BTC-USD"]["stats_24hour"]["last"] == "n/a"
+
+
+def test_with_its_clock_frozen_an_upstream_goes_on_pricing(exchange: Exchange, clock: Clock) -> None:
+    def times_and_prices() -> tuple[list[object], list[object]]:
+        rows = ask(exchange, "binance").json()
+        coins = ask(exchange, "coingecko").json().values()
+        ticker = requests.get(f"{exchange.url}/products/BTC-USD/ticker", timeout=5).json()
+        er_api = ask(exchange, "er_api").json()
+        days = ask(exchange, "bank_of_canada").json()["observations"]
+        return (
+            [
+                *((row["openTime"], row["closeTime"]) for row in rows),
+                *(coin["last_updated_at"] for coin in coins),
+                ticker["time"],
+                er_api["time_last_update_unix"],
+                er_api["time_next_update_unix"],
+                *(row["d"] for row in days),
+            ],
+            [
+                *(row["lastPrice"] for row in rows),
+                *(coin["cad"] for coin in coins),
+                ticker["price"],
+                er_api["rates"]["CAD"],
+                *(row["FXUSDCAD"]["v"] for row in days),
+            ],
+        )
+
+    frozen = ("binance", "coinbase", "coingecko", "bank_of_canada", "er_api")
+    break_it(exchange, **{upstream: {"clock_frozen": True} for upstream in frozen})
+    times, prices = times_and_prices()
+    for days in (1, 3):
+        clock.ms += days * 86_400_000 + 61_000
+        later_times, later_prices = times_and_prices()
+        assert later_times == times
+        assert all(before != after for before, after in zip(prices, later_prices, strict=True))
+        prices = later_prices
+    break_it(exchange)
+    thawed, _ = times_and_prices()
+    assert all(before != after for before, after in zip(times, thawed, strict=True))
+
+
 @pytest.mark.parametrize(
     ("faults", "complaint"),
     [
         ([], "an object by upstream"),
-        ({"coinbase": {}}, "no such upstream: coinbase"),
+        ({"bitstamp": {}}, "no such upstream: bitstamp"),
         ({"binance": {"latency": 5}}, "no such fault: latency"),
         ({"binance": 5}, "a fault is an object"),
         ({"binance": {"latency_ms": "5"}}, "binance.latency_ms"),
@@ -193,6 +311,7 @@ def test_absurd_books_are_crossed_negative_or_no_numbers(exchange: Exchange) -> 
         ({"binance": {"status": 200}}, "from 400 to 599"),
         ({"binance": {"retry_after": 5}}, "goes with a status"),
         ({"binance": {"cut": 1}}, "true or false"),
+        ({"coingecko": {"clock_frozen": "yes"}}, "true or false"),
         ({"binance": {"missing": "BTCUSDT"}}, "a list of symbols"),
         ({"binance": {"absurd": {"BTCUSDT": "x0"}}}, "by symbol"),
         ({"binance": {"absurd": {"BTCUSDT": 1000}}}, "by symbol"),

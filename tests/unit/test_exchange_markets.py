@@ -15,11 +15,12 @@ from shared.assets import catalogue, market_names
 from tests.recordings import recording
 from tests.unit.clock import Clock
 from tools.exchange.candles import CandleReplay, Candles, read_candles
+from tools.exchange.listings import reference
 from tools.exchange.market import BinanceRow, CannotStep, Market, Moment
 from tools.exchange.random_walk import PERIOD, walk
 from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket, reference
+from tools.exchange.simulated import SimulatedMarket
 
 NOW_MS = 1_767_225_600_000
 DAY = 1_440
@@ -55,6 +56,16 @@ def test_a_recording_is_served_to_the_character_but_for_its_times() -> None:
         assert len(trading) == len(served) == 2_429
         ticker = get(f"{exchange.url}/0/public/Ticker?pair=USDCAD")["result"]["ZUSDZCAD"]
         assert ticker["a"][0] == ticker["b"][0] == ticker["c"][0] == "1.33470"
+
+
+def test_of_what_was_not_recorded_nothing_is_served() -> None:
+    rows: list[BinanceRow] = [{"symbol": "BTCUSDT", "openTime": 0, "closeTime": 1}]
+    with exchange_in_thread(RecordedTickers(rows, Decimal(1), Decimal(0), "rows"), clock_ms=Clock()) as exchange:
+        assert list(get(f"{exchange.url}/0/public/Ticker")["result"]) == ["ZUSDZCAD"]
+        assert get(f"{exchange.url}/0/public/Ticker?pair=XBTUSD") == {"error": ["EQuery:Unknown asset pair"]}
+        assert get(f"{exchange.url}/products/stats") == {}
+        assert get(f"{exchange.url}/products/BTC-USD/ticker") == {"message": "NotFound"}
+        assert get(f"{exchange.url}/api/v3/simple/price?ids=bitcoin&vs_currencies=cad") == {}
 
 
 def test_a_recording_does_not_step() -> None:
@@ -192,7 +203,30 @@ def test_the_same_seed_and_step_give_the_same_prices_however_they_were_reached()
         rows_at(one, step)
     assert one.binance_rows(Moment(NOW_MS, 300)) == other.binance_rows(Moment(NOW_MS, 300))
     assert one.kraken_pairs(Moment(NOW_MS, 300)) == other.kraken_pairs(Moment(NOW_MS, 300))
+    assert one.coinbase_products(Moment(NOW_MS, 300)) == other.coinbase_products(Moment(NOW_MS, 300))
+    assert one.coingecko_coins(Moment(NOW_MS, 300)) == other.coingecko_coins(Moment(NOW_MS, 300))
     assert rows_at(SimulatedMarket(seed=8), 300) != rows_at(other, 300)
+
+
+def test_a_price_of_any_source_is_the_open_of_24_hours_later() -> None:
+    market = SimulatedMarket(seed=3)
+    now, later = Moment(NOW_MS, 6_000), Moment(NOW_MS, 6_000 + 86_400)
+    for pairs_of in (market.kraken_pairs, market.coinbase_products):
+        before, after = pairs_of(now), pairs_of(later)
+        assert {name: pair.open_24h for name, pair in after.items()} == {name: p.last for name, p in before.items()}
+    coins = market.coingecko_coins(now)
+    assert {name: coin.cad_24h_ago for name, coin in market.coingecko_coins(later).items()} == {
+        name: coin.cad for name, coin in coins.items()
+    }
+
+
+def test_the_open_of_today_is_the_price_at_midnight_all_day() -> None:
+    market = SimulatedMarket(seed=3)
+    market.moment(NOW_MS - 3_600_400)
+    midnight = market.kraken_pairs(market.moment(NOW_MS))["XBTCAD"].last
+    for later_ms in (0, 1_000, 7_777_777, 86_399_999):
+        assert market.kraken_pairs(market.moment(NOW_MS + later_ms))["XBTCAD"].open_today == midnight
+    assert market.kraken_pairs(market.moment(NOW_MS + 86_400_000))["XBTCAD"].open_today != midnight
 
 
 def test_a_price_is_the_open_of_24_hours_later() -> None:
@@ -208,16 +242,23 @@ def test_a_book_is_never_crossed_and_its_prices_are_whole_ticks() -> None:
     market = SimulatedMarket(seed=2)
     for step in (0, 1, 50_000, PERIOD * 3 + 5):
         live = [row for row in market.binance_rows(Moment(NOW_MS, step)) if row["bidPrice"] != "0.00000000"]
-        assert len(live) == sum(bool(asset.markets.get("binance")) for asset in catalogue().values()) - 1
+        assert (
+            len(live) == sum(any(at.source == "binance" for at in asset.markets) for asset in catalogue().values()) - 1
+        )
         for row in live:
             bid, last, ask = (Decimal(row[name]) for name in ("bidPrice", "lastPrice", "askPrice"))
             assert 0 < bid < ask
             assert bid <= last <= ask
             assert Decimal(row["lowPrice"]) <= last <= Decimal(row["highPrice"])
             assert (ask - bid) / last < Decimal("0.01")
-        pair = market.kraken_pairs(Moment(NOW_MS, step))["USDCAD"]
-        assert 0 < pair.bid < pair.ask
-        assert Decimal("1.30") < pair.last < Decimal("1.44")
+        pairs = market.kraken_pairs(Moment(NOW_MS, step))
+        assert Decimal("1.30") < pairs["USDCAD"].last < Decimal("1.44")
+        for pair in (*pairs.values(), *market.coinbase_products(Moment(NOW_MS, step)).values()):
+            assert 0 < pair.bid < pair.ask
+            assert pair.bid <= pair.last <= pair.ask
+            if pair.online:
+                assert pair.low <= pair.last <= pair.high
+                assert (pair.ask - pair.bid) / pair.last < Decimal("0.002")
 
 
 def test_illiquid_assets_move_less_often() -> None:
@@ -254,7 +295,7 @@ def test_the_first_market_of_an_asset_trades_and_its_later_ones_are_delisted() -
     rows = rows_at(SimulatedMarket(), 0)
     assert set(rows) == set(market_names("binance"))
     for asset in catalogue().values():
-        for at, market in enumerate(asset.markets.get("binance", ())):
+        for at, market in enumerate(market for market in asset.markets if market.source == "binance"):
             assert (Decimal(rows[market.name]["bidPrice"]) > 0) == (at == 0 and asset.code != "DAI"), market.name
 
 

@@ -6,16 +6,19 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.fan_out import FanOut
+from shared.protocol import heartbeat_frame
 from shared.quotes import Delta
+from shared.rates import DAY_MS
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from shared.values import Snapshot
 from tests.unit.clients import Clients, gone, spots, throttled
-from tests.unit.samples import NOW_MS, after, quote, quotes
+from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
 
 FIRST = after(Snapshot(), quotes())
 MOVED = Delta(FIRST, after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, NOW_MS + 1_000))
 UNMOVED = Delta(FIRST, after(FIRST, quotes(), NOW_MS + 1_000))
+LOST = Delta(FIRST, after(FIRST, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1))
 
 
 @pytest.fixture
@@ -57,11 +60,29 @@ def test_who_subscribed_to_both_channels_hears_both(fan_out: FanOut, clients: Cl
     assert sorted(clients.events("both")) == ["data", "update"]
 
 
-def test_a_change_of_nothing_is_posted_to_nobody_and_counts_the_audience(fan_out: FanOut, clients: Clients) -> None:
+def test_when_nothing_changed_the_subscribers_of_both_channels_hear_one_heartbeat(
+    fan_out: FanOut, clients: Clients
+) -> None:
     listen(fan_out, "batch", "rates_batch")
+    listen(fan_out, "plain", "rates", "BTC_CAD")
+    listen(fan_out, "both", "rates")
+    fan_out.connections.subscribe("both", "rates_batch", None)
+    fan_out.connections.add("idle", int(time.time()))
     posted = fan_out.publish(UNMOVED)
-    assert (posted.frames, clients.posts) == (0, 0)
-    assert fan_out.quotes.audience() == 1
+    beat = heartbeat_frame(UNMOVED.new)
+    assert clients.received == {"batch": [beat], "plain": [beat], "both": [beat]}
+    assert (posted.reached, posted.frames) == (3, 3)
+    assert fan_out.quotes.audience() == 3
+
+
+@pytest.mark.parametrize("delta", [MOVED, LOST])
+def test_when_anything_changed_nobody_hears_a_heartbeat(fan_out: FanOut, clients: Clients, delta: Delta) -> None:
+    listen(fan_out, "batch", "rates_batch")
+    listen(fan_out, "plain", "rates")
+    listen(fan_out, "unmoved", "rates_batch", "LTC_CAD")
+    fan_out.publish(delta)
+    assert clients.events("batch") == ["update"]
+    assert "heartbeat" not in clients.events("plain") + clients.events("unmoved")
 
 
 def test_who_is_gone_is_forgotten_and_does_not_count(fan_out: FanOut, clients: Clients) -> None:

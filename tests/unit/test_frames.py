@@ -13,14 +13,16 @@ from shared.protocol import (
     Subscription,
     UpdateFrames,
     error_frame,
+    heartbeat_frame,
     pong_frame,
     snapshot_frames,
     subscribed_frame,
     subscriptions_frame,
     unsubscribed_frame,
 )
-from shared.quotes import DAY_MS, Delta
-from shared.values import Quote, Snapshot
+from shared.quotes import Delta
+from shared.rates import DAY_MS
+from shared.values import Quote, Snapshot, SourceState
 from shared.wire import dumps, loads
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
 
@@ -42,6 +44,11 @@ SHIB_JSON = (
     b'"source":"binance:SHIBUSDT x parity:USDTUSD x kraken:USDCAD"}'
 )
 FLAGGED = quote("BTC_CAD", "100000000", stale=True, simulated=True, change=Decimal(0), change_pct=Decimal("0.000000"))
+SOURCES = {
+    "binance": SourceState(NOW_MS),
+    "kraken": SourceState(NOW_MS, "HTTP 503"),
+    "coinbase": SourceState(error="no answer in 3 s"),
+}
 ALL_CONTROL = [
     subscribed_frame(Subscription(RATES, ("BTC_CAD",), ("XYZ_CAD",)), 1),
     unsubscribed_frame(RATES, 1),
@@ -57,12 +64,38 @@ def test_a_quote_on_rates_is_one_frame_with_every_digit_and_no_exponent() -> Non
 
 
 def test_a_snapshot_on_rates_batch_is_one_frame_with_the_id_echoed() -> None:
-    snapshot = Snapshot(seq=43, ts_ms=NOW_MS, quotes={"SHIB_CAD": SHIB}, unavailable={"DAI_CAD": 7})
+    snapshot = Snapshot(
+        seq=43, ts_ms=NOW_MS, quotes={"SHIB_CAD": SHIB}, unavailable={"DAI_CAD": 7, "LTC_CAD": 7}, sources=SOURCES
+    )
     assert snapshot_frames(snapshot, RATES_BATCH, ("SHIB_CAD", "DAI_CAD"), "a") == (
         b'{"channel":"rates_batch","event":"snapshot","seq":41,"ts":1718707723456,"data":['
         + SHIB_JSON
-        + b'],"unavailable":["DAI_CAD"],"id":"a"}',
+        + b'],"unavailable":["DAI_CAD"],"status":{"binance":"ok","kraken":"down","coinbase":"down"},"id":"a"}',
     )
+
+
+def test_a_heartbeat_says_that_the_feed_is_there_what_is_stale_and_how_the_sources_do() -> None:
+    snapshot = Snapshot(seq=43, ts_ms=NOW_MS, quotes={"BTC_CAD": FLAGGED, "SHIB_CAD": SHIB}, sources=SOURCES)
+    assert heartbeat_frame(snapshot) == (
+        b'{"event":"heartbeat","ts":1718707723456,"seq":43,"stale":["BTC_CAD"],'
+        b'"status":{"binance":"ok","kraken":"down","coinbase":"down"}}'
+    )
+    assert heartbeat_frame(Snapshot()) == b'{"event":"heartbeat","ts":0,"seq":0,"stale":[],"status":{}}'
+
+
+def test_the_six_renamed_assets_say_so_and_no_other_does() -> None:
+    (frame,) = snapshot_frames(after(Snapshot(), quotes()), RATES_BATCH, None)
+    rows = loads(frame)["data"]
+    assert {row["symbol"]: row["renamed_to"] for row in rows if "renamed_to" in row} == {
+        "MATIC_CAD": "POL_CAD",
+        "MKR_CAD": "SKY_CAD",
+        "EOS_CAD": "A_CAD",
+        "FTM_CAD": "S_CAD",
+        "UST_CAD": "USTC_CAD",
+        "RNDR_CAD": "RENDER_CAD",
+    }
+    (frame,) = snapshot_frames(after(Snapshot(), quotes()), RATES, ("FTM_CAD",))
+    assert loads(frame)["data"]["renamed_to"] == "S_CAD"
 
 
 def test_an_update_on_rates_batch_carries_what_changed_and_the_seq_before() -> None:

@@ -6,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.quotes import DAY_MS
+from shared.rates import DAY_MS
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable, NotConnected
 from shared.store.quotes_table import QuotesTable
 from shared.values import Snapshot
@@ -54,7 +54,7 @@ def test_request_answers_through_the_gateway_and_returns_no_body(
     assert [(frame["event"], frame.get("id"), frame.get("code")) for frame in api.frames()] == [
         ("pong", 1, None),
         ("subscriptions", 2, None),
-        ("error", 3, "unknown_event"),
+        ("error", 3, "bad_request"),
         ("error", None, "bad_json"),
     ]
     assert {path.replace("%40", "@") for path, _ in api.posts} == {"/live/@connections/L0SM9cOFvHcCIhw%3D"}

@@ -27,7 +27,7 @@ SCHEDULED: dict[str, Any] = {
 @pytest.fixture
 def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
     with exchange_in_thread(SimulatedMarket(seed=1)) as running:
-        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API"):
+        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API", "COINBASE", "COINGECKO"):
             monkeypatch.setenv(f"{name}_BASE_URL", running.url)
         yield running
 
@@ -38,13 +38,19 @@ def test_ingest_stores_one_tick_when_nobody_listens(
     assert load("ingest").handler(SCHEDULED, Context()) == {"stopped": "nobody listens"}
     snapshot = quotes_table.snapshot()
     assert snapshot.seq == 1
-    assert list(snapshot.unavailable) == ["USDT_CAD", "QCAD_CAD", "DAI_CAD", "ETHW_CAD"]
-    assert len(snapshot.quotes) == 71
+    assert (len(snapshot.quotes), snapshot.unavailable) == (75, {})
+    first = ("BTC_CAD", "LTC_CAD", "USDT_CAD", "QCAD_CAD")
+    assert [snapshot.quotes[symbol].source for symbol in first] == [
+        "kraken:XBTCAD",
+        "binance:LTCUSDT x kraken:USDTCAD",
+        "kraken:USDTCAD",
+        "coingecko:qcad",
+    ]
     assert all(quote.simulated for quote in snapshot.quotes.values())
     assert {name for name, state in snapshot.sources.items() if state.ok_ms} == set(exchange.requests_since_start)
     written = metrics(capsys.readouterr().out)
-    assert written.keys() == {"TickDuration", "QuotesChanged", "SourceErrors"}
-    assert (written["QuotesChanged"], written["SourceErrors"]) == (75, 0)
+    assert written.keys() == {"TickDuration", "QuotesChanged", "SourceErrors", "CandlesPending"}
+    assert (written["QuotesChanged"], written["SourceErrors"], written["CandlesPending"]) == (75, 0, 0)
 
 
 def test_ingest_stores_what_it_can_when_sources_fail(
@@ -53,8 +59,9 @@ def test_ingest_stores_what_it_can_when_sources_fail(
     exchange.set_faults(parse_faults({"kraken": {"status": 503}, "er_api": {"garbage": True}}))
     load("ingest").handler(SCHEDULED, Context())
     snapshot = quotes_table.snapshot()
-    assert len(snapshot.quotes) == 71
-    assert snapshot.quotes["BTC_CAD"].source.endswith("x parity:USDTUSD x bank_of_canada:FXUSDCAD")
+    assert len(snapshot.quotes) == 75
+    assert snapshot.quotes["BTC_CAD"].source == "binance:BTCUSDT x parity:USDTUSD x bank_of_canada:FXUSDCAD"
+    assert snapshot.quotes["USDT_CAD"].source == "coinbase:USDT-USD x bank_of_canada:FXUSDCAD"
     assert {name for name, state in snapshot.sources.items() if state.error} == {"kraken", "er_api"}
     assert metrics(capsys.readouterr().out)["SourceErrors"] == 2
 
@@ -65,5 +72,8 @@ def test_ingest_keeps_its_connections_and_pace_from_one_invocation_to_the_next(
     module = load("ingest")
     module.handler(SCHEDULED, Context())
     module.handler(SCHEDULED, Context())
-    assert exchange.requests_since_start == {"binance": 2, "kraken": 2, "bank_of_canada": 1, "er_api": 1}
+    asked = {str(name): number for name, number in exchange.requests_since_start.items()}
+    assert (asked["binance"], asked["kraken"]) == (2, 2)
+    assert (asked["coinbase"], asked["coingecko"], asked["bank_of_canada"], asked["er_api"]) == (1, 1, 1, 1)
+    assert len(quotes_table.snapshot().quotes) == 75
     assert quotes_table.lease().epoch == 2

@@ -1,11 +1,14 @@
 """One polite request at a time: what is asked and how, what is refused, how long a failing upstream is left alone."""
 
+import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from shared.sources import bank_of_canada, binance, er_api, kraken
 from shared.sources import upstream as pollers
 from shared.sources.upstream import Answer, Poller, Source, SourceUnavailable
-from shared.values import Ticker
+from shared.values import SourceState, Ticker
 from tools.exchange.faults import parse_faults
 from tools.exchange.server import Exchange, exchange_in_thread
 from tools.exchange.simulated import SimulatedMarket
@@ -37,20 +40,38 @@ def exchange(running: Exchange) -> Exchange:
     return running
 
 
+def poller_of(source: Source, url: str) -> Poller:
+    """Without jitter."""
+    return Poller(source, url, random=lambda: 0.5)
+
+
 def poller(exchange: Exchange, name: str) -> Poller:
-    return Poller(MODULES[name].source(), exchange.url)
+    return poller_of(MODULES[name].source(), exchange.url)
 
 
 def failing(exchange: Exchange, name: str, **fault: object) -> None:
     exchange.set_faults(parse_faults({name: fault}))
 
 
+def poll(asked: Poller, now_ms: int = NOW_MS) -> list[Ticker]:
+    """One request, and its outcome settled."""
+    try:
+        tickers = asked.ask(now_ms, TIMEOUT_S)
+    except SourceUnavailable as error:
+        asked.failed(error, now_ms)
+        raise
+    asked.succeeded(tickers, now_ms)
+    return tickers
+
+
 def rest_s(asked: Poller, match: str | None = None) -> float:
     """Poll in vain, and see for how many seconds the source is left alone."""
     with pytest.raises(SourceUnavailable, match=match):
-        asked.poll(NOW_MS, TIMEOUT_S)
-    waits = [0, 1, 2, 4, 7, 8, 16, 30, 32, 60, 90, 120, 600, 3_600, 259_200]
-    return next(s for s in waits if asked.due(NOW_MS + s * 1000) and not (s and asked.due(NOW_MS + s * 1000 - 1)))
+        poll(asked)
+    retry_ms = asked.state.retry_ms
+    assert asked.due(retry_ms)
+    assert not asked.due(retry_ms - 1)
+    return (retry_ms - NOW_MS) / 1000
 
 
 @contextmanager
@@ -88,7 +109,7 @@ def respond(status: int, body: bytes = b"{}", **headers: str) -> Callable[[BaseH
 
 @EVERY
 def test_one_poll_is_one_request_and_its_tickers_say_that_they_are_simulated(exchange: Exchange, name: str) -> None:
-    tickers = poller(exchange, name).poll(NOW_MS, TIMEOUT_S)
+    tickers = poller(exchange, name).ask(NOW_MS, TIMEOUT_S)
     assert {(ticker.source, ticker.simulated) for ticker in tickers} == {(name, True)}
     assert exchange.requests_since_reset == {name: 1}
 
@@ -97,10 +118,12 @@ def test_one_poll_is_one_request_and_its_tickers_say_that_they_are_simulated(exc
 def test_a_source_is_due_again_at_its_own_pace(exchange: Exchange, name: str) -> None:
     asked = poller(exchange, name)
     assert asked.due(0)
-    asked.poll(NOW_MS, TIMEOUT_S)
-    pace_ms = MODULES[name].source().poll_every_ms
-    assert asked.due(NOW_MS + pace_ms)
-    assert not asked.due(NOW_MS + pace_ms - 1)
+    poll(asked)
+    # A tick that comes a little too soon does not wait for the next one.
+    rest_ms = max(0, MODULES[name].source().poll_every_ms - pollers.PACE_SLACK_MS)
+    assert asked.due(NOW_MS + rest_ms)
+    assert not asked.due(NOW_MS + rest_ms - 1)
+    assert asked.state == SourceState(ok_ms=NOW_MS)
 
 
 @EVERY
@@ -115,14 +138,14 @@ def test_a_connection_that_is_refused_is_unavailable(exchange: Exchange, name: s
     with server(respond(200)) as url:
         pass
     with pytest.raises(SourceUnavailable, match="no whole answer"):
-        Poller(MODULES[name].source(), url).poll(NOW_MS, TIMEOUT_S)
+        Poller(MODULES[name].source(), url).ask(NOW_MS, TIMEOUT_S)
 
 
 @EVERY
 def test_an_upstream_that_hangs_is_given_up_after_the_time_limit(exchange: Exchange, name: str) -> None:
     failing(exchange, name, hang=True)
     with pytest.raises(SourceUnavailable, match="no whole answer"):
-        poller(exchange, name).poll(NOW_MS, 0.05)
+        poller(exchange, name).ask(NOW_MS, 0.05)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +160,7 @@ def test_an_upstream_that_hangs_is_given_up_after_the_time_limit(exchange: Excha
         ({"status": 418}, 120),
         ({"status": 451}, 120),
         ({"status": 418, "retry_after": 600}, 600),
+        ({"status": 451, "retry_after": 7}, 7),
         ({"status": 418, "retry_after": 3_600_000}, 259_200),
     ],
 )
@@ -153,23 +177,24 @@ def test_an_upstream_is_left_alone_for_as_long_as_it_asks(
         (formatdate(NOW_MS / 1000 + 90, usegmt=True), 90),
         (formatdate(NOW_MS / 1000 - 90, usegmt=True), 1),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 259_200),
-        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 120),
-        ("9" * 5_000, 120),
-        ("-5", 120),
-        ("soon", 120),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 1),
+        ("9" * 5_000, 1),
+        ("-5", 1),
+        ("soon", 1),
     ],
 )
 def test_a_retry_after_of_any_form_is_a_time_of_at_most_three_days(retry_after: str, seconds: int) -> None:
-    with server(respond(418, Retry_After=retry_after)) as url:
-        assert rest_s(Poller(kraken.source(), url)) == seconds
+    with server(respond(429, Retry_After=retry_after)) as url:
+        assert rest_s(poller_of(kraken.source(), url)) == seconds
 
 
 def test_each_failure_doubles_the_rest_up_to_a_minute_and_a_success_ends_it(exchange: Exchange) -> None:
     asked = poller(exchange, "kraken")
     failing(exchange, "kraken", status=500)
     assert [rest_s(asked) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert asked.state.failures == 8
     exchange.set_faults({})
-    asked.poll(NOW_MS, TIMEOUT_S)
+    poll(asked)
     failing(exchange, "kraken", status=500)
     assert rest_s(asked) == 1
 
@@ -190,20 +215,50 @@ def test_an_unknown_symbol_makes_the_next_request_list_all_markets_again() -> No
 
     with server(binance_of_two_minds) as url:
         asked = Poller(binance.source(), url)
-        asked.poll(NOW_MS, TIMEOUT_S)
+        asked.ask(NOW_MS, TIMEOUT_S)
         with pytest.raises(SourceUnavailable, match="HTTP 400"):
-            asked.poll(NOW_MS, TIMEOUT_S)
-        asked.poll(NOW_MS, TIMEOUT_S)
+            asked.ask(NOW_MS, TIMEOUT_S)
+        asked.ask(NOW_MS, TIMEOUT_S)
     everything = {"type": ["FULL"], "symbolStatus": ["TRADING"]}
     assert queries == [everything, everything | {"symbols": ['["BTCUSDT"]']}, everything]
+
+
+KRAKEN_ROW = b'{"a":["1.02","1","1"],"b":["1.01","1","1"],"c":["1.01","1"],"t":[1,2]}'
+
+
+def test_an_unknown_pair_makes_the_next_request_to_kraken_list_all_again() -> None:
+    queries: list[str] = []
+
+    def kraken_of_two_minds(request: BaseHTTPRequestHandler) -> None:
+        queries.append(urlsplit(request.path).query)
+        if queries[-1]:
+            respond(200, b'{"error":["EQuery:Unknown asset pair"]}')(request)
+        else:
+            respond(200, b'{"error":[],"result":{"XXBTZCAD":%s,"SOLUSD":%s}}' % (KRAKEN_ROW, KRAKEN_ROW))(request)
+
+    with server(kraken_of_two_minds) as url:
+        asked = poller_of(kraken.source(), url)
+        assert [ticker.market for ticker in poll(asked)] == ["XBTCAD", "SOLUSD"]
+        assert rest_s(asked, match="EQuery:Unknown asset pair") == 1
+        poll(asked)
+    assert queries == ["", "pair=SOLUSD%2CXBTCAD", ""]
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [("EAPI:Rate limit exceeded", 10), ("EService:Unavailable", 1), ("EGeneral:Internal error", 1)],
+)
+def test_an_error_of_kraken_with_status_200_opens_the_circuit(error: str, seconds: int) -> None:
+    with server(respond(200, b'{"error":["%s"]}' % error.encode())) as url:
+        assert rest_s(poller_of(kraken.source(), url), match=error) == seconds
 
 
 def test_the_second_request_to_binance_weighs_half_of_the_first(exchange: Exchange) -> None:
     asked = poller(exchange, "binance")
     used = exchange.meter.used
-    first = asked.poll(NOW_MS, TIMEOUT_S)
+    first = asked.ask(NOW_MS, TIMEOUT_S)
     assert exchange.meter.used == used + 80
-    second = asked.poll(NOW_MS, TIMEOUT_S)
+    second = asked.ask(NOW_MS, TIMEOUT_S)
     assert exchange.meter.used == used + 80 + 40
     assert {ticker.market for ticker in first} == {ticker.market for ticker in second}
 
@@ -216,8 +271,8 @@ def test_the_feed_says_who_asks_and_at_which_path() -> None:
         respond(200)(request)
 
     with server(note) as url, pytest.raises(SourceUnavailable):
-        Poller(kraken.source(), url + "/").poll(NOW_MS, TIMEOUT_S)
-    assert asked == [("/0/public/Ticker?pair=USDCAD", pollers.USER_AGENT)]
+        Poller(kraken.source(), url + "/").ask(NOW_MS, TIMEOUT_S)
+    assert asked == [("/0/public/Ticker", pollers.USER_AGENT)]
     assert pollers.USER_AGENT.startswith("cadfeed/")
 
 
@@ -229,7 +284,7 @@ def test_a_redirect_is_not_followed() -> None:
         respond(302, b"{}", Location="/elsewhere")(request)
 
     with server(redirect) as url, pytest.raises(SourceUnavailable, match="HTTP 302"):
-        Poller(er_api.source(), url).poll(NOW_MS, TIMEOUT_S)
+        Poller(er_api.source(), url).ask(NOW_MS, TIMEOUT_S)
     assert paths == ["/v6/latest/USD"]
 
 
@@ -239,24 +294,24 @@ def test_an_answer_beyond_any_real_size_is_refused(monkeypatch: pytest.MonkeyPat
     source = er_api.source()
     too_long = sound % (b" " * 200_000)
     with server(respond(200, too_long)) as url, pytest.raises(SourceUnavailable, match="more than 100000 bytes"):
-        Poller(source, url).poll(NOW_MS, TIMEOUT_S)
+        Poller(source, url).ask(NOW_MS, TIMEOUT_S)
     with server(respond(200, sound % (b" " * 90_000))) as url:
-        assert Poller(source, url).poll(NOW_MS, TIMEOUT_S)
+        assert Poller(source, url).ask(NOW_MS, TIMEOUT_S)
 
 
 @pytest.mark.parametrize("body", [b"[1e99999999999999999999]", b"[" * 100_000, b"\xff\xfe", b"", b'{"result":NaN}'])
 def test_a_body_that_no_reader_takes_is_unavailable(body: bytes) -> None:
     source = Source("any", "", "/", dict, lambda _answer: [])
     with server(respond(200, body)) as url, pytest.raises(SourceUnavailable, match="not JSON"):
-        Poller(source, url).poll(NOW_MS, TIMEOUT_S)
+        Poller(source, url).ask(NOW_MS, TIMEOUT_S)
     with server(respond(502, body)) as url, pytest.raises(SourceUnavailable, match="HTTP 502"):
-        Poller(source, url).poll(NOW_MS, TIMEOUT_S)
+        Poller(source, url).ask(NOW_MS, TIMEOUT_S)
 
 
 def test_a_market_without_the_header_is_not_simulated() -> None:
     body = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}}'
     with server(respond(200, body)) as url:
-        assert [ticker.simulated for ticker in Poller(er_api.source(), url).poll(NOW_MS, TIMEOUT_S)] == [False]
+        assert [ticker.simulated for ticker in Poller(er_api.source(), url).ask(NOW_MS, TIMEOUT_S)] == [False]
 
 
 @pytest.mark.parametrize("error", [KeyError("CAD"), TypeError("unhashable"), ArithmeticError("overflow")])
@@ -264,5 +319,74 @@ def test_a_parser_that_stumbles_costs_its_own_source_and_no_more(exchange: Excha
     def stumble(_: Answer) -> list[Ticker]:
         raise error
 
-    asked = Poller(replace(kraken.source(), parse=stumble), exchange.url)
+    asked = poller_of(replace(kraken.source(), parse=stumble), exchange.url)
     assert rest_s(asked, match="could not be read") == 1
+
+
+def test_an_answer_that_trickles_is_given_up_after_the_time_limit_in_all() -> None:
+    began = Event()
+
+    def trickle(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "1000000")
+        request.end_headers()
+        while not began.wait(0.05):
+            try:
+                request.wfile.write(b" ")
+            except OSError:  # the client has given up
+                return
+
+    with server(trickle) as url, pytest.raises(SourceUnavailable, match="too slow"):
+        Poller(er_api.source(), url).ask(NOW_MS, 0.3)
+    began.set()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_answer_is_read(encoding: str) -> None:
+    body = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}%s}' % (b" " * 300_000)
+    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    with server(respond(200, packed, Content_Encoding=encoding)) as url:
+        assert len(Poller(er_api.source(), url).ask(NOW_MS, TIMEOUT_S)) == 1
+
+
+def test_an_answer_in_chunks_is_read() -> None:
+    body = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}}'
+
+    def in_chunks(request: BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        for part in (body[:10], body[10:]):
+            request.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        request.wfile.write(b"0\r\n\r\n")
+
+    with server(in_chunks) as url:
+        asked = Poller(er_api.source(), url)
+        assert [len(asked.ask(NOW_MS, TIMEOUT_S)) for _ in range(2)] == [1, 1]
+
+
+def test_what_it_said_last_is_held_for_as_long_as_it_serves_whatever_fails_meanwhile() -> None:
+    price = Ticker("any", "market", Decimal(1), Decimal(1), Decimal(1), None, NOW_MS)
+    asked = poller_of(Source("any", "", "/", dict, lambda _: [price], poll_every_ms=10_000, hold_ms=30_000), "")
+    assert asked.held(NOW_MS) == []
+    asked.succeeded([price], NOW_MS)
+    asked.failed(SourceUnavailable("HTTP 500"), NOW_MS + 10_000)
+    (held,) = asked.held(NOW_MS + 29_999)
+    assert held is price
+    assert asked.held(NOW_MS + 30_000) == []
+
+
+def test_a_source_without_a_hold_serves_only_who_asked(exchange: Exchange) -> None:
+    asked = poller(exchange, "kraken")
+    assert poll(asked)
+    assert asked.held(NOW_MS) == []
+
+
+def test_a_stored_circuit_is_resumed_and_keeps_a_new_poller_from_asking() -> None:
+    asked = poller_of(kraken.source(), "")
+    asked.resume(SourceState(NOW_MS - 5_000, "HTTP 451", 3, NOW_MS + 480_000))
+    assert not asked.due(NOW_MS + 479_999)
+    assert asked.due(NOW_MS + 480_000)
+    asked.failed(SourceUnavailable("HTTP 451", banned=True), NOW_MS + 480_000)
+    assert asked.state == SourceState(NOW_MS - 5_000, "HTTP 451", 4, NOW_MS + 480_000 + 960_000)

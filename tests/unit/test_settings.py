@@ -43,12 +43,17 @@ def test_a_variable_that_is_no_number_is_named_with_its_text(text: str) -> None:
 
 def test_only_the_sources_whose_address_is_configured_have_one() -> None:
     assert read(IngestSettings, INGEST).base_urls == {}
-    urls = {f"{name}_BASE_URL": f"http://{name}" for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API")}
+    urls = {
+        f"{name}_BASE_URL": f"http://{name}"
+        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API", "COINBASE", "COINGECKO")
+    }
     assert read(IngestSettings, INGEST | urls).base_urls == {
         "binance": "http://BINANCE",
         "kraken": "http://KRAKEN",
         "bank_of_canada": "http://BANK_OF_CANADA",
         "er_api": "http://ER_API",
+        "coinbase": "http://COINBASE",
+        "coingecko": "http://COINGECKO",
     }
     assert read(IngestSettings, INGEST | {"KRAKEN_BASE_URL": "http://k", "ER_API_BASE_URL": ""}).base_urls == {
         "kraken": "http://k"

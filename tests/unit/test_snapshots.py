@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.quotes import DAY_MS, HOUR_MS, Delta, advance, view_seq
+from shared.quotes import Delta, advance, view_seq
+from shared.rates import DAY_MS, HOUR_MS
 from shared.values import Snapshot
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, USD_CAD, after, quote, quotes
 
@@ -107,7 +108,7 @@ def minutes_of_history(minutes: list[int]) -> tuple[tuple[int, Decimal], ...]:
     for minute in minutes:
         now_ms = NOW_MS // HOUR_MS * HOUR_MS + minute * 60_000
         rate = replace(USD_CAD, bid=Decimal(minute), ask=Decimal(minute), ts_ms=now_ms)
-        snapshot = after(snapshot, {}, now_ms, {"kraken": rate})
+        snapshot = after(snapshot, {}, now_ms, {rate.source: rate})
     return snapshot.usd_cad_history
 
 
@@ -153,5 +154,5 @@ def test_the_seq_of_a_view_of_nothing_known_is_zero() -> None:
 
 
 def test_rates_and_states_of_sources_are_those_given() -> None:
-    snapshot = advance(Snapshot(), {}, {"kraken": USD_CAD}, {}, now_ms=NOW_MS, stale_after_ms=1)
-    assert (snapshot.rates, snapshot.sources, snapshot.ts_ms) == ({"kraken": USD_CAD}, {}, NOW_MS)
+    snapshot = advance(Snapshot(), {}, {USD_CAD.source: USD_CAD}, {}, now_ms=NOW_MS, stale_after_ms=1)
+    assert (snapshot.rates, snapshot.sources, snapshot.ts_ms) == ({USD_CAD.source: USD_CAD}, {}, NOW_MS)

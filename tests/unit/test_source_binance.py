@@ -1,7 +1,6 @@
 """Binance's rows become tickers, and the dead, old, crossed and odd ones among them do not."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -9,11 +8,9 @@ from typing import Any
 import pytest
 
 from shared.assets import catalogue, market_names
-from shared.quotes import quote_all
 from shared.sources import binance
 from shared.sources.upstream import Answer, SourceUnavailable
 from tests.recordings import recorded_json
-from tests.unit.samples import USD_CAD
 
 RECORDING = "binance/ticker_24hr_all_2024-01-05T211209Z.json"
 RECORDED_MS = 1_704_489_129_000  # 2024-01-05 21:12:09 UTC
@@ -43,12 +40,17 @@ def parse_rows(*rows: dict[str, Any]) -> list[str]:
 
 def test_the_recorded_answer_prices_70_of_the_75_assets() -> None:
     tickers = binance.parse(answer(list(recorded_rows())))
-    quotes = quote_all(tickers, replace(USD_CAD, ts_ms=RECORDED_MS), None, RECORDED_MS)
-    assert [code for code in catalogue() if code not in quotes] == [
-        "USDT_CAD", "QCAD_CAD", "DAI_CAD", "ETHW_CAD", "UST_CAD"
+    live = {ticker.market for ticker in tickers}
+    priced = [
+        asset.code
+        for asset in catalogue().values()
+        if any(market.source == "binance" and market.name in live for market in asset.markets)
+    ]
+    assert [asset.code for asset in catalogue().values() if asset.code not in priced] == [
+        "USDT", "QCAD", "DAI", "ETHW", "UST"
     ]  # fmt: skip
-    assert len(quotes) == 70
-    assert all(0 < quote.bid <= quote.ask for quote in quotes.values())
+    assert len(priced) == 70
+    assert all(0 < ticker.bid <= ticker.ask for ticker in tickers)
 
 
 def test_a_ticker_says_what_its_row_says() -> None:
@@ -155,6 +157,12 @@ def test_all_markets_are_listed_again_from_time_to_time() -> None:
     assert listings.index(True) == binance.LIST_EVERY - 1
     source.parse(answer([BTC]))
     assert "symbols" in source.params()
+
+
+def test_an_answer_whose_clock_stands_still_is_no_answer() -> None:
+    binance.parse(answer([BTC], received_ms=BTC["closeTime"] + binance.FROZEN_AFTER_MS))
+    with pytest.raises(SourceUnavailable, match="clock stands still"):
+        binance.parse(answer([BTC], received_ms=BTC["closeTime"] + binance.FROZEN_AFTER_MS + 1))
 
 
 def test_the_error_bodies_on_record_are_no_tickers() -> None:

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sources import bank_of_canada, binance, er_api, kraken
+from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken
 from shared.sources.upstream import Answer, SourceUnavailable
 from shared.values import Ticker
 from tests.unit.samples import json_values
 from tests.unit.test_source_binance import BTC, RECORDED_MS
-from tests.unit.test_source_rates import ER_API, KRAKEN, VALET
+from tests.unit.test_source_coinbase import COINBASE
+from tests.unit.test_source_coingecko import COINGECKO
+from tests.unit.test_source_kraken import KRAKEN
+from tests.unit.test_source_rates import ER_API, VALET
 
 Parse = Callable[[Answer], list[Ticker]]
 Path = tuple[str | int, ...]
@@ -23,6 +26,8 @@ Path = tuple[str | int, ...]
 SOUND: dict[str, tuple[Parse, Any]] = {
     "binance": (binance.parse, [BTC, BTC | {"symbol": "ETHUSDT"}]),
     "kraken": (kraken.parse, KRAKEN),
+    "coinbase": (coinbase.parse, COINBASE),
+    "coingecko": (coingecko.parse, COINGECKO),
     "bank_of_canada": (bank_of_canada.parse, VALET),
     "er_api": (er_api.parse, ER_API),
 }
@@ -61,6 +66,7 @@ def assert_sound(parse: Parse, payload: object) -> None:
     for ticker in tickers:
         assert 0 < ticker.bid <= ticker.ask < Decimal("1e31")
         assert 0 < ticker.last < Decimal("1e31")
+        assert ticker.open_24h is None or 0 < ticker.open_24h < Decimal("1e31")
         assert isinstance(ticker.ts_ms, int)
 
 

@@ -1,7 +1,6 @@
-"""Kraken, the Bank of Canada and open.er-api.com say what a US dollar costs in CAD.
+"""The Bank of Canada and open.er-api.com say what a US dollar costs in CAD.
 
-Of Kraken other pairs are on record; their answers are put under the key of USD/CAD. What else is here is written from
-https://docs.kraken.com/api/docs/rest-api/get-ticker-information, https://www.bankofcanada.ca/valet/docs and
+None of their answers is on record; these are written from https://www.bankofcanada.ca/valet/docs and
 https://www.exchangerate-api.com/docs/free
 """
 
@@ -11,30 +10,13 @@ from typing import Any
 
 import pytest
 
-from shared.sources import bank_of_canada, er_api, kraken
+from shared.sources import bank_of_canada, er_api
 from shared.sources.upstream import Answer, SourceUnavailable
 from shared.values import Ticker
-from tests.recordings import recorded_json
 
 RECEIVED_MS = 1_768_000_000_000
 ODD_PRICES: list[object] = [None, True, 0, "0", "-1.3", "n/a", "", "NaN", "1e999999", [], {}, 1.5]
 
-KRAKEN: dict[str, Any] = {
-    "error": [],
-    "result": {
-        "ZUSDZCAD": {
-            "a": ["1.33480", "1", "1.000"],
-            "b": ["1.33460", "250", "250.000"],
-            "c": ["1.33470", "12.50000000"],
-            "v": ["1000000.00000000", "2000000.00000000"],
-            "p": ["1.33465", "1.33471"],
-            "t": [1000, 2000],
-            "l": ["1.33300", "1.33200"],
-            "h": ["1.33600", "1.33700"],
-            "o": "1.33500",
-        }
-    },
-}
 VALET: dict[str, Any] = {
     "terms": {"url": "https://www.bankofcanada.ca/terms/"},
     "seriesDetail": {"FXUSDCAD": {"label": "USD/CAD", "description": "US dollar to Canadian dollar daily rate"}},
@@ -55,53 +37,6 @@ ER_API: dict[str, Any] = {
 
 def answer(payload: object) -> Answer:
     return Answer(payload, RECEIVED_MS, simulated=False)
-
-
-def adapted(recording: str, key: str = "ZUSDZCAD") -> dict[str, Any]:
-    payload: dict[str, Any] = recorded_json(recording)
-    (row,) = payload["result"].values()
-    return payload | {"result": {key: row}}
-
-
-@pytest.mark.parametrize("key", ["ZUSDZCAD", "USDCAD"])
-def test_kraken_gives_bid_ask_and_last_of_usd_cad_under_either_key(key: str) -> None:
-    (ticker,) = kraken.parse(answer(adapted("kraken/Ticker_XBTUSD_2026.json", key)))
-    last = Decimal("78493.80000")
-    assert ticker == Ticker("kraken", "USDCAD", Decimal("78493.70000"), last, last, None, RECEIVED_MS)
-
-
-def test_kraken_keeps_every_digit_of_a_recording() -> None:
-    (ticker,) = kraken.parse(answer(adapted("kraken/Ticker_BCHEUR_2017-10-03.json")))
-    assert [str(price) for price in (ticker.bid, ticker.ask, ticker.last)] == ["354.300000", "355.400000", "355.400000"]
-
-
-def test_kraken_gives_no_price_of_24_h_ago_since_its_open_is_that_of_midnight() -> None:
-    assert kraken.parse(answer(KRAKEN))[0].open_24h is None
-
-
-def test_kraken_gives_nothing_for_a_market_that_the_feed_does_not_use() -> None:
-    assert kraken.parse(answer(recorded_json("kraken/Ticker_XBTUSD_2026.json"))) == []
-
-
-@pytest.mark.parametrize("side", ["a", "b", "c"])
-@pytest.mark.parametrize("odd", [*([price] for price in ODD_PRICES), [], None, "1.33", {}])
-def test_kraken_with_an_odd_price_is_unavailable(side: str, odd: object) -> None:
-    payload = copy.deepcopy(KRAKEN)
-    payload["result"]["ZUSDZCAD"][side] = odd
-    with pytest.raises(SourceUnavailable):
-        kraken.parse(answer(payload))
-
-
-def test_kraken_with_a_crossed_book_is_unavailable() -> None:
-    payload = copy.deepcopy(KRAKEN)
-    payload["result"]["ZUSDZCAD"]["b"][0] = "1.33481"
-    with pytest.raises(SourceUnavailable, match="above ask"):
-        kraken.parse(answer(payload))
-
-
-def test_kraken_errors_come_with_status_200_and_are_named() -> None:
-    with pytest.raises(SourceUnavailable, match="EQuery:Unknown asset pair"):
-        kraken.parse(answer({"error": ["EQuery:Unknown asset pair"]}))
 
 
 def test_the_bank_of_canada_gives_its_newest_rate_with_the_start_of_its_day() -> None:
@@ -153,7 +88,6 @@ def test_er_api_without_a_time_in_seconds_is_unavailable(odd: object) -> None:
 @pytest.mark.parametrize(
     ("module", "payload"),
     [
-        (kraken, KRAKEN),
         (bank_of_canada, VALET),
         (er_api, ER_API),
     ],
@@ -164,6 +98,7 @@ def test_rates_of_a_simulated_market_say_so(module: Any, payload: object) -> Non
 
 
 def test_the_daily_rates_are_not_asked_every_tick() -> None:
-    assert kraken.source().poll_every_ms == 0
     assert bank_of_canada.source().poll_every_ms == 600_000
     assert er_api.source().poll_every_ms == 3_600_000
+    # Their rates are carried in the snapshot.
+    assert (bank_of_canada.source().hold_ms, er_api.source().hold_ms) == (0, 0)

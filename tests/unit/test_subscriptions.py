@@ -8,6 +8,7 @@ import pytest
 
 from shared.gateway import Gone
 from shared.protocol import BadRequest, Message
+from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable, NotConnected
 from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests, Subscriptions
@@ -35,7 +36,7 @@ class Feed:
 
     @property
     def requests(self) -> Requests:
-        return Requests(self.quotes, self.connections, self.clients.gateway)
+        return Requests(self.quotes, CandlesTable(self.quotes._table), self.connections, self.clients.gateway)
 
     def _wake(self) -> None:
         self.woken.append(self.quotes.audience())

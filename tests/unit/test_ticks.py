@@ -4,31 +4,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from mypy_boto3_dynamodb.service_resource import Table
 
-from shared import ticks
-from shared.sources.all_sources import Polled
 from shared.store.quotes_table import Lease
-from shared.ticks import TickReport
-from shared.values import Snapshot, SourceState
-from tests.unit.ingests import Clock, Stage
+from shared.values import Snapshot
+from tests.unit.ingests import RUN_TICKS, Stage, assert_each_seq_once_in_order
 from tests.unit.samples import NOW_MS
-
-RUN_TICKS = 75  # of one second
-
-
-@pytest.fixture
-def stage(quotes_items: Table, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    clock = Clock()
-    monkeypatch.setattr(ticks, "time", clock)
-    made = Stage(quotes_items, clock)
-    made.table.join_audience(NOW_MS)
-    return made
-
-
-def assert_each_seq_once_in_order(written: list[tuple[int, int]]) -> None:
-    assert [seq for _, seq in written] == list(range(1, len(written) + 1))
-    assert [epoch for epoch, _ in written] == sorted(epoch for epoch, _ in written)
 
 
 def test_a_run_ticks_at_every_multiple_of_the_tick_for_75_s_and_gives_its_lease_up(stage: Stage) -> None:
@@ -183,58 +163,3 @@ def test_an_ingest_that_was_taken_over_while_it_leaves_says_so(stage: Stage) -> 
     ingest.table.on_release = taken_over
     assert ingest.run() == "successor"
     assert stage.table.lease().epoch == 2
-
-
-# What is written
-
-
-def test_a_tick_that_changes_nothing_writes_nothing_but_every_30_s_it_does(stage: Stage) -> None:
-    ingest = stage.ingest()
-    ingest.market.moves = False
-    times: list[int] = []
-    ingest.table.before_write = lambda snapshot: times.append(snapshot.ts_ms)
-    ingest.run()
-    assert [seq for _, seq in stage.written] == [1, 2, 3]
-    assert all(30_000 <= later - earlier < 31_000 for earlier, later in pairwise(times))
-    assert [report.written for report in ingest.reports].count(True) == 3
-    assert [report.changed for report in ingest.reports[1:]] == [0] * RUN_TICKS
-    assert ingest.reports[-1].seq == 3
-    # Nothing was said to have changed after the first tick.
-    assert stage.table.snapshot().quotes["BTC_CAD"].seq == 1
-
-
-def test_after_ticks_without_a_write_a_change_follows_the_stored_seq(stage: Stage) -> None:
-    ingest = stage.ingest()
-    ingest.market.moves = False
-
-    def move(number: int) -> None:
-        ingest.market.moves = number >= 10
-
-    ingest.market.during = move
-    ingest.run()
-    assert_each_seq_once_in_order(stage.written)
-    assert len(stage.written) == 1 + RUN_TICKS + 1 - 9
-
-
-def test_with_every_source_down_clients_still_hear_that_it_is_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    ingest = stage.ingest()
-    ingest.run()
-    stage.written.clear()
-    seq = stage.table.snapshot().seq
-    silent = stage.ingest()
-    down = Polled([], {"binance": SourceState(error="HTTP 503")})
-    monkeypatch.setattr(silent.market, "poll", lambda _timeout_s: down)
-    silent.run()
-    stored = stage.table.snapshot()
-    assert stored.seq > seq
-    assert stored.quotes["BTC_CAD"].stale
-    assert stored.sources["binance"].error == "HTTP 503"
-    assert stored.sources["binance"].ok_ms > 0
-    assert silent.reports[-1].errors == {"binance": "HTTP 503"}
-
-
-def test_a_report_says_what_the_tick_did(stage: Stage) -> None:
-    ingest = stage.ingest()
-    ingest.run()
-    assert ingest.reports[0] == TickReport(seq=1, changed=75, written=True, poll_ms=100, took_ms=100, errors={})
-    assert ingest.reports[1] == TickReport(seq=2, changed=1, written=True, poll_ms=100, took_ms=100, errors={})

@@ -12,14 +12,17 @@ from typing import TypeVar
 
 from tools.exchange.binance import WEIGHT_LIMIT
 from tools.exchange.candles import CandleReplay
+from tools.exchange.coinbase import LIMIT_PER_S as COINBASE_LIMIT
+from tools.exchange.coingecko import LIMIT_PER_MINUTE as COINGECKO_LIMIT
 from tools.exchange.faults import BadFault, Fault, Upstream, parse_faults
 from tools.exchange.market import Market
 from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import Exchange
 from tools.exchange.simulated import SimulatedMarket
 
-EXPLAINED = """Serves Binance, Kraken, Bank of Canada and open.er-api.com under one address: point the feed's base URLs
-at it. Without --recording or --candles its market is simulated. Every answer says so in the header X-Cadfeed-Market."""
+EXPLAINED = """Serves Binance, Kraken, Coinbase, CoinGecko, Bank of Canada and open.er-api.com under one address: point
+the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the header
+X-Cadfeed-Market."""
 
 
 def main() -> int:
@@ -30,7 +33,14 @@ def main() -> int:
     faults: dict[Upstream, Fault] = {}
     for described in arguments.fault:
         faults |= described
-    exchange = Exchange(market, arguments.port, faults=faults, weight_limit=arguments.weight_limit)
+    exchange = Exchange(
+        market,
+        arguments.port,
+        faults=faults,
+        weight_limit=arguments.weight_limit,
+        coinbase_limit=arguments.coinbase_limit,
+        coingecko_limit=arguments.coingecko_limit,
+    )
     try:
         asyncio.run(_serve(exchange))
     except OSError as error:
@@ -111,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "--weight-limit", type=_count, default=WEIGHT_LIMIT, help="Binance's weight per minute (default: %(default)s)"
     )
+    option("--coinbase-limit", type=_count, default=COINBASE_LIMIT, help="requests per second (default: %(default)s)")
+    option("--coingecko-limit", type=_count, default=COINGECKO_LIMIT, help="requests per minute (default: %(default)s)")
     option("--fault", type=_faults, action="append", default=[], metavar="JSON", help=_FAULT_HELP)
     return parser
 

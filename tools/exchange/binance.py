@@ -117,6 +117,9 @@ def error_of_status(status: int) -> str:
 def _tickers(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Sequence[Mapping[str, object]]:
     _check(query)
     rows = market.binance_rows(moment)
+    if moment.stopped:
+        times = {row["symbol"]: row for row in market.binance_rows(moment.clock)}
+        rows = [row | {name: times[row["symbol"]][name] for name in ("openTime", "closeTime")} for row in rows]
     asked = _asked(query)
     if asked is not None:
         listed = {str(row["symbol"]) for row in rows}
@@ -129,7 +132,7 @@ def _tickers(query: MultiMapping[str], market: Market, moment: Moment, fault: Fa
         rows = [row for row in rows if market.trading_status(str(row["symbol"])) in (None, status)]
         if "symbol" in query and not rows:
             raise BadRequest(-1220, "The symbol's status does not match the requested symbolStatus.")
-    rows = [_with_absurd(row, fault.absurd) for row in rows if row["symbol"] not in fault.missing]
+    rows = [_with_absurd(row, fault) for row in rows if not fault.leaves_out(str(row["symbol"]))]
     if query.get("type") == "MINI":
         return [{name: row[name] for name in MINI_FIELDS} for row in rows]
     return rows
@@ -170,8 +173,8 @@ def _asked(query: MultiMapping[str]) -> set[str] | None:
     return set(symbols)
 
 
-def _with_absurd(row: BinanceRow, absurd: Mapping[str, str]) -> BinanceRow:
-    rule = absurd.get(str(row["symbol"]))
+def _with_absurd(row: BinanceRow, fault: Fault) -> BinanceRow:
+    rule = fault.rule(str(row["symbol"]))
     if rule is None:
         return row
     names = ("bidPrice", "askPrice", "lastPrice")

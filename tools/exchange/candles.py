@@ -11,6 +11,7 @@ from tools.exchange.market import (
     MINUTE_MS,
     BinanceRow,
     CannotStep,
+    CoinPrice,
     DayOfTrading,
     Moment,
     Origin,
@@ -127,8 +128,14 @@ class CandleReplay:
     def trading_status(self, symbol: str) -> str | None:
         return "TRADING" if symbol in self._candles else None
 
-    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002
-        return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread)}
+    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
+        return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread, moment.now_ms)}
+
+    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+        return {}
+
+    def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded
+        return {}
 
     def daily_usd_cad(self, day: date) -> Decimal:  # noqa: ARG002
         return self._usd_cad

@@ -12,8 +12,14 @@ class Upstream(StrEnum):
 
     BINANCE = "binance"
     KRAKEN = "kraken"
+    COINBASE = "coinbase"
+    COINGECKO = "coingecko"
     BANK_OF_CANADA = "bank_of_canada"
     ER_API = "er_api"
+
+
+# Instead of a market's name: all of them.
+ALL = "*"
 
 
 class BadFault(ValueError):
@@ -33,9 +39,12 @@ class Fault:
         empty: `[]` from Binance, `{}` from the others, with status 200.
         bad_json: the body ends in the middle, as if complete.
         frozen: prices and times stay what they were when the fault was set.
+        clock_frozen: times stay what they were when the fault was set, and prices go on.
         hang: no answer until the client gives up.
-        missing: symbols left out of answers: `BTCUSDT` (Binance), `USDCAD` (Kraken), `FXUSDCAD`, `CAD`.
-        absurd: by symbol: `x1000` (any factor), `crossed` (bid above ask), `negative`, or `text` instead of prices.
+        missing: markets left out of answers, by the upstream's own names: `BTCUSDT`, `XBTUSD` or `XXBTZUSD`, `BTC-USD`,
+            `bitcoin`, `FXUSDCAD`, `CAD`; `*` for all of them.
+        absurd: by such a name: `x1000` (any factor), `crossed` (bid above ask), `negative`, or `text` for a price.
+            A market's own rule comes before that of `*`. Where no bid and ask are stated, `crossed` changes nothing.
     """
 
     latency_ms: int = 0
@@ -46,6 +55,7 @@ class Fault:
     empty: bool = False
     bad_json: bool = False
     frozen: bool = False
+    clock_frozen: bool = False
     hang: bool = False
     missing: tuple[str, ...] = ()
     absurd: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +63,14 @@ class Fault:
     def as_json(self) -> dict[str, object]:
         """Only what is set, in the form in which it is set."""
         return {key: value for key, value in asdict(self).items() if value not in (0, None, False, (), {})}
+
+    def leaves_out(self, *names: str) -> bool:
+        """Whether `missing` names a market that goes by these names."""
+        return any(name in self.missing for name in (*names, ALL))
+
+    def rule(self, *names: str) -> str | None:
+        """The rule of `absurd` for a market that goes by these names."""
+        return next((self.absurd[name] for name in (*names, ALL) if name in self.absurd), None)
 
 
 HEALTHY = Fault()

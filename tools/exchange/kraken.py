@@ -1,50 +1,47 @@
-"""Kraken spot's `Ticker` as the exchange speaks it.
+"""Kraken spot's `Ticker` and `AssetPairs` as the exchange speaks them.
 
 https://docs.kraken.com/api/docs/rest-api/get-ticker-information
+https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from multidict import MultiMapping
 
 from tools.exchange.answer import Answer
 from tools.exchange.faults import Fault, distorted
+from tools.exchange.kraken_pairs import Pair, asset_pair, pair
 from tools.exchange.market import Market, Moment, PairTicker
 
-PATH = "/0/public/Ticker"
+TICKER_PATH = "/0/public/Ticker"
+PAIRS_PATH = "/0/public/AssetPairs"
 LOT_PLACES = 8
+# Prices are stated with at least as many decimals, whatever the pair's own.
+LEAST_PLACES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """How Kraken knows a pair: the key of its answers, its names in requests, the decimals of its prices."""
-
-    key: str
-    names: tuple[str, ...]
-    price_places: int
+class UnknownPair(Exception):
+    """A pair was asked for that is not there; the whole request fails on it."""
 
 
-# By the plain name that the market has for it. Another pair is another line here and in the market's `kraken_pairs`.
-PAIRS: Mapping[str, Pair] = {"USDCAD": Pair("ZUSDZCAD", ("USDCAD", "USD/CAD", "ZUSDZCAD"), 5)}
-
-
-def answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
+def ticker_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
     """The tickers of the pairs in `pair`, separated by commas; all of them without it. Errors come with status 200."""
-    tickers = market.kraken_pairs(moment)
-    by_name = {name: plain for plain in tickers for name in PAIRS[plain].names}
-    asked = query.get("pair", "").split(",") if query.get("pair") else list(tickers)
-    if not all(name in by_name for name in asked):
+    try:
+        pairs = _asked(query, market.kraken_pairs(moment), fault)
+    except UnknownPair:
         return Answer(200, _errors("EQuery:Unknown asset pair"))
-    wanted = {by_name[name] for name in asked} - set(fault.missing)
-    result = {
-        PAIRS[plain].key: _ticker(ticker, PAIRS[plain], fault.absurd.get(plain))
-        for plain, ticker in tickers.items()
-        if plain in wanted
-    }
-    return Answer(200, json.dumps({"error": [], "result": result}, separators=(",", ":")))
+    return _result({of.key: _ticker(ticker, fault.rule(*of.names)) for of, ticker in pairs.items()})
+
+
+def pairs_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
+    """The descriptions of the pairs in `pair`, or of all."""
+    try:
+        pairs = _asked(query, market.kraken_pairs(moment), fault)
+    except UnknownPair:
+        return Answer(200, _errors("EQuery:Unknown asset pair"))
+    return _result({of.key: asset_pair(of, ticker) for of, ticker in pairs.items()})
 
 
 def error_of_status(status: int) -> str:
@@ -59,11 +56,22 @@ def error_of_status(status: int) -> str:
     return _errors(known.get(status, "EService:Unavailable"))
 
 
-def _ticker(ticker: PairTicker, pair: Pair, absurd: str | None) -> dict[str, object]:
+def _asked(query: MultiMapping[str], tickers: Mapping[str, PairTicker], fault: Fault) -> dict[Pair, PairTicker]:
+    listed = {pair(altname): ticker for altname, ticker in tickers.items()}
+    by_name = {name: of for of in listed for name in of.names}
+    names = query.get("pair", "").split(",") if query.get("pair") else list(tickers)
+    if not all(name in by_name for name in names):
+        raise UnknownPair
+    wanted = {by_name[name] for name in names}
+    return {of: ticker for of, ticker in listed.items() if of in wanted and not fault.leaves_out(*of.names)}
+
+
+def _ticker(ticker: PairTicker, absurd: str | None) -> dict[str, object]:
     """Price first in `a`, `b` and `c`; today's figure, then that of 24 h in the others."""
+    places = max(LEAST_PLACES, ticker.price_places)
 
     def price(value: Decimal) -> str:
-        return f"{value:.{pair.price_places}f}"
+        return f"{value:.{places}f}"
 
     bid, ask, last = price(ticker.bid), price(ticker.ask), price(ticker.last)
     if absurd is not None:
@@ -83,6 +91,10 @@ def _ticker(ticker: PairTicker, pair: Pair, absurd: str | None) -> dict[str, obj
         # Not the price 24 h ago, but the one at 00:00 UTC.
         "o": price(ticker.open_today),
     }
+
+
+def _result(result: Mapping[str, object]) -> Answer:
+    return Answer(200, json.dumps({"error": [], "result": result}, separators=(",", ":")))
 
 
 def _errors(*errors: str) -> str:

@@ -1,4 +1,4 @@
-"""What a market is to the upstreams' speakers: at a moment, Binance's rows and Kraken's pairs."""
+"""What a market is to the upstreams' speakers: at a moment, what each of the sources says of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,24 +28,51 @@ class CannotStep(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a market is: the wall clock that its rows state, and its own index (a time step, a minute of a file)."""
+    """Where a market is: the wall clock that its rows state, and its own index (a time step, a minute of a file).
+
+    `stopped` is the moment whose times an upstream goes on stating after its clock has stopped.
+    """
 
     now_ms: int
     index: int
+    stopped: "Moment | None" = None
+
+    @property
+    def clock(self) -> "Moment":
+        """The moment that times are stated of."""
+        return self.stopped or self
 
 
 @dataclass(frozen=True, slots=True)
 class PairTicker:
-    """What Kraken says of a pair: prices in the quote currency, volume in the base currency over 24 h."""
+    """What Kraken or Coinbase says of a market: prices in the quote currency, volume in the base currency over 24 h.
+
+    `open_today` is the price at 00:00 UTC, `price_places` the decimals of the market's tick. `online` is false where
+    a pair is listed and no longer trades.
+    """
 
     bid: Decimal
     ask: Decimal
     last: Decimal
     low: Decimal
     high: Decimal
+    open_24h: Decimal
     open_today: Decimal
     volume: Decimal
     trades: int
+    trade_id: int
+    traded_ms: int
+    price_places: int
+    online: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CoinPrice:
+    """What CoinGecko says of a coin: CAD now and 24 h before, as of its last refresh."""
+
+    cad: Decimal
+    cad_24h_ago: Decimal
+    updated_ms: int
 
 
 class Market(Protocol):
@@ -70,7 +97,13 @@ class Market(Protocol):
         """TRADING or BREAK as in Binance's `exchangeInfo`; `None` where that is not known."""
 
     def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
-        """Kraken's pairs by their plain name, e.g. `USDCAD`."""
+        """Kraken's pairs by their altname, e.g. `USDCAD`."""
+
+    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:
+        """Coinbase's products by their ID, e.g. `BTC-USD`."""
+
+    def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:
+        """CoinGecko's coins by their ID, e.g. `bitcoin`."""
 
     def daily_usd_cad(self, day: date) -> Decimal:
         """The rate that a central bank publishes for that day, CAD per USD."""
@@ -142,7 +175,7 @@ def eight_places(value: Decimal) -> str:
     return format(value.quantize(EIGHT_PLACES), "f")
 
 
-def fixed_pair(rate: Decimal, spread: Decimal) -> PairTicker:
+def fixed_pair(rate: Decimal, spread: Decimal, now_ms: int) -> PairTicker:
     """A pair that does not move: `rate` last, and half the spread to either side of it."""
     return PairTicker(
         bid=rate - spread / 2,
@@ -150,7 +183,11 @@ def fixed_pair(rate: Decimal, spread: Decimal) -> PairTicker:
         last=rate,
         low=rate,
         high=rate,
+        open_24h=rate,
         open_today=rate,
         volume=Decimal(1_000_000),
         trades=1_000,
+        trade_id=1_000,
+        traded_ms=now_ms,
+        price_places=5,
     )

@@ -36,7 +36,9 @@ def valet_answer(series: str, query: MultiMapping[str], market: Market, moment: 
     recent = query.get("recent", "1")
     if not recent.isascii() or not recent.isdigit() or not 0 < int(recent) <= MOST_OBSERVATIONS:
         return Answer(400, _valet_error("Bad recent observations request parameters, must be a positive number"))
-    days = [] if SERIES in fault.missing else business_days(moment.now_ms, int(recent))
+    days, stated = (
+        [] if fault.leaves_out(SERIES) else business_days(at.now_ms, int(recent)) for at in (moment, moment.clock)
+    )
     detail = {
         "label": "USD/CAD",
         "description": "US dollar to Canadian dollar daily exchange rate",
@@ -46,8 +48,8 @@ def valet_answer(series: str, query: MultiMapping[str], market: Market, moment: 
         "terms": {"url": "https://www.bankofcanada.ca/terms/"},
         "seriesDetail": {SERIES: detail},
         "observations": [
-            {"d": day.isoformat(), SERIES: {"v": _distorted(f"{market.daily_usd_cad(day):.4f}", fault, SERIES)}}
-            for day in days
+            {"d": as_of.isoformat(), SERIES: {"v": _distorted(f"{market.daily_usd_cad(day):.4f}", fault, SERIES)}}
+            for day, as_of in zip(days, stated, strict=True)
         ],
     }
     return Answer(200, json.dumps(body))
@@ -58,15 +60,12 @@ def er_api_answer(base: str, market: Market, moment: Moment, fault: Fault) -> An
     the dollar itself, the dirham that is pegged to it, and the Canadian dollar."""
     if base != "USD":
         return Answer(404, dumps({"result": "error", "error-type": "unsupported-code"}))
-    now = datetime.fromtimestamp(moment.now_ms // 1000, UTC)
-    last = datetime.combine(now.date(), REFRESHED_AT, UTC)
-    if last > now:
-        last -= timedelta(days=1)
+    last = _last_refresh(moment.clock.now_ms)
     following = last + timedelta(days=1, minutes=20)
     rates: dict[str, object] = {"USD": 1, "AED": Decimal("3.6725")}
-    if "CAD" not in fault.missing:
-        text = _distorted(f"{market.daily_usd_cad(last.date()):.6f}", fault, "CAD")
-        rates["CAD"] = text if fault.absurd.get("CAD") == "text" else Decimal(text)
+    if not fault.leaves_out("CAD"):
+        text = _distorted(f"{market.daily_usd_cad(_last_refresh(moment.now_ms).date()):.6f}", fault, "CAD")
+        rates["CAD"] = text if fault.rule("CAD") == "text" else Decimal(text)
     body = {
         "result": "success",
         "provider": ER_API,
@@ -95,6 +94,12 @@ def business_days(now_ms: int, count: int) -> list[date]:
     return days[::-1]
 
 
+def _last_refresh(now_ms: int) -> datetime:
+    now = datetime.fromtimestamp(now_ms // 1000, UTC)
+    today = datetime.combine(now.date(), REFRESHED_AT, UTC)
+    return today if today <= now else today - timedelta(days=1)
+
+
 def valet_error_of_status(status: int) -> str:
     return _valet_error(f"The service answers {status}.")
 
@@ -104,7 +109,7 @@ def er_api_error_of_status(status: int) -> str:
 
 
 def _distorted(rate: str, fault: Fault, symbol: str) -> str:
-    rule = fault.absurd.get(symbol)
+    rule = fault.rule(symbol)
     # A single rate has no bid that could be above its ask: `crossed` leaves it as it is.
     return rate if rule is None else distorted(rule, rate, rate, rate)[2]
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from tools.exchange.market import BinanceRow, CannotStep, Moment, Origin, PairTicker, fixed_pair
+from tools.exchange.market import BinanceRow, CannotStep, CoinPrice, Moment, Origin, PairTicker, fixed_pair
 
 
 class RecordedTickers:
@@ -54,8 +54,14 @@ class RecordedTickers:
     def trading_status(self, symbol: str) -> str | None:  # noqa: ARG002 - tickers do not tell it
         return None
 
-    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002
-        return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread)}
+    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
+        return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread, moment.now_ms)}
+
+    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+        return {}
+
+    def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded
+        return {}
 
     def daily_usd_cad(self, day: date) -> Decimal:  # noqa: ARG002
         return self._usd_cad

@@ -1,32 +1,27 @@
-"""The exchange's HTTP server on 127.0.0.1: four upstreams under one address, their faults, and the controls."""
+"""The exchange's HTTP server on 127.0.0.1: six upstreams under one address, their faults, and the controls."""
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from tools.exchange import binance, control, kraken, rates
+from tools.exchange import binance, coinbase, coingecko, control
 from tools.exchange.answer import Answer
 from tools.exchange.faults import HEALTHY, Fault, Upstream
-from tools.exchange.market import Market, Moment
+from tools.exchange.market import MINUTE_MS, Market, Moment
+from tools.exchange.request_limit import RequestLimit
+from tools.exchange.speakers import ERROR_BODIES, Speaker, Speakers
 
 HOST = "127.0.0.1"
 MARKET_HEADER = "X-Cadfeed-Market"
-ERROR_BODIES: Mapping[Upstream, Callable[[int], str]] = {
-    Upstream.BINANCE: binance.error_of_status,
-    Upstream.KRAKEN: kraken.error_of_status,
-    Upstream.BANK_OF_CANADA: rates.valet_error_of_status,
-    Upstream.ER_API: rates.er_api_error_of_status,
-}
 GARBAGE = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
-
-Speaker = Callable[[web.Request, Moment, Fault], Answer]
 
 
 def wall_clock_ms() -> int:
@@ -41,6 +36,8 @@ class Exchange:
         port: TCP port on 127.0.0.1; 0 for a free one.
         faults: what is wrong from the start, as `faults.parse_faults` gives it.
         weight_limit: Binance's request weight per minute.
+        coinbase_limit: requests per second at Coinbase.
+        coingecko_limit: requests per minute at CoinGecko.
         clock_ms: the time, Unix milliseconds; for tests.
     """
 
@@ -51,17 +48,27 @@ class Exchange:
         *,
         faults: Mapping[Upstream, Fault] | None = None,
         weight_limit: int = binance.WEIGHT_LIMIT,
+        coinbase_limit: int = coinbase.LIMIT_PER_S,
+        coingecko_limit: int = coingecko.LIMIT_PER_MINUTE,
         clock_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.market = market
         self.port = port
         self.meter = binance.WeightMeter(weight_limit)
+        self._speakers = Speakers(
+            market,
+            self.meter,
+            RequestLimit(coinbase_limit, 1_000),
+            RequestLimit(coingecko_limit, MINUTE_MS),
+            clock_ms,
+        )
         self.faults: dict[Upstream, Fault] = {}
         self.requests_since_start: Counter[Upstream] = Counter()
         self.requests_since_reset: Counter[Upstream] = Counter()
         self.statuses_since_reset: Counter[tuple[Upstream, int]] = Counter()
         self._clock_ms = clock_ms
         self._frozen_at: dict[Upstream, Moment] = {}
+        self._clock_frozen_at: dict[Upstream, Moment] = {}
         self._runner: web.AppRunner | None = None
         self.set_faults(faults or {})
 
@@ -77,11 +84,12 @@ class Exchange:
         if not faults:
             self.faults.clear()
         self.faults.update(faults)
-        self._frozen_at = {
-            upstream: self._frozen_at.get(upstream) or self.now()
-            for upstream, fault in self.faults.items()
-            if fault.frozen
-        }
+        # What froze before stays as it was then.
+        now = self.now()
+        frozen = [upstream for upstream, fault in self.faults.items() if fault.frozen]
+        clock_frozen = [upstream for upstream, fault in self.faults.items() if fault.clock_frozen]
+        self._frozen_at = {upstream: self._frozen_at.get(upstream, now) for upstream in frozen}
+        self._clock_frozen_at = {upstream: self._clock_frozen_at.get(upstream, now) for upstream in clock_frozen}
 
     async def start(self) -> None:
         """Serve.
@@ -92,13 +100,7 @@ class Exchange:
         self.now()  # a market begins to move when it is first looked at
         app = web.Application()
         app.on_response_prepare.append(self._say_market)
-        routes: list[tuple[str, Upstream, Speaker]] = [
-            (binance.PATH, Upstream.BINANCE, self._binance),
-            (kraken.PATH, Upstream.KRAKEN, self._kraken),
-            (rates.VALET_PATH, Upstream.BANK_OF_CANADA, self._valet),
-            (rates.ER_API_PATH, Upstream.ER_API, self._er_api),
-        ]
-        for path, upstream, speak in routes:
+        for path, upstream, speak in self._speakers.routes():
             app.router.add_get(path, self._serving(upstream, speak))
         app.add_routes(control.routes(self))
         # Handlers end with their client's connection, hanging ones too.
@@ -129,23 +131,15 @@ class Exchange:
                 await asyncio.sleep(fault.latency_ms / 1000)
             if fault.hang:
                 await asyncio.Event().wait()
-            answer = _failed(upstream, fault) or speak(request, self._frozen_at.get(upstream) or self.now(), fault)
+            answer = _failed(upstream, fault) or speak(request, self._moment(upstream), fault)
             self.statuses_since_reset[upstream, answer.status] += 1
             return await _respond(request, answer, fault)
 
         return serve
 
-    def _binance(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:
-        return binance.answer(request.query, self.market, moment, fault, self.meter, self._clock_ms())
-
-    def _kraken(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:
-        return kraken.answer(request.query, self.market, moment, fault)
-
-    def _valet(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:
-        return rates.valet_answer(request.match_info["series"], request.query, self.market, moment, fault)
-
-    def _er_api(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:
-        return rates.er_api_answer(request.match_info["base"], self.market, moment, fault)
+    def _moment(self, upstream: Upstream) -> Moment:
+        moment = self._frozen_at.get(upstream) or self.now()
+        return replace(moment, stopped=self._clock_frozen_at.get(upstream))
 
     async def _say_market(self, request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG002
         response.headers[MARKET_HEADER] = self.market.origin

@@ -55,7 +55,7 @@ def base_urls(address: str) -> dict[str, str]:
 
 def _probe(poller: Poller) -> tuple[str, str]:
     try:
-        poller.poll(time.time_ns() // 1_000_000, PROBE_TIMEOUT_S)
+        poller.ask(time.time_ns() // 1_000_000, PROBE_TIMEOUT_S)
     except SourceUnavailable as error:
         return poller.source.name, str(error)
     return poller.source.name, ""

@@ -1,0 +1,56 @@
+"""Each source's circuit breaker: how long it is left alone after a failure. Pure; the state outlives the Lambda.
+
+`Retry-After` and 429: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3, https://www.rfc-editor.org/rfc/rfc6585#section-4
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from shared.values import SourceState
+
+FIRST_BACK_OFF_MS = 1_000
+LONGEST_BACK_OFF_MS = 60_000
+FIRST_BAN_MS = 120_000  # 418, 451, 403 without Retry-After: asking again soon makes it worse
+LONGEST_BAN_MS = 1_800_000
+JITTER = 0.2  # of the rest, either way, so that those who failed together do not come back together
+LONGEST_RETRY_AFTER_MS = 3 * 86_400_000  # the longest ban that Binance names
+MAX_DOUBLINGS = 20
+
+
+class SourceUnavailable(Exception):
+    """An upstream gave no usable answer. `retry_after_ms` is how long it wants to be left alone, if it said so,
+    `banned` that it refuses this address or region altogether."""
+
+    def __init__(self, reason: str, *, retry_after_ms: int | None = None, banned: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after_ms = retry_after_ms
+        self.banned = banned
+
+
+def after_success(asked_ms: int) -> SourceState:
+    return SourceState(ok_ms=asked_ms)
+
+
+def after_failure(
+    before: SourceState, error: SourceUnavailable, now_ms: int, random: Callable[[], float]
+) -> SourceState:
+    """The state once one more request has failed. `random` gives a number from 0 to 1."""
+    banned = error.banned and error.retry_after_ms is None  # who says when to come back is taken at its word
+    first_ms, longest_ms = (FIRST_BAN_MS, LONGEST_BAN_MS) if banned else (FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS)
+    rest_ms = min(first_ms * 2 ** min(before.failures, MAX_DOUBLINGS), longest_ms)
+    rest_ms = int(rest_ms * (1 + JITTER * (2 * random() - 1)))
+    if banned:
+        rest_ms = max(rest_ms, FIRST_BAN_MS)
+    asked_for_ms = min(error.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)
+    return SourceState(before.ok_ms, str(error), before.failures + 1, now_ms + max(rest_ms, asked_for_ms))
+
+
+def after_late_answer(before: SourceState, asked_ms: int) -> SourceState:
+    """The state once an answer has come that its tick did not wait for. Well again, but it stays as seldom asked as its
+    failures say until it answers in time: each time it is asked costs a tick its whole time limit."""
+    return replace(before, ok_ms=asked_ms, error="")
+
+
+def newer(stored: SourceState, own: SourceState) -> SourceState:
+    """Which of the two knows more: a success by its time, a failure by the time until which it holds."""
+    return stored if max(stored.ok_ms, stored.retry_ms) > max(own.ok_ms, own.retry_ms) else own

@@ -1,0 +1,84 @@
+"""How long a failing source is left alone: longer each time, longer still when it refuses us, never all at once."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.sources.circuit import SourceUnavailable, after_failure, after_late_answer, after_success, newer
+from shared.values import SourceState
+
+NOW_MS = 1_767_225_600_000
+FAILED = SourceUnavailable("HTTP 500")
+BANNED = SourceUnavailable("HTTP 451", banned=True)
+errors = st.builds(
+    lambda banned, wait_ms: SourceUnavailable("any", banned=banned, retry_after_ms=wait_ms),
+    st.booleans(),
+    st.none() | st.integers(0, 10**12),
+)
+
+
+def rests_s(error: SourceUnavailable, random: float = 0.5, times: int = 9) -> list[float]:
+    """For how long it is left alone after each of so many failures in a row."""
+    state, rests = SourceState(), []
+    for _ in range(times):
+        state = after_failure(state, error, NOW_MS, lambda: random)
+        rests.append((state.retry_ms - NOW_MS) / 1000)
+    return rests
+
+
+def test_the_rest_doubles_from_a_second_to_a_minute() -> None:
+    assert rests_s(FAILED) == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_the_jitter_is_a_fifth_either_way() -> None:
+    assert rests_s(FAILED, random=0)[::6] == [0.8, 48]
+    assert rests_s(FAILED, random=1)[::6] == [1.2, 72]
+
+
+def test_a_ban_is_two_minutes_at_least_and_grows_to_half_an_hour() -> None:
+    assert rests_s(BANNED, times=6) == [120, 240, 480, 960, 1800, 1800]
+    assert rests_s(BANNED, random=0, times=2) == [120, 192]
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "banned", "seconds"),
+    [(0, False, 1), (7_000, False, 7), (600_000, True, 600), (30_000, True, 30), (10**12, True, 259_200)],
+)
+def test_the_time_that_it_asks_for_is_obeyed_up_to_three_days(wait_ms: int, banned: bool, seconds: int) -> None:
+    assert rests_s(SourceUnavailable("429", retry_after_ms=wait_ms, banned=banned), times=1) == [seconds]
+
+
+@given(failures=st.integers(0, 10**6), earlier_ms=st.integers(0, NOW_MS), error=errors, random=st.floats(0, 1))
+def test_a_failure_is_one_more_keeps_the_last_success_and_is_never_asked_again_at_once(
+    failures: int, earlier_ms: int, error: SourceUnavailable, random: float
+) -> None:
+    state = after_failure(SourceState(earlier_ms, "before", failures, 1), error, NOW_MS, lambda: random)
+    assert (state.ok_ms, state.error, state.failures) == (earlier_ms, "any", failures + 1)
+    assert NOW_MS + 800 <= state.retry_ms <= NOW_MS + 259_200_000
+    assert state.retry_ms >= NOW_MS + min(error.retry_after_ms or 0, 259_200_000)
+    assert not error.banned or error.retry_after_ms is not None or state.retry_ms >= NOW_MS + 120_000
+
+
+def test_a_success_forgets_all_failures() -> None:
+    assert after_success(NOW_MS) == SourceState(ok_ms=NOW_MS)
+
+
+def test_a_late_answer_is_a_success_that_keeps_its_failures_and_their_rest() -> None:
+    overdue = SourceState(5, "no answer in 3 s", 2, NOW_MS + 2_000)
+    assert after_late_answer(overdue, NOW_MS) == SourceState(NOW_MS, "", 2, NOW_MS + 2_000)
+
+
+@pytest.mark.parametrize(
+    ("stored", "own", "taken"),
+    [
+        (SourceState(ok_ms=5), SourceState(), True),
+        (SourceState(error="HTTP 451", failures=1, retry_ms=9), SourceState(), True),
+        (SourceState(ok_ms=5, error="x", failures=2, retry_ms=9), SourceState(ok_ms=8), True),
+        (SourceState(ok_ms=5, error="x", failures=2, retry_ms=7), SourceState(ok_ms=8), False),
+        (SourceState(ok_ms=5), SourceState(ok_ms=5), False),
+        (SourceState(), SourceState(ok_ms=5), False),
+        (SourceState(ok_ms=5), SourceState(error="x", failures=1, retry_ms=9), False),
+    ],
+)
+def test_the_newer_of_two_states_holds(stored: SourceState, own: SourceState, taken: bool) -> None:
+    assert newer(stored, own) == (stored if taken else own)

@@ -1,0 +1,185 @@
+"""Kraken's rows become tickers under their altnames; the dead, crossed and odd ones among them do not.
+
+On record are all its pairs and two tickers, of one pair each. What else is here is written from
+https://docs.kraken.com/api/docs/rest-api/get-ticker-information and
+https://docs.kraken.com/exchange/guides/general/errors
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.assets import market_names
+from shared.sources import kraken
+from shared.sources.upstream import Answer, SourceUnavailable
+from shared.values import Ticker
+from tests.recordings import recorded_json
+
+RECEIVED_MS = 1_768_000_000_000
+ODD_PRICES: list[object] = [None, True, 0, "0", "-1.3", "n/a", "", "NaN", "1e999999", [], {}, 1.5]
+
+USD_CAD: dict[str, Any] = {
+    "a": ["1.33480", "1", "1.000"],
+    "b": ["1.33460", "250", "250.000"],
+    "c": ["1.33470", "12.50000000"],
+    "v": ["1000000.00000000", "2000000.00000000"],
+    "p": ["1.33465", "1.33471"],
+    "t": [1000, 2000],
+    "l": ["1.33300", "1.33200"],
+    "h": ["1.33600", "1.33700"],
+    "o": "1.33500",
+}
+SOLANA = USD_CAD | {"a": ["190.01", "1", "1.000"], "b": ["190.00", "1", "1.000"], "c": ["189.95", "0.5"]}
+KRAKEN: dict[str, Any] = {"error": [], "result": {"ZUSDZCAD": USD_CAD, "SOLUSD": SOLANA}}
+
+
+def answer(payload: object) -> Answer:
+    return Answer(payload, RECEIVED_MS, simulated=False)
+
+
+def rows(**result: object) -> dict[str, Any]:
+    return {"error": [], "result": result}
+
+
+def errors(*names: str) -> dict[str, Any]:
+    return {"error": list(names)}
+
+
+def parse_beside_solana(**result: object) -> list[str]:
+    """The markets that are priced, beside one that always is: an answer without any is no answer."""
+    tickers = kraken.parse(answer(rows(SOLUSD=SOLANA, **result)))
+    return [ticker.market for ticker in tickers if ticker.market != "SOLUSD"]
+
+
+def test_a_ticker_has_the_altname_bid_ask_last_and_the_time_of_its_reception() -> None:
+    (ticker,) = kraken.parse(answer(recorded_json("kraken/Ticker_XBTUSD_2026.json")))
+    last = Decimal("78493.80000")
+    assert ticker == Ticker("kraken", "XBTUSD", Decimal("78493.70000"), last, last, None, RECEIVED_MS)
+
+
+def test_every_digit_of_a_recording_is_kept() -> None:
+    (row,) = recorded_json("kraken/Ticker_BCHEUR_2017-10-03.json")["result"].values()
+    (ticker,) = kraken.parse(answer(rows(BCHUSD=row)))
+    assert [str(price) for price in (ticker.bid, ticker.ask, ticker.last)] == ["354.300000", "355.400000", "355.400000"]
+
+
+def test_every_legacy_key_is_krakens_own_and_none_of_the_feeds_is_missing() -> None:
+    pairs = recorded_json("kraken/AssetPairs_all_2026-01-12.json")["result"]
+    altnames = {key: pair["altname"] for key, pair in pairs.items()}
+    wanted = {*market_names("kraken"), *kraken.EXCHANGE_RATES}
+    assert {key: name for key, name in altnames.items() if name in wanted and key != name} == kraken.LEGACY_KEYS
+
+
+def test_all_of_the_feeds_markets_are_found_in_an_answer_for_all_pairs() -> None:
+    pairs = recorded_json("kraken/AssetPairs_all_2026-01-12.json")["result"]
+    tickers = kraken.parse(answer(rows(**dict.fromkeys(pairs, USD_CAD))))
+    wanted = {*market_names("kraken"), "USDCAD", "USDTCAD", "USDTUSD"}
+    assert {ticker.market for ticker in tickers} == wanted
+    assert len(tickers) == len(wanted)
+
+
+def test_a_market_that_the_feed_does_not_use_is_left_out() -> None:
+    assert parse_beside_solana(XXBTZEUR=USD_CAD, BCHEUR=USD_CAD, USDCAD=USD_CAD) == ["USDCAD"]
+
+
+def test_there_is_no_price_of_24_h_ago_since_the_open_is_that_of_midnight() -> None:
+    assert [ticker.open_24h for ticker in kraken.parse(answer(KRAKEN))] == [None, None]
+
+
+def test_a_market_without_a_trade_in_24_h_is_dead_however_many_there_were_today() -> None:
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"t": [0, 0]}) == []
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"t": [5, 0]}) == []
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"t": [0, 1]}) == ["XBTUSD"]
+
+
+@pytest.mark.parametrize("trades", [None, [], [1], 5, ["1", "2"], [1, None], {}])
+def test_a_market_whose_trades_are_not_counted_is_not_a_price(trades: object) -> None:
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"t": trades}) == []
+
+
+@pytest.mark.parametrize("side", ["a", "b", "c"])
+@pytest.mark.parametrize("odd", [*([price] for price in ODD_PRICES), [], None, "1.33", {}])
+def test_an_odd_price_costs_its_own_market_and_no_other(side: str, odd: object) -> None:
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {side: odd}) == []
+
+
+def test_a_crossed_book_is_not_a_price() -> None:
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"b": ["1.33481"]}) == []
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"b": USD_CAD["a"]}) == ["XBTUSD"]
+
+
+def test_a_spread_of_more_than_20_percent_of_the_mid_is_no_market() -> None:
+    book = USD_CAD | {"b": ["0.9"], "c": ["1"]}
+    assert parse_beside_solana(XXBTZUSD=book | {"a": ["1.1"]}) == ["XBTUSD"]
+    assert parse_beside_solana(XXBTZUSD=book | {"a": ["1.10000001"]}) == []
+
+
+def test_a_last_trade_far_outside_the_book_is_still_a_price() -> None:
+    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"c": ["0.5"]}) == ["XBTUSD"]
+
+
+@pytest.mark.parametrize("row", [None, [], "1.33", 5])
+def test_rows_that_are_no_rows_do_not_hide_the_others(row: object) -> None:
+    assert parse_beside_solana(ZUSDZCAD=row, XXBTZUSD=USD_CAD) == ["XBTUSD"]
+
+
+@pytest.mark.parametrize("payload", [[], {}, None, "x", rows(), {"error": []}, rows(XXBTZUSD={}), {"result": [1]}])
+def test_an_answer_without_a_live_market_is_no_answer(payload: object) -> None:
+    with pytest.raises(SourceUnavailable, match="no live market"):
+        kraken.parse(answer(payload))
+
+
+@pytest.mark.parametrize(
+    "name", ["EQuery:Unknown asset pair", "EGeneral:Internal error", "EService:Unavailable", "EService:Busy"]
+)
+def test_errors_come_with_status_200_and_are_named(name: str) -> None:
+    with pytest.raises(SourceUnavailable, match=name):
+        kraken.parse(answer(errors(name)))
+    with pytest.raises(SourceUnavailable, match=name):
+        kraken.parse(answer(KRAKEN | errors(name)))
+
+
+@pytest.mark.parametrize("name", ["EAPI:Rate limit exceeded", "EGeneral:Too many requests"])
+def test_a_rate_limit_is_a_time_to_wait(name: str) -> None:
+    with pytest.raises(SourceUnavailable) as unavailable:
+        kraken.parse(answer(errors(name)))
+    assert unavailable.value.retry_after_ms == 10_000
+
+
+def test_a_warning_is_no_error() -> None:
+    assert len(kraken.parse(answer(KRAKEN | errors("WGeneral:Deprecated")))) == 2
+
+
+def test_the_first_request_is_for_all_pairs_and_the_next_for_those_that_exist() -> None:
+    source = kraken.source()
+    assert source.params() == {}
+    # One that is dead just now may recover.
+    source.parse(answer(rows(XXBTZCAD=USD_CAD, SOLUSD=SOLANA | {"t": [0, 0]}, XXBTZEUR=USD_CAD)))
+    assert source.params() == {"pair": "SOLUSD,XBTCAD"}
+
+
+def test_an_unknown_pair_makes_the_next_request_list_all_again_and_another_error_does_not() -> None:
+    source = kraken.source()
+    source.parse(answer(KRAKEN))
+    with pytest.raises(SourceUnavailable):
+        source.parse(answer(errors("EService:Unavailable")))
+    assert source.params() == {"pair": "SOLUSD,USDCAD"}
+    with pytest.raises(SourceUnavailable):
+        source.parse(answer(errors("EQuery:Unknown asset pair")))
+    assert source.params() == {}
+
+
+def test_all_pairs_are_listed_again_from_time_to_time() -> None:
+    source = kraken.source()
+    source.parse(answer(KRAKEN))
+    listings = ["pair" not in source.params() for _ in range(2 * kraken.LIST_EVERY)]
+    assert listings.index(True) == kraken.LIST_EVERY - 1
+
+
+def test_it_is_asked_every_tick_and_its_answer_serves_no_other() -> None:
+    assert (kraken.source().poll_every_ms, kraken.source().hold_ms) == (0, 0)
+
+
+def test_tickers_of_a_simulated_market_say_so() -> None:
+    assert {ticker.simulated for ticker in kraken.parse(Answer(KRAKEN, RECEIVED_MS, simulated=True))} == {True}

@@ -1,0 +1,99 @@
+"""What a run of the ingest writes: what changed, the minutes that ended, and a sign of life every 30 s."""
+
+import pytest
+
+from shared.candles import Closed
+from shared.sources.all_sources import Polled
+from shared.store.candles_table import NotWritten
+from shared.ticks import TickReport
+from shared.values import SourceState
+from tests.unit.ingests import RUN_TICKS, Stage, assert_each_seq_once_in_order
+from tests.unit.samples import NOW_MS
+
+
+def test_a_tick_that_changes_nothing_writes_nothing_but_every_30_s_and_when_a_minute_ends(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.market.moves = False
+    times: list[int] = []
+    ingest.table.before_write = lambda snapshot: times.append(snapshot.ts_ms)
+    ingest.run()
+    assert [seq for _, seq in stage.written] == [1, 2, 3]
+    first, minute_over, half_past = times
+    assert minute_over // 60_000 * 60_000 - first // 60_000 * 60_000 == 60_000
+    assert minute_over % 60_000 < 1_000
+    assert 30_000 <= half_past - minute_over < 31_000
+    assert [report.written for report in ingest.reports].count(True) == 3
+    assert [report.changed for report in ingest.reports[1:]] == [0] * RUN_TICKS
+    assert ingest.reports[-1].seq == 3
+    # Nothing was said to have changed after the first tick.
+    assert stage.table.snapshot().quotes["BTC_CAD"].seq == 1
+
+
+def test_after_ticks_without_a_write_a_change_follows_the_stored_seq(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.market.moves = False
+
+    def move(number: int) -> None:
+        ingest.market.moves = number >= 10
+
+    ingest.market.during = move
+    ingest.run()
+    assert_each_seq_once_in_order(stage.written)
+    assert len(stage.written) == 1 + RUN_TICKS + 1 - 9
+
+
+def test_with_every_source_down_clients_still_hear_that_it_is_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest = stage.ingest()
+    ingest.run()
+    stage.written.clear()
+    seq = stage.table.snapshot().seq
+    silent = stage.ingest()
+    down = Polled([], {"binance": SourceState(NOW_MS, "HTTP 503", failures=3, retry_ms=NOW_MS + 1)})
+    monkeypatch.setattr(silent.market, "poll", lambda _timeout_s: down)
+    silent.run()
+    stored = stage.table.snapshot()
+    assert stored.seq > seq
+    assert stored.quotes["BTC_CAD"].stale
+    assert stored.sources == down.states
+    assert silent.reports[-1].errors == {"binance": "HTTP 503"}
+
+
+def test_a_run_takes_the_circuits_over_that_the_one_before_stored(stage: Stage) -> None:
+    stage.ingest().run()
+    stored = stage.table.snapshot().sources
+    later = stage.ingest()
+    later.run()
+    assert later.market.resumed == [stored]
+    assert stored["binance"].ok_ms > 0
+
+
+def test_candles_that_are_not_taken_stop_no_price_and_go_with_the_next_ones(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = stage.ingest()
+    write, offered = ingest.candles.write, []
+
+    def refuse_once(closed: list[Closed]) -> None:
+        offered.append(len(closed))
+        if closed and not any(offered[:-1]):
+            raise NotWritten(closed)
+        write(closed)
+
+    monkeypatch.setattr(ingest.candles, "write", refuse_once)
+    ingest.run()
+    assert_each_seq_once_in_order(stage.written)
+    assert [number for number in offered if number] == [1, 1]
+    assert [report.candles_pending for report in ingest.reports].count(1) == 1
+    (candle,) = ingest.candles.read("BTC_CAD", "1m", 10, now_ms=stage.clock.ms)
+    assert candle.open_ms == NOW_MS // 60_000 * 60_000
+
+
+def test_a_report_says_what_the_tick_did(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.run()
+    assert ingest.reports[0] == TickReport(
+        seq=1, changed=75, written=True, poll_ms=100, took_ms=100, errors={}, candles_pending=0, held=0
+    )
+    assert ingest.reports[1] == TickReport(
+        seq=2, changed=1, written=True, poll_ms=100, took_ms=100, errors={}, candles_pending=0, held=0
+    )

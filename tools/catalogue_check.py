@@ -1,0 +1,118 @@
+"""`make catalogue-check`: the catalogue against the exchanges' own lists: markets that are gone, renamed or new."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from rich.console import Console
+
+from shared.assets import catalogue
+from shared.sources import binance, coinbase, coingecko, kraken
+from shared.sources.upstream import USER_AGENT
+from tools.local.aws import CannotStart
+from tools.market_source import market
+
+TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How to get the names of a source's open markets, and what a market of an asset would be called there."""
+
+    source: str
+    base_url: str
+    path: str
+    params: Mapping[str, str]
+    open_markets: Callable[[Any], set[str]]
+    expected: Callable[[str], str]
+
+
+LISTINGS = (
+    Listing(
+        binance.NAME,
+        binance.BASE_URL,
+        "/api/v3/ticker/24hr",
+        {"type": "MINI", "symbolStatus": "TRADING"},
+        lambda rows: {row["symbol"] for row in rows if row["count"] > 0},
+        lambda code: f"{code}USDT",
+    ),
+    Listing(
+        kraken.NAME,
+        kraken.BASE_URL,
+        "/0/public/AssetPairs",
+        {},
+        lambda body: {pair["altname"] for pair in body["result"].values() if pair["status"] == "online"},
+        lambda code: f"{code}USD",
+    ),
+    Listing(
+        coinbase.NAME,
+        coinbase.BASE_URL,
+        "/products",
+        {},
+        lambda rows: {row["id"] for row in rows if row["status"] == "online" and not row["trading_disabled"]},
+        lambda code: f"{code}-USD",
+    ),
+    Listing(
+        coingecko.NAME,
+        coingecko.BASE_URL,
+        "/api/v3/coins/list",
+        {},
+        lambda rows: {row["id"] for row in rows},
+        lambda _: "",
+    ),
+)
+
+
+def main() -> int:
+    """0 when every market of the catalogue is open, 1 when some are not or a list could not be had."""
+    parser = argparse.ArgumentParser(prog="python -m tools.catalogue_check", description=__doc__)
+    parser.add_argument("--simulated", action="store_true", help="ask the exchange on this machine")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    try:
+        with market([], live=not options.simulated) as urls:
+            fine = [check(listing, urls.get(listing.source, listing.base_url), console) for listing in LISTINGS]
+    except CannotStart as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    return 0 if all(fine) else 1
+
+
+def check(listing: Listing, base_url: str, console: Console) -> bool:
+    """Print what of the catalogue is not open at a source, and what is open and not in the catalogue."""
+    try:
+        with console.status(f"asking {listing.source}"):
+            answer = requests.get(
+                base_url + listing.path,
+                params=dict(listing.params),
+                headers={"User-Agent": USER_AGENT},
+                timeout=TIMEOUT_S,
+            )
+            answer.raise_for_status()
+            found = listing.open_markets(answer.json())
+    except (requests.RequestException, ValueError, LookupError, TypeError) as error:
+        console.print(f"{listing.source}: its list could not be had ({type(error).__name__}); try again later")
+        return False
+    known = {
+        market.name: asset
+        for asset in catalogue().values()
+        for market in asset.markets
+        if market.source == listing.source
+    }
+    gone = [name for name in known if name not in found]
+    console.print(f"{listing.source}: {len(known) - len(gone)} of {len(known)} markets open", style="bold")
+    for name in gone:
+        now = known[name].renamed_to
+        console.print(f"  gone     {name} ({known[name].code})" + (f", renamed to {now}" if now else ""))
+    for asset in catalogue().values():
+        for code in filter(None, (asset.code, asset.renamed_to)):
+            if (name := listing.expected(code)) in found and name not in known:
+                console.print(f"  new      {name} ({asset.code})")
+    return not gone
+
+
+if __name__ == "__main__":
+    sys.exit(main())
