@@ -23,6 +23,7 @@ class Api(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig) -> None:
         super().__init__(scope, construct_id)
         self._config = config
+        self.functions: dict[str, FeedFunction] = {}
         self.api = apigatewayv2.WebSocketApi(
             self, "WebSocket", api_name=config.stack_name, route_selection_expression="$request.body.event"
         )
@@ -94,7 +95,7 @@ class Api(Construct):
         )
 
     def _function(self, name: str, environment: dict[str, str]) -> FeedFunction:
-        return FeedFunction(
+        self.functions[name] = FeedFunction(
             self,
             name.capitalize(),
             name=name,
@@ -103,3 +104,4 @@ class Api(Construct):
             memory_mb=512,
             timeout_s=29,  # API Gateway waits no longer
         )
+        return self.functions[name]

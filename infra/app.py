@@ -6,6 +6,7 @@ from cdk_nag import AwsSolutionsChecks
 from infra.api import Api
 from infra.config import FeedConfig, config_from
 from infra.ingest import Ingest
+from infra.monitoring import Monitoring
 from infra.publish import Publish
 from infra.storage import Storage
 
@@ -18,7 +19,8 @@ def build(app: App) -> Stack:
     ingest = Ingest(stack, "Ingest", config=config, storage=storage)
     api = Api(stack, "Api", config=config)
     api.add_routes(storage, ingest.function)
-    Publish(stack, "Publish", config=config, storage=storage, api=api)
+    publish = Publish(stack, "Publish", config=config, storage=storage, api=api)
+    Monitoring(stack, "Monitoring", config=config, ingest=ingest, publish=publish, api=api)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack
 

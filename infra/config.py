@@ -1,6 +1,7 @@
 """What a deployment may choose: the `context` of cdk.json, or `-c name=value` on the command line."""
 
 import difflib
+import re
 from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
@@ -13,6 +14,7 @@ BOUNDS = {
     "throttle_rate": (1, 100_000),
     "throttle_burst": (1, 100_000),
 }
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class FeedConfig:
     `throttle_rate`, `throttle_burst`: messages per second from all clients together; posts to them share the account's
     quota of 10,000 and 5,000, so this leaves them the larger part.
     `retain_data`: the tables outlive the stack.
+    `alarm_email`: who is told when an alarm goes off or ends; empty for nobody. AWS asks that address to confirm.
     `access_log_role`: set the account's role for API Gateway's logs, in place of the one that it may have already.
     `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
     `*_base_url`: where a source is asked; empty for its public address.
@@ -41,6 +44,7 @@ class FeedConfig:
     tracing: bool = True
     retain_data: bool = True
     access_log_role: bool = True
+    alarm_email: str = ""
     connections_url_base: str = ""
     binance_base_url: str = ""
     kraken_base_url: str = ""
@@ -67,6 +71,8 @@ def config_from(node: Node) -> FeedConfig:
     for name, (least, most) in BOUNDS.items():
         if not least <= getattr(config, name) <= most:
             raise ValueError(f"{name} is {getattr(config, name)}; it is {least} to {most}")
+    if config.alarm_email and not ADDRESS.fullmatch(config.alarm_email):
+        raise ValueError(f"alarm_email is {config.alarm_email!r}; it is an e-mail address")
     return config
 
 

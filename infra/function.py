@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -10,6 +11,8 @@ from constructs import Construct
 from infra.bundle import PYTHON_VERSION, bundle
 from infra.config import FeedConfig
 from infra.log_group import log_group
+
+METRICS_NAMESPACE = "cadfeed"
 
 
 class FeedFunction(Construct):
@@ -27,6 +30,7 @@ class FeedFunction(Construct):
         timeout_s: int,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._service = name
         logs = log_group(self, "Logs", config)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn])
@@ -48,7 +52,7 @@ class FeedFunction(Construct):
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 "POWERTOOLS_TRACE_DISABLED": str(not config.tracing).lower(),
             },
@@ -59,6 +63,19 @@ class FeedFunction(Construct):
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Grant the function these actions on these resources."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+    def metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """A metric that the handler writes through Powertools, by the minute.
+
+        https://docs.aws.amazon.com/powertools/python/latest/core/metrics/
+        """
+        return cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": self._service},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )
 
     def explain_wildcard(self, reason: str, finding: str) -> None:
         """Tell cdk-nag why a grant of this function's role names no single resource."""

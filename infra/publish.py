@@ -14,6 +14,8 @@ from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.storage import Storage
 
+MAX_RECORD_AGE = Duration.seconds(60)
+
 
 class Publish(Construct):
     """`publish`, for each new snapshot. What it could not handle twice more, or within a minute, is put aside:
@@ -21,7 +23,7 @@ class Publish(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, storage: Storage, api: Api) -> None:
         super().__init__(scope, construct_id)
-        publish = FeedFunction(
+        self.function = FeedFunction(
             self,
             "Publish",
             name="publish",
@@ -35,27 +37,27 @@ class Publish(Construct):
                 "CONNECTIONS_URL": api.connections_url,
             },
         )
-        publish.allow(["dynamodb:UpdateItem"], [storage.quotes.table_arn])
-        publish.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
-        api.allow_posts(publish)
-        failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
-        Validations.of(failed).acknowledge(
+        self.function.allow(["dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        self.function.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
+        api.allow_posts(self.function)
+        self.failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
+        Validations.of(self.failed).acknowledge(
             Acknowledgment(id="AwsSolutions-SQS3", reason="This queue is the dead-letter queue.")
         )
         snapshots = {
             "eventName": lambda_.FilterRule.or_("INSERT", "MODIFY"),
             "dynamodb": {"Keys": {"pk": {"S": lambda_.FilterRule.is_equal("SNAPSHOT")}}},
         }
-        publish.function.add_event_source(
+        self.function.function.add_event_source(
             DynamoEventSource(
                 storage.quotes,
                 starting_position=lambda_.StartingPosition.LATEST,
                 batch_size=10,
                 filters=[lambda_.FilterCriteria.filter(snapshots)],
                 retry_attempts=2,
-                max_record_age=Duration.seconds(60),
+                max_record_age=MAX_RECORD_AGE,
                 bisect_batch_on_error=True,
-                on_failure=SqsDlq(failed),
+                on_failure=SqsDlq(self.failed),
             )
         )
-        publish.explain_wildcard("ListStreams cannot be limited to a stream.", "Resource::*")
+        self.function.explain_wildcard("ListStreams cannot be limited to a stream.", "Resource::*")

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics, Tracer, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -45,5 +45,9 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("QuotesChanged", MetricUnit.Count, tick.changed)
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
     metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
+    metrics.add_metric("PricesHeld", MetricUnit.Count, tick.held)
+    for source in tick.errors:
+        with single_metric(name="SourceDown", unit=MetricUnit.Count, value=1) as down:  # it adds the service itself
+            down.add_dimension(name="source", value=source)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)

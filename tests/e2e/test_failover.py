@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,6 +34,8 @@ FAULTS: dict[str, dict[str, Any]] = {
 FIRST_CHOICE = {symbol: asset.markets[0].source for symbol, asset in catalogue().items()} | {"DAI_CAD": "kraken"}
 # Simulated sources agree within 20 basis points; a wrong price is off by far more.
 NEAR = Decimal("0.01")
+EVERY_TICK = {"binance", "kraken"}  # the others are asked at a slower pace, and move no faster
+LATE_MS = 500  # a tick's time is when its sources have answered
 
 
 def is_update(frame: Frame) -> bool:
@@ -94,8 +97,14 @@ def check(stack: Stack, faults: dict[str, Any], failing: tuple[str, ...]) -> Non
         async with opened(stack) as client:
             reference = await settled(stack, client)
             stack.control("faults", faults)
-            await client.listen(4 * TICK)
+            before = len(client.frames)
+            await client.listen(5 * TICK)
             assert not wrong(client, reference)
+            ticks_ms = [frame["ts"] for frame in client.frames[before:] if is_update(frame)]
+            if not set(failing) >= EVERY_TICK:
+                assert len(ticks_ms) >= 2
+                gaps_ms = [later - earlier for earlier, later in pairwise(ticks_ms)]
+                assert max(gaps_ms) <= 2 * TICK * 1000 + LATE_MS
             assert not stale(client) & elsewhere(failing)
             stack.control("faults", {})
             await client.until(lambda _: sources_of(client) == FIRST_CHOICE and not stale(client), 90)

@@ -6,11 +6,12 @@ import time
 from itertools import pairwise
 from typing import Any
 
-from tests.e2e.clients import Client, opened
+from tests.e2e.clients import Client, Frame, opened
 from tests.e2e.local_stack import Stack
 
 TICK = 5
 EXCHANGE = ["--seed=11"]
+MINUTE_MS = 60_000
 COLD_START_S = 10  # of an ingest and a publisher on a busy machine
 SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "300"))
 
@@ -48,6 +49,9 @@ def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_a
             await asyncio.to_thread(start_two_ingests, stack)
             await asyncio.gather(*listening)
             assert time.monotonic() - began >= SCHEDULE_SECONDS
+            await one.send({"event": "history", "symbol": "BTC_CAD", "interval": "1m", "limit": 500, "id": 1})
+            history = await one.until(lambda frame: frame["event"] == "history")
+            hold_against_quotes(history["candles"], one)
             return clients
 
     for client in asyncio.run(run()):
@@ -60,6 +64,27 @@ def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_a
         assert max(gaps_ms) <= 2 * TICK * 1000
         assert len(seqs) >= SCHEDULE_SECONDS / TICK - 2
     assert stack.aws_log().count('"reason":"successor"') >= 1 + SCHEDULE_SECONDS // 120
+
+
+def hold_against_quotes(candles: list[list[Any]], client: Client) -> None:
+    """Every whole minute that the client heard has its candle, of the prices that came and the one before them."""
+    heard = [(frame["ts"], frame_quote["spot"]) for frame in client.of("update") for frame_quote in btc(frame)]
+    first = heard[0][0] // MINUTE_MS + 1
+    whole = range(first * MINUTE_MS, heard[-1][0] // MINUTE_MS * MINUTE_MS, MINUTE_MS)
+    assert len(whole) >= SCHEDULE_SECONDS // 60 - 2
+    by_minute = {candle[0]: candle[1:] for candle in candles}
+    for minute_ms in whole:
+        prices = [spot for ts_ms, spot in heard if minute_ms <= ts_ms < minute_ms + MINUTE_MS]
+        before = [spot for ts_ms, spot in heard if ts_ms < minute_ms][-1]
+        opened, high, low, close = by_minute[minute_ms]
+        assert close == (prices or [before])[-1]
+        assert opened in {before, *prices[:1]}
+        assert high in {max(prices), max(before, *prices)}
+        assert low in {min(prices), min(before, *prices)}
+
+
+def btc(frame: Frame) -> list[dict[str, Any]]:
+    return [quote for quote in frame["data"] if quote["symbol"] == "BTC_CAD"]
 
 
 def start_two_ingests(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""The stack of cdk.json, synthesised once."""
+"""The stack of cdk.json, and the one that tells somebody of its alarms, each synthesised once."""
 
 import pytest
 
@@ -8,3 +8,8 @@ from tests.infra.synthesis import Synthesised, synthesise
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     return synthesise(tmp_path_factory.mktemp("cdk.out"))
+
+
+@pytest.fixture(scope="session")
+def alarming(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    return synthesise(tmp_path_factory.mktemp("cdk.out"), alarm_email="ops@example.com")

@@ -34,7 +34,11 @@ ACKNOWLEDGED = {
 }
 
 
-def test_what_cdk_nag_is_told_to_accept_is_written_out_and_has_a_reason(stack: Synthesised) -> None:
+@pytest.mark.parametrize("name", ["stack", "alarming"])
+def test_what_cdk_nag_is_told_to_accept_is_written_out_and_has_a_reason(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    stack: Synthesised = request.getfixturevalue(name)
     acknowledged: dict[str, set[str]] = {}
     for construct in stack.stack.node.find_all():
         for entry in construct.node.metadata:
@@ -64,9 +68,10 @@ def test_a_wildcard_that_nobody_accepted_stops_the_synthesis(
     assert finding in (tmp_path / "validation-report.json").read_text(encoding="utf-8")
 
 
-def test_cfn_lint_finds_nothing(stack: Synthesised, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["stack", "alarming"])
+def test_cfn_lint_finds_nothing(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     template = tmp_path / "template.json"
-    template.write_text(json.dumps(stack.template.to_json()), encoding="utf-8")
+    template.write_text(json.dumps(request.getfixturevalue(name).template.to_json()), encoding="utf-8")
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "us-east-1", "ca-central-1", "eu-west-1"]
     command += ["--ignore-checks", "W3005"]  # CDK writes a DependsOn beside the reference that already implies it
     linted = subprocess.run([*command, "--", str(template)], check=False, capture_output=True, text=True)

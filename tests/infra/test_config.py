@@ -16,6 +16,8 @@ FOR_EMULATORS = {
     "kraken_base_url",
     "bank_of_canada_base_url",
     "er_api_base_url",
+    "coinbase_base_url",
+    "coingecko_base_url",
     "cli_credentials",
 }
 
@@ -39,6 +41,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         kraken_base_url="http://kraken",
         bank_of_canada_base_url="http://bank",
         er_api_base_url="http://er",
+        coinbase_base_url="http://coinbase",
+        coingecko_base_url="http://coingecko",
         cli_credentials="true",
     )
 
@@ -79,6 +83,8 @@ def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
         "KRAKEN_BASE_URL": "http://kraken",
         "BANK_OF_CANADA_BASE_URL": "http://bank",
         "ER_API_BASE_URL": "http://er",
+        "COINBASE_BASE_URL": "http://coinbase",
+        "COINGECKO_BASE_URL": "http://coingecko",
     }
 
 
@@ -134,6 +140,8 @@ def test_the_callers_credentials_deploy_if_so_chosen(stack: Synthesised, changed
         ("throttle_burst", -1, "throttle_burst is -1; it is 1 to 100000"),
         ("tracing", "maybe", "tracing is 'maybe'; it is true or false"),
         ("retain_data", "", "retain_data is ''; it is true or false"),
+        ("alarm_email", "ops", "alarm_email is 'ops'; it is an e-mail address"),
+        ("alarm_email", "a@example.com, b", "alarm_email is 'a@example.com, b'; it is an e-mail address"),
         ("tick_second", 5, "tick_second is no setting; tick_seconds is"),
     ],
 )

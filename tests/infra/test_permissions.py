@@ -28,13 +28,18 @@ GRANTS = {
         "<ApiRequestLogs.Arn>": LOGS,
         "*": XRAY,
         "<StorageConnections.Arn>": {"dynamodb:GetItem"},
-        "<StorageQuotes.Arn>": {"dynamodb:GetItem"},
+        "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:Query"},
         POST: {"execute-api:ManageConnections"},
     },
     "IngestRole": {
         "<IngestLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        "<StorageQuotes.Arn>": {
+            "dynamodb:BatchWriteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        },
     },
     "PublishRole": {
         "<PublishLogs.Arn>": LOGS,

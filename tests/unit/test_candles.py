@@ -222,7 +222,7 @@ def test_other_rows_are_refused(rows: Any) -> None:
 
 def test_225_open_candles_add_less_than_6_kb_to_the_snapshot(capsys: pytest.CaptureFixture[str]) -> None:
     """Market prices of 5 to 7 digits that move within 2 %, each times a rate of 6 digits: almost none is another's."""
-    moves = random.Random(1)  # noqa: S311 - prices
+    moves = random.Random(1)
     candles = {}
     for symbol in SYMBOLS:
         market, places = moves.randrange(10**4, 10**7), moves.randrange(8)

@@ -1,5 +1,6 @@
 """The ingest as it is deployed, on the exchange of this machine, woken as the schedule wakes it."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_ingest_stores_one_tick_when_nobody_listens(
     assert all(quote.simulated for quote in snapshot.quotes.values())
     assert {name for name, state in snapshot.sources.items() if state.ok_ms} == set(exchange.requests_since_start)
     written = metrics(capsys.readouterr().out)
-    assert written.keys() == {"TickDuration", "QuotesChanged", "SourceErrors", "CandlesPending"}
+    assert written.keys() == {"TickDuration", "QuotesChanged", "SourceErrors", "CandlesPending", "PricesHeld"}
     assert (written["QuotesChanged"], written["SourceErrors"], written["CandlesPending"]) == (75, 0, 0)
 
 
@@ -77,3 +78,12 @@ def test_ingest_keeps_its_connections_and_pace_from_one_invocation_to_the_next(
     assert (asked["coinbase"], asked["coingecko"], asked["bank_of_canada"], asked["er_api"]) == (1, 1, 1, 1)
     assert len(quotes_table.snapshot().quotes) == 75
     assert quotes_table.lease().epoch == 2
+
+
+def test_each_source_that_fails_has_a_metric_of_its_own(
+    load: Load, exchange: Exchange, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchange.set_faults(parse_faults({"kraken": {"status": 503}, "er_api": {"garbage": True}}))
+    load("ingest").handler(SCHEDULED, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"SourceDown"' in line]
+    assert sorted(line["source"] for line in lines) == ["er_api", "kraken"]

@@ -1,0 +1,164 @@
+"""What wakes a person: the alarms and, if somebody is to be told, the topic that they go to.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+"""
+
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.api import Api
+from infra.config import FeedConfig
+from infra.function import FeedFunction
+from infra.ingest import Ingest
+from infra.publish import MAX_RECORD_AGE, Publish
+
+ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+MINUTE = Duration.minutes(1)
+Missing = cloudwatch.TreatMissingData
+
+
+class Monitoring(Construct):
+    """One alarm per thing that goes wrong. No metric math: one metric each, which the local stack takes, too.
+
+    A function that is not called and a metric that is not written are no trouble, as a rule; that nothing is written at
+    all is `NothingTicks`'s to notice.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: FeedConfig, ingest: Ingest, publish: Publish, api: Api
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._prefix = f"{config.stack_name}-"
+        self._told = actions.SnsAction(self._topic(config.alarm_email)) if config.alarm_email else None
+        self._watch_ticks(ingest.function)
+        self._watch_posts(publish)
+        for name, function in {"ingest": ingest.function, "publish": publish.function, **api.functions}.items():
+            self._alarm(
+                f"{name.capitalize()}Errors",
+                function.function.metric_errors(statistic="Sum", period=Duration.minutes(5)),
+                f"An invocation of {name} raised an error or timed out: look at its log group for the error.",
+            )
+
+    def _watch_ticks(self, ingest: FeedFunction) -> None:
+        self._alarm(
+            "NothingTicks",
+            ingest.metric("TickDuration", "SampleCount"),
+            "No ingest has finished a tick for three minutes, so clients get no prices: look at the schedule, at the "
+            "throttles and errors of ingest and at its log group.",
+            comparison=BELOW,
+            threshold=1,
+            minutes=3,
+            missing=Missing.BREACHING,
+        )
+        self._alarm(
+            "PricesHeld",
+            ingest.metric("PricesHeld", "Minimum"),
+            "For five minutes every tick has held back a price as absurd: look at what the sources say of the symbols "
+            "that are stale, unavailable or served by another source than usual.",
+            minutes=5,
+        )
+        # Each run begins with none pending, so even where no write succeeds the least of a minute is 0.
+        self._alarm(
+            "CandlesPending",
+            ingest.metric("CandlesPending", "Maximum"),
+            "For five minutes DynamoDB has not taken all closed candles, so history has gaps: look at the throttles of "
+            "the quotes table and at the log group of ingest.",
+            minutes=5,
+        )
+
+    def _watch_posts(self, publish: Publish) -> None:
+        self._alarm(
+            "PostsFailed",
+            publish.function.metric("PostsFailed", "Sum"),
+            "For five minutes posts to connections have failed, so clients miss frames: look at the reasons that the "
+            "lines `posts failed` in the log group of publish give.",
+            minutes=5,
+        )
+        # Half of what a record may become before it is put aside: none that publish gets is older than the whole.
+        self._alarm(
+            "PublishBehind",
+            publish.function.function.metric("IteratorAge", statistic="Maximum", period=MINUTE),
+            "Snapshots reach publish late, so clients see old prices: look at the errors, throttles and duration of "
+            "publish.",
+            threshold=MAX_RECORD_AGE.to_milliseconds() / 2,
+        )
+        # A queue at rest for six hours has no metric, whatever is in it: then the alarm stays what it was.
+        self._alarm(
+            "SnapshotsPutAside",
+            publish.failed.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE),
+            "Publish has given up on snapshots: look at its log group for the error, then empty the dead-letter queue, "
+            "whose messages name the stream's records.",
+            missing=Missing.IGNORE,
+        )
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.Metric,
+        description: str,
+        *,
+        comparison: cloudwatch.ComparisonOperator = ABOVE,
+        threshold: float = 0,
+        minutes: int = 1,
+        missing: cloudwatch.TreatMissingData = Missing.NOT_BREACHING,
+    ) -> None:
+        """An alarm on `minutes` periods in a row. Its name starts as the topic's policies expect."""
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"{self._prefix}{name}",
+            alarm_description=description,
+            metric=metric,
+            comparison_operator=comparison,
+            threshold=threshold,
+            evaluation_periods=minutes,
+            treat_missing_data=missing,
+        )
+        if self._told:
+            alarm.add_alarm_action(self._told)
+            alarm.add_ok_action(self._told)
+
+    def _topic(self, email: str) -> sns.Topic:
+        """An encrypted topic for this stack's alarms and nobody else.
+
+        CloudWatch may not use the key that AWS keeps for SNS, and this topic's policy replaces the one that lets it in.
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+        """
+        alarms = Stack.of(self).format_arn(
+            service="cloudwatch",
+            resource="alarm",
+            resource_name=f"{self._prefix}*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        cloudwatch_itself = iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "ArnLike": {"aws:SourceArn": alarms},
+            },
+        )
+        key = kms.Key(
+            self,
+            "Key",
+            description="Alarms of cadfeed on their way to whom they are for",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[cloudwatch_itself], actions=["kms:Decrypt", "kms:GenerateDataKey*"], resources=["*"]
+            )
+        )
+        topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(principals=[cloudwatch_itself], actions=["sns:Publish"], resources=[topic.topic_arn])
+        )
+        topic.add_subscription(subscriptions.EmailSubscription(email))
+        return topic

@@ -1,0 +1,141 @@
+"""The alarms: what each of them watches, and who is told."""
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.bundle import ROOT
+from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words
+
+ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
+ERRORS = ("AWS/Lambda Errors", "Sum", 300, 1, ABOVE, 0, "notBreaching")
+WATCHED: dict[str, tuple[object, ...]] = {
+    "NothingTicks": ("cadfeed TickDuration", "SampleCount", 60, 3, BELOW, 1, "breaching"),
+    "PricesHeld": ("cadfeed PricesHeld", "Minimum", 60, 5, ABOVE, 0, "notBreaching"),
+    "CandlesPending": ("cadfeed CandlesPending", "Maximum", 60, 5, ABOVE, 0, "notBreaching"),
+    "PostsFailed": ("cadfeed PostsFailed", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "PublishBehind": ("AWS/Lambda IteratorAge", "Maximum", 60, 1, ABOVE, 30_000, "notBreaching"),
+    "SnapshotsPutAside": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, ABOVE, 0, "ignore"),
+    **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
+}
+OF_PUBLISH = {"PostsFailed", "PublishBehind", "PublishErrors"}
+
+
+def alarms(stack: Synthesised) -> dict[str, dict[str, Any]]:
+    """The alarms by their name without the stack's."""
+    found = stack.properties("AWS::CloudWatch::Alarm").values()
+    assert all(alarm["AlarmName"].startswith("Cadfeed-") for alarm in found)
+    return {alarm["AlarmName"].removeprefix("Cadfeed-"): alarm for alarm in found}
+
+
+def dimension(alarm: dict[str, Any]) -> tuple[str, str]:
+    (only,) = alarm["Dimensions"]
+    return only["Name"], in_words(only["Value"])
+
+
+def test_each_alarm_goes_off_when_it_should(stack: Synthesised) -> None:
+    watched = {
+        name: (
+            f"{alarm['Namespace']} {alarm['MetricName']}",
+            alarm["Statistic"],
+            alarm["Period"],
+            alarm["EvaluationPeriods"],
+            alarm["ComparisonOperator"],
+            alarm["Threshold"],
+            alarm["TreatMissingData"],
+        )
+        for name, alarm in alarms(stack).items()
+    }
+    assert watched == WATCHED
+
+
+def test_no_alarm_calculates(stack: Synthesised) -> None:
+    """The local stack refuses metric math."""
+    assert [name for name, alarm in alarms(stack).items() if "Metrics" in alarm] == []
+
+
+def test_each_functions_own_metrics_are_watched_under_its_name(stack: Synthesised) -> None:
+    for name, alarm in alarms(stack).items():
+        if alarm["Namespace"] == "AWS/Lambda":
+            kind, value = dimension(alarm)
+            function = name.removesuffix("Errors").lower() if name.endswith("Errors") else "publish"
+            assert (kind, stack.function_of(value)) == ("FunctionName", function)
+    assert dimension(alarms(stack)["SnapshotsPutAside"]) == ("QueueName", "<PublishFailed.QueueName>")
+
+
+def test_what_a_handler_writes_is_watched_where_it_writes_it(stack: Synthesised) -> None:
+    """In the namespace and with the service that Powertools is given, under a name that the handler has."""
+    ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
+    assert len(ours) == 4
+    for name, alarm in ours.items():
+        function = "publish" if name in OF_PUBLISH else "ingest"
+        variables = stack.functions()[function]["Environment"]["Variables"]
+        assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+        assert dimension(alarm) == ("service", variables["POWERTOOLS_SERVICE_NAME"])
+        handler = (ROOT / "functions" / function / "handler.py").read_text(encoding="utf-8")
+        assert alarm["MetricName"] in re.findall(r"\bmetrics\.add_metric\(\"(\w+)\"", handler)
+
+
+def test_publish_is_behind_before_it_puts_records_aside(stack: Synthesised) -> None:
+    """A record that is older is not given to it, so its age would never show."""
+    (mapping,) = stack.properties("AWS::Lambda::EventSourceMapping").values()
+    assert alarms(stack)["PublishBehind"]["Threshold"] < mapping["MaximumRecordAgeInSeconds"] * 1000
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_an_alarm_says_in_one_sentence_what_it_means_and_what_to_look_at(stack: Synthesised, name: str) -> None:
+    description = alarms(stack)[name]["AlarmDescription"]
+    assert re.fullmatch(r"[A-Z][^.:]+: look at [^.:]+\.", description)
+
+
+def test_nobody_is_told_unless_so_chosen(stack: Synthesised) -> None:
+    for kind in ("AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::KMS::Key"):
+        stack.template.resource_count_is(kind, 0)
+    assert not any("AlarmActions" in alarm or "OKActions" in alarm for alarm in alarms(stack).values())
+
+
+def test_the_chosen_address_is_told_when_an_alarm_goes_off_and_when_it_ends(alarming: Synthesised) -> None:
+    (subscription,) = alarming.properties("AWS::SNS::Subscription").values()
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
+    assert in_words(subscription["TopicArn"]) == "<MonitoringTopic>"
+    assert alarms(alarming).keys() == WATCHED.keys()
+    for alarm in alarms(alarming).values():
+        for actions in (alarm["AlarmActions"], alarm["OKActions"]):
+            assert [in_words(action) for action in actions] == ["<MonitoringTopic>"]
+
+
+def test_the_topic_is_encrypted_with_a_key_of_its_own_that_rotates(alarming: Synthesised) -> None:
+    """CloudWatch cannot use `alias/aws/sns`: its messages would be lost without a word."""
+    (topic,) = alarming.properties("AWS::SNS::Topic").values()
+    assert in_words(topic["KmsMasterKeyId"]) == "<MonitoringKey.Arn>"
+    (key,) = alarming.properties("AWS::KMS::Key").values()
+    assert key["EnableKeyRotation"] is True
+
+
+def test_the_topic_takes_nothing_but_tls(alarming: Synthesised) -> None:
+    (policy,) = alarming.properties("AWS::SNS::TopicPolicy").values()
+    denied = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
+    assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "actions"),
+    [
+        ("AWS::SNS::TopicPolicy", "PolicyDocument", {"sns:Publish"}),
+        ("AWS::KMS::Key", "KeyPolicy", {"kms:Decrypt", "kms:GenerateDataKey*"}),
+    ],
+)
+def test_only_this_stacks_alarms_may_use_the_topic_and_its_key(
+    alarming: Synthesised, kind: str, document: str, actions: set[str]
+) -> None:
+    (properties,) = alarming.properties(kind).values()
+    services = [each for each in properties[document]["Statement"] if "Service" in each["Principal"]]
+    (statement,) = services
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert set(as_list(statement["Action"])) == actions
+    conditions = {key: in_words(value) for each in statement["Condition"].values() for key, value in each.items()}
+    assert conditions == {
+        "aws:SourceAccount": "<AWS::AccountId>",
+        "aws:SourceArn": "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:Cadfeed-*",
+    }
