@@ -26,11 +26,13 @@ class Market:
 class Asset:
     """An asset and its markets, the preferred one first. Its symbol on the wire is e.g. `BTC_CAD`.
 
-    `renamed_to` is the asset's name of today where that is another; the old symbol goes on.
+    `decimals` is for display only: with so many a price shows six significant digits, cents at least. `renamed_to`
+    is the asset's name of today where that is another; the old symbol goes on.
     """
 
     code: str
     name: str
+    decimals: int
     markets: tuple[Market, ...]
     renamed_to: str | None = None
 
@@ -47,6 +49,7 @@ def catalogue() -> Mapping[str, Asset]:
         Asset(
             code=row["asset"],
             name=row["name"],
+            decimals=row["decimals"],
             markets=tuple(
                 Market(m["source"], m["market"], m["quote"], Decimal(m.get("per_unit", 1))) for m in row["markets"]
             ),

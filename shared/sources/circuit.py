@@ -9,7 +9,7 @@ from dataclasses import replace
 from shared.values import SourceState
 
 FIRST_BACK_OFF_MS = 1_000
-LONGEST_BACK_OFF_MS = 60_000
+LONGEST_BACK_OFF_MS = 8_000  # so that the feed is back within two ticks of 5 s when all of its sources are
 FIRST_BAN_MS = 120_000  # 418, 451, 403 without Retry-After: asking again soon makes it worse
 LONGEST_BAN_MS = 1_800_000
 JITTER = 0.2  # of the rest, either way, so that those who failed together do not come back together

@@ -168,3 +168,9 @@ def test_no_coinbase_market_was_delisted_when_its_products_were_recorded() -> No
 
 def test_a_source_that_no_asset_names_has_no_markets() -> None:
     assert market_names("nobody") == ()
+
+
+def test_decimals_for_display_are_cents_at_least() -> None:
+    decimals = {asset.code: asset.decimals for asset in catalogue().values()}
+    assert min(decimals.values()) == 2
+    assert (decimals["BTC"], decimals["SHIB"], decimals["QCAD"]) == (2, 10, 5)

@@ -188,11 +188,11 @@ def test_a_retry_after_of_any_form_is_a_time_of_at_most_three_days(retry_after: 
         assert rest_s(poller_of(kraken.source(), url)) == seconds
 
 
-def test_each_failure_doubles_the_rest_up_to_a_minute_and_a_success_ends_it(exchange: Exchange) -> None:
+def test_each_failure_doubles_the_rest_up_to_eight_seconds_and_a_success_ends_it(exchange: Exchange) -> None:
     asked = poller(exchange, "kraken")
     failing(exchange, "kraken", status=500)
-    assert [rest_s(asked) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert asked.state.failures == 8
+    assert [rest_s(asked) for _ in range(6)] == [1, 2, 4, 8, 8, 8]
+    assert asked.state.failures == 6
     exchange.set_faults({})
     poll(asked)
     failing(exchange, "kraken", status=500)
