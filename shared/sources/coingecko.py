@@ -16,7 +16,7 @@ NAME = "coingecko"
 BASE_URL = "https://api.coingecko.com"
 PATH = "/api/v3/simple/price"
 POLL_EVERY_MS = 60_000  # as often as its answers change
-HOLD_MS = 180_000
+HOLD_MS = 120_000
 MAX_AGE_MS = 900_000  # a coin that nobody trades keeps its last price
 CLOCK_SKEW_MS = 300_000
 OPEN_DIGITS = Context(prec=12)  # the change it is made of is a float of theirs

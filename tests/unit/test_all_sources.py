@@ -151,7 +151,7 @@ def test_a_paced_source_is_asked_again_at_its_pace_and_its_new_answer_serves(
     assert {ticker.ts_ms for ticker in tickers_of(polled, "coinbase")} == {clock()}
 
 
-@pytest.mark.parametrize(("name", "hold_ms"), [("coinbase", 30_000), ("coingecko", 180_000)])
+@pytest.mark.parametrize(("name", "hold_ms"), [("coinbase", 30_000), ("coingecko", 120_000)])
 def test_a_failing_poll_does_not_drop_what_is_held_before_its_time(
     upstreams: Upstreams, sources: AllSources, clock: Clock, name: str, hold_ms: int
 ) -> None:

@@ -106,7 +106,7 @@ def test_an_answer_without_a_live_price_is_no_answer(payload: object) -> None:
         parse(payload)
 
 
-def test_one_request_a_minute_is_for_all_assets_and_serves_for_three() -> None:
+def test_one_request_a_minute_is_for_all_assets_and_serves_for_two() -> None:
     source = coingecko.source()
     query = dict(source.params())
     assert len(query.pop("ids").split(",")) == len(catalogue())
@@ -116,7 +116,7 @@ def test_one_request_a_minute_is_for_all_assets_and_serves_for_three() -> None:
         "include_last_updated_at": "true",
         "precision": "full",
     }
-    assert (source.poll_every_ms, source.hold_ms) == (60_000, 180_000)
+    assert (source.poll_every_ms, source.hold_ms) == (60_000, 120_000)
 
 
 def test_tickers_of_a_simulated_market_say_so() -> None:
