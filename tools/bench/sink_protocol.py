@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 from tools.bench.sink_answers import CUT, RESPONSES, STATUS_OF_WORD, WORD
 
 CONNECTIONS = (b"/@connections/", b"/%40connections/", b"/%40Connections/")
+RECEIVED = memoryview(bytearray(64 * 1024))  # one for all connections: what is in it is taken out before the next read
 LONGEST_HEAD = 32 * 1024
 LOGGED_BODY = 64
 TIMER_GRAIN_S = 0.001  # libuv's timers count milliseconds
@@ -104,7 +105,7 @@ class Exchange:
         }
 
 
-class SinkProtocol(asyncio.Protocol):
+class SinkProtocol(asyncio.BufferedProtocol):
     """One connection. `owes` counts the answers that it still waits for."""
 
     __slots__ = ("_exchange", "_rest", "_transport", "owes")
@@ -124,9 +125,11 @@ class SinkProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own signature
         self._exchange.connections.discard(self)
 
-    def data_received(self, data: bytes) -> None:
-        if self._rest:
-            data = self._rest + data
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's own signature
+        return RECEIVED
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = self._rest + RECEIVED[:nbytes]
         begin = 0
         while begin < len(data):
             end = self._request(data, begin)
