@@ -8,7 +8,7 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test prices catalogue-check lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test prices catalogue-check cost lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -45,6 +45,10 @@ prices: setup ## one tick as a table, from the simulated market: ARGS=--live
 
 catalogue-check: setup ## the catalogue against the exchanges' own lists: ARGS=--simulated
 	@$(BIN)/python -m tools.catalogue_check $(ARGS)
+
+cost: setup ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_batch ARGS=--json
+	@$(BIN)/python -m tools.cost --tick $(TICK) $(if $(CONNECTIONS),--connections $(CONNECTIONS)) \
+		$(if $(CHANNEL),--channel $(CHANNEL)) $(ARGS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .

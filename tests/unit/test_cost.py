@@ -1,0 +1,203 @@
+"""The bills: worked by hand at one connection, sane at any, and where one design overtakes another."""
+
+from decimal import Decimal
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.protocol import RATES, RATES_BATCH
+from tools.cost.crossover import cheaper
+from tools.cost.designs import ALTERNATIVES, Bill, Design, Service, bill
+from tools.cost.frames import measure, metered
+from tools.cost.prices import ACCOUNT_REQUESTS_PER_S, API_GATEWAY_MESSAGE_BYTES, KB
+from tools.cost.report import warning
+from tools.cost.workload import BadOptions, Options, most_connections, workload
+
+ONE = Options(1)
+SESSIONS = Decimal(43_800) / 115  # of a connection in a month: API Gateway ends it after two hours
+# connect, subscribe, disconnect
+ROUTES = SESSIONS * (3 * Decimal("0.2e-6") + Decimal("0.075") * Decimal("0.0000133334"))
+numbers = st.integers(0, 3_000_000)
+designs = st.sampled_from(list(Design))
+
+
+def cost(design: Design, connections: int, **changes: object) -> Bill:
+    return bill(design, Options(connections, **changes))  # type: ignore[arg-type]  # drawn by name
+
+
+def test_one_client_that_is_always_there_is_53_cents_of_messages_and_one_of_minutes() -> None:
+    made = bill(Design.THIS, ONE)
+    assert made[Service.MESSAGES] == (525_600 + SESSIONS * 3) / 10**6  # subscribe, its acknowledgement, the snapshot
+    assert round(made[Service.MESSAGES], 2) == Decimal("0.53")
+    assert made[Service.MINUTES] == Decimal("0.01095")
+
+
+def test_above_a_billion_messages_cost_80_cents_a_million() -> None:
+    messages = 10_000 * (525_600 + SESSIONS * 3)
+    assert cost(Design.THIS, 10_000)[Service.MESSAGES] == pytest.approx(1000 + (messages - 10**9) * Decimal("0.8e-6"))
+
+
+def test_the_ingest_is_some_nine_dollars_of_lambda() -> None:
+    runs = 43_800 * (60 + Decimal("2.5"))  # half a tick of two ingests in each minute
+    ingest = runs / 4 * Decimal("0.0000133334") + 43_800 * Decimal("0.2e-6")
+    publish = 525_600 * (Decimal("0.2e-6") + Decimal("0.03005") * 1769 / 1024 * Decimal("0.0000133334"))
+    assert bill(Design.THIS, ONE)[Service.LAMBDA] == pytest.approx(ingest + publish + ROUTES)
+    assert 9 < ingest < Decimal("9.2")
+
+
+def test_posts_beyond_the_burst_are_paid_at_their_pace_and_not_only_at_their_cpu() -> None:
+    dearer = cost(Design.THIS, 35_000)[Service.LAMBDA] - cost(Design.THIS, 34_000)[Service.LAMBDA]
+    gb_seconds = Decimal(525_600) * 1000 / 7000 * 1769 / 1024
+    assert dearer == pytest.approx(gb_seconds * Decimal("0.0000133334") + 1000 * ROUTES)
+
+
+def test_the_table_of_connections_is_read_whole_each_tick() -> None:
+    without, thousand = (cost(Design.APPSYNC, 1_000), cost(Design.THIS, 1_000))
+    query = 525_600 * Decimal(ceil(75 * 1000 / 4096)) * Decimal("0.125e-6")
+    routes = 1000 * SESSIONS * (Decimal("2.5e-6") + 4 * Decimal("0.125e-6"))  # 4 writes; 7 reads instead of 3
+    assert thousand[Service.DYNAMODB] - without[Service.DYNAMODB] == pytest.approx(query + routes, rel=Decimal("0.001"))
+
+
+def test_a_frame_of_33_kb_would_be_two_messages() -> None:
+    unit = API_GATEWAY_MESSAGE_BYTES
+    sizes = [int(unit) - 1, int(unit), int(unit) + 1, int(33 * KB)]
+    assert [metered([size], unit) for size in sizes] == [1, 1, 2, 2]
+
+
+def test_with_nobody_listening_nothing_is_sent() -> None:
+    for design in (Design.THIS, Design.LOOP):
+        made = cost(design, 0)
+        assert not made[Service.MESSAGES]
+        assert not made[Service.MINUTES]
+        assert not made[Service.TRANSFER]
+        assert 5 < made.total < 10
+
+
+def test_hours_without_listeners_are_paid_as_such() -> None:
+    none, half, whole = (cost(Design.THIS, 1_000, hours=Decimal(hours)).total for hours in (0, 12, 24))
+    assert none == pytest.approx(cost(Design.THIS, 0).total, rel=Decimal("0.001"))
+    assert half == pytest.approx((none + whole) / 2, rel=Decimal("0.01"))
+
+
+def test_a_quiet_feed_costs_its_heartbeats() -> None:
+    made = cost(Design.THIS, 1_000, quiet=Decimal(1))
+    assert made[Service.MESSAGES] == (2_628_000 // 30 + SESSIONS * 3) * 1000 / 10**6
+
+
+def test_the_loop_sends_a_message_for_each_symbol_that_changed() -> None:
+    changed = measure(5).a_tick(RATES)
+    assert 60 < changed <= 75
+    loop = cost(Design.LOOP, 100)
+    assert loop[Service.MESSAGES] == cost(Design.THIS, 100, channel=RATES)[Service.MESSAGES]
+    begun = SESSIONS * 77  # subscribe, its acknowledgement, 75 frames
+    assert loop[Service.MESSAGES] == pytest.approx(
+        1000 + ((525_600 * changed + begun) * 100 - 10**9) * Decimal("0.8e-6")
+    )
+
+
+def test_cloudfront_is_paid_for_its_bytes_in_place_of_the_region() -> None:
+    region, edge = cost(Design.THIS, 1_000), cost(Design.THIS, 1_000, cloudfront=True)
+    assert {service for service in Service if region[service] != edge[service]} == {Service.TRANSFER}
+    requests = 1000 * SESSIONS / 10**6
+    assert edge[Service.TRANSFER] == pytest.approx(
+        region[Service.TRANSFER] / Decimal("0.09") * Decimal("0.085") + requests
+    )
+
+
+@given(designs, numbers, numbers)
+def test_more_connections_never_cost_less(design: Design, some: int, more: int) -> None:
+    assert cost(design, some).total <= cost(design, some + more).total
+
+
+@given(numbers, st.sampled_from([RATES, RATES_BATCH]))
+def test_the_loop_never_costs_less_than_this_design(connections: int, channel: str) -> None:
+    ours, loop = cost(Design.THIS, connections, channel=channel), cost(Design.LOOP, connections, channel=channel)
+    # On `rates` they send the same, and a scan that need not be consistent costs half of a query that must.
+    scan = ours[Service.DYNAMODB] - loop[Service.DYNAMODB]
+    assert ours.total - scan <= loop.total
+
+
+@given(designs, numbers)
+def test_a_free_tier_never_makes_a_bill_dearer(design: Design, connections: int) -> None:
+    free, list_price = cost(design, connections, free_tier=True), cost(design, connections)
+    assert all(free[service] <= list_price[service] for service in Service)
+
+
+@pytest.mark.parametrize("design", ALTERNATIVES)
+@pytest.mark.parametrize("options", [ONE, Options(1, symbols=20), Options(1, channel=RATES)], ids=str)
+def test_where_another_design_is_cheaper_it_is_and_just_beside_it_is_not(design: Design, options: Options) -> None:
+    def is_cheaper(connections: int) -> bool:
+        asked = options.at(connections)
+        return bill(design, asked).total < bill(Design.THIS, asked).total
+
+    ranges = cheaper(design, options)
+    for each in ranges:
+        assert not is_cheaper(each.first - 1) or each.first == 1
+        assert is_cheaper(each.first)
+        if each.last:
+            assert is_cheaper(each.last)
+            assert not is_cheaper(each.last + 1)
+    assert is_cheaper(10**7) == any(each.last is None for each in ranges)
+
+
+def test_a_tier_can_end_what_another_began() -> None:
+    ((first, last),) = ((each.first, each.last) for each in cheaper(Design.APPSYNC, Options(1, symbols=20)))
+    assert first < 100
+    # Above a billion messages API Gateway's cost 80 cents, AppSync's a dollar.
+    assert last
+    assert 1_900 < last < 10_000
+
+
+def test_the_quota_binds_where_the_posts_and_the_clients_messages_fill_it() -> None:
+    for options in (ONE, Options(1, 1), Options(1, channel=RATES)):
+        most = most_connections(options)
+        fits, not_any_more = (
+            workload(options.at(number)).requests_a_second(options.channel) for number in (most, most + 1)
+        )
+        assert fits <= ACCOUNT_REQUESTS_PER_S < not_any_more
+    assert 49_000 < most_connections(ONE) < 50_000
+    assert 9_900 < most_connections(Options(1, 1)) < 10_000
+
+
+def test_above_70_percent_of_the_quota_it_warns() -> None:
+    assert warning(Options(34_900)) is None
+    said = warning(Options(35_000))
+    assert said is not None
+    assert "7,01" in said
+    assert "rates_batch" in (warning(Options(500, channel=RATES)) or "")
+    assert warning(Options(0, channel=RATES)) is None
+
+
+def test_frames_are_measured_with_the_feeds_own_encoder() -> None:
+    frames = measure(5)
+    assert frames.a_tick(RATES_BATCH) == 1
+    assert max(frames.sizes[RATES_BATCH]) < API_GATEWAY_MESSAGE_BYTES
+    # A frame per symbol names its channel each time; together they are more bytes than the batch.
+    assert frames.bytes_a_tick(RATES) > frames.bytes_a_tick(RATES_BATCH)
+    assert frames.bytes_a_tick(RATES_BATCH, deflated=True) * 4 < frames.bytes_a_tick(RATES_BATCH)
+    assert measure(5, 1).symbols == 1
+    assert max(measure(5, 1).sizes[RATES_BATCH]) < 400
+
+
+def test_two_measurements_are_the_same() -> None:
+    assert measure.__wrapped__(5, 3) == measure.__wrapped__(5, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"connections": -1}, "CONNECTIONS is -1; it is 0 to 100,000,000"),
+        ({"tick_s": 0}, "TICK is 0; it is 1 to 60"),
+        ({"tick_s": 61}, "TICK is 61"),
+        ({"channel": "prices"}, "CHANNEL is 'prices'; it is rates or rates_batch"),
+        ({"symbols": 76}, "--symbols is 76"),
+        ({"hours": Decimal(25)}, "--hours is 25; it is 0 to 24"),
+        ({"quiet": Decimal("1.5")}, "--quiet is"),
+        ({"session_minutes": Decimal(0)}, "--session-minutes is 0; it is 1 to 120"),
+    ],
+)
+def test_a_deployment_that_cannot_be_is_explained(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(BadOptions, match=said):
+        Options(**{"connections": 1, **changes})  # type: ignore[arg-type]  # wrong on purpose

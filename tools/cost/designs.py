@@ -1,0 +1,274 @@
+"""The designs and their bills: this one, the loop that it replaces, and where to go when API Gateway is too dear.
+
+All fetch, price and store alike. They differ in what brings a stored tick to the clients.
+"""
+
+from collections.abc import Callable
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+
+from shared.protocol import RATES
+from tools.cost import measured, prices
+from tools.cost.frames import metered
+from tools.cost.prices import GB, MONTH_HOURS, MONTH_MINUTES, MONTH_S, Price
+from tools.cost.workload import Options, Workload, workload
+
+
+class Service(StrEnum):
+    """The columns of a bill."""
+
+    MESSAGES = "messages"  # API Gateway's, AppSync's or IoT Core's
+    MINUTES = "minutes"
+    SERVERS = "servers"  # Fargate, its load balancer, public addresses
+    LAMBDA = "Lambda"
+    DYNAMODB = "DynamoDB"
+    CLOUDWATCH = "CloudWatch"
+    XRAY = "X-Ray"
+    SCHEDULER = "Scheduler"
+    TRANSFER = "transfer"  # to the internet, by CloudFront where that is in front
+
+
+class Design(StrEnum):
+    THIS = "this design"
+    LOOP = "boto3 loop"
+    APPSYNC = "AppSync Events"
+    IOT = "IoT Core"
+    FARGATE = "Fargate sockets"
+    FARGATE_DEFLATE = "Fargate, deflate"
+
+
+ALTERNATIVES = (Design.APPSYNC, Design.IOT, Design.FARGATE, Design.FARGATE_DEFLATE)
+
+
+class Bill(dict[Service, Decimal]):
+    """Dollars a month by service."""
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.values(), Decimal(0))
+
+
+class _Meter:
+    """Adds up a bill."""
+
+    def __init__(self, load: Workload) -> None:
+        self.load = load
+        self.bill = Bill({service: Decimal(0) for service in Service})
+        self.log_bytes = Decimal(0)
+        self._used: dict[Price, list[tuple[Service, Decimal]]] = {}
+
+    def use(self, service: Service, price: Price, quantity: Decimal | int) -> None:
+        self._used.setdefault(price, []).append((service, Decimal(quantity)))
+
+    def invoke(self, times: Decimal, seconds: Decimal, memory_gb: Decimal, log_bytes: Decimal = Decimal(0)) -> None:
+        """A function: so many invocations of so many seconds each, its own log lines and Lambda's three."""
+        self.use(Service.LAMBDA, prices.LAMBDA_REQUEST, times)
+        self.use(Service.LAMBDA, prices.LAMBDA_GB_SECOND, times * seconds * memory_gb)
+        self.log_bytes += times * (measured.INVOCATION_LOG_BYTES + log_bytes)
+
+    def trace(self, times: Decimal, span_s: Decimal) -> None:
+        """X-Ray takes the first request of a second and 5 % of the others, of each function.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+        """
+        if self.load.options.tracing and span_s:
+            first = min(times, span_s)
+            self.use(Service.XRAY, prices.XRAY_TRACE, first + (times - first) * Decimal("0.05"))
+
+    def total(self) -> Bill:
+        """The bill. A price's tiers are gone through once for all that is used at it."""
+        gigabytes = self.log_bytes / GB
+        self.use(Service.CLOUDWATCH, prices.CLOUDWATCH_LOGS_GB, gigabytes)
+        kept = gigabytes * measured.LOG_RETENTION_DAYS * 24 / MONTH_HOURS
+        self.use(Service.CLOUDWATCH, prices.CLOUDWATCH_LOGS_GB_MONTH, kept)
+        for price, uses in self._used.items():
+            quantity = sum((used for _, used in uses), Decimal(0))
+            dollars = price.of(quantity, free_tier=self.load.options.free_tier)
+            for service, used in uses:
+                self.bill[service] += dollars * used / quantity if quantity else Decimal(0)
+        return self.bill
+
+
+def bill(design: Design, options: Options) -> Bill:
+    """What a month of that design costs."""
+    meter = _Meter(workload(options))
+    _ingest(meter)
+    _DESIGNS[design](meter)
+    return meter.total()
+
+
+def _ingest(meter: _Meter) -> None:
+    """The schedule, the ingest, what it writes, metrics and alarms: the same whoever brings it to the clients."""
+    load = meter.load
+    ticks = load.ticks + load.unheard_ticks
+    meter.use(Service.SCHEDULER, prices.SCHEDULER_INVOCATION, MONTH_MINUTES)
+    # Two ingests run from the schedule to the older one's next tick: half a tick's length on average.
+    heard_runs = load.heard_s / 60
+    meter.invoke(heard_runs, 60 + Decimal(load.options.tick_s) / 2, measured.INGEST_GB)
+    meter.invoke(load.unheard_ticks, measured.UNHEARD_RUN_S, measured.INGEST_GB)
+    meter.log_bytes += ticks * measured.INGEST_TICK_LOG_BYTES
+    meter.trace(MONTH_MINUTES, MONTH_S)
+
+    candles = measured.CANDLES_A_DAY * MONTH_HOURS / 24
+    leases = ticks + MONTH_MINUTES  # renewed each tick, taken each run
+    writes = load.snapshots * measured.SNAPSHOT_WRITE_UNITS + leases + candles
+    reads = ticks + MONTH_MINUTES * measured.SNAPSHOT_READ_UNITS  # the audience, and the snapshot as a run begins
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, writes)
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, reads)
+    _store(meter, measured.CANDLES_STORED * measured.CANDLE_STORED_BYTES)
+
+    meter.use(Service.CLOUDWATCH, prices.CLOUDWATCH_METRIC, measured.CUSTOM_METRICS)
+    meter.use(Service.CLOUDWATCH, prices.CLOUDWATCH_ALARM, measured.ALARMS)
+
+
+def _store(meter: _Meter, size_bytes: Decimal) -> None:
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_GB_MONTH, size_bytes / GB)
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_BACKUP_GB_MONTH, size_bytes / GB)
+
+
+def _transfer(meter: _Meter, size_bytes: Decimal) -> None:
+    if meter.load.options.cloudfront:
+        meter.use(Service.TRANSFER, prices.CLOUDFRONT_OUT_GB, size_bytes / GB)
+        meter.use(Service.TRANSFER, prices.CLOUDFRONT_REQUEST, meter.load.sessions)
+    else:
+        meter.use(Service.TRANSFER, prices.TRANSFER_OUT_GB, size_bytes / GB)
+
+
+def _api_gateway(meter: _Meter, channel: str) -> None:
+    """Messages, minutes and routes. `$connect` and `$disconnect` are no messages."""
+    load, frames, unit = meter.load, meter.load.frames, prices.API_GATEWAY_MESSAGE_BYTES
+    each = load.changes * frames.metered_a_tick(channel, unit) + load.heartbeats
+    begun = 2 + metered(frames.snapshot[channel], unit)  # `subscribe`, its acknowledgement, the snapshot
+    messages = load.connections * each + load.sessions * begun + 2 * load.requests
+    meter.use(Service.MESSAGES, prices.API_GATEWAY_MESSAGE, messages)
+    meter.use(Service.MINUTES, prices.API_GATEWAY_MINUTE, load.connected_minutes)
+    _transfer(meter, load.bytes_out(channel))
+
+    for seconds in (measured.CONNECT_S, measured.SUBSCRIBE_S, measured.DISCONNECT_S):
+        meter.invoke(load.sessions, seconds, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)
+        meter.trace(load.sessions, load.heard_s)
+    meter.invoke(load.requests, measured.REQUEST_S, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)
+    meter.trace(load.requests, load.heard_s)
+    # connect, the subscription and the audience, disconnect; the snapshot twice, the lease.
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, load.sessions * 4)
+    snapshots_read = load.sessions * 2 + load.requests
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, snapshots_read * measured.SNAPSHOT_READ_UNITS + load.sessions)
+    _store(meter, load.connections * measured.CONNECTION_STORED_BYTES)
+
+
+def _publish(meter: _Meter, posting_s: Decimal, connection_reads: Decimal) -> None:
+    """The stream's Lambda, with so many seconds of posting and so many read units in each invocation."""
+    load = meter.load
+    heard = load.changes + load.heartbeats
+    meter.invoke(heard, measured.PUBLISH_BEGINS_S + posting_s, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
+    meter.invoke(load.unheard_ticks, measured.PUBLISH_BEGINS_S, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
+    meter.trace(load.snapshots, MONTH_S)
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, heard * connection_reads)
+    # The audience is written when it changes: with each who comes or goes, at most once each time.
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, min(heard, load.sessions * 2) + load.unheard_ticks)
+
+
+def _this(meter: _Meter) -> None:
+    """One frame per connection, posted as fast as the pace allows; a query of the connections, consistent."""
+    load, channel = meter.load, meter.load.options.channel
+    _api_gateway(meter, channel)
+    posts = load.posts_a_tick(channel)
+    # However many workers share the posts, their time together is this, but for the burst that each begins with.
+    posting_s = max(posts * measured.CPU_PER_POST_S, (posts - measured.BURST) / measured.RATE_PER_S)
+    _publish(meter, posting_s, _pages(load.connections * measured.CONNECTION_ITEM_BYTES))
+
+
+def _loop(meter: _Meter) -> None:
+    """One message per symbol and connection with boto3, at the end of a scan that need not be consistent."""
+    load = meter.load
+    _api_gateway(meter, RATES)
+    posting_s = load.posts_a_tick(RATES) * measured.LOOP_CPU_PER_POST_S
+    _publish(meter, posting_s, _pages(load.connections * measured.CONNECTION_ITEM_BYTES) / 2)
+
+
+def _pages(size_bytes: Decimal) -> Decimal:
+    return _ceil(size_bytes / 4096)
+
+
+def _appsync(meter: _Meter) -> None:
+    """Published once by `publish`, delivered to all who have subscribed to the channel."""
+    load, frames, channel = meter.load, meter.load.frames, meter.load.options.channel
+    unit = prices.APPSYNC_OPERATION_BYTES
+    a_tick = frames.metered_a_tick(channel, unit)
+    # A session: connecting, subscribing, and a snapshot that is published to it.
+    begun = 2 + 2 * metered(frames.snapshot[channel], unit)
+    operations = (1 + load.connections) * (load.changes * a_tick + load.heartbeats)
+    operations += load.sessions * begun + 2 * load.requests
+    meter.use(Service.MESSAGES, prices.APPSYNC_OPERATION, operations)
+    meter.use(Service.MINUTES, prices.APPSYNC_MINUTE, load.connected_minutes)
+    requests = _ceil(frames.a_tick(channel) / measured.APPSYNC_EVENTS_A_REQUEST)
+    _managed_broker(meter, requests * measured.APPSYNC_PUBLISH_S)
+
+
+def _iot(meter: _Meter) -> None:
+    """The same with MQTT over WebSocket; a new subscriber gets the snapshot as a retained message."""
+    load, frames, channel = meter.load, meter.load.frames, meter.load.options.channel
+    unit, topic = prices.IOT_MESSAGE_BYTES, measured.IOT_TOPIC_BYTES
+    a_tick = frames.metered_a_tick(channel, unit, topic)
+    begun = 2 + metered(frames.snapshot[channel], unit, topic)
+    messages = (1 + load.connections) * (load.changes * a_tick + load.heartbeats)
+    messages += load.snapshots * metered(frames.snapshot[channel], unit, topic)  # retained, published anew each tick
+    messages += load.sessions * begun + 2 * load.requests
+    meter.use(Service.MESSAGES, prices.IOT_MESSAGE, messages)
+    meter.use(Service.MINUTES, prices.IOT_MINUTE, load.connected_minutes)
+    _managed_broker(meter, frames.a_tick(channel) * measured.IOT_PUBLISH_S)
+
+
+def _managed_broker(meter: _Meter, publishing_s: Decimal) -> None:
+    """A broker that knows its subscribers: a Lambda publishes, another greets each new one; no connections table."""
+    load = meter.load
+    _publish(meter, publishing_s, Decimal(0))
+    meter.invoke(load.sessions + load.requests, measured.SUBSCRIBE_S, measured.ROUTE_GB)
+    meter.trace(load.sessions + load.requests, load.heard_s)
+    reads = (load.sessions + load.requests) * measured.SNAPSHOT_READ_UNITS
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, reads)
+    _transfer(meter, load.bytes_out(load.options.channel))
+
+
+def _fargate(meter: _Meter, *, deflated: bool = False) -> None:
+    """Tasks that hold the sockets and read the snapshot each tick, behind an Application Load Balancer."""
+    load, channel = meter.load, meter.load.options.channel
+    size_bytes = load.bytes_out(channel, deflated=deflated)
+    tasks = _tasks(load.posts_a_tick(channel) / load.options.tick_s, load.connections)
+    hours = load.heard_s / 3600
+    task_hours = tasks * hours + measured.TASKS_AT_LEAST * (MONTH_HOURS - hours)
+    meter.use(Service.SERVERS, prices.FARGATE_VCPU_HOUR, task_hours * measured.TASK_VCPU)
+    meter.use(Service.SERVERS, prices.FARGATE_GB_HOUR, task_hours * measured.TASK_GB)
+    meter.use(Service.SERVERS, prices.BALANCER_HOUR, MONTH_HOURS)
+    if hours:
+        units = max(
+            load.connections / prices.BALANCER_UNIT_CONNECTIONS,
+            load.sessions / load.heard_s / prices.BALANCER_UNIT_NEW_PER_S,
+            size_bytes / GB / hours / prices.BALANCER_UNIT_GB_PER_HOUR,
+        )
+        meter.use(Service.SERVERS, prices.BALANCER_UNIT_HOUR, units * hours)
+    # One address per task, which so needs no NAT, and one per zone for the balancer.
+    meter.use(Service.SERVERS, prices.ADDRESS_HOUR, task_hours + measured.TASKS_AT_LEAST * MONTH_HOURS)
+    reads = (load.ticks * tasks + load.unheard_ticks * measured.TASKS_AT_LEAST) * measured.SNAPSHOT_READ_UNITS / 2
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, reads)
+    meter.log_bytes += load.sessions * measured.TASK_LOG_BYTES
+    _transfer(meter, size_bytes)
+
+
+def _tasks(frames_a_second: Decimal, connections: Decimal) -> Decimal:
+    by_cpu = frames_a_second * measured.TASK_CPU_PER_FRAME_S / measured.TASK_CPU_SHARE / measured.TASK_VCPU
+    return max(Decimal(measured.TASKS_AT_LEAST), _ceil(connections / measured.TASK_CONNECTIONS), _ceil(by_cpu))
+
+
+def _ceil(quantity: Decimal) -> Decimal:
+    return quantity.to_integral_value(ROUND_CEILING)
+
+
+_DESIGNS: dict[Design, Callable[[_Meter], None]] = {
+    Design.THIS: _this,
+    Design.LOOP: _loop,
+    Design.APPSYNC: _appsync,
+    Design.IOT: _iot,
+    Design.FARGATE: _fargate,
+    Design.FARGATE_DEFLATE: lambda meter: _fargate(meter, deflated=True),
+}

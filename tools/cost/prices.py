@@ -1,0 +1,152 @@
+"""AWS's prices in US dollars, us-east-1, each with its page. The date is that on which all were last looked up.
+
+Quantities are counted from the first of the month; a tier's price holds for the part of the quantity that is in it.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+LOOKED_UP = date(2026, 11, 22)
+REGION = "us-east-1"
+MONTH_HOURS = Decimal(730)  # as https://calculator.aws counts a month
+MONTH_S = MONTH_HOURS * 3600
+MONTH_MINUTES = MONTH_HOURS * 60
+KB, GB = Decimal(1024), Decimal(1024**3)
+MILLION, BILLION = Decimal(10**6), Decimal(10**9)
+TB_GB = Decimal(1024)
+BEYOND = Decimal("Infinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a unit costs. `tiers`: up to which quantity a month, and the price of each unit until there.
+
+    `free`: what is free each month for good. It belongs to the account, so others may have used it up: it is left out
+    unless asked for. `page`: where AWS documents it.
+    """
+
+    page: str
+    tiers: tuple[tuple[Decimal, Decimal], ...]
+    free: Decimal = Decimal(0)
+
+    def of(self, quantity: Decimal, *, free_tier: bool = False) -> Decimal:
+        """Dollars for a month's quantity.
+
+        Raises:
+            ValueError: a negative quantity.
+        """
+        if quantity < 0:
+            raise ValueError(f"no one uses {quantity}")
+        quantity = max(Decimal(0), quantity - self.free) if free_tier else quantity
+        dollars, reached = Decimal(0), Decimal(0)
+        for upto, price in self.tiers:
+            dollars += (min(quantity, upto) - reached) * price
+            if quantity <= upto:
+                break
+            reached = upto
+        return dollars
+
+
+def _flat(page: str, price: str, per: Decimal = Decimal(1), free: str = "0") -> Price:
+    return Price(page, ((BEYOND, Decimal(price) / per),), Decimal(free))
+
+
+def _tiered(
+    page: str, *tiers: tuple[Decimal | int, str], per: Decimal = Decimal(1), free: Decimal = Decimal(0)
+) -> Price:
+    return Price(page, tuple((Decimal(upto), Decimal(price) / per) for upto, price in tiers), free)
+
+
+# API Gateway: messages in and out, one for each 32 KB that is begun; the free tier of a new account is left out.
+_API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
+API_GATEWAY_MESSAGE = _tiered(_API_GATEWAY, (BILLION, "1.00"), (BEYOND, "0.80"), per=MILLION)
+API_GATEWAY_MINUTE = _flat(_API_GATEWAY, "0.25", MILLION)
+API_GATEWAY_MESSAGE_BYTES = 32 * KB
+
+# Lambda on arm64. The tiers count the GB-seconds of an architecture in a Region and account.
+_LAMBDA = "https://aws.amazon.com/lambda/pricing/"
+LAMBDA_GB_SECOND = _tiered(
+    _LAMBDA,
+    (7_500_000_000, "0.0000133334"),
+    (18_750_000_000, "0.0000120001"),
+    (BEYOND, "0.0000106667"),
+    free=Decimal(400_000),
+)
+LAMBDA_REQUEST = _flat(_LAMBDA, "0.20", MILLION, free="1000000")
+
+# DynamoDB on demand. Reads of a stream by a Lambda trigger cost nothing.
+_DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
+DYNAMODB_WRITE = _flat(_DYNAMODB, "0.625", MILLION)  # of 1 KB
+DYNAMODB_READ = _flat(_DYNAMODB, "0.125", MILLION)  # of 4 KB, consistent; half of one where that is not asked for
+DYNAMODB_GB_MONTH = _flat(_DYNAMODB, "0.25", free="25")
+DYNAMODB_BACKUP_GB_MONTH = _flat(_DYNAMODB, "0.20")  # point-in-time recovery
+
+SCHEDULER_INVOCATION = _flat("https://aws.amazon.com/eventbridge/pricing/", "1.00", MILLION, free="14000000")
+
+_CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
+CLOUDWATCH_METRIC = _tiered(
+    _CLOUDWATCH, (10_000, "0.30"), (250_000, "0.10"), (1_000_000, "0.05"), (BEYOND, "0.02"), free=Decimal(10)
+)
+CLOUDWATCH_ALARM = _flat(_CLOUDWATCH, "0.10", free="10")
+# Lambda's logs and API Gateway's access log are vended logs.
+CLOUDWATCH_LOGS_GB = _tiered(
+    _CLOUDWATCH,
+    (10 * TB_GB, "0.50"),
+    (30 * TB_GB, "0.25"),
+    (50 * TB_GB, "0.10"),
+    (BEYOND, "0.05"),
+    free=Decimal(5),
+)
+CLOUDWATCH_LOGS_GB_MONTH = _flat(_CLOUDWATCH, "0.03", free="5")
+XRAY_TRACE = _flat("https://aws.amazon.com/xray/pricing/", "5.00", MILLION, free="100000")
+
+# To the internet. What goes from a Region to CloudFront costs nothing, and CloudFront has tiers of its own.
+TRANSFER_OUT_GB = _tiered(
+    "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
+    (10 * TB_GB, "0.09"),
+    (50 * TB_GB, "0.085"),
+    (150 * TB_GB, "0.07"),
+    (BEYOND, "0.05"),
+    free=Decimal(100),
+)
+_CLOUDFRONT = "https://aws.amazon.com/cloudfront/pricing/"
+CLOUDFRONT_OUT_GB = _tiered(  # to the United States, Mexico and Canada
+    _CLOUDFRONT,
+    (10 * TB_GB, "0.085"),
+    (50 * TB_GB, "0.080"),
+    (150 * TB_GB, "0.060"),
+    (500 * TB_GB, "0.040"),
+    (1024 * TB_GB, "0.030"),
+    (5 * 1024 * TB_GB, "0.025"),
+    (BEYOND, "0.020"),
+    free=TB_GB,
+)
+CLOUDFRONT_REQUEST = _flat(_CLOUDFRONT, "0.0100", Decimal(10_000), free="10000000")  # HTTPS; a WebSocket is one
+
+# AppSync Events: what is published and what is delivered, one operation for each 5 KB that is begun.
+_APPSYNC = "https://aws.amazon.com/appsync/pricing/"
+APPSYNC_OPERATION = _flat(_APPSYNC, "1.00", MILLION)
+APPSYNC_MINUTE = _flat(_APPSYNC, "0.08", MILLION)
+APPSYNC_OPERATION_BYTES = 5 * KB
+
+# IoT Core: messages in and out, one for each 5 KB that is begun of payload and topic.
+_IOT = "https://aws.amazon.com/iot-core/pricing/"
+IOT_MESSAGE = _tiered(_IOT, (BILLION, "1.00"), (5 * BILLION, "0.80"), (BEYOND, "0.70"), per=MILLION)
+IOT_MINUTE = _flat(_IOT, "0.08", MILLION)
+IOT_MESSAGE_BYTES = 5 * KB
+
+# Fargate on arm64 behind an Application Load Balancer with public addresses.
+_FARGATE = "https://aws.amazon.com/fargate/pricing/"
+FARGATE_VCPU_HOUR = _flat(_FARGATE, "0.03238")
+FARGATE_GB_HOUR = _flat(_FARGATE, "0.00356")
+_BALANCER = "https://aws.amazon.com/elasticloadbalancing/pricing/"
+BALANCER_HOUR = _flat(_BALANCER, "0.0225")
+BALANCER_UNIT_HOUR = _flat(_BALANCER, "0.008")
+# One unit is the largest of these; the fourth, rules, is free up to ten.
+BALANCER_UNIT_CONNECTIONS, BALANCER_UNIT_NEW_PER_S, BALANCER_UNIT_GB_PER_HOUR = Decimal(3000), Decimal(25), Decimal(1)
+ADDRESS_HOUR = _flat("https://aws.amazon.com/vpc/pricing/", "0.005")  # a public IPv4 address
+
+# Requests per second and account, clients' messages and posts to connections together; and what may come at once.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+ACCOUNT_REQUESTS_PER_S = Decimal(10_000)
