@@ -41,12 +41,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     age_ms = time.time_ns() // 1_000_000 - delta.new.ts_ms
     metrics.add_metric("Connections", MetricUnit.Count, posted.reached)
     metrics.add_metric("FramesPosted", MetricUnit.Count, posted.frames)
-    metrics.add_metric("PostsFailed", MetricUnit.Count, len(posted.failed))
-    metrics.add_metric("ConnectionsGone", MetricUnit.Count, len(posted.gone))
+    metrics.add_metric("PostsFailed", MetricUnit.Count, posted.failures)
+    metrics.add_metric("ConnectionsGone", MetricUnit.Count, posted.gone)
     metrics.add_metric("PublishLatency", MetricUnit.Milliseconds, age_ms)
-    if posted.failed:
+    if not posted.whole:
         reasons = sorted(set(posted.failed.values()))
-        logger.warning("posts failed", seq=delta.new.seq, connections=len(posted.failed), reasons=reasons[:3])
+        missed = posted.failures + posted.unsent
+        logger.warning("posts failed", seq=delta.new.seq, connections=missed, reasons=reasons[:3])
     return {"seq": delta.new.seq, "frames": posted.frames}
 
 

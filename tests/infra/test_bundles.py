@@ -98,6 +98,7 @@ def test_a_bundle_holds_no_sdk_and_nothing_that_only_a_build_needs(name: str) ->
     assert not top & {"boto3", "botocore", "s3transfer", "pip", "bin", "infra", "tools", "web"}
     assert not [file for file in files(folder) if re.search(r"(^|/)(tests|__pycache__|bin)/|\.pyc$|requirements", file)]
     assert ("requests" in top) == (name == "ingest")
+    assert ("pycurl" in top) == (name in {"publish", "request", "subscribe"})
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -121,6 +122,6 @@ def test_the_lambdas_carry_the_versions_that_are_tested() -> None:
         return set(re.findall(r"^[\w.-]+==[\w.]+", path.read_text(encoding="utf-8"), re.MULTILINE))
 
     tested = pins(ROOT / "requirements.txt")
-    for path in (ROOT / "functions" / "requirements.txt", ROOT / "functions" / "ingest" / "requirements.txt"):
+    for path in (ROOT / "functions").rglob("requirements.txt"):
         assert pins(path)
         assert pins(path) <= tested

@@ -1,71 +1,86 @@
 """The far ends of the connections: `@connections` as a stub and over HTTP; moto's takes any ID and is never Gone."""
 
+import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self
 
-from botocore.exceptions import ClientError, ReadTimeoutError
+import pycurl
 
 from shared.gateway import Gateway
+from shared.gateway.batch import Delivery
+from shared.gateway.signer import Signer
+from shared.gateway.token_bucket import TokenBucket
 from shared.wire import loads
 
-if TYPE_CHECKING:
-    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
-
-Refusal = Callable[[str], Exception]
-ERROR_TYPES = {403: "ForbiddenException", 410: "GoneException", 429: "LimitExceededException"}
-
-
-class GoneException(ClientError):
-    """What botocore makes of a 410."""
+# HTTP status, libcurl's code and its words: what a post to that connection ends in
+Answer = tuple[int, int, str]
+Refusal = Callable[[str], Answer]
+OK: Answer = (200, 0, "")
+HOST = "https://a1b2c3d4e5.execute-api.ca-central-1.amazonaws.com/live"
 
 
-class _Exceptions:
-    GoneException = GoneException
+def gone(_connection_id: str) -> Answer:
+    return 410, 0, ""
 
 
-def gone(_connection_id: str) -> Exception:
-    return GoneException({"Error": {"Code": "GoneException"}}, "PostToConnection")
+def throttled(_connection_id: str) -> Answer:
+    return 429, 0, ""
 
 
-def throttled(_connection_id: str) -> Exception:
-    return ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
-
-
-def silent(connection_id: str) -> Exception:
-    return ReadTimeoutError(endpoint_url=f"https://example.com/@connections/{connection_id}")
+def silent(_connection_id: str) -> Answer:
+    return 0, pycurl.E_OPERATION_TIMEDOUT, "Operation timed out after 3000 milliseconds with 0 bytes received"
 
 
 class Clients:
-    """Remembers what each connection received. `refusals` says, by connection, what a post to it ends in.
+    """Stands for libcurl. Remembers what each connection received.
 
-    `on_post` is called with each frame that arrives, to let something happen in the middle of a conversation.
+    `refusals` says, by connection, what a post to it ends in. `on_post` is called with each frame that arrives, to let
+    something happen in the middle of a conversation.
     """
-
-    exceptions = _Exceptions
 
     def __init__(self) -> None:
         self.received: dict[str, list[bytes]] = defaultdict(list)
         self.refusals: dict[str, Refusal] = {}
         self.on_post: Callable[[dict[str, Any]], None] = lambda _frame: None
         self.posts = 0
-        self._lock = Lock()
-
-    def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:  # noqa: N803 - as in boto3
-        with self._lock:
-            self.posts += 1
-        if refusal := self.refusals.get(ConnectionId):
-            raise refusal(ConnectionId)
-        with self._lock:
-            self.received[ConnectionId].append(Data)
-        self.on_post(loads(Data))
+        self.most_at_once = 0
+        self._under_way: list[tuple[Delivery, bytes]] = []
 
     @property
     def gateway(self) -> Gateway:
-        return Gateway(cast("ApiGatewayManagementApiClient", self))
+        return self.gateway_at(7_000, 3_500)
+
+    def gateway_at(self, rate: float, burst: int, in_flight: int = 512) -> Gateway:
+        signer = Signer(HOST, "ca-central-1", "AKIDEXAMPLE", "secret", None)
+        return Gateway(self, lambda: signer, TokenBucket(rate, burst), in_flight)
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def begin(self, tag: Delivery, _url: str, _headers: list[str], frame: bytes, *, fresh: bool) -> None:  # noqa: ARG002
+        self.posts += 1
+        self._under_way.append((tag, frame))
+        self.most_at_once = max(self.most_at_once, len(self))
+
+    def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, int, str]]:
+        if not self._under_way:
+            time.sleep(max(0, wait_s))
+        ended, self._under_way = self._under_way, []
+        for tag, frame in ended:
+            refusal = self.refusals.get(tag.connection_id)
+            answer = refusal(tag.connection_id) if refusal else OK
+            if answer == OK:
+                self.received[tag.connection_id].append(frame)
+                self.on_post(loads(frame))
+            yield tag, *answer
+
+    def abandon(self) -> list[Delivery]:
+        ended, self._under_way = self._under_way, []
+        return [tag for tag, _ in ended]
 
     def frames(self, connection_id: str) -> list[dict[str, Any]]:
         return [loads(frame) for frame in self.received[connection_id]]
@@ -91,6 +106,7 @@ class ConnectionsServer:
         self._lock = Lock()
         handler = self._handler()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._http.block_on_close = False  # nor waits for those that are kept
         self._thread = Thread(target=self._http.serve_forever, args=(0.01,))
 
     @property
@@ -113,13 +129,15 @@ class ConnectionsServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # keeps its connections
+            disable_nagle_algorithm = True
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with server._lock:
                     server.posts.append((self.path, body))
                 status = server.statuses.get(self.path, 200)
                 self.send_response(status)
-                self.send_header("x-amzn-ErrorType", ERROR_TYPES.get(status, "InternalServerError"))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

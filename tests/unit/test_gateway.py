@@ -1,16 +1,23 @@
-"""Posts reach each connection in order, and one that is gone or fails keeps nobody else waiting."""
+"""Posts reach each connection in order, paced and by a deadline, and one that is gone or fails keeps nobody waiting."""
 
-import logging
-from collections.abc import Iterator
+import itertools
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from shared.gateway import POST_TIMEOUT_S, THREADS, Gateway, Gone, PostFailed, connect
-from tests.unit.clients import Clients, ConnectionsServer, Refusal, gone, silent, throttled
+from shared.gateway import Gateway, Gone, Posted, PostFailed
+from tests.unit.clients import Answer, Clients, Refusal, gone, silent, throttled
 
 ID = "L0SM9cOFvHcCIhw="
 FRAMES = tuple(b'{"event":"data","n":%d}' % number for number in range(20))
+FORBIDDEN: Answer = (403, 0, "")
+
+
+@pytest.fixture(autouse=True)
+def _no_rest_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.gateway.batch.RETRY_BASE_S", 0.001)
 
 
 @pytest.fixture
@@ -18,15 +25,13 @@ def clients() -> Clients:
     return Clients()
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectionsServer]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "ca-central-1")
-    # How long botocore rests between attempts is its own affair.
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0)
-    with ConnectionsServer() as running:
-        yield running
+def post_all(clients: Clients, addressed: Any, gateway: Gateway | None = None, **options: Any) -> Posted:
+    given: dict[str, Any] = {"deadline_s": 10, "on_gone": lambda _ids: None} | options
+    return (gateway or clients.gateway).post_all(addressed, **given)
+
+
+def connections(count: int, prefix: str = "connection") -> list[tuple[str, tuple[bytes, ...]]]:
+    return [(f"{prefix}-{number}", FRAMES[:1]) for number in range(count)]
 
 
 def test_a_frame_is_posted_as_it_is(clients: Clients) -> None:
@@ -34,48 +39,72 @@ def test_a_frame_is_posted_as_it_is(clients: Clients) -> None:
     assert clients.received == {ID: [FRAMES[0]]}
 
 
-def test_a_connection_that_has_ended_is_gone(clients: Clients) -> None:
+def test_a_connection_that_has_ended_is_gone_at_once(clients: Clients) -> None:
     clients.refusals[ID] = gone
     with pytest.raises(Gone, match=ID):
         clients.gateway.post(ID, FRAMES[0])
+    assert clients.posts == 1
 
 
-@pytest.mark.parametrize("refusal", [throttled, silent])
-def test_a_post_that_does_not_arrive_has_failed_and_is_not_gone(clients: Clients, refusal: Refusal) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "tries", "reason"),
+    [
+        (throttled, 3, "throttled: 429"),
+        (lambda _: (503, 0, ""), 3, "server_error: 503"),
+        (lambda _: (500, 0, ""), 3, "server_error: 500"),
+        (silent, 3, "timeout: Operation timed out"),
+        (lambda _: (0, 56, "Recv failure: Connection reset by peer"), 3, "broken: Recv failure"),
+        (lambda _: (0, 60, "SSL certificate problem"), 1, "untrusted: SSL certificate problem"),
+        (lambda _: FORBIDDEN, 1, "forbidden: 403"),
+        (lambda _: (413, 0, ""), 1, "too_large: 413"),
+        (lambda _: (400, 0, ""), 1, "rejected: 400"),
+    ],
+)
+def test_what_may_pass_is_tried_twice_more_and_what_will_not_is_not(
+    clients: Clients, refusal: Refusal, tries: int, reason: str
+) -> None:
     clients.refusals[ID] = refusal
-    with pytest.raises(PostFailed):
+    with pytest.raises(PostFailed, match=reason):
         clients.gateway.post(ID, FRAMES[0])
+    assert clients.posts == tries
 
 
-def test_a_bug_is_neither(clients: Clients) -> None:
-    clients.refusals[ID] = lambda _connection_id: KeyError("a bug")
-    with pytest.raises(KeyError):
-        clients.gateway.post(ID, FRAMES[0])
+@pytest.mark.parametrize("answer", [(200, 18, "transfer closed"), (200, 28, "timed out")])
+def test_an_answer_that_is_cut_off_after_its_status_is_an_answer(clients: Clients, answer: Answer) -> None:
+    clients.refusals[ID] = lambda _id: answer
+    posted = post_all(clients, [(ID, FRAMES[:1])])
+    assert (posted.reached, posted.posts, posted.outcomes) == (1, 1, {"ok": 1})
 
 
 def test_every_connection_gets_its_own_frames_in_order(clients: Clients) -> None:
-    wanted = {f"connection-{number}": FRAMES[number % 7 :] for number in range(3 * THREADS)}
-    posted = clients.gateway.post_all(wanted.items())
+    wanted = {f"connection-{number}": FRAMES[number % 7 :] for number in range(300)}
+    posted = post_all(clients, wanted.items())
     assert {name: tuple(frames) for name, frames in clients.received.items()} == wanted
-    assert posted.reached == len(wanted)
-    assert posted.frames == sum(map(len, wanted.values()))
-    assert not posted.gone
-    assert not posted.failed
+    frames = [frame for frames in wanted.values() for frame in frames]
+    assert (posted.reached, posted.posts, posted.frames) == (300, len(frames), len(frames))
+    assert posted.bytes == sum(map(len, frames))
+    assert (posted.whole, posted.failed, posted.gone, posted.outcomes) == (True, {}, 0, {"ok": len(frames)})
+
+
+def test_frames_stay_in_order_over_retries(clients: Clients) -> None:
+    tries = itertools.count()
+    clients.refusals[ID] = lambda _id: (429, 0, "") if next(tries) % 3 else (200, 0, "")
+    posted = post_all(clients, [(ID, FRAMES)])
+    assert clients.received[ID] == list(FRAMES)
+    assert posted.whole
+    assert posted.outcomes == {"ok": 20, "throttled": posted.posts - 20}
 
 
 def test_one_bad_connection_never_stops_the_rest(clients: Clients) -> None:
-    clients.refusals = {"b": gone, "d": throttled, "e": silent}
-    posted = clients.gateway.post_all([(name, FRAMES[:2]) for name in "abcdef"])
-    assert set(clients.received) == {"a", "c", "f"}
-    assert (posted.reached, posted.frames, posted.gone, list(posted.failed)) == (3, 6, ["b"], ["d", "e"])
-    assert "LimitExceededException" in posted.failed["d"]
-    assert "Read timeout" in posted.failed["e"]
-
-
-def test_after_a_frame_that_failed_the_connection_gets_no_later_one(clients: Clients) -> None:
-    clients.refusals = {ID: gone}
-    posted = clients.gateway.post_all([(ID, FRAMES)])
-    assert (clients.posts, posted.frames) == (1, 0)
+    clients.refusals = {"b": gone, "d": throttled, "e": silent, "f": lambda _: FORBIDDEN}
+    left: list[str] = []
+    posted = post_all(clients, [(name, FRAMES[:2]) for name in "abcdefg"], on_gone=left.extend)
+    assert set(clients.received) == {"a", "c", "g"}
+    assert (posted.reached, posted.frames, posted.gone, posted.failures) == (3, 6, 1, 3)
+    assert left == ["b"]
+    assert posted.failed.keys() == {"d", "e", "f"}
+    assert posted.outcomes == {"ok": 6, "gone": 1, "throttled": 3, "timeout": 3, "forbidden": 1}
+    assert not posted.whole
 
 
 def test_what_arrived_before_a_failure_is_counted(clients: Clients) -> None:
@@ -84,19 +113,140 @@ def test_what_arrived_before_a_failure_is_counted(clients: Clients) -> None:
             clients.refusals[ID] = throttled
 
     clients.on_post = third_fails
-    posted = clients.gateway.post_all([(ID, FRAMES)])
+    posted = post_all(clients, [(ID, FRAMES)])
     assert (posted.frames, list(posted.failed)) == (2, [ID])
     assert clients.received[ID] == list(FRAMES[:2])
 
 
 def test_a_connection_without_frames_is_reached_without_a_post(clients: Clients) -> None:
-    posted = clients.gateway.post_all([(ID, ()), ("b", FRAMES[:1])])
+    posted = post_all(clients, [(ID, ()), ("b", FRAMES[:1])])
     assert (clients.posts, posted.reached, posted.frames) == (1, 2, 1)
 
 
 def test_nobody_to_post_to_is_no_error(clients: Clients) -> None:
-    posted = clients.gateway.post_all([])
-    assert (posted.reached, posted.frames) == (0, 0)
+    posted = post_all(clients, [])
+    assert (posted.reached, posted.frames, posted.whole) == (0, 0, True)
+
+
+# What is kept
+
+
+def test_connections_are_read_as_posts_get_done(clients: Clients) -> None:
+    """So that memory does not grow with their number."""
+    ahead: list[int] = []
+
+    def endless() -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        for number in range(5_000):
+            ahead.append(number - sum(map(len, clients.received.values())))
+            yield f"connection-{number}", FRAMES[:1]
+
+    posted = post_all(clients, endless(), gateway=clients.gateway_at(1e9, 10**6, in_flight=200))
+    assert posted.reached == 5_000
+    assert max(ahead) <= 200
+    assert clients.most_at_once <= 200
+
+
+def test_a_short_batch_opens_no_more_connections_than_pay(clients: Clients) -> None:
+    post_all(clients, connections(500), gateway=clients.gateway_at(1e9, 10**6))
+    assert clients.most_at_once == 128
+    post_all(clients, connections(20_000), gateway=clients.gateway_at(1e9, 10**6))
+    assert clients.most_at_once == 512
+
+
+def test_when_everything_fails_reading_stops_at_a_bound_and_so_do_the_reasons(clients: Clients) -> None:
+    clients.refusals = dict.fromkeys((name for name, _ in connections(3_000)), throttled)
+    posted = post_all(clients, connections(3_000), gateway=clients.gateway_at(1e9, 10**6))
+    assert (posted.failures, len(posted.failed), posted.posts) == (3_000, 1_000, 9_000)
+
+
+def test_the_gone_are_handed_over_by_25_while_the_batch_goes_on(clients: Clients) -> None:
+    clients.refusals = {f"left-{number}": gone for number in range(60)}
+    handed: list[tuple[int, int]] = []
+
+    def on_gone(ids: Sequence[str]) -> None:
+        assert all(name.startswith("left") for name in ids)
+        handed.append((len(ids), len(clients.received)))
+
+    posted = post_all(clients, connections(60, "left") + connections(400), on_gone=on_gone)
+    assert [count for count, _ in handed] == [25, 25, 10]
+    assert handed[0][1] < 400
+    assert (posted.gone, posted.reached, posted.whole) == (60, 400, True)
+
+
+# How fast, and until when
+
+
+def test_posts_keep_to_the_rate(clients: Clients) -> None:
+    began = time.monotonic()
+    post_all(clients, connections(150), gateway=clients.gateway_at(500, 50))
+    assert time.monotonic() - began >= 100 / 500
+    assert clients.most_at_once <= 50
+
+
+def test_retries_take_tokens_too(clients: Clients) -> None:
+    clients.refusals = dict.fromkeys((name for name, _ in connections(50)), throttled)
+    began = time.monotonic()
+    assert post_all(clients, connections(50), gateway=clients.gateway_at(500, 50)).posts == 150
+    assert time.monotonic() - began >= 100 / 500
+
+
+def test_the_deadline_ends_a_batch_and_it_says_what_it_left_out(clients: Clients) -> None:
+    posted = post_all(clients, connections(1_000), gateway=clients.gateway_at(100, 10), deadline_s=0.2)
+    assert 200 <= posted.elapsed_ms < 400
+    assert 10 <= posted.reached <= 40
+    assert not posted.whole
+
+
+def test_a_retry_that_would_come_after_the_deadline_has_failed(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.gateway.batch.RETRY_BASE_S", 1e6)
+    clients.refusals[ID] = throttled
+    posted = post_all(clients, [(ID, FRAMES[:1])], deadline_s=5)
+    assert (posted.failures, posted.posts) == (1, 1)
+    assert posted.elapsed_ms < 1_000
+
+
+def test_what_is_overtaken_is_not_sent(clients: Clients) -> None:
+    asked = itertools.count(1)
+    posted = post_all(
+        clients,
+        ((f"connection-{number}", FRAMES) for number in range(1_000_000)),
+        overtaken=lambda: next(asked) == 2,
+        gateway=clients.gateway_at(2_000, 1),
+    )
+    assert next(asked) == 3
+    assert 500 <= posted.elapsed_ms < 800
+    assert posted.unsent > 0
+    assert not posted.whole
+    assert posted.error is None
+
+
+def test_an_iterator_that_breaks_ends_the_batch_after_those_that_it_gave(clients: Clients) -> None:
+    def breaks() -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        yield from ((name, FRAMES[:3]) for name, _ in connections(200))
+        raise OSError("no next page")
+
+    clients.refusals["connection-7"] = gone
+    left: list[str] = []
+    posted = post_all(clients, breaks(), on_gone=left.extend)
+    assert (posted.reached, posted.frames, posted.gone) == (199, 597, 1)
+    assert left == ["connection-7"]
+    assert repr(posted.error) == "OSError('no next page')"
+    assert not posted.whole
+
+
+def test_a_table_that_does_not_forget_the_gone_stops_no_post(clients: Clients) -> None:
+    clients.refusals["left-0"] = gone
+
+    def on_gone(_ids: Sequence[str]) -> None:
+        raise OSError("no table")
+
+    posted = post_all(clients, connections(1, "left") + connections(3), on_gone=on_gone)
+    assert (posted.reached, posted.gone, repr(posted.error)) == (3, 1, "OSError('no table')")
+
+
+# Answers to one client
 
 
 @pytest.mark.parametrize("count", [0, 1, 20])
@@ -113,58 +263,3 @@ def test_frames_that_cannot_be_posted_say_why(
     clients.refusals[ID] = refusal
     with pytest.raises(error):
         clients.gateway.post_unordered(ID, FRAMES[:count])
-
-
-# On the wire
-
-
-@pytest.mark.parametrize(
-    ("connection_id", "path"),
-    [
-        ("L0SM9cOFvHcCIhw=", "/live/@connections/L0SM9cOFvHcCIhw%3D"),
-        ("a/b+c=", "/live/@connections/a%2Fb%2Bc%3D"),
-        ("a%3Db", "/live/@connections/a%253Db"),
-    ],
-)
-def test_a_connection_id_is_encoded_once(server: ConnectionsServer, connection_id: str, path: str) -> None:
-    connect(server.url).post(connection_id, FRAMES[0])
-    assert [(posted.replace("%40", "@"), frame) for posted, frame in server.posts] == [(path, FRAMES[0])]
-
-
-def only_path(server: ConnectionsServer, gateway: Gateway) -> str:
-    gateway.post(ID, b"{}")
-    ((path, _),) = server.posts
-    server.posts.clear()
-    return path
-
-
-def test_410_is_gone_at_once(server: ConnectionsServer) -> None:
-    gateway = connect(server.url)
-    server.statuses[only_path(server, gateway)] = 410
-    with pytest.raises(Gone):
-        gateway.post(ID, FRAMES[0])
-    assert len(server.posts) == 1
-
-
-@pytest.mark.parametrize(("status", "attempts"), [(429, 3), (500, 3), (503, 3), (403, 1)])
-def test_a_throttled_or_failing_service_is_asked_three_times_more(
-    server: ConnectionsServer, status: int, attempts: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.CRITICAL)
-    gateway = connect(server.url)
-    server.statuses[only_path(server, gateway)] = status
-    with pytest.raises(PostFailed):
-        gateway.post(ID, FRAMES[0])
-    assert len(server.posts) == attempts
-
-
-def test_nothing_that_listens_is_a_failed_post(server: ConnectionsServer) -> None:  # noqa: ARG001 - for its keys
-    with pytest.raises(PostFailed):
-        connect("http://127.0.0.1:1/live").post(ID, FRAMES[0])
-
-
-def test_a_post_that_hangs_is_given_up_and_each_thread_has_its_connection(server: ConnectionsServer) -> None:
-    config: Any = connect(server.url)._client.meta.config
-    assert (config.connect_timeout, config.read_timeout) == (POST_TIMEOUT_S, POST_TIMEOUT_S)
-    assert POST_TIMEOUT_S <= 5
-    assert config.max_pool_connections == THREADS

@@ -124,7 +124,7 @@ def test_publish_logs_why_posts_failed(
     assert metrics(capsys.readouterr().out)["PostsFailed"] == 1
     (warning,) = [vars(record) for record in caplog.records if record.getMessage() == "posts failed"]
     assert (warning["seq"], warning["connections"]) == (2, 1)
-    assert "ForbiddenException" in warning["reasons"][0]
+    assert warning["reasons"] == ["forbidden: 403"]
 
 
 def test_publish_sends_the_first_snapshot_of_all_and_forgets_who_is_gone(

@@ -31,6 +31,9 @@ PLATFORM = {
 FILES = {
     "functions/requirements.txt": {"aws-lambda-powertools", "aws-xray-sdk"},
     "functions/ingest/requirements.txt": {"requests"},
+    "functions/publish/requirements.txt": {"pycurl"},
+    "functions/request/requirements.txt": {"pycurl"},
+    "functions/subscribe/requirements.txt": {"pycurl"},
 }
 
 
@@ -93,8 +96,9 @@ def test_what_they_carry_lacks_nothing_and_has_nothing_to_spare(name: str, roots
     assert carried <= needed(roots)
 
 
-def test_the_ingest_carries_no_package_twice() -> None:
-    assert not pins("functions/requirements.txt").keys() & pins("functions/ingest/requirements.txt").keys()
+@pytest.mark.parametrize("name", [name for name in FILES if name != "functions/requirements.txt"])
+def test_no_function_carries_a_package_twice(name: str) -> None:
+    assert not pins("functions/requirements.txt").keys() & pins(name).keys()
 
 
 def test_every_import_of_the_lambdas_is_carried_or_of_the_runtime() -> None:

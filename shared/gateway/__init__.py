@@ -1,0 +1,9 @@
+"""The one door to clients: posts to the connections of the WebSocket API, over libcurl's multi interface.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+"""
+
+from shared.gateway.gateway import Gateway, connect
+from shared.gateway.outcomes import Gone, Posted, PostFailed
+
+__all__ = ["Gateway", "Gone", "PostFailed", "Posted", "connect"]

@@ -1,0 +1,209 @@
+"""One batch of posts, from an iterator of connections to the count of what became of them."""
+
+import heapq
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Protocol
+
+from shared.gateway.outcomes import RETRIED, Posted, outcome_of
+from shared.gateway.signer import Signer, quoted
+from shared.gateway.token_bucket import TokenBucket
+
+RETRIES = 2
+RETRY_BASE_S = 0.1
+GONE_BATCH = 25
+ASK_EVERY_S = 0.25
+FIRST_IN_FLIGHT = 128  # a TLS connection costs as much as many posts: more of them only for a batch that is long enough
+
+Addressed = Iterable[tuple[str, tuple[bytes, ...]]]
+
+
+class Delivery:
+    """A connection's frames on their way, one at a time."""
+
+    __slots__ = ("connection_id", "fails", "frames", "fresh", "position", "quoted_id")
+
+    def __init__(self, connection_id: str, frames: tuple[bytes, ...]) -> None:
+        self.connection_id = connection_id
+        self.quoted_id = quoted(connection_id)
+        self.frames = frames
+        self.position = 0
+        self.fails = 0
+        self.fresh = False
+
+
+class Posts(Protocol):
+    """What a batch asks of the transport."""
+
+    def __len__(self) -> int: ...
+    def begin(self, tag: Delivery, url: str, headers: list[str], frame: bytes, *, fresh: bool) -> None: ...
+    def step(self, wait_s: float) -> Iterable[tuple[Delivery, int, int, str]]: ...
+    def abandon(self) -> list[Delivery]: ...
+
+
+class Batch:
+    """Takes up connections as slots and tokens get free, so that its memory does not grow with their number."""
+
+    def __init__(
+        self,
+        addressed: Addressed,
+        posts: Posts,
+        signer: Signer,
+        bucket: TokenBucket,
+        *,
+        deadline_s: float,
+        in_flight: int,
+        on_gone: Callable[[Sequence[str]], None],
+        overtaken: Callable[[], bool],
+    ) -> None:
+        self.posted = Posted()
+        self.slots = min(FIRST_IN_FLIGHT, in_flight)
+        self._began_at = time.monotonic()
+        self._deadline = self._began_at + deadline_s
+        self._ask_at = self._began_at + ASK_EVERY_S
+        self._addressed = iter(addressed)
+        self._more = True
+        self._exhausted = False
+        self._stopped = False
+        self._posts = posts
+        self._signer = signer
+        self._bucket = bucket
+        self._in_flight = in_flight
+        self._grow_at = 4 * self.slots
+        self._on_gone = on_gone
+        self._overtaken = overtaken
+        self._gone: list[str] = []
+        self._next: deque[Delivery] = deque()
+        self._retries: list[tuple[float, int, Delivery]] = []
+        self._order = count()
+
+    def run(self) -> Posted:
+        """Post until all is done, the deadline is there, or the frames are overtaken and nothing is in flight."""
+        posted = self.posted
+        left: list[Delivery] = []
+        try:
+            while (now := time.monotonic()) < self._deadline:
+                wait_s = self._fill(now)
+                if not (len(self._posts) or self._next or self._retries or self._more):
+                    break
+                for delivery, status, code, words in self._posts.step(wait_s):
+                    self._settle(delivery, status, code, words)
+        finally:
+            left = self._posts.abandon()
+        posted.outcomes["given_up"] += len(left)
+        posted.unsent += len(left) + len(self._next) + len(self._retries)
+        posted.outcomes += type(posted.outcomes)()  # drops the zeros
+        self._hand_over_gone()
+        posted.whole = self._exhausted and not (posted.unsent or posted.failures)
+        posted.elapsed_ms = round((time.monotonic() - self._began_at) * 1000)
+        return posted
+
+    def _fill(self, now: float) -> float:
+        """Start what may be started; returns how long nothing else can be, in seconds."""
+        if now >= self._ask_at:
+            self._ask_at = now + ASK_EVERY_S
+            if not self._stopped and self._guarded(self._overtaken):
+                self._stop()
+        wait_s = min(self._deadline, self._ask_at) - now
+        tokens = self._bucket.available(now)
+        room = self.slots - len(self._posts)
+        now_s = time.time()
+        started = 0
+        limit = min(room, tokens)
+        while started < limit and time.monotonic() < self._deadline and (delivery := self._following(now)):
+            frame = delivery.frames[delivery.position]
+            headers = self._signer.headers(delivery.quoted_id, frame, now_s)
+            self._posts.begin(delivery, self._signer.url(delivery.quoted_id), headers, frame, fresh=delivery.fresh)
+            started += 1
+        self._bucket.take(started)
+        self.posted.posts += started
+        if started == room < tokens and self.posted.posts >= self._grow_at:
+            self.slots = min(self._in_flight, self.slots + self.slots // 4)
+            self._grow_at = self.posted.posts + 4 * self.slots
+        elif started < room and started == tokens:
+            wait_s = min(wait_s, self._bucket.wait_s())
+        elif self._retries and started < room:
+            wait_s = min(wait_s, self._retries[0][0] - now)
+        return wait_s
+
+    def _following(self, now: float) -> Delivery | None:
+        """What to post next: a retry that is due, a connection's next frame, a connection that was not taken up yet."""
+        if self._retries and self._retries[0][0] <= now:
+            return heapq.heappop(self._retries)[2]
+        if self._next:
+            return self._next.popleft()
+        while self._more and len(self._retries) < 4 * self._in_flight:
+            try:
+                connection_id, frames = next(self._addressed)
+            except StopIteration:
+                self._more, self._exhausted = False, True
+            except Exception as error:  # noqa: BLE001 - whatever it is, those taken up are served, and the caller told
+                self._more = False
+                self.posted.error = self.posted.error or error
+            else:
+                if frames:
+                    return Delivery(connection_id, frames)
+                self.posted.reached += 1
+        return None
+
+    def _settle(self, delivery: Delivery, status: int, code: int, words: str) -> None:
+        posted = self.posted
+        outcome = outcome_of(status, code)
+        posted.outcomes[outcome] += 1
+        if outcome == "ok":
+            posted.frames += 1
+            posted.bytes += len(delivery.frames[delivery.position])
+            delivery.position += 1
+            delivery.fails, delivery.fresh = 0, False
+            if delivery.position == len(delivery.frames):
+                posted.reached += 1
+            elif self._stopped:
+                posted.unsent += 1
+            else:
+                self._next.append(delivery)
+        elif outcome == "gone":
+            posted.gone += 1
+            self._gone.append(delivery.connection_id)
+            if len(self._gone) == GONE_BATCH:
+                self._hand_over_gone()
+        elif outcome in RETRIED and delivery.fails < RETRIES and self._stopped:
+            posted.unsent += 1
+        elif outcome not in RETRIED or not self._retry(delivery, lone=not status):
+            posted.fail(delivery.connection_id, f"{outcome}: {status or words}")
+
+    def _retry(self, delivery: Delivery, *, lone: bool) -> bool:
+        """Put it off by a random time, if there is one before the deadline. `lone`: not over a kept connection.
+
+        https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+        """
+        due = time.monotonic() + random.random() * RETRY_BASE_S * 2**delivery.fails  # noqa: S311 - spreads, hides nothing
+        if delivery.fails == RETRIES or due >= self._deadline:
+            return False
+        delivery.fails += 1
+        delivery.fresh = lone
+        heapq.heappush(self._retries, (due, next(self._order), delivery))
+        return True
+
+    def _stop(self) -> None:
+        """Overtaken: what is in flight may end, nothing else is sent."""
+        self._stopped = True
+        self._more = False
+        self.posted.unsent += len(self._next) + len(self._retries)
+        self._next.clear()
+        self._retries.clear()
+
+    def _hand_over_gone(self) -> None:
+        gone, self._gone = self._gone, []
+        if gone:
+            self._guarded(lambda: self._on_gone(gone))
+
+    def _guarded(self, call: Callable[[], object]) -> object:
+        """What a caller's own function says; what it raises is told at the end, and the posts go on."""
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - see above
+            self.posted.error = self.posted.error or error
+            return None

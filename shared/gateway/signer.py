@@ -1,0 +1,105 @@
+"""Signature Version 4 for posts to connections, with all that they have in common computed beforehand.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import hashlib
+import hmac
+import time
+from urllib.parse import quote, urlsplit
+
+SERVICE = "execute-api"
+ALGORITHM = "AWS4-HMAC-SHA256"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+BLOCK_BYTES = 64
+HASHES_KEPT = 4_096
+
+
+class Signer:
+    """Addresses and headers of posts, for one batch: one set of credentials, one address of `@connections`.
+
+    A connection's ID is quoted once on the wire and once more in what is signed, while the `@` stays as it is on the
+    wire: so does botocore, and so API Gateway takes it.
+    """
+
+    def __init__(self, connections_url: str, region: str, access_key: str, secret_key: str, token: str | None) -> None:
+        parts = urlsplit(connections_url)
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+            raise ValueError(f"not the address of a WebSocket API's connections: {connections_url!r}")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        if parts.port and parts.port != DEFAULT_PORTS[parts.scheme]:
+            host = f"{host}:{parts.port}"
+        base = "/".join(["", *filter(None, parts.path.split("/")), "@connections", ""])
+        self._url = f"{parts.scheme}://{host}{base}"
+        self._path = quote(base, safe="/~")
+        self._region = region
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._token = token
+        names = "host;x-amz-date;x-amz-security-token" if self._token else "host;x-amz-date"
+        self._host = host
+        self._names = names
+        self._hashes: dict[bytes, str] = {}
+        self._second = -1
+        self._day = ""
+
+    def url(self, quoted_id: str) -> str:
+        """Where to post."""
+        return self._url + quoted_id
+
+    def headers(self, quoted_id: str, frame: bytes, now_s: float) -> list[str]:
+        """The headers that sign a POST of this frame at that time, in seconds since 1970."""
+        second = int(now_s)
+        if second != self._second:
+            self._tick(second)
+        canonical = f"POST\n{self._path}{quoted_id.replace('%', '%25')}{self._canonical_tail}{self._hash(frame)}"
+        inner = self._inner.copy()
+        inner.update(self._scope_head + hashlib.sha256(canonical.encode()).hexdigest().encode())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return [self._authorization + outer.hexdigest(), *self._fixed]
+
+    def _tick(self, second: int) -> None:
+        """What changes once a second, and with the day the key."""
+        self._second = second
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        scope = f"{stamp[:8]}/{self._region}/{SERVICE}/aws4_request"
+        if stamp[:8] != self._day:
+            self._day = stamp[:8]
+            self._derive()
+        self._fixed = [f"X-Amz-Date: {stamp}"]
+        signed = f"host:{self._host}\nx-amz-date:{stamp}\n"
+        if self._token:
+            self._fixed.append(f"X-Amz-Security-Token: {self._token}")
+            signed += f"x-amz-security-token:{self._token}\n"
+        self._canonical_tail = f"\n\n{signed}\n{self._names}\n"
+        self._scope_head = f"{ALGORITHM}\n{stamp}\n{scope}\n".encode()
+        self._authorization = (
+            f"Authorization: {ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={self._names}, Signature="
+        )
+
+    def _derive(self) -> None:
+        """The day's key, as the two states that an HMAC with it begins and ends with (RFC 2104, section 4)."""
+        key = b"AWS4" + self._secret_key.encode()
+        for part in (self._day, self._region, SERVICE, "aws4_request"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        block = key.ljust(BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def _hash(self, frame: bytes) -> str:
+        """The frame's hash in hexadecimal, once for all who get the same bytes."""
+        found = self._hashes.get(frame)
+        if found is None:
+            if len(self._hashes) >= HASHES_KEPT:
+                self._hashes.clear()
+            found = self._hashes[frame] = hashlib.sha256(frame).hexdigest()
+        return found
+
+
+def quoted(connection_id: str) -> str:
+    """An ID as it stands in a path on the wire. Most are letters and digits with a `=` at the end."""
+    stem = connection_id.rstrip("=")
+    if stem.isascii() and stem.isalnum():
+        return connection_id.replace("=", "%3D")
+    return quote(connection_id, safe="")
