@@ -17,6 +17,7 @@ RETRY_BASE_S = 0.1
 GONE_BATCH = 25
 ASK_EVERY_S = 0.25
 FIRST_IN_FLIGHT = 128  # a TLS connection costs as much as many posts: more of them only for a batch that is long enough
+IDLE_SHARE = 0.1
 
 Addressed = Iterable[tuple[str, tuple[bytes, ...]]]
 
@@ -36,7 +37,9 @@ class Delivery:
 
 
 class Posts(Protocol):
-    """What a batch asks of the transport."""
+    """What a batch asks of the transport. `idle_s`: seconds that it has waited, since the start."""
+
+    idle_s: float
 
     def __len__(self) -> int: ...
     def begin(self, tag: Delivery, url: str, headers: list[str], frame: bytes, *, fresh: bool) -> None: ...
@@ -73,6 +76,7 @@ class Batch:
         self._bucket = bucket
         self._in_flight = in_flight
         self._grow_at = 4 * self.slots
+        self._grown_at, self._idle_s = self._began_at, posts.idle_s
         self._on_gone = on_gone
         self._overtaken = overtaken
         self._gone: list[str] = []
@@ -121,13 +125,20 @@ class Batch:
         self._bucket.take(started)
         self.posted.posts += started
         if started == room < tokens and self.posted.posts >= self._grow_at:
-            self.slots = min(self._in_flight, self.slots + self.slots // 4)
-            self._grow_at = self.posted.posts + 4 * self.slots
+            self._grow(now)
         elif started < room and started == tokens:
             wait_s = min(wait_s, self._bucket.wait_s())
         elif self._retries and started < room:
             wait_s = min(wait_s, self._retries[0][0] - now)
         return wait_s
+
+    def _grow(self, now: float) -> None:
+        """A quarter more slots, when they are what keeps posts waiting: when this thread has time to spare."""
+        idle_s = self._posts.idle_s
+        if idle_s - self._idle_s > IDLE_SHARE * (now - self._grown_at):
+            self.slots = min(self._in_flight, self.slots + self.slots // 4)
+        self._grow_at = self.posted.posts + 4 * self.slots
+        self._grown_at, self._idle_s = now, idle_s
 
     def _following(self, now: float) -> Delivery | None:
         """What to post next: a retry that is due, a connection's next frame, a connection that was not taken up yet."""

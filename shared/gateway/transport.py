@@ -16,6 +16,8 @@ import pycurl
 
 # Older ones may have been forgotten on the way by whatever keeps track of them, without a word.
 MAX_IDLE_S = 30
+# Without the post-quantum one, which costs a fifth of a handshake: what is on the wire is public or expires in hours.
+KEY_EXCHANGES = "X25519:P-256:P-384"
 
 Tag = TypeVar("Tag")
 
@@ -28,7 +30,9 @@ class Transport(Generic[Tag]):
         self._timeout_ms = round(timeout_s * 1000)
         self._epoll = select.epoll()
         self._watched: set[int] = set()
+        self._resting: set[int] = set()
         self._due_at: float | None = None
+        self.idle_s = 0.0  # spent waiting, since the start
         self._idle: list[Any] = []  # easy handles; connections are kept apart from them, by the multi handle
         self._busy: dict[Any, Tag] = {}
         self._multi: Any = pycurl.CurlMulti()
@@ -64,7 +68,12 @@ class Transport(Generic[Tag]):
             now_s = time.monotonic()
         if self._due_at is not None:
             wait_s = min(wait_s, self._due_at - now_s)
-        for descriptor, events in self._epoll.poll(max(0.0, wait_s)):
+        ready = self._epoll.poll(max(0.0, wait_s))
+        self.idle_s += time.monotonic() - now_s
+        for descriptor, events in ready:
+            if descriptor in self._resting:  # closed by the other side; libcurl finds out before it uses it again
+                self._rest(descriptor)
+                continue
             readable = pycurl.CSELECT_IN if events & ~select.EPOLLOUT else 0
             act(descriptor, readable | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0))
         waiting = 1
@@ -83,6 +92,11 @@ class Transport(Generic[Tag]):
             self._release(easy)
         return tags
 
+    def _rest(self, descriptor: int) -> None:
+        self._watched.discard(descriptor)
+        with suppress(OSError):
+            self._epoll.unregister(descriptor)
+
     def _release(self, easy: Any) -> Tag:
         self._multi.remove_handle(easy)
         self._idle.append(easy)
@@ -98,6 +112,7 @@ class Transport(Generic[Tag]):
             (pycurl.PATH_AS_IS, 1),
             (pycurl.POST, 1),
             (pycurl.PROXY, ""),
+            (pycurl.SSL_EC_CURVES, KEY_EXCHANGES),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.TIMEOUT_MS, self._timeout_ms),  # connecting included
             (pycurl.WRITEFUNCTION, len),  # what an answer says beside its status is taken and dropped
@@ -108,16 +123,17 @@ class Transport(Generic[Tag]):
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         """Called by libcurl: what it wants to know of a socket. https://curl.se/libcurl/c/CURLMOPT_SOCKETFUNCTION.html"""
         if what == pycurl.POLL_REMOVE:
-            self._watched.discard(descriptor)
-            with suppress(OSError):  # closed already, which unregisters it
-                self._epoll.unregister(descriptor)
+            # Kept, it will be wanted again in a moment; closed, the kernel forgets it by itself.
+            self._resting.add(descriptor)
             return
+        self._resting.discard(descriptor)
         events = (select.EPOLLIN if what & pycurl.POLL_IN else 0) | (select.EPOLLOUT if what & pycurl.POLL_OUT else 0)
         if descriptor in self._watched:
-            self._epoll.modify(descriptor, events)
-        else:
-            self._epoll.register(descriptor, events)
-            self._watched.add(descriptor)
+            with suppress(FileNotFoundError):  # the number of one that was closed, used again
+                self._epoll.modify(descriptor, events)
+                return
+        self._epoll.register(descriptor, events)
+        self._watched.add(descriptor)
 
     def _set_timer(self, timeout_ms: int) -> None:
         """Called by libcurl: when it wants to be called. https://curl.se/libcurl/c/CURLMOPT_TIMERFUNCTION.html"""

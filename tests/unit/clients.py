@@ -48,6 +48,8 @@ class Clients:
         self.on_post: Callable[[dict[str, Any]], None] = lambda _frame: None
         self.posts = 0
         self.most_at_once = 0
+        self.idle_s = 0.0
+        self.waits_s = 0.0
         self._under_way: list[tuple[Delivery, bytes]] = []
 
     @property
@@ -67,6 +69,7 @@ class Clients:
         self.most_at_once = max(self.most_at_once, len(self))
 
     def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, int, str]]:
+        self.idle_s += self.waits_s
         if not self._under_way:
             time.sleep(max(0, wait_s))
         ended, self._under_way = self._under_way, []

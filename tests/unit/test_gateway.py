@@ -150,6 +150,9 @@ def test_a_short_batch_opens_no_more_connections_than_pay(clients: Clients) -> N
     post_all(clients, connections(500), gateway=clients.gateway_at(1e9, 10**6))
     assert clients.most_at_once == 128
     post_all(clients, connections(20_000), gateway=clients.gateway_at(1e9, 10**6))
+    assert clients.most_at_once == 128  # busy all the time, so more in flight would not help
+    clients.waits_s = 0.015
+    post_all(clients, connections(20_000), gateway=clients.gateway_at(1e9, 10**6))
     assert clients.most_at_once == 512
 
 
