@@ -13,6 +13,8 @@ BOUNDS = {
     "connection_shards": (1, 100),
     "throttle_rate": (1, 100_000),
     "throttle_burst": (1, 100_000),
+    "coinbase_poll_seconds": (0, 3600),
+    "coingecko_poll_seconds": (0, 3600),
 }
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -30,6 +32,7 @@ class FeedConfig:
     `access_log_role`: set the account's role for API Gateway's logs, in place of the one that it may have already.
     `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
     `*_base_url`: where a source is asked; empty for its public address.
+    `*_poll_seconds`: how often; 0 for as often as it lets everybody ask, every 10 and every 60 seconds.
     `cli_credentials`: deploy with the caller's credentials instead of the bootstrap roles.
     """
 
@@ -52,6 +55,8 @@ class FeedConfig:
     er_api_base_url: str = ""
     coinbase_base_url: str = ""
     coingecko_base_url: str = ""
+    coinbase_poll_seconds: int = 0
+    coingecko_poll_seconds: int = 0
     cli_credentials: bool = False
 
 

@@ -33,6 +33,8 @@ class Ingest(Construct):
                 "ER_API_BASE_URL": config.er_api_base_url,
                 "COINBASE_BASE_URL": config.coinbase_base_url,
                 "COINGECKO_BASE_URL": config.coingecko_base_url,
+                "COINBASE_POLL_SECONDS": str(config.coinbase_poll_seconds),
+                "COINGECKO_POLL_SECONDS": str(config.coingecko_poll_seconds),
             },
         )
         self.function.allow(

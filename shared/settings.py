@@ -9,7 +9,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """`*_base_url`: where a source is asked, empty for its public address."""
+    """`*_base_url`: where a source is asked, empty for its public address. `*_poll_seconds`: how often, 0 for its own
+    pace."""
 
     quotes_table: str
     tick_seconds: int
@@ -20,6 +21,13 @@ class IngestSettings:
     er_api_base_url: str = ""
     coinbase_base_url: str = ""
     coingecko_base_url: str = ""
+    coinbase_poll_seconds: int = 0
+    coingecko_poll_seconds: int = 0
+
+    @property
+    def poll_every_ms(self) -> dict[str, int]:
+        seconds = {"coinbase": self.coinbase_poll_seconds, "coingecko": self.coingecko_poll_seconds}
+        return {source: pace_s * 1000 for source, pace_s in seconds.items() if pace_s}
 
     @property
     def base_urls(self) -> dict[str, str]:

@@ -71,6 +71,9 @@ class Ticks:
             self._table.renew_lease(replace(lease, until_ms=0))
         except LeaseLost:
             return "successor"
+        finally:
+            if self._pending:
+                self._write_candles(())  # their last chance: the next run does not know of them
         return "end of run"
 
     def _tick(self, lease: Lease, snapshot: Snapshot, due_ms: int) -> tuple[Lease, Snapshot]:

@@ -18,7 +18,7 @@ logger, metrics, tracer = Logger(), Metrics(), Tracer()
 settings = read(IngestSettings, os.environ)
 quotes = QuotesTable(table(settings.quotes_table))
 candles = CandlesTable(table(settings.quotes_table))
-sources = AllSources(settings.base_urls)
+sources = AllSources(settings.base_urls, poll_every_ms=settings.poll_every_ms, tick_ms=settings.tick_seconds * 1000)
 
 
 @logger.inject_lambda_context

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import random
 
 from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken
-from shared.sources.upstream import Poller, SourceUnavailable
+from shared.sources.circuit import LONGEST_BACK_OFF_MS, LONGEST_BACK_OFF_TICKS
+from shared.sources.upstream import Poller, Source, SourceUnavailable
 from shared.values import SourceState, Ticker
 
 SOURCES = (binance.source, kraken.source, coinbase.source, coingecko.source, bank_of_canada.source, er_api.source)
@@ -32,12 +33,26 @@ class _Request:
 
 
 class AllSources:
-    """Keeps connections, pace, held answers and circuits from tick to tick. `base_urls` may name another host per
-    source, `random` gives the jitter of the circuits."""
+    """Keeps connections, pace, held answers and circuits from tick to tick.
 
-    def __init__(self, base_urls: Mapping[str, str], random: Callable[[], float] = random) -> None:
-        made = [make() for make in SOURCES]
-        self._pollers = [Poller(source, base_urls.get(source.name, source.base_url), random) for source in made]
+    `base_urls` may name another host per source, `poll_every_ms` another pace for one that has a pace of its own;
+    `tick_ms` bounds how long the others are left alone, `random` gives the jitter of the circuits.
+    """
+
+    def __init__(
+        self,
+        base_urls: Mapping[str, str],
+        *,
+        poll_every_ms: Mapping[str, int] | None = None,
+        tick_ms: int = 5_000,
+        random: Callable[[], float] = random,
+    ) -> None:
+        paces = poll_every_ms or {}
+        made = [_at_pace(source, paces.get(source.name)) for source in (make() for make in SOURCES)]
+        self._pollers = [
+            Poller(source, base_urls.get(source.name, source.base_url), random, _longest_back_off_ms(source, tick_ms))
+            for source in made
+        ]
         self._threads = ThreadPoolExecutor(len(made), thread_name_prefix="source")
         self._overdue: list[_Request] = []
 
@@ -77,6 +92,19 @@ class AllSources:
 
     def _ask(self, poller: Poller, now_ms: int, timeout_s: float) -> _Request:
         return _Request(poller, self._threads.submit(poller.ask, now_ms, timeout_s), now_ms, poller.state)
+
+
+def _at_pace(source: Source, poll_every_ms: int | None) -> Source:
+    """The source asked so often; its answers serve for as many of its requests as before."""
+    if poll_every_ms is None or not source.poll_every_ms:
+        return source
+    hold_ms = source.hold_ms * poll_every_ms // source.poll_every_ms
+    return replace(source, poll_every_ms=poll_every_ms, hold_ms=hold_ms)
+
+
+def _longest_back_off_ms(source: Source, tick_ms: int) -> int:
+    of_ticks_ms = int(LONGEST_BACK_OFF_TICKS * tick_ms)
+    return LONGEST_BACK_OFF_MS if source.poll_every_ms else min(LONGEST_BACK_OFF_MS, of_ticks_ms)
 
 
 def _settle(request: _Request, now_ms: int) -> list[Ticker]:

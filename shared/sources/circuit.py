@@ -9,7 +9,8 @@ from dataclasses import replace
 from shared.values import SourceState
 
 FIRST_BACK_OFF_MS = 1_000
-LONGEST_BACK_OFF_MS = 8_000  # so that the feed is back within two ticks of 5 s when all of its sources are
+LONGEST_BACK_OFF_MS = 8_000  # of a source that has a pace of its own
+LONGEST_BACK_OFF_TICKS = 1.6  # of one asked every tick: with its jitter under two, so it is back within two ticks
 FIRST_BAN_MS = 120_000  # 418, 451, 403 without Retry-After: asking again soon makes it worse
 LONGEST_BAN_MS = 1_800_000
 JITTER = 0.2  # of the rest, either way, so that those who failed together do not come back together
@@ -32,12 +33,17 @@ def after_success(asked_ms: int) -> SourceState:
 
 
 def after_failure(
-    before: SourceState, error: SourceUnavailable, now_ms: int, random: Callable[[], float]
+    before: SourceState,
+    error: SourceUnavailable,
+    now_ms: int,
+    random: Callable[[], float],
+    longest_ms: int = LONGEST_BACK_OFF_MS,
 ) -> SourceState:
-    """The state once one more request has failed. `random` gives a number from 0 to 1."""
+    """The state once one more request has failed. `random` gives a number from 0 to 1, `longest_ms` bounds the rest
+    before its jitter, where it is no ban."""
     banned = error.banned and error.retry_after_ms is None  # who says when to come back is taken at its word
-    first_ms, longest_ms = (FIRST_BAN_MS, LONGEST_BAN_MS) if banned else (FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS)
-    rest_ms = min(first_ms * 2 ** min(before.failures, MAX_DOUBLINGS), longest_ms)
+    first_ms, most_ms = (FIRST_BAN_MS, LONGEST_BAN_MS) if banned else (FIRST_BACK_OFF_MS, longest_ms)
+    rest_ms = min(first_ms * 2 ** min(before.failures, MAX_DOUBLINGS), most_ms)
     rest_ms = int(rest_ms * (1 + JITTER * (2 * random() - 1)))
     if banned:
         rest_ms = max(rest_ms, FIRST_BAN_MS)

@@ -10,6 +10,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from shared.sources.circuit import (
+    LONGEST_BACK_OFF_MS,
     LONGEST_RETRY_AFTER_MS,
     SourceUnavailable,
     after_failure,
@@ -68,13 +69,20 @@ class Poller:
     `ask` runs in a thread and keeps no state but its connection's; what came of it is settled by who asked.
     """
 
-    def __init__(self, source: Source, base_url: str, random: Callable[[], float] = random) -> None:
+    def __init__(
+        self,
+        source: Source,
+        base_url: str,
+        random: Callable[[], float] = random,
+        longest_back_off_ms: int = LONGEST_BACK_OFF_MS,
+    ) -> None:
         self.source = source
         self.state = SourceState()
         self._url = base_url.rstrip("/") + source.path
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
         self._random = random
+        self._longest_back_off_ms = longest_back_off_ms
         self._paced_until_ms = 0
         self._held: list[Ticker] = []
         self._held_until_ms = 0
@@ -101,7 +109,8 @@ class Poller:
 
     def failed(self, error: SourceUnavailable, now_ms: int, before: SourceState | None = None) -> None:
         """`before` is the state from before the request, where that has been settled as overdue already."""
-        self.state = after_failure(self.state if before is None else before, error, now_ms, self._random)
+        known = self.state if before is None else before
+        self.state = after_failure(known, error, now_ms, self._random, self._longest_back_off_ms)
 
     def ask(self, now_ms: int, timeout_s: float) -> list[Ticker]:
         """The source's tickers now, from one request.

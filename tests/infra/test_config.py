@@ -31,6 +31,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         stage_name="test",
         tick_seconds="2",
         stale_after_seconds="20",
+        coinbase_poll_seconds="20",
+        coingecko_poll_seconds="120",
         connection_shards="4",
         throttle_rate="10",
         throttle_burst="5",
@@ -85,6 +87,8 @@ def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
         "ER_API_BASE_URL": "http://er",
         "COINBASE_BASE_URL": "http://coinbase",
         "COINGECKO_BASE_URL": "http://coingecko",
+        "COINBASE_POLL_SECONDS": "20",
+        "COINGECKO_POLL_SECONDS": "120",
     }
 
 

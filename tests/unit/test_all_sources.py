@@ -12,6 +12,7 @@ import pytest
 
 from shared.sources import all_sources, bank_of_canada, binance, coinbase, coingecko, er_api, kraken
 from shared.sources.all_sources import SOURCES, TOO_LATE_MS, AllSources, Polled
+from shared.sources.upstream import SourceUnavailable
 from shared.values import SourceState, Ticker
 from shared.wire import dumps
 from tests.unit.clock import Clock
@@ -306,6 +307,26 @@ def test_an_answer_of_another_time_is_no_answer_and_the_source_is_asked_anew(
     polled = sources.poll(TIMEOUT_S)
     assert upstreams.asked["kraken"] == 2
     assert {ticker.ts_ms for ticker in tickers_of(polled, "kraken")} == {clock()}
+
+
+@pytest.mark.parametrize("tick_ms", [1_000, 2_000, 5_000, 60_000])
+def test_a_source_asked_every_tick_is_back_within_two_ticks_and_one_with_a_pace_rests_longer(tick_ms: int) -> None:
+    sources = AllSources({}, tick_ms=tick_ms, random=lambda: 1.0)
+    for poller in sources._pollers:
+        for _ in range(9):
+            poller.failed(SourceUnavailable("HTTP 500"), 1_000)
+        rest_ms = poller.state.retry_ms - 1_000
+        assert rest_ms <= 9_600
+        assert rest_ms < 2 * tick_ms if poller.source.name in {"binance", "kraken"} else rest_ms == 9_600
+
+
+def test_a_pace_of_its_own_can_be_another_and_its_answers_serve_as_many_requests() -> None:
+    by_name = {
+        p.source.name: p.source for p in AllSources({}, poll_every_ms={"coingecko": 5_000, "kraken": 9})._pollers
+    }
+    assert (by_name["coingecko"].poll_every_ms, by_name["coingecko"].hold_ms) == (5_000, 10_000)
+    assert (by_name["coinbase"].poll_every_ms, by_name["coinbase"].hold_ms) == (10_000, 30_000)
+    assert by_name["kraken"].poll_every_ms == 0
 
 
 def test_a_source_without_a_base_url_is_asked_at_its_public_address() -> None:

@@ -30,6 +30,12 @@ def test_the_rest_doubles_from_a_second_to_eight() -> None:
     assert rests_s(FAILED, times=6) == [1, 2, 4, 8, 8, 8]
 
 
+def test_the_longest_rest_can_be_another() -> None:
+    state = SourceState(failures=8)
+    assert after_failure(state, FAILED, NOW_MS, lambda: 1, longest_ms=1_600).retry_ms == NOW_MS + 1_920
+    assert after_failure(state, BANNED, NOW_MS, lambda: 0.5, longest_ms=1_600).retry_ms == NOW_MS + 1_800_000
+
+
 def test_the_jitter_is_a_fifth_either_way() -> None:
     assert rests_s(FAILED, random=0)[::6] == [0.8, 6.4]
     assert rests_s(FAILED, random=1)[::6] == [1.2, 9.6]

@@ -88,6 +88,23 @@ def test_candles_that_are_not_taken_stop_no_price_and_go_with_the_next_ones(
     assert candle.open_ms == NOW_MS // 60_000 * 60_000
 
 
+def test_candles_that_are_still_pending_when_a_run_ends_are_offered_once_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = stage.ingest()
+    write = ingest.candles.write
+
+    def refuse_while_ticking(closed: list[Closed]) -> None:
+        if closed and stage.table.lease().until_ms:
+            raise NotWritten(closed)
+        write(closed)
+
+    monkeypatch.setattr(ingest.candles, "write", refuse_while_ticking)
+    assert ingest.run() == "end of run"
+    assert ingest.reports[-1].candles_pending == 1
+    assert len(ingest.candles.read("BTC_CAD", "1m", 10, now_ms=stage.clock.ms)) == 1
+
+
 def test_a_report_says_what_the_tick_did(stage: Stage) -> None:
     ingest = stage.ingest()
     ingest.run()
