@@ -8,7 +8,7 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test prices catalogue-check cost lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test prices catalogue-check cost bench bench-cold lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -50,6 +50,14 @@ cost: setup ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rat
 	@$(BIN)/python -m tools.cost --tick $(TICK) $(if $(CONNECTIONS),--connections $(CONNECTIONS)) \
 		$(if $(CHANNEL),--channel $(CHANNEL)) $(ARGS)
 
+bench: setup ## the posting client beside boto3 and others: ROUNDS=3 SECONDS=3 CANDIDATES=1 SINK=https://... CA=file ARGS=--write
+	@$(BIN)/python -m tools.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(POSTS),--posts $(POSTS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(CANDIDATES),--candidates) $(if $(SINK),--sink $(SINK)) \
+		$(if $(CA),--ca $(CA)) $(ARGS)
+
+bench-cold: setup ## how long each Lambda takes to import, against boto3 alone: ARGS=--explain
+	@$(BIN)/python -m tools.bench.import_time $(ARGS)
+
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -75,8 +83,10 @@ destroy: setup ## take the stack out of your AWS account, after showing which; t
 	@$(BIN)/python -m tools.account destroy
 	@$(CDK) destroy --force $(ARGS)
 
-lock: setup ## requirements.txt from the dependency group in pyproject.toml
+lock: setup ## both requirements.txt from the dependency groups in pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group dev --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group bench \
+		--output-file tools/bench/requirements.txt
 
 clean: ## all that was installed or made here
 	rm -rf .venv .local cdk.out tools/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

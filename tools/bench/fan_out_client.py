@@ -1,0 +1,56 @@
+"""One fan-out, in a process of its own: from the connections table's reader through this client to the sink.
+
+`python -m tools.bench.fan_out_client --table NAME ...` prints what it took. Its environment says where DynamoDB is.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+
+from shared.gateway import connect
+from shared.store.connections_table import ConnectionsTable
+from shared.store.dynamodb import table
+from tools.bench.client import peak_mb
+from tools.bench.clients.this_client import LONGEST_S, UNPACED
+from tools.bench.workload import FRAME
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    connections = ConnectionsTable(table(options.table))
+
+    def addressed() -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        for connection in connections.subscribers(0, options.now_s):
+            yield connection.connection_id, (FRAME,)
+
+    cpu_began, began = time.process_time(), time.perf_counter()
+    if options.read_only:
+        reached = sum(1 for _ in addressed())
+    else:
+        gateway = connect(options.url, rate=UNPACED, burst=UNPACED, in_flight=options.in_flight, ca_file=options.ca)
+        reached = gateway.post_all(addressed(), deadline_s=LONGEST_S, on_gone=lambda _: None).reached
+    result = {
+        "reached": reached,
+        "elapsed_s": time.perf_counter() - began,
+        "cpu_s": time.process_time() - cpu_began,
+        "peak_mb": peak_mb(),
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.fan_out_client", description=__doc__)
+    parser.add_argument("--table", required=True)
+    parser.add_argument("--now-s", type=int, required=True, help="the moment that expired connections are left out by")
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--ca", required=True)
+    parser.add_argument("--in-flight", type=int, required=True)
+    parser.add_argument("--read-only", action="store_true", help="read the connections and post nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""How a fan-out grows with its connections: time, processor, memory, and what DynamoDB charges for reading them."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from shared.store.connections_table import ConnectionsTable
+from tools.bench import read_units
+from tools.bench.cores import Cores
+from tools.bench.report import Report, rounded
+from tools.bench.sink import Sink
+from tools.bench.throughput import THIS, ClientFailed, Result
+from tools.bench.workload import REGION, ROOT, connection_id, environment
+from tools.local import aws
+from tools.local.processes import Processes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+SIZES = (1_000, 10_000, 100_000)
+TIMEOUT_S = 900
+BATCH = 25
+
+
+def measure(
+    sink: Sink,
+    cores: Cores,
+    *,
+    rounds: int,
+    state: Path,
+    progress: Callable[[str], None],
+    sizes: tuple[int, ...] = SIZES,
+) -> Report:
+    """The sizes in turn, round after round, each in a fresh process.
+
+    Raises:
+        ClientFailed: a fan-out did not reach every connection.
+        CannotStart: the emulator did not come up.
+    """
+    now_s = int(time.time())
+    results: dict[int, list[Result]] = {size: [] for size in sizes}
+    reads: dict[int, list[Result]] = {size: [] for size in sizes}
+    emulator_s: dict[int, float] = {}
+    units: dict[int, int] = {}
+    with _emulator(state, progress) as emulator, _pages(emulator) as pages:
+        for size in sizes:
+            progress(f"writing {size:,} connections to the emulator")
+            units[size] = fill(emulator, _name(size), size, now_s)
+            progress(f"reading {size:,} connections from the emulator once")
+            emulator_s[size] = _run(size, now_s, sink, cores, pages, "--read-only")["elapsed_s"]
+        for number in range(1, rounds + 1):
+            for size in sizes:
+                progress(f"round {number} of {rounds}: {size:,} connections")
+                results[size].append(_run(size, now_s, sink, cores, pages))
+                reads[size].append(_run(size, now_s, sink, cores, pages, "--read-only"))
+    return table(results, reads, units, emulator_s, rounds)
+
+
+def table(
+    results: Mapping[int, list[Result]],
+    reads: Mapping[int, list[Result]],
+    units: Mapping[int, int],
+    emulator_s: Mapping[int, float],
+    rounds: int,
+) -> Report:
+    """Medians over the rounds, a row per number of connections."""
+    columns = ["connections", "seconds", "µs per connection", "of them reading", "CPU s", "CPU µs per connection"]
+    report = Report("Growth", [*columns, "peak MB", "read units", "emulator's reading, s"])
+    for size, runs in results.items():
+        seconds, cpu_s = median(r["elapsed_s"] for r in runs), median(r["cpu_s"] for r in runs)
+        read_s = median(r["elapsed_s"] for r in reads[size])
+        report.rows.append(
+            [
+                f"{size:,}",
+                rounded(seconds),
+                rounded(seconds / size * 1e6),
+                rounded(read_s / size * 1e6),
+                rounded(cpu_s),
+                rounded(cpu_s / size * 1e6),
+                rounded(median(r["peak_mb"] for r in runs)),
+                f"{units[size]:,}",
+                rounded(emulator_s[size]),
+            ]
+        )
+    report.notes = [
+        f"Medians of {rounds} interleaved rounds, a fresh process each: time includes the handshakes, but no imports.",
+        "The table's own reader and this client. Its pages are the emulator's, again from memory, without delay.",
+        "Of them reading: a run that posts nothing. The last column is what the emulator itself took, once.",
+        "Read units: computed from the items' sizes by DynamoDB's documented rules, strongly consistent.",
+    ]
+    return report
+
+
+def fill(emulator: str, name: str, size: int, now_s: int) -> int:
+    """Make a table of so many subscribers, as the feed itself writes one. The read units of reading them all."""
+    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106 - nobody's
+    items = root.resource("dynamodb", endpoint_url=emulator).create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    first = _as_the_feed_writes_it(items, now_s)
+    with items.batch_writer() as batch:
+        for number in range(1, size):
+            batch.put_item({**first, "sk": connection_id(number)})
+    return read_units.of_a_query([read_units.item_bytes(first)] * size)
+
+
+def _as_the_feed_writes_it(items: "Table", now_s: int) -> dict[str, Any]:
+    connections = ConnectionsTable(items)
+    connections.add(connection_id(0), now_s)
+    connections.subscribe(connection_id(0), "rates", None)
+    return dict(items.scan(ConsistentRead=True)["Items"][0])
+
+
+def _name(size: int) -> str:
+    return f"connections-{size}"
+
+
+def _run(size: int, now_s: int, sink: Sink, cores: Cores, pages: str, *options: str) -> Result:
+    command = [sys.executable, "-m", "tools.bench.fan_out_client", f"--table={_name(size)}", f"--now-s={now_s}"]
+    command += [f"--url={sink.url}", f"--ca={sink.ca}", f"--in-flight={THIS.in_flight}", *options]
+    with cores.children_on_client_core():
+        done = subprocess.run(  # noqa: S603 - our own module
+            command,
+            cwd=ROOT,
+            env=environment() | {"AWS_ENDPOINT_URL_DYNAMODB": pages},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+    if done.returncode:
+        raise ClientFailed(f"{size:,} connections: {done.stderr.strip()[-2000:]}")
+    result: Result = json.loads(done.stdout)
+    if result["reached"] != size:
+        raise ClientFailed(f"{size:,} connections: only {result['reached']:,.0f} reached")
+    return result
+
+
+@contextmanager
+def _emulator(state: Path, progress: Callable[[str], None]) -> Iterator[str]:
+    progress("starting the emulator")
+    with asyncio.Runner() as runner:
+        processes = Processes(state / "processes.json")
+        processes.end_left_over()
+        try:
+            yield runner.run(aws.start(processes, _free_port(), state))
+        finally:
+            runner.run(processes.stop())
+
+
+@contextmanager
+def _pages(emulator: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "tools.bench.table_pages", f"--emulator={emulator}"]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
+    assert process.stdin  # noqa: S101 - both are pipes
+    assert process.stdout  # noqa: S101
+    try:
+        yield str(json.loads(process.stdout.readline())["url"])
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
