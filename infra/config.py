@@ -11,6 +11,9 @@ BOUNDS = {
     "tick_seconds": (1, 60),
     "stale_after_seconds": (1, 3600),
     "connection_shards": (1, 100),
+    "connections_per_worker": (1, 1_000_000),
+    "post_rate": (1, 1_000_000),
+    "post_burst": (1, 1_000_000),
     "throttle_rate": (1, 100_000),
     "throttle_burst": (1, 100_000),
     "coinbase_poll_seconds": (0, 3600),
@@ -24,7 +27,10 @@ class FeedConfig:
     """Every setting of a deployment; cdk.json repeats the defaults of those that an operator may want to change.
 
     `stale_after_seconds`: a quote whose source has said nothing for so long is marked as stale.
-    `connection_shards`: over how many partitions connections are spread; one holds thousands.
+    `connection_shards`: over how many partitions connections are spread. One is enough for the default quota; above
+    `connections_per_worker` connections in all, each shard has a worker of its own.
+    `post_rate`, `post_burst`: posts to clients per second and at once, of all workers together. The account's quota is
+    10,000 and 5,000, and shared with the clients' own messages.
     `throttle_rate`, `throttle_burst`: messages per second from all clients together; posts to them share the account's
     quota of 10,000 and 5,000, so this leaves them the larger part.
     `retain_data`: the tables outlive the stack.
@@ -41,6 +47,9 @@ class FeedConfig:
     tick_seconds: int = 5
     stale_after_seconds: int = 30
     connection_shards: int = 1
+    connections_per_worker: int = 25_000
+    post_rate: int = 7_000
+    post_burst: int = 3_500
     throttle_rate: int = 1000
     throttle_burst: int = 500
     log_retention_days: int = 14

@@ -16,7 +16,7 @@ METRICS_NAMESPACE = "cadfeed"
 
 
 class FeedFunction(Construct):
-    """`functions/<name>` as a Lambda. `environment` is what its settings read."""
+    """`functions/<name>` as a Lambda. `environment` is what its settings read; `entry` is the file with its handler."""
 
     def __init__(
         self,
@@ -24,24 +24,25 @@ class FeedFunction(Construct):
         construct_id: str,
         *,
         name: str,
+        entry: str = "handler",
         config: FeedConfig,
         environment: Mapping[str, str],
         memory_mb: int,
         timeout_s: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._service = name
+        self.service = name if entry == "handler" else f"{name}-{entry}"
         logs = log_group(self, "Logs", config)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn])
         self.function = lambda_.Function(
             self,
             "Function",
-            description=f"cadfeed {name}",
+            description=f"cadfeed {self.service}",
             runtime=lambda_.Runtime(f"python{PYTHON_VERSION}", lambda_.RuntimeFamily.PYTHON),
             architecture=lambda_.Architecture.ARM_64,
             code=lambda_.Code.from_asset(str(bundle(name))),
-            handler=f"functions.{name}.handler.handler",
+            handler=f"functions.{name}.{entry}.handler",
             role=self.role,
             log_group=logs,
             memory_size=memory_mb,
@@ -51,7 +52,7 @@ class FeedFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE if config.tracing else lambda_.Tracing.DISABLED,
             environment={
                 **environment,
-                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 "POWERTOOLS_TRACE_DISABLED": str(not config.tracing).lower(),
@@ -72,7 +73,7 @@ class FeedFunction(Construct):
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": self._service},
+            dimensions_map={"service": self.service},
             statistic=statistic,
             period=Duration.minutes(1),
         )

@@ -39,7 +39,12 @@ class Monitoring(Construct):
         self._told = actions.SnsAction(self._topic(config.alarm_email)) if config.alarm_email else None
         self._watch_ticks(ingest.function)
         self._watch_posts(publish)
-        for name, function in {"ingest": ingest.function, "publish": publish.function, **api.functions}.items():
+        self._watch_batches("", publish.function)
+        functions = {"ingest": ingest.function, "publish": publish.function, **api.functions}
+        if publish.worker:
+            self._watch_batches("Worker", publish.worker)
+            functions["worker"] = publish.worker
+        for name, function in functions.items():
             self._alarm(
                 f"{name.capitalize()}Errors",
                 function.function.metric_errors(statistic="Sum", period=Duration.minutes(5)),
@@ -73,14 +78,38 @@ class Monitoring(Construct):
             minutes=5,
         )
 
-    def _watch_posts(self, publish: Publish) -> None:
+    def _watch_batches(self, prefix: str, poster: FeedFunction) -> None:
+        """Of `publish` and of its workers, which have a name of their own in the metrics."""
+        where = f"in the log group of {poster.service}"
         self._alarm(
-            "PostsFailed",
-            publish.function.metric("PostsFailed", "Sum"),
+            f"{prefix}PostsFailed",
+            poster.metric("PostsFailed", "Sum"),
             "For five minutes posts to connections have failed, so clients miss frames: look at the reasons that the "
-            "lines `posts failed` in the log group of publish give.",
+            f"lines `posts failed` {where} give.",
             minutes=5,
         )
+        self._alarm(
+            f"{prefix}PostsRefused",
+            poster.metric("PostsRefused", "Sum"),
+            "API Gateway has refused posts with 403 or 413, which does not heal by itself: look at the grant of "
+            f"execute-api:ManageConnections and at the lines `posts failed` {where}.",
+        )
+        self._alarm(
+            f"{prefix}ConnectionsUnsent",
+            poster.metric("ConnectionsUnsent", "Sum"),
+            "For five minutes batches have ended before every connection had its frames: there are more connections "
+            "than the rate of posts serves within a tick. Look at post_rate, connection_shards and tick_seconds.",
+            minutes=5,
+        )
+        self._alarm(
+            f"{prefix}BatchesBroken",
+            poster.metric("BatchesBroken", "Sum"),
+            "For five minutes connections could not all be read, or the ended ones not be deleted: look at the lines "
+            f"`batch broken` {where}.",
+            minutes=5,
+        )
+
+    def _watch_posts(self, publish: Publish) -> None:
         # Half of what a record may become before it is put aside: none that publish gets is older than the whole.
         self._alarm(
             "PublishBehind",

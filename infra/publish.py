@@ -1,7 +1,9 @@
-"""The Lambda on the quotes table's stream: what changed, to every connection.
+"""The Lambda on the quotes table's stream: what changed, to every connection; with several shards its workers, too.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 """
+
+from collections.abc import Mapping
 
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_lambda as lambda_
@@ -19,27 +21,33 @@ MAX_RECORD_AGE = Duration.seconds(60)
 
 class Publish(Construct):
     """`publish`, for each new snapshot. What it could not handle twice more, or within a minute, is put aside:
-    by default a batch that fails is retried for a day and holds up all that come after it."""
+    by default a batch that fails is retried for a day and holds up all that come after it.
+
+    With several shards there is a worker, too, which `publish` starts once per shard above the configured number of
+    connections. It is not retried: the next tick's worker makes up for what one has missed.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, storage: Storage, api: Api) -> None:
         super().__init__(scope, construct_id)
-        self.function = FeedFunction(
-            self,
-            "Publish",
-            name="publish",
-            config=config,
-            memory_mb=1769,  # one whole vCPU: posts are bound by it
-            timeout_s=60,
-            environment={
-                "QUOTES_TABLE": storage.quotes.table_name,
-                "CONNECTIONS_TABLE": storage.connections.table_name,
-                "CONNECTION_SHARDS": str(config.connection_shards),
-                "CONNECTIONS_URL": api.connections_url,
-            },
-        )
-        self.function.allow(["dynamodb:UpdateItem"], [storage.quotes.table_arn])
-        self.function.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
-        api.allow_posts(self.function)
+        environment = {
+            "QUOTES_TABLE": storage.quotes.table_name,
+            "CONNECTIONS_TABLE": storage.connections.table_name,
+            "CONNECTION_SHARDS": str(config.connection_shards),
+            "CONNECTIONS_URL": api.connections_url,
+        }
+        shards = config.connection_shards
+        self.worker = self._worker(config, storage, api, environment) if shards > 1 else None
+        environment |= {
+            "POST_RATE": str(config.post_rate),
+            "POST_BURST": str(config.post_burst),
+            "CONNECTIONS_PER_WORKER": str(config.connections_per_worker),
+        }
+        if self.worker:
+            environment["WORKER_FUNCTION"] = self.worker.function.function_name
+        self.function = self._poster("Publish", "handler", config, storage, api, environment)
+        self.function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        if self.worker:
+            self.function.allow(["lambda:InvokeFunction"], [self.worker.function.function_arn])
         self.failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
         Validations.of(self.failed).acknowledge(
             Acknowledgment(id="AwsSolutions-SQS3", reason="This queue is the dead-letter queue.")
@@ -61,3 +69,35 @@ class Publish(Construct):
             )
         )
         self.function.explain_wildcard("ListStreams cannot be limited to a stream.", "Resource::*")
+
+    def _worker(self, config: FeedConfig, storage: Storage, api: Api, environment: Mapping[str, str]) -> FeedFunction:
+        """All of them at once share the account's quota of posts."""
+        rate = {"POST_RATE": config.post_rate, "POST_BURST": config.post_burst}
+        each = {name: str(max(1, total // config.connection_shards)) for name, total in rate.items()}
+        worker = self._poster("Worker", "worker", config, storage, api, {**environment, **each})
+        worker.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
+        return worker
+
+    def _poster(
+        self,
+        construct_id: str,
+        entry: str,
+        config: FeedConfig,
+        storage: Storage,
+        api: Api,
+        environment: Mapping[str, str],
+    ) -> FeedFunction:
+        """A function that reads the connections, posts to them, and deletes those that have ended."""
+        function = FeedFunction(
+            self,
+            construct_id,
+            name="publish",
+            entry=entry,
+            config=config,
+            memory_mb=1769,  # one whole vCPU: posts are bound by it
+            timeout_s=60,
+            environment=environment,
+        )
+        function.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
+        api.allow_posts(function)
+        return function

@@ -1,54 +1,90 @@
 """From a change of the snapshot to every connection that has to hear of it."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 from shared.gateway import Gateway, Posted
 from shared.protocol import UpdateFrames, heartbeat_frame
 from shared.quotes import Delta
 from shared.store.connections_table import ConnectionsTable
-from shared.store.quotes_table import QuotesTable
+from shared.values import Connection, Progress
 
-DEADLINE_S = 30.0
+# Who is further behind finds out by `prev_seq`, and asks for a snapshot.
+MOST_TICKS_BEHIND = 12
 
 
-@dataclass(slots=True)
 class FanOut:
-    """One publisher over the connections of all shards. It remembers the audience that it stored last."""
+    """Posts deltas to connections. Who missed one gets what it held with the next one.
 
-    quotes: QuotesTable
-    connections: ConnectionsTable
-    gateway: Gateway
-    shards: int
-    _audience: int = -1
+    A few that failed are remembered by their IDs. When a batch was cut short, the next one begins where it stopped, and
+    everybody gets all since the last one that was not.
+    """
 
-    def publish(self, delta: Delta) -> Posted:
-        """Post to each connection what of the delta it sees, delete those that are gone, store the audience."""
-        began_ms = time.time_ns() // 1_000_000
-        posted = self.gateway.post_all(
-            self._addressed(delta, began_ms // 1000), deadline_s=DEADLINE_S, on_gone=self._forget
+    def __init__(self, connections: ConnectionsTable, gateway: Gateway) -> None:
+        self._connections = connections
+        self._gateway = gateway
+        self._behind: dict[str, int] = {}  # by connection ID, the tick since which it has missed something
+
+    def post(
+        self,
+        delta: Delta,
+        shards: Sequence[int],
+        progress: Progress,
+        *,
+        deadline_s: float,
+        overtaken: Callable[[], bool] = lambda: False,
+    ) -> tuple[Posted, Progress]:
+        """Post to each connection of the shards what it has not seen, and delete those that are gone.
+
+        Ends by the deadline, or soon after `overtaken` says that a newer delta is being posted. What went wrong is in
+        the result; the progress is for the next call.
+        """
+        batch = _Batch(delta, _since(delta, progress.whole_seq), self._behind)
+        began_s = int(time.time())
+        connections = self._connections.subscribers(shards, began_s, progress.stopped_after)
+        posted = self._gateway.post_all(
+            batch.addressed(connections),
+            deadline_s=deadline_s,
+            on_gone=lambda ended: self._connections.remove_all(ended, began_s),
+            overtaken=overtaken,
         )
-        if posted.error:
-            raise posted.error
-        self._store_audience(posted.reached + posted.failures + posted.unsent, began_ms)
-        return posted
+        self._behind = {connection_id: batch.since(connection_id) for connection_id in posted.failed}
+        if batch.exhausted and not posted.unsent and posted.failures == len(posted.failed):
+            return posted, Progress(delta.new.seq)
+        return posted, Progress(batch.since_all, batch.last)
 
-    def _addressed(self, delta: Delta, now_s: int) -> Iterator[tuple[str, tuple[bytes, ...]]]:
-        """Each connection with its frames; a heartbeat when nothing has changed at all."""
-        frames = UpdateFrames(delta)
-        heartbeat = () if delta else (heartbeat_frame(delta.new),)
-        for shard in range(self.shards):
-            for connection in self.connections.subscribers(shard, now_s):
-                wanted = [frames.of(channel, view) for channel, view in connection.subscriptions.items()]
-                yield connection.connection_id, heartbeat + tuple(frame for channel in wanted for frame in channel)
 
-    def _forget(self, connection_ids: Sequence[str]) -> None:
-        for connection_id in connection_ids:
-            self.connections.remove(connection_id)
+class _Batch:
+    """Each connection with its frames, in the order in which it has to be posted to."""
 
-    def _store_audience(self, connections: int, counted_from_ms: int) -> None:
-        """Write it when it changed, and whenever it is none, which a subscription may have overwritten since."""
-        if connections == 0 or connections != self._audience:
-            self.quotes.count_audience(connections, counted_from_ms)
-            self._audience = connections
+    def __init__(self, delta: Delta, since: int, behind: dict[str, int]) -> None:
+        self.since_all = since
+        self.last = ""
+        self.exhausted = False
+        self._delta = delta
+        self._behind = behind
+        self._frames: dict[int, UpdateFrames] = {}
+        self._heartbeat = () if delta else (heartbeat_frame(delta.new),)
+
+    def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        for connection in connections:
+            self.last = connection.connection_id
+            frames = self._since(self.since(connection.connection_id))
+            wanted = [frames.of(channel, view) for channel, view in connection.subscriptions.items()]
+            yield connection.connection_id, tuple(frame for channel in wanted for frame in channel) or self._heartbeat
+        self.exhausted = True
+
+    def since(self, connection_id: str) -> int:
+        """The tick from which on this connection has to be told what changed."""
+        missed = self._behind.get(connection_id)
+        return self.since_all if missed is None else min(self.since_all, _since(self._delta, missed))
+
+    def _since(self, seq: int) -> UpdateFrames:
+        if seq not in self._frames:
+            self._frames[seq] = UpdateFrames(self._delta, seq)
+        return self._frames[seq]
+
+
+def _since(delta: Delta, whole_seq: int) -> int:
+    """The tick from which on a delta has to tell what changed, when all was told until that one (0: not known)."""
+    return max(min(whole_seq or delta.old.seq, delta.old.seq), min(delta.old.seq, delta.new.seq - MOST_TICKS_BEHIND))

@@ -174,12 +174,16 @@ def source_status(snapshot: Snapshot) -> dict[str, str]:
 
 
 class UpdateFrames:
-    """The frames of one delta, encoded once per distinct channel and view however many connections share them."""
+    """The frames of one delta, encoded once per distinct channel and view however many connections share them.
 
-    def __init__(self, delta: Delta) -> None:
+    With `since`, a tick before the delta's own, they hold all that changed since then, for who missed what came after.
+    """
+
+    def __init__(self, delta: Delta, since: int | None = None) -> None:
         self._delta = delta
-        self._quotes = delta.quotes
-        self._unavailable = set(delta.unavailable)
+        self._since = delta.old.seq if since is None else min(since, delta.old.seq)
+        self._quotes = {s: quote for s, quote in delta.new.quotes.items() if quote.seq > self._since}
+        self._unavailable = {s for s, seq in delta.new.unavailable.items() if seq > self._since}
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
@@ -201,13 +205,24 @@ class UpdateFrames:
             "channel": RATES_BATCH,
             "event": "update",
             "seq": view_seq(self._delta.new, symbols),
-            "prev_seq": view_seq(self._delta.old, symbols),
+            "prev_seq": self._prev_seq(symbols),
             "ts": self._delta.new.ts_ms,
             "data": list(map(quote_fields, quotes)),
         }
         if unavailable:
             frame["unavailable"] = unavailable
         return (dumps(frame).encode(),)
+
+    def _prev_seq(self, symbols: Iterable[str]) -> int:
+        """What a client of these symbols has to have heard of, so that with this frame it has missed nothing.
+
+        That is the last tick that changed one of them before; where it is not known, the last that changed one which is
+        not in this frame.
+        """
+        if self._since == self._delta.old.seq:
+            return view_seq(self._delta.old, symbols)
+        here = self._quotes.keys() | self._unavailable
+        return view_seq(self._delta.new, (symbol for symbol in symbols if symbol not in here))
 
 
 def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:

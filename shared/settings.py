@@ -61,6 +61,17 @@ class ClientSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishSettings(ClientSettings):
+    """`post_rate`, `post_burst`: posts per second and at once. Above `connections_per_worker` connections each shard is
+    served by an invocation of `worker_function`, if there is one."""
+
+    post_rate: int
+    post_burst: int
+    connections_per_worker: int = 0
+    worker_function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SubscribeSettings(ClientSettings):
     """`ingest_function`: what a subscription wakes when no ingest runs."""
 

@@ -104,3 +104,12 @@ class Connection:
 
     connection_id: str
     subscriptions: Mapping[str, tuple[str, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far posting has come: the tick that every connection has been sent (0: not known), and the connection after
+    which the last batch stopped when it did not get all the way round."""
+
+    whole_seq: int = 0
+    stopped_after: str = ""

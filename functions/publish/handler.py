@@ -1,58 +1,73 @@
 """The stream's Lambda: what changed in the snapshot, to every connection that sees it."""
 
-import base64
+import json
 import os
-import time
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.publish.images import Image, delta_of, needed
+from functions.publish.report import report
 from shared import gateway as door
 from shared.fan_out import FanOut
-from shared.quotes import Delta
-from shared.settings import ClientSettings, read
-from shared.store.codec import unpack_or_restart
+from shared.publisher import Publisher
+from shared.settings import PublishSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
+from shared.store.progress_table import ProgressTable
 from shared.store.quotes_table import QuotesTable
-from shared.values import Snapshot
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+AFTERWARDS_S = 5.0  # left of the invocation for what comes after the posts
+LONGEST_BATCH_S = 45.0
+MAX_PAYLOAD_BYTES = 1_048_576  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 logger, metrics = Logger(), Metrics()
 tracer = Tracer(auto_patch=False)  # a subsegment per post would cost more than the post
-settings = read(ClientSettings, os.environ)
-fan_out = FanOut(
+settings = read(PublishSettings, os.environ)
+connections_items = table(settings.connections_table)
+publisher = Publisher(
     QuotesTable(table(settings.quotes_table)),
-    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
-    door.connect(settings.connections_url),
-    settings.connection_shards,
+    ProgressTable(connections_items),
+    FanOut(
+        ConnectionsTable(connections_items, settings.connection_shards),
+        door.connect(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
+    ),
+    shards=settings.connection_shards,
+    connections_per_worker=settings.connections_per_worker,
 )
+lambdas = boto3.client("lambda") if settings.worker_function else None
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of several snapshots is one delta: the last new image against the first old one."""
     images = [record["dynamodb"] for record in event["Records"]]
-    delta = Delta(snapshot_of(images[0].get("OldImage")), snapshot_of(images[-1]["NewImage"]))
-    posted = fan_out.publish(delta)
-    age_ms = time.time_ns() // 1_000_000 - delta.new.ts_ms
-    metrics.add_metric("Connections", MetricUnit.Count, posted.reached)
-    metrics.add_metric("FramesPosted", MetricUnit.Count, posted.frames)
-    metrics.add_metric("PostsFailed", MetricUnit.Count, posted.failures)
-    metrics.add_metric("ConnectionsGone", MetricUnit.Count, posted.gone)
-    metrics.add_metric("PublishLatency", MetricUnit.Milliseconds, age_ms)
-    if not posted.whole:
-        reasons = sorted(set(posted.failed.values()))
-        missed = posted.failures + posted.unsent
-        logger.warning("posts failed", seq=delta.new.seq, connections=missed, reasons=reasons[:3])
+    old, new = images[0].get("OldImage"), images[-1]["NewImage"]
+    delta = delta_of(old, new)
+    if lambdas and publisher.needs_workers():
+        publisher.delegate(delta, partial(start_worker, lambdas, old, new))
+        return {"seq": delta.new.seq, "workers": settings.connection_shards}
+    deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
+    posted = publisher.publish(delta, deadline_s)
+    report(logger, metrics, delta, posted)
     return {"seq": delta.new.seq, "frames": posted.frames}
 
 
-def snapshot_of(image: dict[str, dict[str, str]] | None) -> Snapshot:
-    """The snapshot in a stream image; before the first one there was none."""
-    if image is None:
-        return Snapshot()
-    return unpack_or_restart(base64.b64decode(image["packed"]["B"]), int(image["seq"]["N"]))
+def start_worker(lambdas: "LambdaClient", old: Image | None, new: Image, shard: int) -> None:
+    """Hand the compressed snapshots to a worker. It makes the frames: which ones, the shard's subscriptions tell.
+
+    Raises:
+        ValueError: together they are larger than an invocation takes.
+    """
+    payload = json.dumps({"shard": shard, "old": needed(old), "new": needed(new)}).encode()
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"the worker's payload has {len(payload)} bytes; Lambda takes {MAX_PAYLOAD_BYTES}")
+    lambdas.invoke(FunctionName=settings.worker_function, InvocationType="Event", Payload=payload)

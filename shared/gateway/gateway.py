@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import boto3
 import botocore
+import botocore.session
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
@@ -110,16 +110,16 @@ def connect(
     The address is made of the API's id and stage: the `domainName` of an event is wrong behind a custom domain.
     `rate` and `burst`: posts a second and at once; `in_flight`: at most, over as many connections; `post_timeout_s`:
     for one try. `ca_file`: the certificates to trust, else those of `AWS_CA_BUNDLE`, else botocore's own. Credentials
-    and Region are boto3's unless given; the credentials are asked for their keys anew for each batch.
+    and Region are botocore's unless given; the credentials are asked for their keys anew for each batch.
 
     Raises:
-        NoRegionError: of botocore, when boto3 finds none. NoCredentialsError comes with the first post.
+        NoRegionError: of botocore, when it finds none. NoCredentialsError comes with the first post.
         ValueError: no rate at all; with the first post, too, when the address is none.
     """
     if credentials is None or region is None:
-        session = boto3.Session(region_name=region)
+        session = botocore.session.get_session()
         credentials = credentials or session.get_credentials()
-        region = session.region_name
+        region = region or session.get_config_variable("region")
     if region is None:
         raise NoRegionError
     place = region

@@ -5,10 +5,10 @@ expired items are left out on reading. https://docs.aws.amazon.com/apigateway/la
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
 from shared.values import Connection
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
+MOST_IN_A_TRANSACTION = 100
 CHANNELS = ("rates", "rates_batch")
 
 
@@ -37,6 +38,28 @@ class ConnectionsTable:
 
     def remove(self, connection_id: str) -> None:
         self._table.delete_item(Key=self._key(connection_id))
+
+    def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
+        """Remove connections that were known at that time and have ended since; never one that is newer.
+
+        One transaction for up to 100 of them. It fails as a whole when one of them is newer: then each by itself.
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
+        client = self._table.meta.client
+        for start in range(0, len(connection_ids), MOST_IN_A_TRANSACTION):
+            ended = connection_ids[start : start + MOST_IN_A_TRANSACTION]
+            condition: dict[str, Any] = {
+                "ConditionExpression": "attribute_not_exists(pk) OR connected_at <= :known",
+                "ExpressionAttributeValues": {":known": known_s},
+            }
+            items: list[Any] = [
+                {"Delete": {"TableName": self._table.name, "Key": self._key(each), **condition}} for each in ended
+            ]
+            try:
+                client.transact_write_items(TransactItems=items)
+            except client.exceptions.TransactionCanceledException:
+                for each in ended:
+                    self._remove_unless_newer(each, condition)
 
     def subscribe(self, connection_id: str, channel: str, symbols: tuple[str, ...] | None) -> None:
         """Subscribe to a channel, in place of what was subscribed on it before.
@@ -61,10 +84,22 @@ class ConnectionsTable:
             raise NotConnected(connection_id)
         return _connection(item)
 
-    def subscribers(self, shard: int, now_s: int) -> Iterator[Connection]:
-        """Every connection of a shard that has a subscription, page by page."""
+    def subscribers(self, shards: Sequence[int], now_s: int, after: str = "") -> Iterator[Connection]:
+        """Every connection of these shards that has a subscription, page by page, from the one that follows `after`
+        all the way round to it."""
+        first = shards.index(self.shard_of(after)) if after else 0
+        for shard in (*shards[first:], *shards[:first]):
+            key = Key("pk").eq(f"SHARD#{shard}")
+            yield from self._subscribers(key & Key("sk").gt(after) if after and shard == shards[first] else key, now_s)
+        if after:
+            yield from self._subscribers(Key("pk").eq(f"SHARD#{shards[first]}") & Key("sk").lte(after), now_s)
+
+    def shard_of(self, connection_id: str) -> int:
+        return zlib.crc32(connection_id.encode()) % self._shards
+
+    def _subscribers(self, key: ConditionBase, now_s: int) -> Iterator[Connection]:
         query: dict[str, Any] = {
-            "KeyConditionExpression": Key("pk").eq(f"SHARD#{shard}"),
+            "KeyConditionExpression": key,
             "FilterExpression": Attr("expires_at").gt(now_s)
             & (Attr(CHANNELS[0]).exists() | Attr(CHANNELS[1]).exists()),
             "ConsistentRead": True,  # one who subscribed before the tick was written is among them
@@ -75,6 +110,13 @@ class ConnectionsTable:
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _remove_unless_newer(self, connection_id: str, condition: Mapping[str, Any]) -> None:
+        try:
+            self._table.delete_item(Key=self._key(connection_id), **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
     def _update(self, connection_id: str, expression: str, channel: str, values: Mapping[str, Any]) -> None:
         request: dict[str, Any] = {
@@ -93,8 +135,7 @@ class ConnectionsTable:
             raise
 
     def _key(self, connection_id: str) -> dict[str, str]:
-        shard = zlib.crc32(connection_id.encode()) % self._shards
-        return {"pk": f"SHARD#{shard}", "sk": connection_id}
+        return {"pk": f"SHARD#{self.shard_of(connection_id)}", "sk": connection_id}
 
 
 def _connection(item: Mapping[str, Any]) -> Connection:

@@ -1,0 +1,28 @@
+"""The snapshots in a stream's record, which is also the form in which they are handed to a worker.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from shared.quotes import Delta
+from shared.store.codec import unpack_or_restart
+from shared.values import Snapshot
+
+Image = Mapping[str, Mapping[str, str]]
+
+
+def delta_of(old: Image | None, new: Image) -> Delta:
+    """What changed from the one image to the other; before the first snapshot there was none."""
+    return Delta(_snapshot(old) if old else Snapshot(), _snapshot(new))
+
+
+def needed(image: Image | None) -> dict[str, Any] | None:
+    """Of an image what `delta_of` reads."""
+    return {name: image[name] for name in ("seq", "packed")} if image else None
+
+
+def _snapshot(image: Image) -> Snapshot:
+    return unpack_or_restart(base64.b64decode(image["packed"]["B"]), int(image["seq"]["N"]))

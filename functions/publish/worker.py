@@ -1,0 +1,47 @@
+"""The publisher of one shard, started by `publish` when there are more connections than one of them serves."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.publish.images import delta_of
+from functions.publish.report import report
+from shared import gateway as door
+from shared.fan_out import FanOut
+from shared.publisher import Worker
+from shared.settings import PublishSettings, read
+from shared.store.connections_table import ConnectionsTable
+from shared.store.dynamodb import table
+from shared.store.progress_table import ProgressTable
+
+AFTERWARDS_S = 5.0
+LONGEST_BATCH_S = 45.0
+
+logger, metrics = Logger(), Metrics()
+tracer = Tracer(auto_patch=False)
+settings = read(PublishSettings, os.environ)
+items = table(settings.connections_table)
+worker = Worker(
+    ProgressTable(items),
+    FanOut(
+        ConnectionsTable(items, settings.connection_shards),
+        door.connect(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
+    ),
+)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Post the delta to the shard's connections, unless that has been begun or overtaken."""
+    delta = delta_of(event["old"], event["new"])
+    deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
+    posted = worker.publish(delta, event["shard"], deadline_s)
+    if posted is None:
+        logger.warning("overtaken", seq=delta.new.seq, shard=event["shard"])
+        return {"seq": delta.new.seq, "frames": 0}
+    report(logger, metrics, delta, posted)
+    return {"seq": delta.new.seq, "frames": posted.frames}
