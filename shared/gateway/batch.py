@@ -4,12 +4,12 @@ import heapq
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Protocol
 
+from shared.gateway.delivery import Addressed, Delivery, Posts
 from shared.gateway.outcomes import RETRIED, Posted, outcome_of
-from shared.gateway.signer import Signer, quoted
+from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket
 
 RETRIES = 2
@@ -18,33 +18,6 @@ GONE_BATCH = 25
 ASK_EVERY_S = 0.25
 FIRST_IN_FLIGHT = 128  # a TLS connection costs as much as many posts: more of them only for a batch that is long enough
 IDLE_SHARE = 0.1
-
-Addressed = Iterable[tuple[str, tuple[bytes, ...]]]
-
-
-class Delivery:
-    """A connection's frames on their way, one at a time."""
-
-    __slots__ = ("connection_id", "fails", "frames", "fresh", "position", "quoted_id")
-
-    def __init__(self, connection_id: str, frames: tuple[bytes, ...]) -> None:
-        self.connection_id = connection_id
-        self.quoted_id = quoted(connection_id)
-        self.frames = frames
-        self.position = 0
-        self.fails = 0
-        self.fresh = False
-
-
-class Posts(Protocol):
-    """What a batch asks of the transport. `idle_s`: seconds that it has waited, since the start."""
-
-    idle_s: float
-
-    def __len__(self) -> int: ...
-    def begin(self, tag: Delivery, url: str, headers: list[str], frame: bytes, *, fresh: bool) -> None: ...
-    def step(self, wait_s: float) -> Iterable[tuple[Delivery, int, int, str]]: ...
-    def abandon(self) -> list[Delivery]: ...
 
 
 class Batch:

@@ -9,7 +9,8 @@ import botocore.session
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from shared.gateway.batch import Addressed, Batch, Delivery, Posts
+from shared.gateway.batch import Batch
+from shared.gateway.delivery import Addressed, Delivery, Posts
 from shared.gateway.outcomes import Gone, Posted, PostFailed
 from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pycurl
 
 from shared.gateway import Gateway
-from shared.gateway.batch import Delivery
+from shared.gateway.delivery import Delivery
 from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket
 from shared.wire import loads
