@@ -22,7 +22,7 @@ def main() -> int:
     connections = ConnectionsTable(table(options.table))
 
     def addressed() -> Iterator[tuple[str, tuple[bytes, ...]]]:
-        for connection in connections.subscribers(0, options.now_s):
+        for connection in connections.subscribers((0,), options.now_s):
             yield connection.connection_id, (FRAME,)
 
     cpu_began, began = time.process_time(), time.perf_counter()

@@ -1,0 +1,236 @@
+"""`make bench-cold`: how long each Lambda takes from nothing to its handler, against `import boto3` and one client.
+
+Each is imported from its own bundle, made for this system, in a fresh process, with tracing on as on AWS, and beside it
+only boto3. The bundle has no byte code and gets none: it is deployed without, and a Lambda cannot write to its code.
+boto3 has its own. How long it would take with byte code is said, too, but the limit is for what is deployed.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import get_type_hints
+from unittest.mock import patch
+
+from rich.console import Console
+
+from infra import bundle
+from shared import settings
+from tools.bench import carried, cores
+from tools.bench.machine import machine
+from tools.bench.report import Report, rounded, write
+from tools.bench.workload import REGION, ROOT, environment
+
+SCRATCH = ROOT / ".local" / "bench-cold"
+LOCAL_PIP_OPTIONS = ("--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:")
+BASELINE = f"import boto3; boto3.client('dynamodb', region_name={REGION!r})"
+LIMIT = 1.3
+ROUNDS = 9
+EXPLAINED = 8
+RUNTIME = SCRATCH / "runtime"
+COMPILED = " with byte code"
+CONNECTIONS_URL = "https://abcdefghij.execute-api.ca-central-1.amazonaws.com/live"
+IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| \s*(\S+)")
+
+
+class ImportFailed(Exception):
+    """A function could not be imported from its bundle; the text holds its last words."""
+
+
+def main() -> int:
+    """0 when no function is above the limit, 1 when some are; they are named."""
+    options = _parser().parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    names = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+    try:
+        with console.status("making the bundles for this system"):
+            runtime()
+            bundles = {name: local_bundle(name) for name in names}
+            compiled = {f"{name}{COMPILED}": with_byte_code(folder) for name, folder in bundles.items()}
+        took = measure(bundles | compiled, options.rounds, console)
+    except (ImportFailed, RuntimeError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    report = table(took, bundles, options.rounds)
+    report.show(console)
+    above = [name for name in names if ratio(took, name) > LIMIT]
+    if options.explain:
+        for name in above:
+            console.print(f"{name}: what it imports beyond boto3 and a client, ms in each package itself", style="bold")
+            console.print(f"  {explained(bundles[name], name)}", markup=False)
+    if options.write:
+        conditions = f"`make bench-cold`, {datetime.now(UTC):%Y-%m-%d}, {machine()}."
+        write("make bench-cold", f"{conditions}\n\n{report.markdown()}")
+    if above:
+        console.print(f"above {LIMIT} x of boto3 and a client: {', '.join(above)}", style="red")
+    return 1 if above else 0
+
+
+def local_bundle(name: str) -> Path:
+    """The bundle of a function with wheels of this system, apart from those that are deployed.
+
+    Raises:
+        RuntimeError: pip could not fetch a wheel.
+    """
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    for folder in ("functions", "shared"):
+        link = SCRATCH / folder
+        if not link.is_symlink():
+            link.symlink_to(ROOT / folder)
+    with patch.object(bundle, "PIP_OPTIONS", LOCAL_PIP_OPTIONS):
+        made = bundle.bundle(name, SCRATCH)
+    for byte_code in list(made.rglob("__pycache__")):
+        shutil.rmtree(byte_code)
+    return made
+
+
+def with_byte_code(folder: Path) -> Path:
+    """A copy of a bundle in which Python finds its byte code."""
+    copy = SCRATCH / "compiled" / folder.name
+    if not copy.exists():
+        shutil.copytree(folder, copy)
+        _compile(copy)
+    return copy
+
+
+def runtime() -> None:
+    """A folder with boto3 and what it needs, of the versions that are tested, with byte code, as the Lambda runtime's.
+
+    Raises:
+        RuntimeError: pip could not fetch them.
+    """
+    wanted = {name: version(name) for name in sorted(carried.RUNTIME)}
+    mark, text = RUNTIME / "installed", json.dumps([wanted, sys.version])
+    if mark.exists() and mark.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(RUNTIME, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "install", *LOCAL_PIP_OPTIONS, f"--target={RUNTIME}"]
+    command += [f"{name}=={number}" for name, number in wanted.items()]
+    pip = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - all of it is ours
+    if pip.returncode:
+        raise RuntimeError(f"pip could not fetch boto3:\n{pip.stdout}{pip.stderr}")
+    _compile(RUNTIME)
+    mark.write_text(text, encoding="utf-8")
+
+
+def _compile(folder: Path) -> None:
+    subprocess.run([sys.executable, "-m", "compileall", "-qq", str(folder)], check=False)  # noqa: S603 - ours
+
+
+def measure(bundles: dict[str, Path], rounds: int, console: Console) -> dict[str, list[float]]:
+    """Milliseconds per function and round, and of boto3 alone under the empty name; in turn, after one for nothing.
+
+    Raises:
+        ImportFailed: a function did not import.
+    """
+    took: dict[str, list[float]] = {"": [], **{name: [] for name in bundles}}
+    with console.status("importing"), cores.two().children_on_client_core():
+        for number in range(-1, rounds):
+            for name, times in took.items():
+                ms = _import_ms(bundles.get(name, SCRATCH), name)
+                if number >= 0:
+                    times.append(ms)
+    return took
+
+
+def ratio(took: dict[str, list[float]], name: str) -> float:
+    return median(took[name]) / median(took[""])
+
+
+def table(took: dict[str, list[float]], bundles: dict[str, Path], rounds: int) -> Report:
+    """The functions, slowest last, below what they are compared with."""
+    report = Report(
+        "Import and initialisation", ["function", "ms", "x boto3 and a client", "x with byte code", "bundle MB"]
+    )
+    report.rows.append(["boto3 and a client", rounded(median(took[""])), "1.00", "1.00", "-"])
+    for name in sorted(bundles, key=lambda name: median(took[name])):
+        size = sum(path.stat().st_size for path in bundles[name].rglob("*") if path.is_file())
+        ratios = [f"{ratio(took, key):.2f}" for key in (name, f"{name}{COMPILED}")]
+        report.rows.append([name, rounded(median(took[name])), *ratios, f"{size / 1e6:.1f}"])
+    report.notes = [f"Medians of {rounds} interleaved rounds, a fresh process each, files in the system's cache."]
+    return report
+
+
+def explained(folder: Path, name: str) -> str:
+    """Where a function's time goes that boto3 and a client do not spend, by package."""
+    mine, theirs = _package_ms(folder, name), _package_ms(SCRATCH, "")
+    mine[f"functions.{name}"] -= theirs.pop("", 0)  # both make a client
+    beyond = Counter({package: ms - theirs.get(package, 0) for package, ms in mine.items()})
+    return ", ".join(f"{package} {ms:.0f}" for package, ms in beyond.most_common(EXPLAINED) if ms >= 1)
+
+
+def _package_ms(folder: Path, name: str) -> dict[str, float]:
+    """Milliseconds in each package itself; under the empty name what came after the imports."""
+    done = _python(folder, name, "-X", "importtime")
+    found: Counter[str] = Counter()
+    for line in done.stderr.splitlines():
+        if match := IMPORT_LINE.match(line):
+            parts = match[3].split(".")
+            package = ".".join(parts[:2]) if parts[0] in {"shared", "functions"} else parts[0]
+            found[package] += int(match[1])
+    found_ms = {package: us / 1000 for package, us in found.items()}
+    return found_ms | {"": float(done.stdout) - sum(found_ms.values())}
+
+
+def every_setting() -> dict[str, str]:
+    """A variable for each setting of any function that has no default: a number for numbers, else some text."""
+    kinds = [kind for kind in vars(settings).values() if isinstance(kind, type) and is_dataclass(kind)]
+    needed = {
+        field.name.upper(): "1" if get_type_hints(kind)[field.name] in (int, float) else "bench"
+        for kind in kinds
+        for field in fields(kind)
+        if field.default is MISSING
+    }
+    return needed | {"CONNECTIONS_URL": CONNECTIONS_URL}
+
+
+def _import_ms(folder: Path, name: str) -> float:
+    return float(_python(folder, name).stdout)
+
+
+def _python(folder: Path, name: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """A fresh process that imports a function's handler, or boto3 alone, and prints how many milliseconds it took."""
+    function = name.removesuffix(COMPILED)
+    statement = f"import functions.{function}.handler" if function else BASELINE
+    code = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(RUNTIME)!r}]; "
+    code += f"import time; began = time.perf_counter(); {statement}; print((time.perf_counter() - began) * 1000)"
+    variables = (
+        environment()
+        | every_setting()
+        | {
+            "LAMBDA_TASK_ROOT": str(folder),  # by this and the next, Powertools knows that it is in a Lambda
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "POWERTOOLS_SERVICE_NAME": "bench",
+            "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+    )
+    del variables["PYTHONPATH"]
+    command = [sys.executable, *options, "-c", code]
+    done = subprocess.run(  # noqa: S603 - our own code
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ImportFailed(f"{name} could not be imported from {os.fspath(folder)}:\n{done.stderr.strip()[-2000:]}")
+    return done
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.import_time", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--explain", action="store_true", help="what the functions above the limit import")
+    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
