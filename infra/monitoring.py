@@ -91,14 +91,14 @@ class Monitoring(Construct):
         self._alarm(
             f"{prefix}PostsRefused",
             poster.metric("PostsRefused", "Sum"),
-            "API Gateway has refused posts with 403 or 413, which does not heal by itself: look at the grant of "
-            f"execute-api:ManageConnections and at the lines `posts failed` {where}.",
+            "API Gateway has refused posts for good (403 that we may not, 413 that a frame is too large): look at the "
+            f"lines `posts failed` {where} and at the function's grant of ManageConnections.",
         )
         self._alarm(
             f"{prefix}ConnectionsUnsent",
             poster.metric("ConnectionsUnsent", "Sum"),
-            "For five minutes batches have ended before every connection had its frames: there are more connections "
-            "than the rate of posts serves within a tick. Look at post_rate, connection_shards and tick_seconds.",
+            "For five minutes batches have ended before every connection had its frames, so prices are older than a "
+            "tick: look at how many connections there are, and at post_rate, connection_shards and tick_seconds.",
             minutes=5,
         )
         self._alarm(

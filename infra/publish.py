@@ -45,8 +45,9 @@ class Publish(Construct):
         if self.worker:
             environment["WORKER_FUNCTION"] = self.worker.function.function_name
         self.function = self._poster("Publish", "handler", config, storage, api, environment)
-        self.function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        self.function.allow(["dynamodb:UpdateItem"], [storage.quotes.table_arn])
         if self.worker:
+            self.function.allow(["dynamodb:GetItem"], [storage.quotes.table_arn])
             self.function.allow(["lambda:InvokeFunction"], [self.worker.function.function_arn])
         self.failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
         Validations.of(self.failed).acknowledge(

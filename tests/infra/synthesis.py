@@ -32,9 +32,17 @@ class Synthesised:
         return {HASH.sub("", name): dict(resource.get("Properties", {})) for name, resource in found.items()}
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        """The properties of the Lambdas, by the folder that they are made from."""
+        """The properties of the Lambdas, by the folder that they are made from; those of its workers by theirs."""
         found = self.properties("AWS::Lambda::Function")
-        return {each["Handler"].split(".")[1]: each for each in found.values()}
+        return {
+            each["Handler"].split(".")[1]: each
+            for each in found.values()
+            if each["Handler"].endswith("handler.handler")
+        }
+
+    def worker(self) -> dict[str, Any]:
+        """The properties of the publisher of one shard."""
+        return self.properties("AWS::Lambda::Function")["PublishWorkerFunction"]
 
     def function_of(self, reference: object) -> str:
         """Which Lambda a property refers to."""

@@ -95,7 +95,8 @@ def test_a_dependency_that_the_bundle_lacks_is_noticed(stack: Synthesised, runti
 def test_a_bundle_holds_one_handler_and_shared(name: str) -> None:
     folder = bundle(name)
     assert {path.name for path in (folder / "functions").iterdir()} == {"__init__.py", name}
-    assert {path.name for path in (folder / "functions" / name).iterdir()} == {"__init__.py", "handler.py"}
+    own = {path.name for path in (ROOT / "functions" / name).glob("*.py")}
+    assert {path.name for path in (folder / "functions" / name).iterdir()} == own
     assert files(folder / "shared") == {file for file in files(ROOT / "shared") if not file.endswith(".pyc")}
 
 

@@ -44,6 +44,27 @@ def test_publish_has_a_whole_cpu(stack: Synthesised) -> None:
     assert stack.functions()["publish"]["MemorySize"] == 1769
 
 
+def test_one_shard_needs_no_worker(stack: Synthesised) -> None:
+    assert "PublishWorkerFunction" not in stack.properties("AWS::Lambda::Function")
+    assert "WORKER_FUNCTION" not in stack.functions()["publish"]["Environment"]["Variables"]
+
+
+def test_the_worker_runs_like_publish_with_its_share_of_the_posts_and_is_not_retried(sharded: Synthesised) -> None:
+    publish, worker = sharded.functions()["publish"], sharded.worker()
+    assert worker["Handler"] == "functions.publish.worker.handler"
+    assert [worker[name] for name in ("MemorySize", "Timeout", "Code")] == [
+        publish[name] for name in ("MemorySize", "Timeout", "Code")
+    ]
+    asked, given = publish["Environment"]["Variables"], worker["Environment"]["Variables"]
+    assert in_words(asked["WORKER_FUNCTION"]) == "<PublishWorkerFunction>"
+    assert (asked["POST_RATE"], asked["POST_BURST"], asked["CONNECTIONS_PER_WORKER"]) == ("10001", "3500", "25000")
+    assert (given["POST_RATE"], given["POST_BURST"]) == ("5000", "1750")
+    assert given["CONNECTION_SHARDS"] == asked["CONNECTION_SHARDS"] == "2"
+    configs = sharded.properties("AWS::Lambda::EventInvokeConfig").values()
+    (config,) = [each for each in configs if "WorkerFunction" in in_words(each["FunctionName"])]
+    assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
 def test_an_asynchronous_invocation_is_not_retried(stack: Synthesised) -> None:
     configs = stack.properties("AWS::Lambda::EventInvokeConfig").values()
     assert {stack.function_of(config["FunctionName"]) for config in configs} == set(FUNCTIONS)

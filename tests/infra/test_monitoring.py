@@ -15,11 +15,15 @@ WATCHED: dict[str, tuple[object, ...]] = {
     "PricesHeld": ("cadfeed PricesHeld", "Minimum", 60, 5, ABOVE, 0, "notBreaching"),
     "CandlesPending": ("cadfeed CandlesPending", "Maximum", 60, 5, ABOVE, 0, "notBreaching"),
     "PostsFailed": ("cadfeed PostsFailed", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "PostsRefused": ("cadfeed PostsRefused", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
+    "ConnectionsUnsent": ("cadfeed ConnectionsUnsent", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "BatchesBroken": ("cadfeed BatchesBroken", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
     "PublishBehind": ("AWS/Lambda IteratorAge", "Maximum", 60, 1, ABOVE, 30_000, "notBreaching"),
     "SnapshotsPutAside": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, ABOVE, 0, "ignore"),
     **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
 }
-OF_PUBLISH = {"PostsFailed", "PublishBehind", "PublishErrors"}
+OF_PUBLISH = {"PostsFailed", "PostsRefused", "ConnectionsUnsent", "BatchesBroken"}
+WRITES = {"ingest": "handler.py", "publish": "report.py"}
 
 
 def alarms(stack: Synthesised) -> dict[str, dict[str, Any]]:
@@ -67,14 +71,24 @@ def test_each_functions_own_metrics_are_watched_under_its_name(stack: Synthesise
 def test_what_a_handler_writes_is_watched_where_it_writes_it(stack: Synthesised) -> None:
     """In the namespace and with the service that Powertools is given, under a name that the handler has."""
     ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
-    assert len(ours) == 4
+    assert len(ours) == 7
     for name, alarm in ours.items():
         function = "publish" if name in OF_PUBLISH else "ingest"
         variables = stack.functions()[function]["Environment"]["Variables"]
         assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
         assert dimension(alarm) == ("service", variables["POWERTOOLS_SERVICE_NAME"])
-        handler = (ROOT / "functions" / function / "handler.py").read_text(encoding="utf-8")
-        assert alarm["MetricName"] in re.findall(r"\bmetrics\.add_metric\(\"(\w+)\"", handler)
+        written = (ROOT / "functions" / function / WRITES[function]).read_text(encoding="utf-8")
+        assert alarm["MetricName"] in re.findall(r"^ +(?:metrics\.add_metric\()?\"(\w+)\"[:,] ", written, re.MULTILINE)
+
+
+def test_the_workers_are_watched_like_publish(sharded: Synthesised) -> None:
+    watched = alarms(sharded)
+    theirs = {name.removeprefix("Worker"): alarm for name, alarm in watched.items() if name.startswith("Worker")}
+    assert theirs.keys() == {*OF_PUBLISH, "Errors"}
+    service = sharded.worker()["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    for name in OF_PUBLISH:
+        assert dimension(theirs[name]) == ("service", service)
+        assert theirs[name]["MetricName"] == watched[name]["MetricName"]
 
 
 def test_publish_is_behind_before_it_puts_records_aside(stack: Synthesised) -> None:

@@ -59,6 +59,26 @@ def test_each_role_may_do_what_it_does_and_nothing_more(stack: Synthesised) -> N
     assert stack.permissions() == GRANTS
 
 
+def test_a_worker_may_do_what_it_does_and_publish_may_start_it(sharded: Synthesised) -> None:
+    granted = sharded.permissions()
+    assert granted.pop("PublishWorkerRole") == {
+        "<PublishWorkerLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<StorageConnections.Arn>": {
+            "dynamodb:Query",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:UpdateItem",
+        },
+        POST: {"execute-api:ManageConnections"},
+    }
+    publish = GRANTS["PublishRole"] | {
+        "<PublishWorkerFunction.Arn>": {"lambda:InvokeFunction"},
+        "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+    }
+    assert granted == GRANTS | {"PublishRole": publish}
+
+
 def test_each_function_has_a_role_of_its_own(stack: Synthesised) -> None:
     roles = {name: in_words(function["Role"]) for name, function in stack.functions().items()}
     assert len(set(roles.values())) == len(FUNCTIONS)

@@ -106,6 +106,8 @@ def load(
         "CONNECTIONS_TABLE": connections_items.name,
         "CONNECTION_SHARDS": "1",
         "CONNECTIONS_URL": api.url,
+        "POST_RATE": "7000",
+        "POST_BURST": "3500",
         "INGEST_FUNCTION": "cadfeed-ingest",
         "TICK_SECONDS": "2",
         "STALE_AFTER_SECONDS": "30",

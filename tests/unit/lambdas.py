@@ -4,16 +4,20 @@ import base64
 import importlib
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from shared.store.codec import pack
 from shared.values import Snapshot
 
 CONNECTION_ID = "L0SM9cOFvHcCIhw="
-Load = Callable[[str], ModuleType]
+
+
+class Load(Protocol):
+    """Starts a Lambda."""
+
+    def __call__(self, name: str, entry: str = "handler") -> ModuleType: ...
 
 
 @dataclass
@@ -25,11 +29,14 @@ class Context:
     invoked_function_arn: str = "arn:aws:lambda:ca-central-1:123456789012:function:cadfeed"
     aws_request_id: str = "2f3b7b0e-9f1c-4a53-8d5e-3b2e7c1d0a11"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000
 
-def cold_start(name: str) -> ModuleType:
-    """Import `functions/<name>/handler.py` afresh."""
-    sys.modules.pop(f"functions.{name}.handler", None)
-    return importlib.import_module(f"functions.{name}.handler")
+
+def cold_start(name: str, entry: str = "handler") -> ModuleType:
+    """Import `functions/<name>/handler.py`, or another entry of that folder, afresh."""
+    sys.modules.pop(f"functions.{name}.{entry}", None)
+    return importlib.import_module(f"functions.{name}.{entry}")
 
 
 def websocket_event(route: str, body: object = None, kind: str = "MESSAGE") -> dict[str, Any]:

@@ -15,7 +15,7 @@ ID = "L0SM9cOFvHcCIhw="
 
 
 def listening(table: ConnectionsTable, now_s: int = NOW_S, shard: int = 0) -> Mapping[str, object]:
-    return {c.connection_id: c.subscriptions for c in table.subscribers(shard, now_s)}
+    return {c.connection_id: c.subscriptions for c in table.subscribers((shard,), now_s)}
 
 
 def test_the_table_and_the_protocol_mean_the_same_channels() -> None:

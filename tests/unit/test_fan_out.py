@@ -5,19 +5,23 @@ import time
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.fan_out import FanOut
+from shared.fan_out import MOST_TICKS_BEHIND, FanOut
 from shared.protocol import heartbeat_frame
+from shared.publisher import Publisher, Worker
 from shared.quotes import Delta
 from shared.rates import DAY_MS
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
+from shared.store.progress_table import Counted, Overtaken, ProgressTable
 from shared.store.quotes_table import QuotesTable
-from shared.values import Snapshot
+from shared.values import Progress, Snapshot
 from tests.unit.clients import Answer, Clients, gone, spots, throttled
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
 
 FIRST = after(Snapshot(), quotes())
 MOVED = Delta(FIRST, after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, NOW_MS + 1_000))
 UNMOVED = Delta(FIRST, after(FIRST, quotes(), NOW_MS + 1_000))
+SHARDS = 2
+DEADLINE_S = 20.0
 LOST = Delta(FIRST, after(FIRST, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1))
 
 
@@ -27,23 +31,38 @@ def clients() -> Clients:
 
 
 @pytest.fixture
-def fan_out(quotes_table: QuotesTable, connections_items: Table, clients: Clients) -> FanOut:
-    return FanOut(quotes_table, ConnectionsTable(connections_items, 2), clients.gateway, 2)
+def connections(connections_items: Table) -> ConnectionsTable:
+    return ConnectionsTable(connections_items, SHARDS)
 
 
-def listen(fan_out: FanOut, connection_id: str, channel: str, *symbols: str) -> None:
-    fan_out.connections.add(connection_id, int(time.time()))
-    fan_out.connections.subscribe(connection_id, channel, symbols or None)
+@pytest.fixture
+def progress(connections_items: Table) -> ProgressTable:
+    return ProgressTable(connections_items)
 
 
-def test_every_subscriber_of_every_shard_hears_what_it_sees(fan_out: FanOut, clients: Clients) -> None:
-    listen(fan_out, "batch", "rates_batch")
-    listen(fan_out, "plain", "rates", "BTC_CAD")
-    listen(fan_out, "ether", "rates_batch", "ETH_CAD")
+@pytest.fixture
+def publisher(
+    quotes_table: QuotesTable, progress: ProgressTable, connections: ConnectionsTable, clients: Clients
+) -> Publisher:
+    fan_out = FanOut(connections, clients.gateway)
+    return Publisher(quotes_table, progress, fan_out, shards=SHARDS, connections_per_worker=3)
+
+
+def listen(connections: ConnectionsTable, connection_id: str, channel: str, *symbols: str) -> None:
+    connections.add(connection_id, int(time.time()))
+    connections.subscribe(connection_id, channel, symbols or None)
+
+
+def test_every_subscriber_of_every_shard_hears_what_it_sees(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "batch", "rates_batch")
+    listen(connections, "plain", "rates", "BTC_CAD")
+    listen(connections, "ether", "rates_batch", "ETH_CAD")
     for number in range(10):
-        listen(fan_out, f"other-{number}", "rates_batch", "BTC_CAD", "LTC_CAD")
-    fan_out.connections.add("idle", int(time.time()))
-    posted = fan_out.publish(MOVED)
+        listen(connections, f"other-{number}", "rates_batch", "BTC_CAD", "LTC_CAD")
+    connections.add("idle", int(time.time()))
+    posted = publisher.publish(MOVED, DEADLINE_S)
     assert clients.received.keys() == {"batch", "plain", *(f"other-{number}" for number in range(10))}
     assert (posted.reached, posted.frames) == (13, 12)
     (update,) = clients.frames("batch")
@@ -53,93 +72,277 @@ def test_every_subscriber_of_every_shard_hears_what_it_sees(fan_out: FanOut, cli
     assert len({clients.received[f"other-{number}"][0] for number in range(10)}) == 1
 
 
-def test_who_subscribed_to_both_channels_hears_both(fan_out: FanOut, clients: Clients) -> None:
-    listen(fan_out, "both", "rates")
-    fan_out.connections.subscribe("both", "rates_batch", None)
-    fan_out.publish(MOVED)
+def test_who_subscribed_to_both_channels_hears_both(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "both", "rates")
+    connections.subscribe("both", "rates_batch", None)
+    publisher.publish(MOVED, DEADLINE_S)
     assert sorted(clients.events("both")) == ["data", "update"]
 
 
 def test_when_nothing_changed_the_subscribers_of_both_channels_hear_one_heartbeat(
-    fan_out: FanOut, clients: Clients
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, clients: Clients
 ) -> None:
-    listen(fan_out, "batch", "rates_batch")
-    listen(fan_out, "plain", "rates", "BTC_CAD")
-    listen(fan_out, "both", "rates")
-    fan_out.connections.subscribe("both", "rates_batch", None)
-    fan_out.connections.add("idle", int(time.time()))
-    posted = fan_out.publish(UNMOVED)
+    listen(connections, "batch", "rates_batch")
+    listen(connections, "plain", "rates", "BTC_CAD")
+    listen(connections, "both", "rates")
+    connections.subscribe("both", "rates_batch", None)
+    connections.add("idle", int(time.time()))
+    posted = publisher.publish(UNMOVED, DEADLINE_S)
     beat = heartbeat_frame(UNMOVED.new)
     assert clients.received == {"batch": [beat], "plain": [beat], "both": [beat]}
     assert (posted.reached, posted.frames) == (3, 3)
-    assert fan_out.quotes.audience() == 3
+    assert quotes_table.audience() == 3
 
 
 @pytest.mark.parametrize("delta", [MOVED, LOST])
-def test_when_anything_changed_nobody_hears_a_heartbeat(fan_out: FanOut, clients: Clients, delta: Delta) -> None:
-    listen(fan_out, "batch", "rates_batch")
-    listen(fan_out, "plain", "rates")
-    listen(fan_out, "unmoved", "rates_batch", "LTC_CAD")
-    fan_out.publish(delta)
+def test_when_anything_changed_nobody_hears_a_heartbeat(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients, delta: Delta
+) -> None:
+    listen(connections, "batch", "rates_batch")
+    listen(connections, "plain", "rates")
+    listen(connections, "unmoved", "rates_batch", "LTC_CAD")
+    publisher.publish(delta, DEADLINE_S)
     assert clients.events("batch") == ["update"]
     assert "heartbeat" not in clients.events("plain") + clients.events("unmoved")
 
 
-def test_who_is_gone_is_forgotten_and_does_not_count(fan_out: FanOut, clients: Clients) -> None:
-    listen(fan_out, "here", "rates_batch")
-    listen(fan_out, "left", "rates_batch")
+def test_who_is_gone_is_forgotten_and_does_not_count(
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, clients: Clients
+) -> None:
+    listen(connections, "here", "rates_batch")
+    listen(connections, "left", "rates_batch")
     clients.refusals["left"] = gone
-    posted = fan_out.publish(MOVED)
+    posted = publisher.publish(MOVED, DEADLINE_S)
     assert posted.gone == 1
-    assert [c.connection_id for shard in (0, 1) for c in fan_out.connections.subscribers(shard, 0)] == ["here"]
-    assert fan_out.quotes.audience() == 1
+    assert [c.connection_id for c in connections.subscribers(range(SHARDS), 0)] == ["here"]
+    assert quotes_table.audience() == 1
 
 
-def test_who_missed_a_frame_still_listens(fan_out: FanOut, clients: Clients) -> None:
-    listen(fan_out, "slow", "rates_batch")
+def test_who_missed_a_frame_still_listens(
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, clients: Clients
+) -> None:
+    listen(connections, "slow", "rates_batch")
     clients.refusals["slow"] = throttled
-    assert list(fan_out.publish(MOVED).failed) == ["slow"]
-    assert fan_out.quotes.audience() == 1
-    assert fan_out.connections.get("slow").subscriptions == {"rates_batch": None}
+    assert list(publisher.publish(MOVED, DEADLINE_S).failed) == ["slow"]
+    assert quotes_table.audience() == 1
+    assert connections.get("slow").subscriptions == {"rates_batch": None}
 
 
-def test_who_is_past_its_time_hears_nothing(fan_out: FanOut, clients: Clients) -> None:
-    fan_out.connections.add("old", int(time.time()) - LIFETIME_S - 1)
-    fan_out.connections.subscribe("old", "rates_batch", None)
-    fan_out.publish(MOVED)
+def test_who_is_past_its_time_hears_nothing(
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, clients: Clients
+) -> None:
+    connections.add("old", int(time.time()) - LIFETIME_S - 1)
+    connections.subscribe("old", "rates_batch", None)
+    publisher.publish(MOVED, DEADLINE_S)
     assert clients.posts == 0
-    assert fan_out.quotes.audience() == 0
+    assert quotes_table.audience() == 0
 
 
-def test_that_nobody_listens_is_stored_each_time_since_a_join_may_have_hidden_it(fan_out: FanOut) -> None:
-    fan_out.publish(MOVED)
-    fan_out.quotes.join_audience(1_000)
-    assert fan_out.quotes.audience() == 1
-    fan_out.publish(UNMOVED)
-    assert fan_out.quotes.audience() == 0
+def test_that_nobody_listens_is_stored_each_time_since_a_join_may_have_hidden_it(
+    publisher: Publisher, quotes_table: QuotesTable
+) -> None:
+    publisher.publish(MOVED, DEADLINE_S)
+    quotes_table.join_audience(1_000)
+    assert quotes_table.audience() == 1
+    publisher.publish(UNMOVED, DEADLINE_S)
+    assert quotes_table.audience() == 0
 
 
-def test_a_number_that_stays_is_stored_once(fan_out: FanOut, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_that_stays_is_stored_once(
+    publisher: Publisher, connections: ConnectionsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts: list[int] = []
     monkeypatch.setattr(QuotesTable, "count_audience", lambda _table, connections, _from_ms: counts.append(connections))
-    listen(fan_out, "a", "rates_batch")
-    fan_out.publish(MOVED)
-    fan_out.publish(UNMOVED)
-    listen(fan_out, "b", "rates")
-    fan_out.publish(UNMOVED)
+    listen(connections, "a", "rates_batch")
+    publisher.publish(MOVED, DEADLINE_S)
+    publisher.publish(UNMOVED, DEADLINE_S)
+    listen(connections, "b", "rates")
+    publisher.publish(UNMOVED, DEADLINE_S)
     assert counts == [1, 2]
 
 
-def test_who_joins_during_the_count_is_not_lost(fan_out: FanOut, clients: Clients) -> None:
-    listen(fan_out, "left", "rates_batch")
+def test_who_joins_during_the_count_is_not_lost(
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, clients: Clients
+) -> None:
+    listen(connections, "left", "rates_batch")
     clients.refusals["left"] = gone
     posted_at: list[int] = []
 
     def join_meanwhile(connection_id: str) -> Answer:
         posted_at.append(time.time_ns() // 1_000_000)
-        fan_out.quotes.join_audience(posted_at[0])
+        quotes_table.join_audience(posted_at[0])
         return gone(connection_id)
 
     clients.refusals["left"] = join_meanwhile
-    fan_out.publish(MOVED)
-    assert fan_out.quotes.audience() == 1
+    publisher.publish(MOVED, DEADLINE_S)
+    assert quotes_table.audience() == 1
+
+
+def moved(before: Snapshot, number: int, *symbols: str) -> Delta:
+    """The tick after that one, in which these symbols changed to a price that tells it."""
+    changed = {symbol: quote(symbol, spot=str(number)) for symbol in symbols}
+    kept = {symbol: each for symbol, each in before.quotes.items() if symbol not in changed}
+    return Delta(before, after(before, kept | changed, before.ts_ms + 1_000))
+
+
+def test_who_missed_a_tick_gets_what_it_held_with_the_next_one(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    for connection_id in ("slow", "quick"):
+        listen(connections, connection_id, "rates_batch")
+    bitcoin = moved(FIRST, 2, "BTC_CAD")
+    ether = moved(bitcoin.new, 3, "ETH_CAD")
+    clients.refusals["slow"] = throttled
+    publisher.publish(bitcoin, DEADLINE_S)
+    clients.refusals.clear()
+    publisher.publish(ether, DEADLINE_S)
+    (late,) = clients.frames("slow")
+    assert spots(late) == {"BTC_CAD": 2, "ETH_CAD": 3}
+    assert late["prev_seq"] <= FIRST.seq
+    assert [spots(frame) for frame in clients.frames("quick")] == [{"BTC_CAD": 2}, {"ETH_CAD": 3}]
+    assert [frame["prev_seq"] for frame in clients.frames("quick")] == [FIRST.seq, bitcoin.new.seq]
+
+
+def test_a_tick_that_never_came_to_publish_is_made_up_for(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "one", "rates_batch")
+    first = moved(FIRST, 2, "BTC_CAD")
+    lost = moved(first.new, 3, "ETH_CAD")
+    third = moved(lost.new, 4, "LTC_CAD")
+    publisher.publish(first, DEADLINE_S)
+    publisher.publish(third, DEADLINE_S)
+    last = clients.frames("one")[-1]
+    assert spots(last) == {"ETH_CAD": 3, "LTC_CAD": 4}
+    assert last["prev_seq"] <= first.new.seq
+
+
+def test_what_is_missed_for_long_is_left_to_the_client_to_ask_for(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "slow", "rates_batch")
+    clients.refusals["slow"] = throttled
+    delta = moved(FIRST, 2, "BTC_CAD")
+    publisher.publish(delta, DEADLINE_S)
+    for number in range(MOST_TICKS_BEHIND):
+        delta = moved(delta.new, number, "ETH_CAD")
+        publisher.publish(delta, DEADLINE_S)
+    clients.refusals.clear()
+    delta = moved(delta.new, 99, "LTC_CAD")
+    publisher.publish(delta, DEADLINE_S)
+    (late,) = clients.frames("slow")
+    assert spots(late).keys() == {"ETH_CAD", "LTC_CAD"}
+    assert late["prev_seq"] == FIRST.seq + 1  # of the bitcoin price: a client that has not got it sees so
+
+
+def test_a_batch_that_is_cut_short_is_gone_on_with_from_where_it_stopped(
+    connections: ConnectionsTable, clients: Clients
+) -> None:
+    for number in range(10):
+        listen(connections, f"c{number}", "rates_batch")
+    fan_out = FanOut(connections, clients.gateway_at(rate=1, burst=4))
+    first, everyone = moved(FIRST, 2, "BTC_CAD"), range(SHARDS)
+    posted, progress = fan_out.post(first, everyone, Progress(FIRST.seq), deadline_s=0.1)
+    assert (posted.reached, posted.whole) == (4, False)
+    assert progress.whole_seq == FIRST.seq
+    assert progress.stopped_after
+    heard = set(clients.received)
+    second = moved(first.new, 3, "ETH_CAD")
+    fan_out = FanOut(connections, clients.gateway_at(rate=1, burst=6))
+    _, progress = fan_out.post(second, everyone, progress, deadline_s=0.1)
+    assert len(heard | set(clients.received)) == 10
+    for connection_id in set(clients.received) - heard:
+        (frame,) = clients.frames(connection_id)
+        assert spots(frame) == {"BTC_CAD": 2, "ETH_CAD": 3}
+
+
+def test_with_few_connections_or_one_shard_publish_needs_no_workers(
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, progress: ProgressTable
+) -> None:
+    assert not publisher.needs_workers()
+    for number in range(4):
+        listen(connections, f"c{number}", "rates_batch")
+    publisher.publish(MOVED, DEADLINE_S)
+    assert publisher.needs_workers()
+    alone = Publisher(
+        quotes_table, progress, FanOut(connections, Clients().gateway), shards=1, connections_per_worker=3
+    )
+    assert not alone.needs_workers()
+
+
+def test_a_new_publisher_knows_of_many_connections_from_the_table(
+    publisher: Publisher, quotes_table: QuotesTable
+) -> None:
+    quotes_table.count_audience(4, 1_000)
+    assert publisher.needs_workers()
+
+
+def test_each_shard_has_one_worker_and_they_count_the_audience(
+    publisher: Publisher,
+    connections: ConnectionsTable,
+    quotes_table: QuotesTable,
+    progress: ProgressTable,
+    clients: Clients,
+) -> None:
+    for number in range(9):
+        listen(connections, f"c{number}", "rates_batch")
+    worker = Worker(progress, FanOut(connections, clients.gateway))
+    posted: list[object] = []
+    for delta in (MOVED, moved(MOVED.new, 7, "BTC_CAD")):
+        publisher.delegate(delta, lambda shard: posted.append(worker.publish(delta, shard, DEADLINE_S)))  # noqa: B023 - called at once
+    assert {len(frames) for frames in clients.received.values()} == {2}
+    assert len(clients.received) == 9
+    assert quotes_table.audience() == 9
+
+
+def test_the_audience_is_not_stored_while_a_shard_has_not_been_counted(
+    publisher: Publisher, quotes_table: QuotesTable, progress: ProgressTable
+) -> None:
+    quotes_table.join_audience(1_000)
+    progress.begin(0, MOVED.new.ts_ms)
+    progress.end(0, MOVED.new.ts_ms, Progress(MOVED.new.seq), Counted(0, MOVED.new.ts_ms))
+    publisher.delegate(MOVED, lambda _shard: None)
+    assert quotes_table.audience() == 1
+
+
+def test_all_workers_are_started_though_one_cannot_be(publisher: Publisher) -> None:
+    started: list[int] = []
+
+    def start(shard: int) -> None:
+        started.append(shard)
+        if shard == 0:
+            raise ValueError("throttled")
+
+    with pytest.raises(ValueError, match="throttled"):
+        publisher.delegate(MOVED, start)
+    assert started == [0, 1]
+
+
+def test_a_worker_that_is_late_or_comes_twice_posts_nothing(
+    connections: ConnectionsTable, progress: ProgressTable, clients: Clients
+) -> None:
+    for number in range(4):
+        listen(connections, f"c{number}", "rates_batch")
+    shard = connections.shard_of("c0")
+    worker = Worker(progress, FanOut(connections, clients.gateway))
+    newer = moved(MOVED.new, 7, "BTC_CAD")
+    assert worker.publish(newer, shard, DEADLINE_S) is not None
+    posts = clients.posts
+    assert worker.publish(newer, shard, DEADLINE_S) is None
+    assert worker.publish(MOVED, shard, DEADLINE_S) is None
+    assert clients.posts == posts
+
+
+def test_progress_is_of_the_newest_tick_alone(progress: ProgressTable) -> None:
+    assert progress.begin(1, 1_000) == Progress()
+    assert not progress.overtaken(1, 1_000)
+    progress.end(1, 1_000, Progress(5, "c1"), None)
+    assert progress.begin(1, 2_000) == Progress(5, "c1")
+    assert progress.overtaken(1, 1_000)
+    with pytest.raises(Overtaken):
+        progress.end(1, 1_000, Progress(6), None)
+    with pytest.raises(Overtaken):
+        progress.begin(1, 2_000)
+    assert progress.begin(0, 500) == Progress()

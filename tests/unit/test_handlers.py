@@ -105,8 +105,21 @@ def test_publish_posts_a_batch_of_several_snapshots_as_one_delta(
     assert spots(update) == {"BTC_CAD": 1, "ETH_CAD": 2}
     assert quotes_table.audience() == 1
     written = metrics(capsys.readouterr().out)
-    assert written.keys() == {"Connections", "FramesPosted", "PostsFailed", "ConnectionsGone", "PublishLatency"}
-    assert (written["Connections"], written["FramesPosted"], written["ConnectionsGone"]) == (1, 1, 0)
+    assert written == {
+        "Connections": 1,
+        "ConnectionsGone": 0,
+        "ConnectionsUnsent": 0,
+        "Posts": 1,
+        "PostsThrottled": 0,
+        "PostsFailed": 0,
+        "PostsRefused": 0,
+        "FramesPosted": 1,
+        "BatchesBroken": 0,
+        "BytesPosted": len(api.posts[0][1]),
+        "PostingTime": written["PostingTime"],
+        "PublishLatency": written["PublishLatency"],
+    }
+    assert 0 < written["PostingTime"] < written["PublishLatency"]
     assert written["PublishLatency"] > DAY_MS  # against the snapshot's own time, which is of 2024 here
 
 
@@ -121,7 +134,8 @@ def test_publish_logs_why_posts_failed(
     connections_table.subscribe("slow", "rates_batch", None)
     api.statuses = {"/live/%40connections/slow": 403, "/live/@connections/slow": 403}
     load("publish").handler({"Records": [stream_record(FIRST, SECOND)]}, Context())
-    assert metrics(capsys.readouterr().out)["PostsFailed"] == 1
+    written = metrics(capsys.readouterr().out)
+    assert (written["PostsFailed"], written["PostsRefused"]) == (1, 1)
     (warning,) = [vars(record) for record in caplog.records if record.getMessage() == "posts failed"]
     assert (warning["seq"], warning["connections"]) == (2, 1)
     assert warning["reasons"] == ["forbidden: 403"]
@@ -136,5 +150,5 @@ def test_publish_sends_the_first_snapshot_of_all_and_forgets_who_is_gone(
     api.statuses = {"/live/%40connections/gone": 410, "/live/@connections/gone": 410}
     load("publish").handler({"Records": [stream_record(None, FIRST)]}, Context())
     assert list(spots(api.frames()[0])) == SYMBOLS
-    assert [c.connection_id for c in connections_table.subscribers(0, 0)] == ["here"]
+    assert [c.connection_id for c in connections_table.subscribers((0,), 0)] == ["here"]
     assert metrics(capsys.readouterr().out)["ConnectionsGone"] == 1

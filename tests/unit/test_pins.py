@@ -128,6 +128,8 @@ def test_only_the_ingest_needs_requests() -> None:
         "QUOTES_TABLE": "quotes",
         "CONNECTIONS_TABLE": "connections",
         "CONNECTION_SHARDS": "1",
+        "POST_RATE": "7000",
+        "POST_BURST": "3500",
         "CONNECTIONS_URL": "https://example.com/live",
         "INGEST_FUNCTION": "ingest",
         "POWERTOOLS_TRACE_DISABLED": "true",

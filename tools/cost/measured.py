@@ -10,9 +10,9 @@ from decimal import Decimal
 INGEST_GB = Decimal(256) / 1024
 PUBLISH_GB = Decimal(1769) / 1024
 ROUTE_GB = Decimal(512) / 1024
-ALARMS = 12
+ALARMS = 15
 # Those that the handlers of ingest and publish write on every tick; SourceDown comes with a source that fails.
-CUSTOM_METRICS = 10
+CUSTOM_METRICS = 17
 LOG_RETENTION_DAYS = 14
 RATE_PER_S = Decimal(7_000)  # the pace of the posts of one worker: 70 % of the account's quota
 BURST = Decimal(3_500)
