@@ -83,9 +83,10 @@ def test_what_is_no_connection_is_not_found(client: Client) -> None:
     assert client.connection.getresponse().status == 404
 
 
-def test_a_cut_answer_is_no_answer(client: Client) -> None:
+@pytest.mark.parametrize("word", ["cut", "torn"])
+def test_a_cut_answer_is_no_answer(client: Client, word: str) -> None:
     with pytest.raises((http.client.HTTPException, OSError)):
-        client.post("cut-1=")
+        client.post(f"{word}-1=")
 
 
 def test_a_reset_is_no_end_of_file(client: Client) -> None:
@@ -151,6 +152,14 @@ def test_the_log_has_a_line_per_post(sink: Sink, client: Client) -> None:
     assert (status, connection_id) == ("200", "logged=")
     assert json.loads(body).startswith('{"seq":7,')
     assert abs(int(ms) - time.time() * 1000) < 10_000
+
+
+def test_the_log_holds_as_much_of_the_bodies_as_asked(tmp_path: Path) -> None:
+    body = b'{"seq":7,"text":"' + b"x" * 100_000 + b'"}'
+    with running(tmp_path, plain=True, latency_ms=0, log=tmp_path / "log", logged_bytes=200_000) as whole:
+        Client(whole).post("logged=", body)
+    text = (tmp_path / "log").read_text(encoding="utf-8").split(" ", 3)[3]
+    assert json.loads(text).encode() == body
 
 
 def test_it_speaks_tls_1_3_only(sink: Sink) -> None:

@@ -55,7 +55,13 @@ class Sink:
 
 @contextmanager
 def running(
-    state: Path, *, latency_ms: float = 15, plain: bool = False, log: Path | None = None, core: int | None = None
+    state: Path,
+    *,
+    latency_ms: float = 15,
+    plain: bool = False,
+    log: Path | None = None,
+    logged_bytes: int | None = None,
+    core: int | None = None,
 ) -> Iterator[Sink]:
     """A sink in a process of its own, while the block runs. It ends with this process, too.
 
@@ -66,6 +72,7 @@ def running(
     command = [sys.executable, "-m", "tools.bench.sink", "--attached", f"--state={state}", f"--latency-ms={latency_ms}"]
     command += ["--plain"] if plain else []
     command += [f"--log={log}"] if log else []
+    command += [f"--logged-bytes={logged_bytes}"] if logged_bytes is not None else []
     command += [f"--core={core}"] if core is not None else []
     with (state / "sink.err").open("w+b") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module
@@ -106,11 +113,12 @@ async def _serve(options: argparse.Namespace) -> None:
 
     from aiohttp import web
 
-    from tools.bench.sink_protocol import Exchange, SinkProtocol
+    from tools.bench.sink_protocol import LOGGED_BODY, Exchange, SinkProtocol
     from tools.local.certificates import ensure, server_context
 
     loop = asyncio.get_running_loop()
-    exchange = Exchange(loop, latency_s=options.latency_ms / 1000, log=options.log)
+    logged_bytes = LOGGED_BODY if options.logged_bytes is None else options.logged_bytes
+    exchange = Exchange(loop, latency_s=options.latency_ms / 1000, log=options.log, logged_bytes=logged_bytes)
     context, ca = None, ""
     if not options.plain:
         certificates = ensure(options.state)
@@ -165,7 +173,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=15, help="delay before each answer")
     parser.add_argument("--state", type=Path, required=True, help="folder of the certificates")
     parser.add_argument("--plain", action="store_true", help="HTTP instead of TLS 1.3")
-    parser.add_argument("--log", type=Path, help="a line per post: ms, outcome, id, the body's first 64 bytes as JSON")
+    parser.add_argument("--log", type=Path, help="a line per post: ms, outcome, id, the body's first bytes as JSON")
+    parser.add_argument("--logged-bytes", type=int, help="of each body, 64 unless told")
     parser.add_argument("--core", type=int, help="the processor core to stay on")
     parser.add_argument("--attached", action="store_true", help="end when standard input does")
     return parser

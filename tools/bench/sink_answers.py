@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/apigatewaymanagementapi/latest/api/API_PostToConnect
 import re
 
 STATUS_OF_WORD = {"gone": 410, "busy": 429, "fail": 503, "big": 413, "denied": 403}
-WORDS_WITHOUT_A_STATUS = ("slow", "cut", "reset")  # never answered; cut in the middle of the answer; reset by a TCP RST
+# Never answered; cut in the middle of the answer's body; cut in the middle of its first line; reset by a TCP RST
+WORDS_WITHOUT_A_STATUS = ("slow", "cut", "torn", "reset")
 WORD = re.compile(f"({'|'.join([*STATUS_OF_WORD, *WORDS_WITHOUT_A_STATUS])})(1?)".encode())
 
 _BODIES = {
@@ -40,3 +41,4 @@ def _response(status: int) -> bytes:
 
 RESPONSES = {status: _response(status) for status in (200, *_BODIES)}
 CUT = RESPONSES[410][:-5].replace(b" 410 Gone", b" 200 OK")
+TORN = RESPONSES[200][:10]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import unquote_to_bytes
 
-from tools.bench.sink_answers import CUT, RESPONSES, STATUS_OF_WORD, WORD
+from tools.bench.sink_answers import CUT, RESPONSES, STATUS_OF_WORD, TORN, WORD
 
 CONNECTIONS = (b"/@connections/", b"/%40connections/", b"/%40Connections/")
 RECEIVED = memoryview(bytearray(64 * 1024))  # one for all connections: what is in it is taken out before the next read
@@ -26,8 +26,11 @@ LINGER_NOT = struct.pack("ii", 1, 0)  # a close that sends RST instead of FIN
 class Exchange:
     """What all connections of a sink share: the outcomes, the queue of answers, the counts and the log."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, latency_s: float, log: Path | None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, latency_s: float, log: Path | None, logged_bytes: int = LOGGED_BODY
+    ) -> None:
         self._loop = loop
+        self.logged_bytes = logged_bytes
         self.latency_s = latency_s
         self.down_until = 0.0
         self.connections: set[SinkProtocol] = set()
@@ -80,7 +83,7 @@ class Exchange:
     def log(self, outcome: int | str, connection_id: bytes, body: bytes) -> None:
         """A line per post, when it has arrived whole; the client may still miss the answer."""
         if self._log is not None:
-            begin = json.dumps(body[:LOGGED_BODY].decode("utf-8", "replace"))
+            begin = json.dumps(body.decode("utf-8", "replace"))
             self._log.write(f"{time.time_ns() // 1_000_000} {outcome} {connection_id.decode('latin-1')} {begin}\n")
 
     def flush(self) -> None:
@@ -165,7 +168,7 @@ class SinkProtocol(asyncio.BufferedProtocol):
             outcome = self._exchange.outcome(connection_id)
         self._exchange.outcomes[outcome] += 1
         if self._exchange.logs:
-            self._exchange.log(outcome, connection_id, data[body : min(end, body + LOGGED_BODY)])
+            self._exchange.log(outcome, connection_id, data[body : min(end, body + self._exchange.logged_bytes)])
         self.owes += 1
         if outcome != "slow":
             self._exchange.answer_later(self, outcome)
@@ -178,8 +181,8 @@ class SinkProtocol(asyncio.BufferedProtocol):
             return
         if isinstance(outcome, int):
             transport.write(RESPONSES[outcome])
-        elif outcome == "cut":
-            transport.write(CUT)
+        elif outcome in ("cut", "torn"):
+            transport.write(CUT if outcome == "cut" else TORN)
             transport.close()
         else:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
