@@ -12,7 +12,7 @@ from typing import Any
 from shared.assets import catalogue
 from shared.quotes import Delta, view_seq
 from shared.values import Quote, Snapshot
-from shared.wire import dumps, loads
+from shared.wire import Encoded, dumps, loads
 
 RATES = "rates"
 RATES_BATCH = "rates_batch"
@@ -142,7 +142,7 @@ def snapshot_frames(snapshot: Snapshot, channel: str, view: View, message_id: Id
     symbols = symbols_of(view)
     quotes = [snapshot.quotes[symbol] for symbol in symbols if symbol in snapshot.quotes]
     if channel == RATES:
-        return tuple(map(_data_frame, quotes))
+        return tuple(_data_frame(_encoded(quote)) for quote in quotes)
     frame = {
         "channel": RATES_BATCH,
         "event": "snapshot",
@@ -174,7 +174,8 @@ def source_status(snapshot: Snapshot) -> dict[str, str]:
 
 
 class UpdateFrames:
-    """The frames of one delta, encoded once per distinct channel and view however many connections share them.
+    """The frames of one delta, encoded once per distinct channel and view however many connections share them, out of
+    quotes that are encoded once however many views share them.
 
     With `since`, a tick before the delta's own, they hold all that changed since then, for who missed what came after.
     """
@@ -185,6 +186,7 @@ class UpdateFrames:
         self._quotes = {s: quote for s, quote in delta.new.quotes.items() if quote.seq > self._since}
         self._unavailable = {s for s, seq in delta.new.unavailable.items() if seq > self._since}
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
+        self._texts: dict[str, Encoded] = {}
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
         """The frames to post, none when nothing in the view changed."""
@@ -195,7 +197,7 @@ class UpdateFrames:
 
     def _encode(self, channel: str, symbols: Iterable[str]) -> tuple[bytes, ...]:
         symbols = list(symbols)
-        quotes = [self._quotes[symbol] for symbol in symbols if symbol in self._quotes]
+        quotes = [self._text(symbol) for symbol in symbols if symbol in self._quotes]
         unavailable = [symbol for symbol in symbols if symbol in self._unavailable]
         if channel == RATES:
             return tuple(map(_data_frame, quotes))
@@ -207,11 +209,16 @@ class UpdateFrames:
             "seq": view_seq(self._delta.new, symbols),
             "prev_seq": self._prev_seq(symbols),
             "ts": self._delta.new.ts_ms,
-            "data": list(map(quote_fields, quotes)),
+            "data": quotes,
         }
         if unavailable:
             frame["unavailable"] = unavailable
         return (dumps(frame).encode(),)
+
+    def _text(self, symbol: str) -> Encoded:
+        if symbol not in self._texts:
+            self._texts[symbol] = _encoded(self._quotes[symbol])
+        return self._texts[symbol]
 
     def _prev_seq(self, symbols: Iterable[str]) -> int:
         """What a client of these symbols has to have heard of, so that with this frame it has missed nothing.
@@ -252,8 +259,12 @@ def symbols_of(view: View) -> list[str]:
     return list(catalogue() if view is None else view)
 
 
-def _data_frame(quote: Quote) -> bytes:
-    return dumps({"channel": RATES, "event": "data", "data": quote_fields(quote)}).encode()
+def _encoded(quote: Quote) -> Encoded:
+    return Encoded(dumps(quote_fields(quote)))
+
+
+def _data_frame(quote: Encoded) -> bytes:
+    return dumps({"channel": RATES, "event": "data", "data": quote}).encode()
 
 
 def _reply(frame: dict[str, Any], message_id: Id) -> bytes:

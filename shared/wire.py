@@ -50,8 +50,16 @@ def number_text(value: Decimal) -> str:
         return format(shortest, "f")
 
 
+class Encoded(str):
+    """A JSON text that `dumps` takes over as it is."""
+
+    __slots__ = ()
+
+
 def dumps(value: object) -> str:
     """Compact JSON in which a `Decimal` is a number with all its digits. Floats are refused: they are not exact."""
+    if isinstance(value, Encoded):
+        return value
     if isinstance(value, Decimal):
         return number_text(value)
     if isinstance(value, dict):

@@ -212,5 +212,5 @@ def test_a_view_is_encoded_once_however_many_connections_share_it(monkeypatch: p
         frames.of(RATES_BATCH, ("BTC_CAD", "ETH_CAD"))
         frames.of(RATES, ("BTC_CAD", "ETH_CAD"))
         frames.of(RATES, ("XYZ_CAD",))
-    assert len(encoded) == 1 + 1 + 2
+    assert len(encoded) == (1 + 1 + 2) + len(SYMBOLS)  # frames, and each quote once for all of them
     assert frames.of(RATES_BATCH, None) is frames.of(RATES_BATCH, None)
