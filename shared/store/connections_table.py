@@ -100,6 +100,7 @@ class ConnectionsTable:
     def _subscribers(self, key: ConditionBase, now_s: int) -> Iterator[Connection]:
         query: dict[str, Any] = {
             "KeyConditionExpression": key,
+            "ProjectionExpression": f"sk, {', '.join(CHANNELS)}",  # to read the rest costs as much CPU again
             "FilterExpression": Attr("expires_at").gt(now_s)
             & (Attr(CHANNELS[0]).exists() | Attr(CHANNELS[1]).exists()),
             "ConsistentRead": True,  # one who subscribed before the tick was written is among them
