@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from tools.bench import cold, cores, growth, peers, throughput
-from tools.bench.machine import machine
+from tools.bench.machine import OtherPrograms, machine
 from tools.bench.report import Report, write
 from tools.bench.sink import Sink, running
 from tools.bench.workload import ROOT
@@ -34,6 +34,7 @@ def main() -> int:
             progress("installing the peers into .local/bench-venv (once)")
             peers.peers_python()
             with _sink(options, pinned) as sink:
+                others = OtherPrograms(sink.pid)
                 if "throughput" in parts:
                     reports.append(
                         throughput.measure(
@@ -51,10 +52,11 @@ def main() -> int:
                     reports.append(growth.measure(sink, pinned, rounds=options.rounds, state=STATE, progress=progress))
                 if "cold" in parts:
                     reports.append(cold.measure(sink, pinned, rounds=options.rounds, progress=progress))
+                disturbance = others.share()
     except (throughput.ClientFailed, CannotStart, RuntimeError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
-    conditions = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, {_of_the_sink(options)}, {pinned}."
+    conditions = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, {_of_the_sink(options)}, {pinned}, {disturbance}."
     for report in reports:
         report.show(console)
     console.print(conditions, style="dim", markup=False)
