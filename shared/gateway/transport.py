@@ -6,13 +6,14 @@ What libcurl does by itself: it keeps connections alive between posts and batche
 closed, and sends a post again, over a new connection, when a kept one turns out to be dead before a byte of the answer.
 """
 
-import select
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import pycurl
+
+from shared.gateway.sockets import READABLE, WRITABLE, sockets
 
 # Older ones may have been forgotten on the way by whatever keeps track of them, without a word.
 MAX_IDLE_S = 30
@@ -28,7 +29,7 @@ class Transport(Generic[Tag]):
     def __init__(self, ca_file: str, connections: int, timeout_s: float) -> None:
         self._ca_file = ca_file
         self._timeout_ms = round(timeout_s * 1000)
-        self._epoll = select.epoll()
+        self._sockets = sockets()
         self._watched: set[int] = set()
         self._resting: set[int] = set()
         self._due_at: float | None = None
@@ -68,14 +69,14 @@ class Transport(Generic[Tag]):
             now_s = time.monotonic()
         if self._due_at is not None:
             wait_s = min(wait_s, self._due_at - now_s)
-        ready = self._epoll.poll(max(0.0, wait_s))
+        ready = self._sockets.poll(max(0.0, wait_s))
         self.idle_s += time.monotonic() - now_s
         for descriptor, events in ready:
             if descriptor in self._resting:  # closed by the other side; libcurl finds out before it uses it again
                 self._rest(descriptor)
                 continue
-            readable = pycurl.CSELECT_IN if events & ~select.EPOLLOUT else 0
-            act(descriptor, readable | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0))
+            readable = pycurl.CSELECT_IN if events & ~WRITABLE else 0
+            act(descriptor, readable | (pycurl.CSELECT_OUT if events & WRITABLE else 0))
         waiting = 1
         while waiting:
             waiting, ended, broken = self._multi.info_read()
@@ -94,8 +95,8 @@ class Transport(Generic[Tag]):
 
     def _rest(self, descriptor: int) -> None:
         self._watched.discard(descriptor)
-        with suppress(OSError):
-            self._epoll.unregister(descriptor)
+        with suppress(OSError, KeyError):
+            self._sockets.unregister(descriptor)
 
     def _release(self, easy: Any) -> Tag:
         self._multi.remove_handle(easy)
@@ -123,16 +124,16 @@ class Transport(Generic[Tag]):
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         """Called by libcurl: what it wants to know of a socket. https://curl.se/libcurl/c/CURLMOPT_SOCKETFUNCTION.html"""
         if what == pycurl.POLL_REMOVE:
-            # Kept, it will be wanted again in a moment; closed, the kernel forgets it by itself.
+            # Kept, it will be wanted again in a moment; closed, epoll forgets it by itself and poll says so once.
             self._resting.add(descriptor)
             return
         self._resting.discard(descriptor)
-        events = (select.EPOLLIN if what & pycurl.POLL_IN else 0) | (select.EPOLLOUT if what & pycurl.POLL_OUT else 0)
+        events = (READABLE if what & pycurl.POLL_IN else 0) | (WRITABLE if what & pycurl.POLL_OUT else 0)
         if descriptor in self._watched:
             with suppress(FileNotFoundError):  # the number of one that was closed, used again
-                self._epoll.modify(descriptor, events)
+                self._sockets.modify(descriptor, events)
                 return
-        self._epoll.register(descriptor, events)
+        self._sockets.register(descriptor, events)
         self._watched.add(descriptor)
 
     def _set_timer(self, timeout_ms: int) -> None:

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from shared.gateway import Gateway, Gone, Posted, PostFailed, connect
+from shared.gateway import Gateway, Gone, Posted, PostFailed, connect, transport
 from shared.gateway.gateway import trusted_certificates
+from shared.gateway.sockets import Poll, sockets
 from tests.unit.clients import ConnectionsServer
 from tools.bench.sink import Sink, running
 
@@ -34,6 +36,12 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ca-central-1")
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     monkeypatch.setattr("shared.gateway.batch.RETRY_BASE_S", 0.001)
+
+
+@pytest.fixture(autouse=True, params=[sockets, Poll], ids=["the best there is", "poll"])
+def _sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds on macOS, too."""
+    monkeypatch.setattr(transport, "sockets", request.param)
 
 
 @pytest.fixture
@@ -166,7 +174,7 @@ def test_a_kept_connection_that_is_reset_by_a_post_is_libcurls_own_affair(gatewa
     """As when what is between has forgotten it: the answer to the post is a reset."""
     gateway.post(ID, FRAME)
     before = sink.counts()["by_status"]
-    posted = post_all(gateway, "reset1-kept")
+    posted = post_all(gateway, f"reset1-{uuid4()}")
     assert (posted.posts, posted.outcomes) == (1, {"ok": 1})
     after = sink.counts()["by_status"]
     assert after["reset"] - before.get("reset", 0) == 1
@@ -177,7 +185,7 @@ def test_a_kept_connection_that_swallows_a_post_costs_its_time_and_another_is_op
 ) -> None:
     gateway.post(ID, FRAME)
     before = sink.counts()["accepted"]
-    posted = post_all(gateway, "slow1-a")
+    posted = post_all(gateway, f"slow1-{uuid4()}")
     assert (posted.whole, posted.outcomes) == (True, {"timeout": 1, "ok": 1})
     assert sink.counts()["accepted"] == before + 1
 
