@@ -48,10 +48,15 @@ class FanOut:
             on_gone=lambda ended: self._connections.remove_all(ended, began_s),
             overtaken=overtaken,
         )
-        self._behind = {connection_id: batch.since(connection_id) for connection_id in posted.failed}
-        if batch.exhausted and not posted.unsent and posted.failures == len(posted.failed):
-            return posted, Progress(delta.new.seq)
-        return posted, Progress(batch.since_all, batch.last)
+        told_all = batch.exhausted and not posted.unsent and posted.failures == len(posted.failed)
+        # Those of other shards, and those that this batch may not have come to.
+        still_behind = {
+            connection_id: since
+            for connection_id, since in self._behind.items()
+            if self._connections.shard_of(connection_id) not in shards or (not told_all and since < batch.since_all)
+        }
+        self._behind = still_behind | {connection_id: batch.since(connection_id) for connection_id in posted.failed}
+        return posted, Progress(delta.new.seq) if told_all else Progress(batch.since_all, batch.last)
 
 
 class _Batch:

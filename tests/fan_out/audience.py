@@ -1,0 +1,155 @@
+"""Connections in the table and, by the sink's own log, what each of them got and makes of it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.protocol import RATES_BATCH, View, snapshot_frames
+from shared.store.connections_table import LIFETIME_S, ConnectionsTable
+from shared.values import Connection, Quote, Snapshot
+from shared.wire import loads
+from tests.fan_out.feed import Feed
+from tools.bench.sink import Sink
+from tools.watch.book import Book
+
+REGION = "ca-central-1"
+Sees = tuple[tuple[str, View], ...]
+DELIVERED = ("200", "cut")  # a cut one was answered 200 before it was cut
+
+
+class Post(NamedTuple):
+    """A line of the sink's log."""
+
+    outcome: str
+    text: str
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        return _frame(self.text)
+
+    @property
+    def seq(self) -> int:
+        """The tick that it tells of."""
+        return int(self.frame["seq"] if "seq" in self.frame else self.frame["data"]["seq"])
+
+
+class State(NamedTuple):
+    """What a client knows."""
+
+    quotes: Mapping[str, Quote]
+    unavailable: frozenset[str]
+    asked: bool  # it noticed that it had missed something
+
+
+class Audience:
+    """Those who listen from the feed's present snapshot on."""
+
+    def __init__(self, table: Table, sink: Sink, feed: Feed, shards: int) -> None:
+        self.connections: dict[str, Connection] = {}
+        self._table = table
+        self._shards = shards
+        self._sink = sink
+        self._first = feed.snapshot
+        assert sink.log
+        sink.counts()
+        self._log, self._offset = sink.log, sink.log.stat().st_size
+
+    def join(self, ids: Iterable[str], **subscriptions: View) -> None:
+        """Subscribe them, to everything on `rates_batch` unless told."""
+        joining = [Connection(each, subscriptions or {RATES_BATCH: None}) for each in ids]
+        write(self._table, joining, self._shards, self._first.ts_ms // 1000)
+        self.connections |= {connection.connection_id: connection for connection in joining}
+
+    def in_table(self) -> set[str]:
+        return {str(item["sk"]) for item in self._table.scan()["Items"] if str(item["pk"]).startswith("SHARD#")}
+
+    def posts(self) -> dict[str, list[Post]]:
+        """What each was posted, in the order of arrival."""
+        self._sink.counts()
+        posts: dict[str, list[Post]] = defaultdict(list)
+        with self._log.open(encoding="utf-8") as log:
+            log.seek(self._offset)
+            for line in log:
+                _, outcome, connection_id, text = line.split(" ", 3)
+                posts[connection_id].append(Post(outcome, text))
+        return posts
+
+    def arrived(self) -> dict[str, list[Post]]:
+        """What each got, of those who got something."""
+        arrived = {name: [post for post in posts if post.outcome in DELIVERED] for name, posts in self.posts().items()}
+        return {name: posts for name, posts in arrived.items() if posts}
+
+    def assert_all_know(self, snapshot: Snapshot, ids: Iterable[str]) -> None:
+        """Each has made this snapshot of the frames that it got, and never had to ask for one."""
+        for each, (known, expected) in self._states(snapshot, ids).items():
+            assert not known.asked, each
+            assert known.unavailable == expected.unavailable, each
+            # A client of `rates` is not told that a price is no more.
+            assert {symbol: known.quotes.get(symbol) for symbol in expected.quotes} == expected.quotes, each
+
+    def asked(self, snapshot: Snapshot, ids: Iterable[str]) -> set[str]:
+        """Those who noticed that they have missed something."""
+        return {each for each, (known, _) in self._states(snapshot, ids).items() if known.asked}
+
+    def _states(self, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, tuple[State, State]]:
+        """What each knows, and what it should. Who sees the same and got the same is computed once."""
+        arrived = self.arrived()
+        known: dict[tuple[Sees, tuple[str, ...]], State] = {}
+        expected: dict[Sees, State] = {}
+        states = {}
+        for each in ids:
+            sees = tuple(self.connections[each].subscriptions.items())
+            texts = tuple(post.text for post in arrived.get(each, []))
+            if (sees, texts) not in known:
+                known[sees, texts] = _state(sees, self._first, texts)
+            if sees not in expected:
+                expected[sees] = _state(sees, snapshot, ())
+            states[each] = known[sees, texts], expected[sees]
+        return states
+
+
+def named(prefix: str, count: int, *words: str) -> list[str]:
+    """IDs as API Gateway's, `words` in turn in them for the sink to act on."""
+    return [f"{prefix}{number:05}{words[number % len(words)] if words else ''}=" for number in range(count)]
+
+
+def write(table: Table, connections: Iterable[Connection], shards: int, now_s: int) -> None:
+    """Write them behind the emulator's door: through it, ten thousand take a minute."""
+    shard_of = ConnectionsTable(table, shards).shard_of
+    items = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[table.name]
+    for connection in connections:
+        channels = {
+            channel: {"L": [{"S": symbol} for symbol in view or ()]}
+            for channel, view in connection.subscriptions.items()
+        }
+        items.put_item(
+            {
+                "pk": {"S": f"SHARD#{shard_of(connection.connection_id)}"},
+                "sk": {"S": connection.connection_id},
+                "connected_at": {"N": str(now_s)},
+                "expires_at": {"N": str(now_s + LIFETIME_S)},
+                **channels,
+            }
+        )
+
+
+def _state(sees: Sees, first: Snapshot, texts: tuple[str, ...]) -> State:
+    """What a client knows after the snapshot that it began with and these frames."""
+    book, asked = Book(), False
+    begin = [loads(frame) for channel, view in sees for frame in snapshot_frames(first, channel, view)]
+    for frame in [*begin, *map(_frame, texts)]:
+        asked |= book.apply(frame, 0).ask_snapshot
+    return State(book.quotes, frozenset(book.unavailable), asked)
+
+
+@cache
+def _frame(text: str) -> dict[str, Any]:
+    """The frame whose text the log holds as JSON."""
+    frame: dict[str, Any] = loads(json.loads(text))
+    return frame

@@ -1,0 +1,29 @@
+"""A market for the fan-out: something moves with every tick, and one symbol at a time has no price."""
+
+import time
+from dataclasses import replace
+
+from shared.quotes import Delta
+from shared.values import Snapshot
+from tests.unit.samples import SYMBOLS, after, quote, quotes
+
+MOVES_ALWAYS = "BTC_CAD"
+OTHERS = [symbol for symbol in SYMBOLS if symbol != MOVES_ALWAYS]
+
+
+class Feed:
+    """Its ticks, one after the other. `snapshot` is the last one's."""
+
+    def __init__(self) -> None:
+        self._prices = quotes()
+        self.snapshot = after(Snapshot(), self._prices, time.time_ns() // 1_000_000)
+
+    def tick(self) -> Delta:
+        old = self.snapshot
+        for symbol in (MOVES_ALWAYS, OTHERS[2 * old.seq % 40], OTHERS[(2 * old.seq + 1) % 40]):
+            self._prices[symbol] = quote(symbol, str(80_000 + old.seq))
+        without_price = OTHERS[-1 - old.seq % 5]
+        prices = {symbol: price for symbol, price in self._prices.items() if symbol != without_price}
+        before = replace(old, quotes={symbol: q for symbol, q in old.quotes.items() if symbol != without_price})
+        self.snapshot = after(before, prices, old.ts_ms + 1_000)
+        return Delta(old, self.snapshot)

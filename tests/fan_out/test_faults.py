@@ -1,0 +1,182 @@
+"""Whatever breaks, the batch ends by its deadline and says what it left out, and the next tick makes up for it."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.gateway import Posted
+from tests.fan_out.audience import named
+from tests.fan_out.conftest import Stage
+
+LATE_MS = 2_000  # after a deadline, on a machine that is busy with other things
+
+
+class Paged:
+    """The table in pages of 40, of which those that are told cannot be read."""
+
+    def __init__(self, table: Table, *broken: int) -> None:
+        self._table = table
+        self.broken = set(broken)
+        self.pages = 0
+
+    def query(self, **query: Any) -> Any:
+        self.pages += 1
+        if self.pages in self.broken:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com")
+        return self._table.query(**query, Limit=40)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+def left_out(posted: Posted, ids: list[str]) -> int:
+    """How many did not get all, by what the batch says of those whom it took up."""
+    return len(ids) - posted.reached - posted.gone
+
+
+@pytest.mark.parametrize("word", ["slow1", "torn1", "reset1", "fail1", "busy1"])
+def test_what_fails_once_arrives_with_the_same_tick(stage: Stage, word: str) -> None:
+    ids = named(f"once-{word[:-1][::-1]}-", 300, "", "", word)
+    stage.audience.join(ids)
+    posted = stage.publisher(post_timeout_s=0.5).publish(stage.feed.tick(), deadline_s=30)
+    assert (posted.reached, posted.whole) == (300, True)
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
+
+
+@pytest.mark.parametrize("word", ["slow", "torn", "reset", "fail", "busy", "big", "denied"])
+def test_what_always_fails_keeps_nobody_else(stage: Stage, word: str) -> None:
+    ids = named(f"always-{word[::-1]}-", 300, "", "", "", word)
+    stage.audience.join(ids)
+    failing = {each for each in ids if word in each}
+    publisher = stage.publisher(post_timeout_s=0.3)
+    for _ in range(2):
+        posted = publisher.publish(stage.feed.tick(), deadline_s=30)
+        assert (posted.reached, posted.unsent, posted.whole) == (225, 0, False)
+        assert posted.failed.keys() == failing
+        assert posted.elapsed_ms < 30_000
+    assert stage.audience.arrived().keys() == set(ids) - failing
+    assert stage.audience.in_table() == set(ids)
+    stage.audience.assert_all_know(stage.feed.snapshot, set(ids) - failing)
+
+
+def test_an_answer_that_is_cut_off_after_its_status_is_not_waited_for_again(stage: Stage) -> None:
+    ids = named("cut-off-", 300, "", "", "cut")
+    stage.audience.join(ids)
+    posted = stage.publisher().publish(stage.feed.tick(), deadline_s=30)
+    assert (posted.reached, posted.whole) == (300, True)
+    assert all(len(posts) == 1 for posts in stage.audience.posts().values())
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
+
+
+def test_when_every_post_that_is_under_way_hangs_the_batch_ends_and_the_next_is_whole(stage: Stage) -> None:
+    """Those that hang come first; behind them nobody gets anything before the deadline."""
+    ids = [*named("hang-0-", 32, "slow1"), *named("hang-1-", 300)]
+    stage.audience.join(ids)
+    publisher = stage.publisher(in_flight=8, post_timeout_s=30)
+    posted = publisher.publish(stage.feed.tick(), deadline_s=1)
+    assert 1_000 <= posted.elapsed_ms < 1_000 + LATE_MS
+    assert (posted.reached, posted.unsent, posted.outcomes, posted.whole) == (0, 8, {"given_up": 8}, False)
+    stage.sink.tell(down_s=0)
+    # Those of the other 24 that hang in the first shard and in the second one do so now.
+    posts = 0
+    while not posted.whole:
+        posted = publisher.publish(stage.feed.tick(), deadline_s=1)
+        posts += posted.posts
+    assert posts <= 4 * len(ids)
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
+
+
+@pytest.mark.parametrize("count", [300, 1_500])
+def test_a_service_that_is_down_for_some_batches_costs_these_and_no_more(stage: Stage, count: int) -> None:
+    """Up to a thousand who missed something are remembered each by itself."""
+    ids = named(f"down-{count}-", count)
+    stage.audience.join(ids[: count // 2])
+    stage.audience.join(ids[count // 2 :], rates=None)
+    publisher = stage.publisher()
+    stage.sink.tell(down_s=600)
+    for _ in range(2):
+        posted = publisher.publish(stage.feed.tick(), deadline_s=20)
+        assert (posted.reached, posted.failures, posted.unsent, posted.whole) == (0, count, 0, False)
+        assert posted.outcomes.keys() == {"server_error"}
+        assert posted.posts == 3 * count
+        assert posted.elapsed_ms < 20_000 + LATE_MS
+    assert stage.audience.arrived() == {}
+    stage.sink.tell(down_s=0)
+    assert publisher.publish(stage.feed.tick(), deadline_s=20).whole
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
+    # And nobody is sent again what has arrived.
+    before = stage.audience.arrived()
+    assert publisher.publish(stage.feed.tick(), deadline_s=20).whole
+    assert all(
+        [post.frame["prev_seq"] for post in posts[len(before[each]) :]] == [stage.feed.snapshot.seq - 1]
+        for each, posts in stage.audience.arrived().items()
+        if each in ids[: count // 2]
+    )
+
+
+def test_a_service_that_comes_back_in_the_middle_of_a_batch_is_used_at_once(stage: Stage) -> None:
+    ids = named("back-", 1_500)
+    stage.audience.join(ids)
+    publisher = stage.publisher(rate=1_000, burst=50)
+    stage.sink.tell(down_s=0.7)
+    posted = publisher.publish(stage.feed.tick(), deadline_s=20)
+    assert posted.reached > 0
+    assert posted.failures > 0
+    assert posted.reached + posted.failures == len(ids)
+    publisher.publish(stage.feed.tick(), deadline_s=20)
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
+
+
+@pytest.mark.parametrize("page", [1, 2, 5])
+def test_a_page_that_cannot_be_read_ends_the_batch_after_those_before_it(stage: Stage, page: int) -> None:
+    """Of the first shard the first or the second, or one of the second shard."""
+    ids = named(f"page-{page}-", 300, *[""] * 9, "gone")
+    stage.audience.join(ids)
+    live = {each for each in ids if "gone" not in each}
+    table = Paged(stage.items, page)
+    publisher = stage.publisher(table)
+    posted = publisher.publish(stage.feed.tick(), deadline_s=20)
+    assert isinstance(posted.error, ReadTimeoutError)
+    assert (posted.whole, posted.unsent) == (False, 0)
+    assert posted.reached + posted.gone == sum(map(len, [stage.audience.posts()])) < len(ids)
+    assert posted.elapsed_ms < 20_000
+    posted = publisher.publish(stage.feed.tick(), deadline_s=20)
+    assert posted.whole
+    assert stage.audience.in_table() == live
+    stage.audience.assert_all_know(stage.feed.snapshot, live)
+
+
+def test_who_missed_a_tick_is_not_forgotten_by_a_batch_that_did_not_come_to_it(stage: Stage) -> None:
+    ids = named("twice-missed-", 200)
+    stage.audience.join(ids[:100])
+    stage.audience.join(ids[100:], rates=None)
+    table = Paged(stage.items)
+    publisher = stage.publisher(table)
+    stage.sink.tell(down_s=600)
+    assert publisher.publish(stage.feed.tick(), deadline_s=20).failures == len(ids)
+    stage.sink.tell(down_s=0)
+    table.broken.add(table.pages + 2)
+    assert 0 < publisher.publish(stage.feed.tick(), deadline_s=20).reached < len(ids)
+    assert publisher.publish(stage.feed.tick(), deadline_s=20).whole
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
+
+
+def test_connections_that_end_while_the_table_does_not_answer_are_forgotten_later(stage: Stage) -> None:
+    class Deaf(Paged):
+        """Its client, which transactions go through, hears nothing."""
+
+        @property
+        def meta(self) -> Any:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com")
+
+    ids = named("deaf-", 100, "", "gone")
+    live = {each for each in ids if "gone" not in each}
+    stage.audience.join(ids)
+    posted = stage.publisher(Deaf(stage.items)).publish(stage.feed.tick(), deadline_s=20)
+    assert (posted.reached, posted.gone, type(posted.error)) == (50, 50, ReadTimeoutError)
+    assert stage.audience.in_table() == set(ids)
+    assert stage.publisher().publish(stage.feed.tick(), deadline_s=20).gone == 50
+    assert stage.audience.in_table() == live
+    stage.audience.assert_all_know(stage.feed.snapshot, live)

@@ -1,0 +1,46 @@
+"""Ten thousand connections, of which some have ended and some are throttled, by the sink's own log."""
+
+from tests.fan_out.conftest import Stage
+from tests.fan_out.feed import MOVES_ALWAYS
+
+TICKS = 3
+# A twentieth gone; a hundredth throttled always, and a hundredth the first time.
+WORDS = ["gone"] * 5 + ["busy", "busy1"] + [""] * 93
+
+
+def test_each_live_one_gets_each_tick_once_the_gone_are_forgotten_and_no_live_one_is(stage: Stage) -> None:
+    audience, feed = stage.audience, stage.feed
+    ids = [f"{number:05}{WORDS[number % 100]}{'/+'[number % 2]}=" for number in range(10_000)]
+    audience.join(ids[:8_000])
+    audience.join(ids[8_000:9_000], rates_batch=(MOVES_ALWAYS, "ETH_CAD"))
+    audience.join(ids[9_000:], rates=(MOVES_ALWAYS,))
+    gone = {each for each in ids if "gone" in each}
+    busy = {each for each in ids if "busy" in each and "busy1" not in each}
+    live = set(ids) - gone
+    assert (len(gone), len(busy)) == (500, 100)
+
+    # Patient: a page of the emulator's takes longer than a post may.
+    publisher = stage.publisher(post_timeout_s=60)
+    batches = [publisher.publish(feed.tick(), deadline_s=120) for _ in range(TICKS)]
+
+    assert [batch.gone for batch in batches] == [500, 0, 0]
+    assert [batch.reached for batch in batches] == [9_400] * TICKS
+    assert [batch.failures for batch in batches] == [100] * TICKS
+    assert [batch.unsent for batch in batches] == [0] * TICKS
+    assert audience.in_table() == live
+    assert stage.quotes.audience() == len(live)
+
+    posts = audience.posts()
+    assert posts.keys() == set(ids)
+    assert all([post.outcome for post in posts[each]] == ["410"] for each in gone)
+    assert all([post.outcome for post in posts[each]] == ["429"] * 3 * TICKS for each in busy)
+    arrived = audience.arrived()
+    assert arrived.keys() == live - busy
+    ticks = list(range(feed.snapshot.seq - TICKS + 1, feed.snapshot.seq + 1))
+    assert all([post.seq for post in posts] == ticks for posts in arrived.values())
+    assert all(
+        [post.frame["prev_seq"] for post in arrived[each]] == [seq - 1 for seq in ticks]
+        for each in arrived.keys() & set(ids[:8_000])
+    )
+    assert all([post.outcome for post in posts[each]] == ["429"] + ["200"] * TICKS for each in ids if "busy1" in each)
+    audience.assert_all_know(feed.snapshot, live - busy)
