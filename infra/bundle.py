@@ -7,6 +7,7 @@ changed; one process at a time makes them, so two deployments may start at once.
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PYTHON_VERSION = "3.14"
+NATIVE_PIP_OPTIONS = ("--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:")
 PIP_OPTIONS = (
-    "--disable-pip-version-check",
+    *NATIVE_PIP_OPTIONS,
     "--implementation=cp",
-    "--no-compile",
-    "--no-deps",
-    "--only-binary=:all:",
     "--platform=manylinux2014_aarch64",
     "--platform=manylinux_2_28_aarch64",
     f"--python-version={PYTHON_VERSION}",
@@ -31,8 +30,8 @@ NOT_NEEDED = shutil.ignore_patterns("bin", "tests", "*-stubs")
 UNUSED_S = 24 * 3600  # the CDK copies a bundle within seconds of asking for it
 
 
-def bundle(function: str, root: Path = ROOT) -> Path:
-    """The folder to deploy for `functions/<function>`.
+def bundle(function: str, root: Path = ROOT, *, native: bool = False) -> Path:
+    """The folder to deploy for `functions/<function>`. A native one has the wheels of this system and Python.
 
     Raises:
         RuntimeError: pip could not fetch a wheel; it holds pip's own words.
@@ -42,10 +41,10 @@ def bundle(function: str, root: Path = ROOT) -> Path:
     code = _code(function, root)
     bundles = root / ".local" / "bundles"
     with _alone_in(bundles):
-        target = bundles / f"{function}-{_digest([*requirements, *code], root)}"
+        target = bundles / f"{function}-{_platform(native)}{_digest([*requirements, *code], root)}"
         if not target.exists():
             with _whole(target) as staging:
-                wheels = _wheels(requirements, root, bundles)
+                wheels = _wheels(requirements, root, bundles, native)
                 shutil.copytree(wheels, staging, ignore=NOT_NEEDED, dirs_exist_ok=True)
                 for path in code:
                     copy = staging / path.relative_to(root)
@@ -64,12 +63,18 @@ def _code(function: str, root: Path) -> list[Path]:
     return [root / "functions" / "__init__.py", *carried]
 
 
-def _wheels(requirements: list[Path], root: Path, bundles: Path) -> Path:
+def _platform(native: bool) -> str:
+    """What a folder's name says of its wheels: nothing for the Lambda's own."""
+    return f"{sys.implementation.cache_tag}-{platform.system()}-{platform.machine()}-" if native else ""
+
+
+def _wheels(requirements: list[Path], root: Path, bundles: Path, native: bool) -> Path:
     """The unpacked wheels of some requirements, fetched once."""
-    target = bundles / f"wheels-{_digest(requirements, root)}"
+    target = bundles / f"wheels-{_platform(native)}{_digest(requirements, root)}"
     if not target.exists():
         with _whole(target) as staging:
-            command = [sys.executable, "-m", "pip", "install", *PIP_OPTIONS, f"--target={staging}"]
+            command = [sys.executable, "-m", "pip", "install", f"--target={staging}"]
+            command += NATIVE_PIP_OPTIONS if native else PIP_OPTIONS
             command += [f"--requirement={path}" for path in requirements]
             pip = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - all of it is ours
             if pip.returncode:

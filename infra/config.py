@@ -40,6 +40,7 @@ class FeedConfig:
     `*_base_url`: where a source is asked; empty for its public address.
     `*_poll_seconds`: how often; 0 for as often as it lets everybody ask, every 10 and every 60 seconds.
     `cli_credentials`: deploy with the caller's credentials instead of the bootstrap roles.
+    `native_wheels`: carry the compiled libraries of the machine that deploys, for an emulator on it.
     """
 
     stack_name: str = "Cadfeed"
@@ -67,6 +68,7 @@ class FeedConfig:
     coinbase_poll_seconds: int = 0
     coingecko_poll_seconds: int = 0
     cli_credentials: bool = False
+    native_wheels: bool = False
 
 
 def config_from(node: Node) -> FeedConfig:

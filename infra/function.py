@@ -41,7 +41,7 @@ class FeedFunction(Construct):
             description=f"cadfeed {self.service}",
             runtime=lambda_.Runtime(f"python{PYTHON_VERSION}", lambda_.RuntimeFamily.PYTHON),
             architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(str(bundle(name))),
+            code=lambda_.Code.from_asset(str(bundle(name, native=config.native_wheels))),
             handler=f"functions.{name}.{entry}.handler",
             role=self.role,
             log_group=logs,

@@ -136,3 +136,14 @@ def test_being_asked_for_keeps_a_bundle(project: Path) -> None:
     assert bundle("one", project) == made
     assert made.exists()
     assert made.stat().st_mtime > long_ago + UNUSED_S
+
+
+def test_a_native_bundle_has_this_systems_wheels_and_a_folder_of_its_own(project: Path) -> None:
+    (project / "functions" / "requirements.txt").write_text("pycurl==7.49.0", encoding="utf-8")
+    deployed, native = bundle("one", project), bundle("one", project, native=True)
+    assert code(deployed) == code(native)
+    command = [sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:]; import pycurl; print(pycurl.__file__)"]
+    mine = subprocess.run([*command, str(native)], check=True, capture_output=True, text=True)
+    assert mine.stdout.startswith(str(native))
+    lambdas = subprocess.run([*command, str(deployed)], check=False, capture_output=True, text=True)
+    assert "ImportError" in lambdas.stderr

@@ -19,6 +19,7 @@ FOR_EMULATORS = {
     "coinbase_base_url",
     "coingecko_base_url",
     "cli_credentials",
+    "native_wheels",
 }
 
 
@@ -46,6 +47,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         coinbase_base_url="http://coinbase",
         coingecko_base_url="http://coingecko",
         cli_credentials="true",
+        native_wheels="true",
     )
 
 

@@ -103,6 +103,7 @@ async def deploy(processes: Processes, endpoint: str, state: Path, context: Mapp
     command += [f"--output={state / 'cdk.out'}", f"--app={sys.executable} -m infra.app"]
     local = {
         "cli_credentials": "true",
+        "native_wheels": "true",
         "connections_url_base": f"{endpoint}/_aws/execute-api",
         "tracing": "false",
         "retain_data": "false",
