@@ -1,0 +1,315 @@
+"""`make bench-latency`: from the write of a tick to its arrival at each client, on the local stack, and where the time
+goes."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from rich.console import Console
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from tools.bench.machine import machine
+from tools.bench.report import Report, rounded, write
+from tools.bench.workload import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+STATE = ROOT / ".local" / "bench-latency"
+SIZES = (10, 200)
+TICKS = 30
+WARM_UP_TICKS = 5
+AT_ONCE = 4  # connections opened side by side: each takes an invocation of `connect` and one of `subscribe`
+CLOSE_EVERY_S = 0.05
+TIMEOUT_S = 60
+PERCENTILES = (50, 95, 99)
+# A frame begins with its channel, event, seq, prev_seq and ts: what is read before the next frame's arrival is little.
+UPDATE = re.compile(r'"event": ?"update", ?"seq": ?(\d+), ?"prev_seq": ?\d+, ?"ts": ?(\d+)')
+HEAD = 200
+SUBSCRIBE = json.dumps({"event": "subscribe", "channel": "rates_batch"})
+
+
+class NotMeasured(Exception):
+    """The stack did not do what is measured; the text says what was missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running local stack: the feed, its CA, the emulator, and the emulator's log."""
+
+    feed: str
+    tls: ssl.SSLContext
+    functions: "LambdaClient"
+    log: Path
+
+    def function(self, service: str) -> dict[str, Any]:
+        """The configuration of a Lambda, found by the name that it logs."""
+        for function in self.functions.list_functions(MaxItems=50)["Functions"]:
+            if function["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME") == service:
+                return dict(function)
+        raise NotMeasured(f"the stack has no function {service}")
+
+
+class Listener:
+    """A client that keeps when each tick came (`at_ms`) and what its snapshot's time was (`ts_ms`), by its `seq`."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.heard = asyncio.Event()
+        self.at_ms: dict[int, int] = {}
+        self.ts_ms: dict[int, int] = {}
+        self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in self.socket:
+                now_ms = time.time_ns() // 1_000_000
+                if isinstance(frame, str) and (update := UPDATE.search(frame[:HEAD])):
+                    self.at_ms.setdefault(int(update[1]), now_ms)
+                    self.ts_ms[int(update[1])] = int(update[2])
+                    self.heard.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The ticks that were measured with so many clients: arrivals and the snapshot's time by `seq`."""
+
+    clients: int
+    seqs: range
+    arrivals_ms: dict[int, list[int]]
+    ts_ms: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What `publish` says of a tick: from its entry to the last answer, and the processor time in between."""
+
+    began_ms: int
+    ended_ms: int
+    cpu_ms: int
+
+
+def main() -> int:
+    """0, or 1 when it could not be measured; it is said why."""
+    options = _parser().parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    try:
+        with _progress(console) as progress, local_stack(progress) as stack:
+            windows = asyncio.run(measure(stack, options.sizes or SIZES, options.ticks, progress))
+            progress("reading the stack's log")
+            marks = _logged_marks(stack.log, {seq for window in windows for seq in window.arrivals_ms})
+    except NotMeasured as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    report = table(windows, *marks)
+    conditions = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, local stack with ticks of 1 s."
+    report.show(console)
+    console.print(conditions, style="dim", markup=False)
+    if options.write:
+        write("make bench-latency", f"`make bench-latency`, {conditions}\n\n{report.markdown()}")
+    return 0
+
+
+@contextlib.contextmanager
+def local_stack(progress: Callable[[str], None], state: Path = STATE) -> Iterator[Stack]:
+    """The stack that `make run` starts, with what it does not log otherwise.
+
+    Raises:
+        NotMeasured: it did not start.
+    """
+    progress("starting the local stack")
+    state.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tools.local", "--json", "--port=0", "--tick=1", "--simulated"]
+    command += [f"--state={state}", "--", "--seed=1"]
+    with (state / "stack.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603 - ours
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise NotMeasured(f"the local stack did not start; its log is {state / 'stack.log'}")
+            running = json.loads(line)
+            session = boto3.Session("test", "test", region_name="us-east-1")
+            functions = session.client("lambda", endpoint_url=running["aws"])
+            tls = ssl.create_default_context(cafile=running["ca"])
+            stack = Stack(running["feed"], tls, functions, state / "aws.log")
+            for service in ("ingest", "publish"):
+                log_all(stack, service)
+            yield stack
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def log_all(stack: Stack, service: str) -> None:
+    """Have a Lambda log at the level of DEBUG.
+
+    https://docs.aws.amazon.com/powertools/python/latest/core/logger/
+    """
+    function = stack.function(service)
+    variables = function["Environment"]["Variables"] | {"POWERTOOLS_LOG_LEVEL": "DEBUG"}
+    stack.functions.update_function_configuration(
+        FunctionName=function["FunctionName"], Environment={"Variables": variables}
+    )
+    stack.functions.get_waiter("function_updated_v2").wait(FunctionName=function["FunctionName"])
+
+
+async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Callable[[str], None]) -> list[Window]:
+    """So many ticks with so many clients, the sizes one after the other, growing.
+
+    Raises:
+        NotMeasured: the ticks did not come.
+    """
+    listeners: list[Listener] = []
+    windows: list[Window] = []
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def join() -> None:
+        async with gate:
+            listener = await listen(stack)
+            listeners.append(listener)
+            await asyncio.wait_for(listener.heard.wait(), TIMEOUT_S)
+            progress(f"{len(listeners)} clients")
+
+    try:
+        for size in sorted(sizes):
+            await asyncio.gather(*(join() for _ in range(size - len(listeners))))
+            windows.append(await _window(listeners, ticks, progress))
+    except (TimeoutError, OSError, WebSocketException) as error:
+        raise NotMeasured(f"the ticks did not come ({error!r}); the stack's log is {stack.log}") from error
+    finally:
+        progress("closing the clients, upon which the ingest leaves")
+        for each in listeners:  # one by one: each takes an invocation of `disconnect`
+            await each.socket.close()
+            await asyncio.sleep(CLOSE_EVERY_S)
+    return windows
+
+
+async def listen(stack: Stack) -> Listener:
+    """Another client, subscribed, that keeps what comes until it is closed."""
+    socket = await connect(stack.feed, ssl=stack.tls, max_size=None, compression=None, open_timeout=TIMEOUT_S)
+    await socket.send(SUBSCRIBE)
+    return Listener(socket)
+
+
+async def _window(listeners: Sequence[Listener], ticks: int, progress: Callable[[str], None]) -> Window:
+    first = max(max(each.at_ms) for each in listeners) + WARM_UP_TICKS
+    seqs = range(first, first + ticks)
+    deadline = time.monotonic() + TIMEOUT_S + 2 * ticks
+    while (behind := min(max(each.at_ms) for each in listeners)) <= seqs[-1]:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        progress(f"{len(listeners)} clients, tick {max(0, behind - first + 1)} of {ticks}")
+        await asyncio.sleep(1)
+    arrivals = {seq: [each.at_ms[seq] for each in listeners if seq in each.at_ms] for seq in seqs}
+    return Window(len(listeners), seqs, {seq: at for seq, at in arrivals.items() if at}, listeners[0].ts_ms)
+
+
+def _logged_marks(log: Path, seqs: set[int]) -> tuple[dict[int, int], dict[int, Handled]]:
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        priced, handled = marks(log.read_text(encoding="utf-8", errors="replace"))
+        if seqs <= priced.keys() and seqs <= handled.keys():
+            return priced, handled
+        if time.monotonic() > deadline:
+            missing = len(seqs - priced.keys()), len(seqs - handled.keys())
+            raise NotMeasured(f"the ingest has not logged {missing[0]} ticks, publish {missing[1]}; the log is {log}")
+        time.sleep(0.5)
+
+
+def marks(log: str) -> tuple[dict[int, int], dict[int, Handled]]:
+    """What the two Lambdas logged, by `seq`: how long after its time each snapshot was written; how it was handled."""
+    priced: dict[int, int] = {}
+    handled: dict[int, Handled] = {}
+    for line in log.splitlines():
+        if not line.startswith('{"level":"DEBUG"'):
+            continue
+        logged = json.loads(line)
+        if logged["message"] == "tick" and logged["written"]:
+            priced[logged["seq"]] = logged["priced_ms"]
+        elif logged["message"] == "posted":
+            handled[logged["seq"]] = Handled(logged["began_ms"], logged["ended_ms"], logged["cpu_ms"])
+    return priced, handled
+
+
+def table(windows: Sequence[Window], priced: dict[int, int], handled: dict[int, Handled]) -> Report:
+    """The percentiles of each part of the way, side by side for each number of clients."""
+    report = Report(
+        "From the write of a tick to its arrival, ms",
+        ["", *(f"{window.clients} clients p{rank}" for window in windows for rank in PERCENTILES)],
+    )
+    columns = [parts(window, priced, handled) for window in windows]
+    for name in columns[0]:
+        report.rows.append([name, *(text for column in columns for text in percentiles(column[name]))])
+    for window in windows:
+        arrivals = sum(map(len, window.arrivals_ms.values()))
+        joined = len(window.seqs) - len(window.arrivals_ms)
+        report.notes.append(
+            f"{window.clients} clients: {arrivals:,} arrivals of {len(window.arrivals_ms)} ticks"
+            + (f"; {joined} more came together with the next one." if joined else ".")
+        )
+    return report
+
+
+def parts(window: Window, priced: dict[int, int], handled: dict[int, Handled]) -> dict[str, list[int]]:
+    """How long each part of the way took, in ms: the whole of it for each arrival, the others for each tick."""
+    ticks = [(window.ts_ms[seq] + priced[seq], handled[seq], arrivals) for seq, arrivals in window.arrivals_ms.items()]
+    return {
+        "**write to arrival**": [at - wrote for wrote, _, arrivals in ticks for at in arrivals],
+        "write to handler entry": [handling.began_ms - wrote for wrote, handling, _ in ticks],
+        "handler entry to last post": [handling.ended_ms - handling.began_ms for _, handling, _ in ticks],
+        "- its processor time": [handling.cpu_ms for _, handling, _ in ticks],
+        "- the rest: waiting for answers": [
+            handling.ended_ms - handling.began_ms - handling.cpu_ms for _, handling, _ in ticks
+        ],
+        "last post to last arrival": [max(arrivals) - handling.ended_ms for _, handling, arrivals in ticks],
+    }
+
+
+def percentiles(values: Sequence[int]) -> list[str]:
+    cuts = quantiles(values, n=100, method="inclusive")
+    return [rounded(cuts[rank - 1]) for rank in PERCENTILES]
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str], None]]:
+    """What goes on: one line that changes at a terminal, a line each time that it is another stage elsewhere."""
+    began = time.monotonic()
+    if console.is_terminal:
+        with console.status("starting", refresh_per_second=2) as status:
+            yield lambda text: status.update(f"{time.monotonic() - began:.0f} s  {text}")
+        return
+    said: list[float] = []
+
+    def say(text: str) -> None:
+        if not said or time.monotonic() - said[-1] >= 5:
+            said.append(time.monotonic())
+            print(f"{time.monotonic() - began:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    yield say
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.latency", description=__doc__)
+    parser.add_argument("--clients", dest="sizes", type=int, action="append", help="how many; may be given again")
+    parser.add_argument("--ticks", type=int, default=TICKS, help="measured with each number of clients")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
