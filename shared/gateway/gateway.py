@@ -20,7 +20,7 @@ from shared.gateway.transport import Transport
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 RATE = 7_000.0
 BURST = 3_500
-IN_FLIGHT = 512
+IN_FLIGHT = 320  # with answers after 15 ms as many as one core keeps busy; more cost handshakes and memory
 POST_TIMEOUT_S = 3.0
 ANSWER_IN_FLIGHT = 8
 ANSWER_DEADLINE_S = 10.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from shared.gateway.gateway import IN_FLIGHT
 from tools.bench import wrk
 from tools.bench.cores import Cores
 from tools.bench.peers import peers_python
@@ -31,7 +32,7 @@ class Entry:
     peer: bool = False
 
 
-THIS = Entry("this client (libcurl)", "this_client", 512, "pycurl")
+THIS = Entry("this client (libcurl)", "this_client", IN_FLIGHT, "pycurl")
 LOOP = Entry("boto3 in a loop", "boto3_threads", 1)
 FIFTY = Entry(REFERENCE, "boto3_threads", 50)
 ENTRIES = (
