@@ -72,9 +72,9 @@ def test_the_table_is_of_medians_fastest_first() -> None:
 
 
 def test_growth_says_what_a_connection_takes() -> None:
-    run = {"elapsed_s": 1.0, "cpu_s": 0.5, "peak_mb": 80.0}
+    run = {"first_s": 1.5, "elapsed_s": 1.0, "cpu_s": 0.5, "peak_mb": 80.0}
     report = growth_table({10_000: [run]}, {10_000: [{"elapsed_s": 0.2}]}, {10_000: 170}, {10_000: 2.0}, 1)
-    assert report.rows == [["10,000", "1.00", "100", "20.0", "0.500", "50.0", "80.0", "170", "2.00"]]
+    assert report.rows == [["10,000", "1.50", "1.00", "100", "20.0", "50.0", "80.0", "170", "2.00"]]
 
 
 @pytest.mark.parametrize(
