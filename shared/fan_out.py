@@ -11,6 +11,8 @@ from shared.values import Connection, Progress
 
 # Who is further behind finds out by `prev_seq`, and asks for a snapshot.
 MOST_TICKS_BEHIND = 12
+# Of whoever takes over: those before may have left out, or still be posting, what it cannot know.
+TAKING_OVER = Progress(whole_seq=1)
 
 
 class FanOut:

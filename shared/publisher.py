@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from shared.fan_out import FanOut
+from shared.fan_out import TAKING_OVER, FanOut
 from shared.gateway import Posted
 from shared.quotes import Delta
 from shared.store.progress_table import Counted, Overtaken, ProgressTable
@@ -51,7 +51,7 @@ class Publisher:
         Raises:
             Exception: what starting a worker raised first, after all were tried. No worker begins twice.
         """
-        self._progress = Progress()
+        self._progress = TAKING_OVER
         failed = [error for shard in self._shards if (error := _tried(start_worker, shard))]
         counted = self._progress_table.counted(len(self._shards), delta.new.ts_ms - COUNTED_WITHIN_MS)
         if counted:
@@ -80,6 +80,8 @@ class Worker:
             progress = self._progress_table.begin(shard, ts_ms)
         except Overtaken:
             return None
+        if not progress.whole_seq:
+            progress = TAKING_OVER
         posted, progress = self._fan_out.post(
             delta,
             (shard,),

@@ -335,6 +335,31 @@ def test_a_worker_that_is_late_or_comes_twice_posts_nothing(
     assert clients.posts == posts
 
 
+def test_the_first_worker_of_a_shard_makes_up_for_those_that_were_overtaken_before_they_began(
+    connections: ConnectionsTable, progress: ProgressTable, clients: Clients
+) -> None:
+    listen(connections, "here", "rates_batch")
+    worker = Worker(progress, FanOut(connections, clients.gateway))
+    newer = moved(MOVED.new, 7, "ETH_CAD")
+    worker.publish(newer, connections.shard_of("here"), DEADLINE_S)
+    assert worker.publish(MOVED, connections.shard_of("here"), DEADLINE_S) is None
+    (frame,) = clients.frames("here")
+    assert frame["prev_seq"] <= MOVED.old.seq
+    assert spots(frame) == {"BTC_CAD": 1, "ETH_CAD": 7}
+
+
+def test_publish_makes_up_for_the_last_workers_when_it_posts_itself_again(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "here", "rates_batch")
+    publisher.delegate(MOVED, lambda _shard: None)
+    publisher.publish(moved(MOVED.new, 7, "ETH_CAD"), DEADLINE_S)
+    (frame,) = clients.frames("here")
+    assert spots(frame) == {"BTC_CAD": 1, "ETH_CAD": 7}
+    publisher.publish(moved(moved(MOVED.new, 7, "ETH_CAD").new, 8, "ETH_CAD"), DEADLINE_S)
+    assert spots(clients.frames("here")[1]) == {"ETH_CAD": 8}
+
+
 def test_progress_is_of_the_newest_tick_alone(progress: ProgressTable) -> None:
     assert progress.begin(1, 1_000) == Progress()
     assert not progress.overtaken(1, 1_000)
