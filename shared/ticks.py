@@ -23,7 +23,10 @@ MOST_PENDING_CANDLES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """What a tick did: how long the sources and the whole took, what changed, whether it was written, what failed."""
+    """What a tick did: how long the sources and the whole took, what changed, whether it was written, what failed.
+
+    `priced_ms`: from the snapshot's time, when the sources had answered, to its write.
+    """
 
     seq: int
     changed: int
@@ -33,6 +36,7 @@ class TickReport:
     errors: dict[str, str]
     candles_pending: int
     held: int
+    priced_ms: int = 0
 
 
 class Ticks:
@@ -82,38 +86,41 @@ class Ticks:
         poll_ms = _now_ms() - began_ms
         lease = replace(lease, ticked_ms=due_ms, until_ms=_now_ms() + self._lease_ms)
         self._table.renew_lease(lease)
-        snapshot, changed, written = self._store(lease, snapshot, polled)
+        snapshot, changed, priced_ms = self._store(lease, snapshot, polled)
         errors = {name: state.error for name, state in polled.states.items() if state.error}
         self._report(
             TickReport(
                 seq=snapshot.seq,
                 changed=changed,
-                written=written,
+                written=priced_ms is not None,
                 poll_ms=poll_ms,
                 took_ms=_now_ms() - began_ms,
                 errors=errors,
                 held=len(snapshot.held),
                 candles_pending=len(self._pending),
+                priced_ms=priced_ms or 0,
             )
         )
         return lease, snapshot
 
-    def _store(self, lease: Lease, old: Snapshot, polled: Polled) -> tuple[Snapshot, int, bool]:
-        """Write the next snapshot, or none when nothing changed and the last one is recent."""
+    def _store(self, lease: Lease, old: Snapshot, polled: Polled) -> tuple[Snapshot, int, int | None]:
+        """Write the next snapshot, or none when nothing changed and the last one is recent. Also
+        returns how much changed, and how long after its time the write began."""
         while True:
             new = next_snapshot(old, polled, _now_ms(), self._stale_after_ms)
             delta = Delta(old, new)
             changed = len(delta.quotes) + len(delta.unavailable)
             if not changed and not new.closed and new.ts_ms - old.ts_ms < WRITE_AT_LEAST_EVERY_MS:
-                return replace(new, seq=old.seq, ts_ms=old.ts_ms), 0, False
+                return replace(new, seq=old.seq, ts_ms=old.ts_ms), 0, None
             self._write_candles(new.closed)
+            priced_ms = _now_ms() - new.ts_ms
             try:
                 self._table.write_snapshot(new, lease.epoch)
             except SnapshotMoved:  # by the ingest that this one took over from, in its last moment
                 self._table.renew_lease(lease)
                 old = self._table.snapshot()
             else:
-                return new, changed, True
+                return new, changed, priced_ms
 
     def _write_candles(self, closed: tuple[Closed, ...]) -> None:
         """Before the snapshot that no longer holds them: done again after a crash it changes nothing. Candles never

@@ -40,7 +40,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
 
 
 def report(tick: TickReport) -> None:
-    """A tick's metrics; a log line only for what somebody may have to look at."""
+    """A tick's metrics; a log line only for what somebody may have to look at, or is looking for."""
     metrics.add_metric("TickDuration", MetricUnit.Milliseconds, tick.took_ms)
     metrics.add_metric("QuotesChanged", MetricUnit.Count, tick.changed)
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
@@ -49,5 +49,6 @@ def report(tick: TickReport) -> None:
     for source in tick.errors:
         with single_metric(name="SourceDown", unit=MetricUnit.Count, value=1) as down:  # it adds the service itself
             down.add_dimension(name="source", value=source)
+    logger.debug("tick", seq=tick.seq, written=tick.written, priced_ms=tick.priced_ms)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)

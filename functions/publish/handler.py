@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.publish.images import Image, delta_of, needed
-from functions.publish.report import report
+from functions.publish.report import moment, report
 from shared import gateway as door
 from shared.fan_out import FanOut
 from shared.publisher import Publisher
@@ -49,6 +49,7 @@ lambdas = boto3.client("lambda") if settings.worker_function else None
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of several snapshots is one delta: the last new image against the first old one."""
+    began = moment()
     images = [record["dynamodb"] for record in event["Records"]]
     old, new = images[0].get("OldImage"), images[-1]["NewImage"]
     delta = delta_of(old, new)
@@ -57,7 +58,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"seq": delta.new.seq, "workers": settings.connection_shards}
     deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
     posted = publisher.publish(delta, deadline_s)
-    report(logger, metrics, delta, posted)
+    report(logger, metrics, began, delta, posted)
     return {"seq": delta.new.seq, "frames": posted.frames}
 
 

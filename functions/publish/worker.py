@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.publish.images import delta_of
-from functions.publish.report import report
+from functions.publish.report import moment, report
 from shared import gateway as door
 from shared.fan_out import FanOut
 from shared.publisher import Worker
@@ -37,11 +37,12 @@ worker = Worker(
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Post the delta to the shard's connections, unless that has been begun or overtaken."""
+    began = moment()
     delta = delta_of(event["old"], event["new"])
     deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
     posted = worker.publish(delta, event["shard"], deadline_s)
     if posted is None:
         logger.warning("overtaken", seq=delta.new.seq, shard=event["shard"])
         return {"seq": delta.new.seq, "frames": 0}
-    report(logger, metrics, delta, posted)
+    report(logger, metrics, began, delta, posted)
     return {"seq": delta.new.seq, "frames": posted.frames}
