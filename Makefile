@@ -8,7 +8,7 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test prices catalogue-check cost bench bench-cold lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test prices catalogue-check cost bench bench-cold bench-latency lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -57,6 +57,9 @@ bench: setup ## the posting client beside boto3 and others: ROUNDS=3 SECONDS=3 C
 
 bench-cold: setup ## how long each Lambda takes to import, against boto3 alone: ARGS=--explain
 	@$(BIN)/python -m tools.bench.import_time $(ARGS)
+
+bench-latency: setup ## from the write of a tick to its arrival, on the local stack: ARGS=--write
+	@$(BIN)/python -m tools.bench.latency $(ARGS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .
