@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -112,6 +112,24 @@ class Audience:
                 expected[sees] = _state(sees, snapshot, ())
             states[each] = known[sees, texts], expected[sees]
         return states
+
+
+class Paged:
+    """The table in pages of 40. `on_page` says what happens before the page of that number is read, from 1 on."""
+
+    def __init__(self, table: Table, on_page: Mapping[int, Callable[[], object]] | None = None) -> None:
+        self._table = table
+        self.on_page = dict(on_page or {})
+        self.pages = 0
+
+    def query(self, **query: Any) -> Any:
+        self.pages += 1
+        if self.pages in self.on_page:
+            self.on_page[self.pages]()
+        return self._table.query(**query, Limit=40)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
 
 
 def named(prefix: str, count: int, *words: str) -> list[str]:

@@ -117,13 +117,15 @@ def test_while_it_is_down_every_post_is_a_fault(sink: Sink, client: Client) -> N
     assert client.post("gone-8=") == 410
 
 
-def test_closing_all_takes_idle_connections_only(sink: Sink, client: Client) -> None:
+@pytest.mark.parametrize("order", ["close_all", "drop_all"])
+def test_closing_all_takes_idle_connections_only(sink: Sink, client: Client, order: str) -> None:
     assert client.post("abc=") == 200
+    before = sink.counts()["by_status"].get("slow", 0)
     waiting = Client(sink)
     waiting.connection.request("POST", f"{waiting.path}/@connections/slow-9=", b"{}", SIGNED)
-    while sink.counts()["by_status"].get("slow", 0) < 1:
+    while not sink.counts()["by_status"].get("slow", 0) > before:
         pass
-    assert sink.tell(close_all=True)["closed"] >= 1
+    assert sink.tell(**{order: True})["closed"] >= 1
     with pytest.raises((http.client.HTTPException, OSError)):
         client.post("abc=")
     assert sink.counts()["connections"] >= 1

@@ -4,7 +4,8 @@
 `shared.gateway` takes), `ca` (the certificate that it is verified with, empty for plain HTTP), `control`.
 
 `POST control/control` takes an object: `down_s` (every post is answered 503 for so long), `latency_ms`, `close_all`
-(close the connections that wait for no answer; the answer says how many). `GET control/counts` counts since the start.
+(close the connections that wait for no answer; the answer says how many), `drop_all` (the same, without TLS's goodbye,
+which the other side would have to return before the connection is closed). `GET control/counts` counts since the start.
 """
 
 import argparse
@@ -39,7 +40,7 @@ class Sink:
     log: Path | None = None
 
     def tell(self, **orders: object) -> dict[str, Any]:
-        """Give it orders: `down_s`, `latency_ms`, `close_all`."""
+        """Give it orders: `down_s`, `latency_ms`, `close_all`, `drop_all`."""
         return self._ask(urllib.request.Request(f"{self.control}/control", json.dumps(orders).encode()))  # noqa: S310
 
     def counts(self) -> dict[str, Any]:
@@ -137,6 +138,8 @@ async def _serve(options: argparse.Namespace) -> None:
             exchange.set_latency(float(orders["latency_ms"]) / 1000)
         if orders.get("close_all"):
             closed = exchange.close_idle()
+        if orders.get("drop_all"):
+            closed = exchange.close_idle(goodbye=False)
         return web.json_response({"closed": closed})
 
     async def counts(_: web.Request) -> web.Response:

@@ -91,11 +91,11 @@ class Exchange:
         if self._log is not None:
             self._log.flush()
 
-    def close_idle(self) -> int:
-        """Close the connections that wait for no answer; how many they were."""
+    def close_idle(self, *, goodbye: bool = True) -> int:
+        """Close the connections that wait for no answer, with TLS's goodbye or without; how many they were."""
         idle = [protocol for protocol in self.connections if not protocol.owes]
         for protocol in idle:
-            protocol.close()
+            (protocol.close if goodbye else protocol.abort)()
         return len(idle)
 
     def counts(self) -> dict[str, object]:

@@ -1,0 +1,85 @@
+"""A process that fans out, as a Lambda's does: a tick per line on its standard input, what became of it as JSON.
+
+The connections come from a generator and are never held.
+"""
+
+import argparse
+import json
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from botocore.credentials import Credentials
+
+from shared.fan_out import FanOut
+from shared.gateway import connect
+from shared.protocol import RATES_BATCH
+from shared.values import Connection, Progress
+from tests.fan_out.feed import Feed
+
+if TYPE_CHECKING:
+    from shared.store.connections_table import ConnectionsTable
+
+REGION = "ca-central-1"
+LONGEST_S = 300.0
+
+
+class Endless:
+    """Stands for the connections table: so many subscribers of everything, in the table's order."""
+
+    def __init__(self, count: int, prefix: str) -> None:
+        self._count = count
+        self._prefix = prefix
+
+    def subscribers(self, _shards: Sequence[int], _now_s: int, _after: str = "") -> Iterator[Connection]:
+        for number in range(self._count):
+            yield Connection(f"{self._prefix}{number:07}=", {RATES_BATCH: None})
+
+    def shard_of(self, _connection_id: str) -> int:
+        return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fan_out.batches", description=__doc__)
+    for name in ("url", "ca", "prefix"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--rate", type=float, required=True)
+    options = parser.parse_args()
+    keys = Credentials("key", "secret", "token")
+    gateway = connect(
+        options.url, ca_file=options.ca, credentials=keys, region=REGION, rate=options.rate, burst=int(options.rate)
+    )
+    connections = Endless(options.connections, options.prefix)
+    fan_out, feed, progress = FanOut(cast("ConnectionsTable", connections), gateway), Feed(), Progress()
+    for _ in sys.stdin:
+        posted, progress = fan_out.post(feed.tick(), (0,), progress, deadline_s=LONGEST_S)
+        told = {
+            "reached": posted.reached,
+            "whole": posted.whole,
+            "outcomes": posted.outcomes,
+            "elapsed_ms": posted.elapsed_ms,
+            "seq": feed.snapshot.seq,
+            "peak_mb": peak_mb(),
+        }
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def peak_mb() -> float:
+    """The most memory that this program has had, in MB of a million bytes.
+
+    On Linux `getrusage` tells that of the program before it, too: https://man7.org/linux/man-pages/man2/getrusage.2.html
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    (line,) = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())
