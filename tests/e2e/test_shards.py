@@ -1,0 +1,167 @@
+"""Two shards: workers take over from `publish` when there are many connections, and nobody misses a tick by it."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+
+from shared.store.progress_table import PARTITION
+from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.local_stack import Stack
+
+TICK = 1
+EXCHANGE = ["--seed=5"]
+CONTEXT = ["connection_shards=2", "connections_per_worker=3"]
+SHARDS = ["SHARD#0", "SHARD#1"]
+BATCH_CLIENTS, LEAST_PER_SHARD, PLAIN_CLIENTS = 12, 4, 2
+WARM_UP_TICKS, STEADY_TICKS, LAST_TICKS = 5, 25, 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A client that listens until it leaves, and where its connection is stored."""
+
+    shard: str
+    client: Client
+    block: AsyncExitStack
+    listening: asyncio.Task[None]
+
+    async def leave(self) -> None:
+        await self.block.aclose()
+        with suppress(ConnectionClosed):
+            await self.listening
+
+
+def items(stack: Stack) -> list[dict[str, Any]]:
+    return stack.table("Connections").scan(ConsistentRead=True)["Items"]
+
+
+def shards_of_connections(stack: Stack) -> dict[str, str]:
+    """Where each connection is stored, by its ID."""
+    return {str(item["sk"]): str(item["pk"]) for item in items(stack) if item["pk"] != PARTITION}
+
+
+def whole_seqs(stack: Stack) -> dict[str, int]:
+    """Per shard the last tick that a worker brought to everybody."""
+    return {str(item["sk"]): int(item.get("whole_seq", 0)) for item in items(stack) if item["pk"] == PARTITION}
+
+
+def posted(stack: Stack, service: str, from_ms: int, to_ms: int) -> list[int]:
+    """How many connections each batch reached that a function posted in that time, by its metrics."""
+    logged = [json.loads(line) for line in stack.aws_log().splitlines() if line.startswith('{"_aws":')]
+    return [
+        int(line["Connections"][0])
+        for line in logged
+        if line["service"] == service and "Posts" in line and from_ms <= line["_aws"]["Timestamp"] < to_ms
+    ]
+
+
+async def join(stack: Stack, channel: str) -> Member:
+    """Connect, subscribe, and listen from then on."""
+    before = shards_of_connections(stack)
+    block = AsyncExitStack()
+    client = await block.enter_async_context(opened(stack))
+    (connection_id,) = shards_of_connections(stack).keys() - before.keys()
+    shard = shards_of_connections(stack)[connection_id]
+    await client.subscribe(channel)
+    return Member(shard, client, block, asyncio.create_task(client.listen(600)))
+
+
+async def heard_of(members: list[Member], seq: int) -> None:
+    """Wait until every client has heard of a tick."""
+    async with asyncio.timeout(60):
+        while any(max((quote["seq"] for quote in each.client.heard()), default=0) < seq for each in members):
+            await asyncio.sleep(0.1)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def missed(updates: list[Frame]) -> list[Frame]:
+    """The updates that follow one that never came."""
+    seen = accumulate((frame["seq"] for frame in updates), max)
+    return [after for before, after in zip(seen, updates[1:], strict=False) if after["prev_seq"] > before]
+
+
+def quotes_in(client: Client, window: range) -> set[tuple[str, int]]:
+    return {(quote["symbol"], quote["seq"]) for quote in client.heard() if quote["seq"] in window}
+
+
+def test_every_client_of_both_shards_gets_every_tick_in_order_and_so_when_workers_come_and_go(stack: Stack) -> None:
+    asyncio.run(run(stack))
+
+
+async def run(stack: Stack) -> None:
+    batch = [await join(stack, "rates_batch")]
+    plain: list[Member] = []
+    try:
+        while len(batch) < BATCH_CLIENTS or min(Counter(each.shard for each in batch)[s] for s in SHARDS) < (
+            LEAST_PER_SHARD
+        ):
+            batch.append(await join(stack, "rates_batch"))
+        plain += [await join(stack, "rates") for _ in range(PLAIN_CLIENTS)]
+        sizes = Counter(each.shard for each in batch + plain)
+        window, began_ms = await workers_take_over(stack)
+        assert posted(stack, "publish", 0, began_ms), "nothing was posted before the workers"
+        await heard_of(batch + plain, window[-1] + 1)
+        ended_ms = now_ms()
+        assert not posted(stack, "publish", began_ms, ended_ms)
+        reached = Counter(posted(stack, "publish-worker", began_ms, ended_ms))
+        print(f"connections {dict(sizes)}, reached in {reached.total()} batches of workers: {dict(reached)}")
+        assert reached.keys() == set(sizes.values())
+        assert reached.total() >= len(SHARDS) * STEADY_TICKS
+        hold_to_the_window(window, batch, plain)
+
+        stay = [next(each for each in batch if each.shard == shard) for shard in SHARDS]
+        await asyncio.gather(*(each.leave() for each in batch + plain if each not in stay))
+        first = await publish_takes_over_again(stack, ended_ms)
+        await heard_of(stay, first + LAST_TICKS)
+        for each in batch:
+            assert not missed(each.client.of("update"))
+        for each in stay:
+            assert [frame["seq"] for frame in each.client.of("update")][-1] >= first + LAST_TICKS
+        assert max(whole_seqs(stack).values()) <= first
+    finally:
+        for each in batch + plain:
+            await each.leave()
+
+
+async def workers_take_over(stack: Stack) -> tuple[range, int]:
+    """Wait until workers serve every shard and have had time to start. The ticks to look at from now on."""
+    async with asyncio.timeout(30):
+        while not whole_seqs(stack).keys() >= set(SHARDS) or not all(whole_seqs(stack).values()):
+            await asyncio.sleep(0.2)
+        first = max(whole_seqs(stack).values()) + WARM_UP_TICKS
+        while min(whole_seqs(stack).values()) < first - 1:
+            await asyncio.sleep(0.1)
+    return range(first + 1, first + 1 + STEADY_TICKS), now_ms()
+
+
+def hold_to_the_window(window: range, batch: list[Member], plain: list[Member]) -> None:
+    for each in batch:
+        updates = [frame for frame in each.client.of("update") if frame["seq"] in window]
+        assert [frame["seq"] for frame in updates] == list(window)
+        assert all(after["prev_seq"] == before["seq"] for before, after in pairwise(updates))
+    reference = quotes_in(batch[0].client, window)
+    for each in plain:
+        assert quotes_in(each.client, window) == reference
+        last: dict[str, int] = {}
+        for quote in each.client.heard():
+            if quote["seq"] in window:
+                assert quote["seq"] > last.get(quote["symbol"], 0)
+                last[quote["symbol"]] = quote["seq"]
+
+
+async def publish_takes_over_again(stack: Stack, since_ms: int) -> int:
+    """Wait until `publish` posts to the two that are left. A tick that no worker brings any more."""
+    async with asyncio.timeout(30):
+        while not posted(stack, "publish", since_ms, now_ms()):
+            await asyncio.sleep(0.1)
+    return max(whole_seqs(stack).values()) + 1
