@@ -55,7 +55,6 @@ class FeedFunction(Construct):
                 "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
-                "POWERTOOLS_TRACE_DISABLED": str(not config.tracing).lower(),
             },
         )
         if config.tracing:

@@ -1,9 +1,9 @@
 """What the message routes have in common: read the frame, act on it, and let the client know when that fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.gateway import Gateway, Gone, PostFailed
@@ -13,16 +13,18 @@ from shared.store.connections_table import NotConnected
 logger = Logger(child=True)
 
 
-def route(event: APIGatewayWebSocketEvent, gateway: Gateway, act: Callable[[str, Message], None]) -> dict[str, int]:
+def route(event: Mapping[str, Any], gateway: Gateway, act: Callable[[str, Message], None]) -> dict[str, int]:
     """Call `act` with the connection's ID and the message, and post an error frame for what it raises.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
 
     Replies go through the gateway only: a returned body reaches the client on some deployments and not on others.
     """
-    connection_id = event.request_context.connection_id
+    connection_id = event["requestContext"]["connectionId"]
     message_id = None
     try:
         try:
-            message = parse_message(event.body)
+            message = parse_message(event.get("body"))
             message_id = message.message_id
             act(connection_id, message)
         except BadRequest as error:

@@ -3,23 +3,20 @@
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.settings import ConnectionSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 
-logger, tracer = Logger(), Tracer()
+logger = Logger()
 settings = read(ConnectionSettings, os.environ)
 connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
-@event_source(data_class=APIGatewayWebSocketEvent)
-def handler(event: APIGatewayWebSocketEvent, _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Forgetting twice is no error: a post that found the connection gone may have been first."""
-    connections.remove(event.request_context.connection_id)
+    connections.remove(event["requestContext"]["connectionId"])
     return {"statusCode": 200}

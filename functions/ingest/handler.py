@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer, single_metric
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -14,7 +14,7 @@ from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.ticks import TickReport, Ticks
 
-logger, metrics, tracer = Logger(), Metrics(), Tracer()
+logger, metrics = Logger(), Metrics()
 settings = read(IngestSettings, os.environ)
 quotes = QuotesTable(table(settings.quotes_table))
 candles = CandlesTable(table(settings.quotes_table))
@@ -22,7 +22,6 @@ sources = AllSources(settings.base_urls, poll_every_ms=settings.poll_every_ms, t
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     """Runs up to 75 s; says why it stopped."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.publish.images import Image, delta_of, needed
@@ -28,7 +28,6 @@ LONGEST_BATCH_S = 45.0
 MAX_PAYLOAD_BYTES = 1_048_576  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 logger, metrics = Logger(), Metrics()
-tracer = Tracer(auto_patch=False)  # a subsegment per post would cost more than the post
 settings = read(PublishSettings, os.environ)
 connections_items = table(settings.connections_table)
 publisher = Publisher(
@@ -45,7 +44,6 @@ lambdas = boto3.client("lambda") if settings.worker_function else None
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of several snapshots is one delta: the last new image against the first old one."""

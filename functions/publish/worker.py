@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.publish.images import delta_of
@@ -20,7 +20,6 @@ AFTERWARDS_S = 5.0
 LONGEST_BATCH_S = 45.0
 
 logger, metrics = Logger(), Metrics()
-tracer = Tracer(auto_patch=False)
 settings = read(PublishSettings, os.environ)
 items = table(settings.connections_table)
 worker = Worker(
@@ -33,7 +32,6 @@ worker = Worker(
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Post the delta to the shard's connections, unless that has been begun or overtaken."""

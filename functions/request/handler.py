@@ -3,8 +3,7 @@
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import gateway as door
@@ -16,7 +15,7 @@ from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests
 
-logger, tracer = Logger(), Tracer()
+logger = Logger()
 settings = read(ClientSettings, os.environ)
 gateway = door.connect(settings.connections_url)
 requests = Requests(
@@ -28,8 +27,6 @@ requests = Requests(
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
-@event_source(data_class=APIGatewayWebSocketEvent)
-def handler(event: APIGatewayWebSocketEvent, _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`$default` ends here too."""
     return route(event, gateway, requests.answer)

@@ -1,11 +1,11 @@
 """`subscribe` and `unsubscribe`: acknowledge, snapshot, and from then on every tick."""
 
 import os
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent, event_source
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import gateway as door
@@ -17,14 +17,22 @@ from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Subscriptions
 
-logger, tracer = Logger(), Tracer()
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+logger = Logger()
 settings = read(SubscribeSettings, os.environ)
-functions = boto3.client("lambda")
 gateway = door.connect(settings.connections_url)
 
 
+@cache
+def functions() -> "LambdaClient":
+    """Made when it is first needed, and once: most subscribers find an ingest running."""
+    return boto3.client("lambda")
+
+
 def wake_ingest() -> None:
-    functions.invoke(FunctionName=settings.ingest_function, InvocationType="Event")
+    functions().invoke(FunctionName=settings.ingest_function, InvocationType="Event")
 
 
 subscriptions = Subscriptions(
@@ -36,9 +44,7 @@ subscriptions = Subscriptions(
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
-@event_source(data_class=APIGatewayWebSocketEvent)
-def handler(event: APIGatewayWebSocketEvent, _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Two routes, told apart by the message's event."""
     return route(event, gateway, act)
 

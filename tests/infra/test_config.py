@@ -113,10 +113,8 @@ def test_logs_are_kept_as_long_as_chosen(changed: Synthesised) -> None:
 def test_tracing_is_on_unless_switched_off(stack: Synthesised, changed: Synthesised) -> None:
     for function in stack.functions().values():
         assert function["TracingConfig"] == {"Mode": "Active"}
-        assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "false"
     for function in changed.functions().values():
         assert "TracingConfig" not in function
-        assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "true"
     granted = {role: grants["*"] for role, grants in changed.permissions().items() if "*" in grants}
     assert granted == {"PublishRole": {"dynamodb:ListStreams"}}
 

@@ -111,7 +111,6 @@ def load(
         "INGEST_FUNCTION": "cadfeed-ingest",
         "TICK_SECONDS": "2",
         "STALE_AFTER_SECONDS": "30",
-        "POWERTOOLS_TRACE_DISABLED": "true",
         "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",
         "POWERTOOLS_SERVICE_NAME": "test",
     }

@@ -66,7 +66,7 @@ def test_subscribe_subscribes_and_wakes_the_ingest_that_does_not_run(
     connections_table.add(ID, int(time.time()))
     quotes_table.write_snapshot(FIRST, 1)
     module = load("subscribe")
-    with Stubber(module.functions) as functions:
+    with Stubber(module.functions()) as functions:
         functions.add_response(
             "invoke", {"StatusCode": 202}, {"FunctionName": "cadfeed-ingest", "InvocationType": "Event"}
         )

@@ -29,7 +29,7 @@ PLATFORM = {
 }
 # What is asked for; the rest of each file is what that needs.
 FILES = {
-    "functions/requirements.txt": {"aws-lambda-powertools", "aws-xray-sdk"},
+    "functions/requirements.txt": {"aws-lambda-powertools"},
     "functions/ingest/requirements.txt": {"requests"},
     "functions/publish/requirements.txt": {"pycurl"},
     "functions/request/requirements.txt": {"pycurl"},
@@ -132,7 +132,6 @@ def test_only_the_ingest_needs_requests() -> None:
         "POST_BURST": "3500",
         "CONNECTIONS_URL": "https://example.com/live",
         "INGEST_FUNCTION": "ingest",
-        "POWERTOOLS_TRACE_DISABLED": "true",
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(

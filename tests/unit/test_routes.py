@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes import APIGatewayWebSocketEvent
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from shared.gateway import Gone, PostFailed
@@ -27,7 +26,7 @@ def clients() -> Clients:
 
 def send(clients: Clients, body: str | None, act: Callable[[str, Message], None]) -> None:
     """Route a frame; it is handled whatever becomes of it."""
-    event = APIGatewayWebSocketEvent({"requestContext": {"connectionId": ID}, "body": body})
+    event = {"requestContext": {"connectionId": ID}, "body": body}
     assert route(event, clients.gateway, act) == {"statusCode": 200}
 
 
