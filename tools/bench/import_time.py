@@ -19,11 +19,10 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import get_type_hints
-from unittest.mock import patch
 
 from rich.console import Console
 
-from infra import bundle
+from infra.bundle import NATIVE_PIP_OPTIONS, bundle
 from shared import settings
 from tools.bench import carried, cores
 from tools.bench.machine import machine
@@ -31,7 +30,6 @@ from tools.bench.report import Report, rounded, write
 from tools.bench.workload import REGION, ROOT, environment
 
 SCRATCH = ROOT / ".local" / "bench-cold"
-LOCAL_PIP_OPTIONS = ("--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:")
 BASELINE = f"import boto3; boto3.client('dynamodb', region_name={REGION!r})"
 LIMIT = 1.3
 ROUNDS = 9
@@ -54,7 +52,7 @@ def main() -> int:
     try:
         with console.status("making the bundles for this system"):
             runtime()
-            bundles = {name: local_bundle(name) for name in names}
+            bundles = {name: bundle(name, native=True) for name in names}
             compiled = {f"{name}{COMPILED}": with_byte_code(folder) for name, folder in bundles.items()}
         took = measure(bundles | compiled, options.rounds, console)
     except (ImportFailed, RuntimeError) as error:
@@ -75,28 +73,12 @@ def main() -> int:
     return 1 if above else 0
 
 
-def local_bundle(name: str) -> Path:
-    """The bundle of a function with wheels of this system, apart from those that are deployed.
-
-    Raises:
-        RuntimeError: pip could not fetch a wheel.
-    """
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    for folder in ("functions", "shared"):
-        link = SCRATCH / folder
-        if not link.is_symlink():
-            link.symlink_to(ROOT / folder)
-    with patch.object(bundle, "PIP_OPTIONS", LOCAL_PIP_OPTIONS):
-        made = bundle.bundle(name, SCRATCH)
-    for byte_code in list(made.rglob("__pycache__")):
-        shutil.rmtree(byte_code)
-    return made
-
-
 def with_byte_code(folder: Path) -> Path:
     """A copy of a bundle in which Python finds its byte code."""
     copy = SCRATCH / "compiled" / folder.name
     if not copy.exists():
+        for older in copy.parent.glob(f"{folder.name.partition('-')[0]}-*"):
+            shutil.rmtree(older)
         shutil.copytree(folder, copy)
         _compile(copy)
     return copy
@@ -113,7 +95,7 @@ def runtime() -> None:
     if mark.exists() and mark.read_text(encoding="utf-8") == text:
         return
     shutil.rmtree(RUNTIME, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "install", *LOCAL_PIP_OPTIONS, f"--target={RUNTIME}"]
+    command = [sys.executable, "-m", "pip", "install", *NATIVE_PIP_OPTIONS, f"--target={RUNTIME}"]
     command += [f"{name}=={number}" for name, number in wanted.items()]
     pip = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - all of it is ours
     if pip.returncode:
