@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.publish.images import Image, delta_of, needed
@@ -53,6 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     delta = delta_of(old, new)
     if lambdas and publisher.needs_workers():
         publisher.delegate(delta, partial(start_worker, lambdas, old, new))
+        metrics.add_metric("WorkersStarted", MetricUnit.Count, settings.connection_shards)
         return {"seq": delta.new.seq, "workers": settings.connection_shards}
     deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
     posted = publisher.publish(delta, deadline_s)

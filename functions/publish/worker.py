@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.publish.images import delta_of
@@ -40,6 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
     posted = worker.publish(delta, event["shard"], deadline_s)
     if posted is None:
+        metrics.add_metric("WorkersOvertaken", MetricUnit.Count, 1)
         logger.warning("overtaken", seq=delta.new.seq, shard=event["shard"])
         return {"seq": delta.new.seq, "frames": 0}
     report(logger, metrics, began, delta, posted)

@@ -117,5 +117,7 @@ def load(
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
     yield cold_start
-    for name in [name for name in sys.modules if name.startswith("functions.") and name.endswith(".handler")]:
+    for name in [
+        name for name in sys.modules if name.startswith("functions.") and name.endswith((".handler", ".worker"))
+    ]:
         del sys.modules[name]

@@ -1,5 +1,6 @@
 """Each Lambda, imported as it is deployed, does its part with an event as AWS sends it."""
 
+import json
 import time
 
 import pytest
@@ -152,3 +153,57 @@ def test_publish_sends_the_first_snapshot_of_all_and_forgets_who_is_gone(
     assert list(spots(api.frames()[0])) == SYMBOLS
     assert [c.connection_id for c in connections_table.subscribers((0,), 0)] == ["here"]
     assert metrics(capsys.readouterr().out)["ConnectionsGone"] == 1
+
+
+def test_above_the_number_of_connections_for_one_publish_starts_a_worker_per_shard(
+    load: Load, api: ConnectionsServer, quotes_table: QuotesTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "CONNECTION_SHARDS": "2",
+        "CONNECTIONS_PER_WORKER": "3",
+        "WORKER_FUNCTION": "cadfeed-worker",
+    }.items():
+        monkeypatch.setenv(name, value)
+    quotes_table.count_audience(4, 1_000)
+    record = stream_record(FIRST, SECOND)
+    module = load("publish")
+    with Stubber(module.lambdas) as functions:
+        for shard in range(2):
+            images = {name: record["dynamodb"][image] for name, image in (("old", "OldImage"), ("new", "NewImage"))}
+            carried = {name: {key: image[key] for key in ("seq", "packed")} for name, image in images.items()}
+            functions.add_response(
+                "invoke",
+                {"StatusCode": 202},
+                {
+                    "FunctionName": "cadfeed-worker",
+                    "InvocationType": "Event",
+                    "Payload": json.dumps({"shard": shard, **carried}).encode(),
+                },
+            )
+        assert module.handler({"Records": [record]}, Context()) == {"seq": 2, "workers": 2}
+        functions.assert_no_pending_responses()
+    assert api.posts == []
+
+
+def test_a_payload_that_lambda_would_not_take_is_an_error_that_says_so(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_FUNCTION", "cadfeed-worker")
+    module = load("publish")
+    image = {"seq": {"N": "1"}, "packed": {"B": "x" * 1_048_576}}
+    with pytest.raises(ValueError, match="Lambda takes 1048576"):
+        module.start_worker(module.lambdas, None, image, 0)
+
+
+def test_a_worker_posts_to_its_shard_once(
+    load: Load, api: ConnectionsServer, connections_table: ConnectionsTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connections_table.add(ID, int(time.time()))
+    connections_table.subscribe(ID, "rates_batch", None)
+    images = stream_record(FIRST, SECOND)["dynamodb"]
+    event = {"shard": 0, "old": images["OldImage"], "new": images["NewImage"]}
+    worker = load("publish", "worker")
+    assert worker.handler(event, Context()) == {"seq": 2, "frames": 1}
+    assert metrics(capsys.readouterr().out)["Connections"] == 1
+    assert worker.handler(event, Context()) == {"seq": 2, "frames": 0}
+    assert len(api.posts) == 1
