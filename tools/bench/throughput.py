@@ -150,7 +150,7 @@ def table(results: dict[Entry, list[Result]], sizes_mb: dict[str, float], rounds
     windowed = all("peak_mb" in run for run in results[WRK])
     not_counted = "do not count" if windowed else "count for wrk only"
     report.notes = [
-        f"Medians of {rounds} interleaved rounds. Each post is signed anew, wrk's beforehand; handshakes {not_counted}.",
+        f"Medians of {rounds} interleaved rounds. Posts are signed anew, wrk's beforehand; handshakes {not_counted}.",
         "import ms: modules and the client, in a fresh process; this client's has boto3's in it, for the credentials.",
         "adds MB: unpacked wheels of this system, less what the Lambda runtime brings.",
     ]
