@@ -63,10 +63,6 @@ class Transport(Generic[Tag]):
         """
         now_s = time.monotonic()
         act = self._multi.socket_action
-        if self._due_at is not None and self._due_at <= now_s:
-            self._due_at = None
-            act(pycurl.SOCKET_TIMEOUT, 0)
-            now_s = time.monotonic()
         if self._due_at is not None:
             wait_s = min(wait_s, self._due_at - now_s)
         ready = self._sockets.poll(max(0.0, wait_s))
@@ -77,6 +73,9 @@ class Transport(Generic[Tag]):
                 continue
             readable = pycurl.CSELECT_IN if events & ~WRITABLE else 0
             act(descriptor, readable | (pycurl.CSELECT_OUT if events & WRITABLE else 0))
+        if self._due_at is not None and self._due_at <= time.monotonic():
+            self._due_at = None
+            act(pycurl.SOCKET_TIMEOUT, 0)  # after the sockets: an answer that has come is not too late
         waiting = 1
         while waiting:
             waiting, ended, broken = self._multi.info_read()
