@@ -4,6 +4,7 @@ Pip fetches for another platform than its own, so no container is needed. Folder
 changed; one process at a time makes them, so two deployments may start at once.
 """
 
+import compileall
 import fcntl
 import hashlib
 import os
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).parent.parent
 PYTHON_VERSION = "3.14"
@@ -33,6 +35,9 @@ UNUSED_S = 24 * 3600  # the CDK copies a bundle within seconds of asking for it
 def bundle(function: str, root: Path = ROOT, *, native: bool = False) -> Path:
     """The folder to deploy for `functions/<function>`. A native one has the wheels of this system and Python.
 
+    It holds byte code where this Python is the one that will run it: a Lambda cannot write its own, so without it each
+    cold start compiles everything again.
+
     Raises:
         RuntimeError: pip could not fetch a wheel; it holds pip's own words.
     """
@@ -50,6 +55,8 @@ def bundle(function: str, root: Path = ROOT, *, native: bool = False) -> Path:
                     copy = staging / path.relative_to(root)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, copy)
+                if _runs_here(native):
+                    _compile(staging)
         os.utime(target)
         _prune(bundles)
     return target
@@ -64,8 +71,21 @@ def _code(function: str, root: Path) -> list[Path]:
 
 
 def _platform(native: bool) -> str:
-    """What a folder's name says of its wheels: nothing for the Lambda's own."""
-    return f"{sys.implementation.cache_tag}-{platform.system()}-{platform.machine()}-" if native else ""
+    """What a folder's name says of its wheels and byte code: nothing for the Lambda's own wheels without any."""
+    if native:
+        return f"{sys.implementation.cache_tag}-{platform.system()}-{platform.machine()}-"
+    return f"{sys.implementation.cache_tag}-" if _runs_here(native) else ""
+
+
+def _runs_here(native: bool) -> bool:
+    return native or f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON_VERSION
+
+
+def _compile(folder: Path) -> None:
+    """Byte code that holds without a look at the source, the same wherever and whenever it is made."""
+    compileall.compile_dir(
+        folder, quiet=2, stripdir=folder, prependdir="/var/task", invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
+    )
 
 
 def _wheels(requirements: list[Path], root: Path, bundles: Path, native: bool) -> Path:

@@ -1,5 +1,6 @@
 """How bundles are made: once, whole, by one process at a time, and not kept for ever."""
 
+import marshal
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import bundle as bundling
 from infra.bundle import ROOT, UNUSED_S, bundle
 
 WHEEL = "jmespath==1.1.0"  # small, of pure Python
@@ -138,10 +140,25 @@ def test_being_asked_for_keeps_a_bundle(project: Path) -> None:
     assert made.stat().st_mtime > long_ago + UNUSED_S
 
 
+def test_byte_code_is_made_where_the_python_that_will_run_it_deploys(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundling, "PYTHON_VERSION", "2.7")
+    assert not list(bundle("one", project).rglob("*.pyc"))
+    monkeypatch.setattr(bundling, "PYTHON_VERSION", f"{sys.version_info.major}.{sys.version_info.minor}")
+    monkeypatch.setattr(bundling, "PIP_OPTIONS", bundling.NATIVE_PIP_OPTIONS)
+    compiled = bundle("one", project)
+    sources = [path for path in compiled.rglob("*.py") if "site-packages" not in path.parts]
+    assert len(list(compiled.rglob("*.pyc"))) == len(sources)
+    (path,) = (compiled / "functions" / "one" / "__pycache__").glob("handler.*.pyc")
+    code_object = marshal.loads(path.read_bytes()[16:])  # noqa: S302 - made above
+    assert code_object.co_filename == "/var/task/functions/one/handler.py"
+
+
 def test_a_native_bundle_has_this_systems_wheels_and_a_folder_of_its_own(project: Path) -> None:
     (project / "functions" / "requirements.txt").write_text("pycurl==7.49.0", encoding="utf-8")
     deployed, native = bundle("one", project), bundle("one", project, native=True)
-    assert code(deployed) == code(native)
+    assert code(deployed) == {path for path in code(native) if not path.endswith(".pyc")}
     command = [sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:]; import pycurl; print(pycurl.__file__)"]
     mine = subprocess.run([*command, str(native)], check=True, capture_output=True, text=True)
     assert mine.stdout.startswith(str(native))
