@@ -11,11 +11,11 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -30,6 +30,7 @@ from tools.bench.workload import ROOT
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+SERVICES = ("ingest", "publish")
 STATE = ROOT / ".local" / "bench-latency"
 SIZES = (10, 200)
 TICKS = 30
@@ -41,6 +42,8 @@ PERCENTILES = (50, 95, 99)
 # A frame begins with its channel, event, seq, prev_seq and ts: what is read before the next frame's arrival is little.
 UPDATE = re.compile(r'"event": ?"update", ?"seq": ?(\d+), ?"prev_seq": ?\d+, ?"ts": ?(\d+)')
 HEAD = 200
+WHOLE = ("write to handler entry", "handler entry to last post", "last post to last arrival")
+OURS = "- its processor time"
 SUBSCRIBE = json.dumps({"event": "subscribe", "channel": "rates_batch"})
 
 
@@ -50,12 +53,12 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running local stack: the feed, its CA, the emulator, and the emulator's log."""
+    """A running local stack: its feed, the CA that signed for it, and the AWS APIs behind it."""
 
     feed: str
     tls: ssl.SSLContext
     functions: "LambdaClient"
-    log: Path
+    logs: Any  # the SDK's client of CloudWatch Logs
 
     def function(self, service: str) -> dict[str, Any]:
         """The configuration of a Lambda, found by the name that it logs."""
@@ -64,13 +67,26 @@ class Stack:
                 return dict(function)
         raise NotMeasured(f"the stack has no function {service}")
 
+    def logged(self, service: str) -> Iterator[str]:
+        """What a Lambda has logged so far, line by line.
+
+        https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+        """
+        group = self.function(service)["LoggingConfig"]["LogGroup"]
+        for page in self.logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+            yield from (str(event["message"]) for event in page["events"])
+
 
 class Listener:
-    """A client that keeps when each tick came (`at_ms`) and what its snapshot's time was (`ts_ms`), by its `seq`."""
+    """A client that keeps when each tick came (`at_ms`) and what its snapshot's time was (`ts_ms`), by its `seq`.
+
+    `answered` is set once anything came, `updated` once a tick did.
+    """
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.heard = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.updated = asyncio.Event()
         self.at_ms: dict[int, int] = {}
         self.ts_ms: dict[int, int] = {}
         self._listening = asyncio.create_task(self._listen())
@@ -79,10 +95,11 @@ class Listener:
         with contextlib.suppress(ConnectionClosed):
             async for frame in self.socket:
                 now_ms = time.time_ns() // 1_000_000
+                self.answered.set()
                 if isinstance(frame, str) and (update := UPDATE.search(frame[:HEAD])):
                     self.at_ms.setdefault(int(update[1]), now_ms)
                     self.ts_ms[int(update[1])] = int(update[2])
-                    self.heard.set()
+                    self.updated.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +129,7 @@ def main() -> int:
         with _progress(console) as progress, local_stack(progress) as stack:
             windows = asyncio.run(measure(stack, options.sizes or SIZES, options.ticks, progress))
             progress("reading the stack's log")
-            marks = _logged_marks(stack.log, {seq for window in windows for seq in window.arrivals_ms})
+            marks = _logged_marks(stack, {seq for window in windows for seq in window.arrivals_ms})
     except NotMeasured as error:
         console.print(str(error), style="red", markup=False)
         return 1
@@ -144,10 +161,13 @@ def local_stack(progress: Callable[[str], None], state: Path = STATE) -> Iterato
                 raise NotMeasured(f"the local stack did not start; its log is {state / 'stack.log'}")
             running = json.loads(line)
             session = boto3.Session("test", "test", region_name="us-east-1")
-            functions = session.client("lambda", endpoint_url=running["aws"])
-            tls = ssl.create_default_context(cafile=running["ca"])
-            stack = Stack(running["feed"], tls, functions, state / "aws.log")
-            for service in ("ingest", "publish"):
+            stack = Stack(
+                running["feed"],
+                ssl.create_default_context(cafile=running["ca"]),
+                session.client("lambda", endpoint_url=running["aws"]),
+                session.client("logs", endpoint_url=running["aws"]),
+            )
+            for service in SERVICES:
                 log_all(stack, service)
             yield stack
         finally:
@@ -182,7 +202,7 @@ async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Call
         async with gate:
             listener = await listen(stack)
             listeners.append(listener)
-            await asyncio.wait_for(listener.heard.wait(), TIMEOUT_S)
+            await asyncio.wait_for(listener.answered.wait(), TIMEOUT_S)
             progress(f"{len(listeners)} clients")
 
     try:
@@ -190,7 +210,7 @@ async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Call
             await asyncio.gather(*(join() for _ in range(size - len(listeners))))
             windows.append(await _window(listeners, ticks, progress))
     except (TimeoutError, OSError, WebSocketException) as error:
-        raise NotMeasured(f"the ticks did not come ({error!r}); the stack's log is {stack.log}") from error
+        raise NotMeasured(f"the ticks did not come ({error!r}); the logs are in {STATE}") from error
     finally:
         progress("closing the clients, upon which the ingest leaves")
         for each in listeners:  # one by one: each takes an invocation of `disconnect`
@@ -207,35 +227,38 @@ async def listen(stack: Stack) -> Listener:
 
 
 async def _window(listeners: Sequence[Listener], ticks: int, progress: Callable[[str], None]) -> Window:
+    for each in listeners:
+        await asyncio.wait_for(each.updated.wait(), TIMEOUT_S)
     first = max(max(each.at_ms) for each in listeners) + WARM_UP_TICKS
     seqs = range(first, first + ticks)
     deadline = time.monotonic() + TIMEOUT_S + 2 * ticks
-    while (behind := min(max(each.at_ms) for each in listeners)) <= seqs[-1]:
+    while (last := min(max(each.at_ms) for each in listeners)) <= seqs[-1]:
         if time.monotonic() > deadline:
             raise TimeoutError
-        progress(f"{len(listeners)} clients, tick {max(0, behind - first + 1)} of {ticks}")
+        progress(f"{len(listeners)} clients, tick {max(0, last - first + 1)} of {ticks}")
         await asyncio.sleep(1)
     arrivals = {seq: [each.at_ms[seq] for each in listeners if seq in each.at_ms] for seq in seqs}
     return Window(len(listeners), seqs, {seq: at for seq, at in arrivals.items() if at}, listeners[0].ts_ms)
 
 
-def _logged_marks(log: Path, seqs: set[int]) -> tuple[dict[int, int], dict[int, Handled]]:
+def _logged_marks(stack: Stack, seqs: set[int]) -> tuple[dict[int, int], dict[int, Handled]]:
+    """The marks of these ticks. The ingest's log can be read when the ingest has ended, since nobody listens."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
-        priced, handled = marks(log.read_text(encoding="utf-8", errors="replace"))
+        priced, handled = marks(line for service in SERVICES for line in stack.logged(service))
         if seqs <= priced.keys() and seqs <= handled.keys():
             return priced, handled
         if time.monotonic() > deadline:
             missing = len(seqs - priced.keys()), len(seqs - handled.keys())
-            raise NotMeasured(f"the ingest has not logged {missing[0]} ticks, publish {missing[1]}; the log is {log}")
+            raise NotMeasured(f"of {len(seqs)} ticks the ingest has not logged {missing[0]}, publish {missing[1]}")
         time.sleep(0.5)
 
 
-def marks(log: str) -> tuple[dict[int, int], dict[int, Handled]]:
+def marks(lines: Iterable[str]) -> tuple[dict[int, int], dict[int, Handled]]:
     """What the two Lambdas logged, by `seq`: how long after its time each snapshot was written; how it was handled."""
     priced: dict[int, int] = {}
     handled: dict[int, Handled] = {}
-    for line in log.splitlines():
+    for line in lines:
         if not line.startswith('{"level":"DEBUG"'):
             continue
         logged = json.loads(line)
@@ -255,12 +278,15 @@ def table(windows: Sequence[Window], priced: dict[int, int], handled: dict[int, 
     columns = [parts(window, priced, handled) for window in windows]
     for name in columns[0]:
         report.rows.append([name, *(text for column in columns for text in percentiles(column[name]))])
-    for window in windows:
+    for window, column in zip(windows, columns, strict=True):
         arrivals = sum(map(len, window.arrivals_ms.values()))
         joined = len(window.seqs) - len(window.arrivals_ms)
+        whole = [sum(each) for each in zip(*(column[name] for name in WHOLE), strict=True)]
         report.notes.append(
             f"{window.clients} clients: {arrivals:,} arrivals of {len(window.arrivals_ms)} ticks"
-            + (f"; {joined} more came together with the next one." if joined else ".")
+            + (f", {joined} more came together with the next one" if joined else "")
+            + f". From the write to the last arrival {rounded(median(whole))} ms, ours of it "
+            f"{rounded(median(column[OURS]))} (medians)."
         )
     return report
 
@@ -269,14 +295,12 @@ def parts(window: Window, priced: dict[int, int], handled: dict[int, Handled]) -
     """How long each part of the way took, in ms: the whole of it for each arrival, the others for each tick."""
     ticks = [(window.ts_ms[seq] + priced[seq], handled[seq], arrivals) for seq, arrivals in window.arrivals_ms.items()]
     return {
-        "**write to arrival**": [at - wrote for wrote, _, arrivals in ticks for at in arrivals],
-        "write to handler entry": [handling.began_ms - wrote for wrote, handling, _ in ticks],
-        "handler entry to last post": [handling.ended_ms - handling.began_ms for _, handling, _ in ticks],
-        "- its processor time": [handling.cpu_ms for _, handling, _ in ticks],
-        "- the rest: waiting for answers": [
-            handling.ended_ms - handling.began_ms - handling.cpu_ms for _, handling, _ in ticks
-        ],
-        "last post to last arrival": [max(arrivals) - handling.ended_ms for _, handling, arrivals in ticks],
+        "write to arrival": [at - wrote for wrote, _, arrivals in ticks for at in arrivals],
+        WHOLE[0]: [handling.began_ms - wrote for wrote, handling, _ in ticks],
+        WHOLE[1]: [handling.ended_ms - handling.began_ms for _, handling, _ in ticks],
+        OURS: [handling.cpu_ms for _, handling, _ in ticks],
+        "- the rest: waiting": [handling.ended_ms - handling.began_ms - handling.cpu_ms for _, handling, _ in ticks],
+        WHOLE[2]: [max(arrivals) - handling.ended_ms for _, handling, arrivals in ticks],
     }
 
 
