@@ -2,7 +2,7 @@
 
 import pytest
 
-LONGEST_FIRST = ("e2e/test_schedule", "e2e/test_candles", "e2e/", "infra/")
+LONGEST_FIRST = ("e2e/test_failover", "e2e/test_schedule", "e2e/test_candles", "e2e/", "fan_out/", "infra/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
