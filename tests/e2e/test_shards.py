@@ -7,13 +7,16 @@ from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed
 
 from shared.store.progress_table import PARTITION
 from tests.e2e.clients import Client, Frame, opened
 from tests.e2e.local_stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
 
 TICK = 1
 EXCHANGE = ["--seed=5"]
@@ -38,18 +41,18 @@ class Member:
             await self.listening
 
 
-def items(stack: Stack) -> list[dict[str, Any]]:
-    return stack.table("Connections").scan(ConsistentRead=True)["Items"]
+def items(connections: "Table") -> list[dict[str, Any]]:
+    return connections.scan(ConsistentRead=True)["Items"]
 
 
-def shards_of_connections(stack: Stack) -> dict[str, str]:
+def shards_of_connections(connections: "Table") -> dict[str, str]:
     """Where each connection is stored, by its ID."""
-    return {str(item["sk"]): str(item["pk"]) for item in items(stack) if item["pk"] != PARTITION}
+    return {str(item["sk"]): str(item["pk"]) for item in items(connections) if item["pk"] != PARTITION}
 
 
-def whole_seqs(stack: Stack) -> dict[str, int]:
+def whole_seqs(connections: "Table") -> dict[str, int]:
     """Per shard the last tick that a worker brought to everybody."""
-    return {str(item["sk"]): int(item.get("whole_seq", 0)) for item in items(stack) if item["pk"] == PARTITION}
+    return {str(item["sk"]): int(item.get("whole_seq", 0)) for item in items(connections) if item["pk"] == PARTITION}
 
 
 def posted(stack: Stack, service: str, from_ms: int, to_ms: int) -> list[int]:
@@ -62,13 +65,12 @@ def posted(stack: Stack, service: str, from_ms: int, to_ms: int) -> list[int]:
     ]
 
 
-async def join(stack: Stack, channel: str) -> Member:
+async def join(stack: Stack, connections: "Table", channel: str) -> Member:
     """Connect, subscribe, and listen from then on."""
-    before = shards_of_connections(stack)
+    before = shards_of_connections(connections)
     block = AsyncExitStack()
     client = await block.enter_async_context(opened(stack))
-    (connection_id,) = shards_of_connections(stack).keys() - before.keys()
-    shard = shards_of_connections(stack)[connection_id]
+    ((_, shard),) = shards_of_connections(connections).items() - before.items()
     await client.subscribe(channel)
     return Member(shard, client, block, asyncio.create_task(client.listen(600)))
 
@@ -99,16 +101,17 @@ def test_every_client_of_both_shards_gets_every_tick_in_order_and_so_when_worker
 
 
 async def run(stack: Stack) -> None:
-    batch = [await join(stack, "rates_batch")]
+    connections = stack.table("Connections")
+    batch = [await join(stack, connections, "rates_batch")]
     plain: list[Member] = []
     try:
         while len(batch) < BATCH_CLIENTS or min(Counter(each.shard for each in batch)[s] for s in SHARDS) < (
             LEAST_PER_SHARD
         ):
-            batch.append(await join(stack, "rates_batch"))
-        plain += [await join(stack, "rates") for _ in range(PLAIN_CLIENTS)]
+            batch.append(await join(stack, connections, "rates_batch"))
+        plain += [await join(stack, connections, "rates") for _ in range(PLAIN_CLIENTS)]
         sizes = Counter(each.shard for each in batch + plain)
-        window, began_ms = await workers_take_over(stack)
+        window, began_ms = await workers_take_over(connections)
         assert posted(stack, "publish", 0, began_ms), "nothing was posted before the workers"
         await heard_of(batch + plain, window[-1] + 1)
         ended_ms = now_ms()
@@ -121,25 +124,25 @@ async def run(stack: Stack) -> None:
 
         stay = [next(each for each in batch if each.shard == shard) for shard in SHARDS]
         await asyncio.gather(*(each.leave() for each in batch + plain if each not in stay))
-        first = await publish_takes_over_again(stack, ended_ms)
+        first = await publish_takes_over_again(stack, connections, ended_ms)
         await heard_of(stay, first + LAST_TICKS)
         for each in batch:
             assert not missed(each.client.of("update"))
         for each in stay:
             assert [frame["seq"] for frame in each.client.of("update")][-1] >= first + LAST_TICKS
-        assert max(whole_seqs(stack).values()) <= first
+        assert max(whole_seqs(connections).values()) <= first
     finally:
         for each in batch + plain:
             await each.leave()
 
 
-async def workers_take_over(stack: Stack) -> tuple[range, int]:
+async def workers_take_over(connections: "Table") -> tuple[range, int]:
     """Wait until workers serve every shard and have had time to start. The ticks to look at from now on."""
     async with asyncio.timeout(30):
-        while not whole_seqs(stack).keys() >= set(SHARDS) or not all(whole_seqs(stack).values()):
+        while not whole_seqs(connections).keys() >= set(SHARDS) or not all(whole_seqs(connections).values()):
             await asyncio.sleep(0.2)
-        first = max(whole_seqs(stack).values()) + WARM_UP_TICKS
-        while min(whole_seqs(stack).values()) < first - 1:
+        first = max(whole_seqs(connections).values()) + WARM_UP_TICKS
+        while min(whole_seqs(connections).values()) < first - 1:
             await asyncio.sleep(0.1)
     return range(first + 1, first + 1 + STEADY_TICKS), now_ms()
 
@@ -159,9 +162,9 @@ def hold_to_the_window(window: range, batch: list[Member], plain: list[Member]) 
                 last[quote["symbol"]] = quote["seq"]
 
 
-async def publish_takes_over_again(stack: Stack, since_ms: int) -> int:
+async def publish_takes_over_again(stack: Stack, connections: "Table", since_ms: int) -> int:
     """Wait until `publish` posts to the two that are left. A tick that no worker brings any more."""
     async with asyncio.timeout(30):
         while not posted(stack, "publish", since_ms, now_ms()):
             await asyncio.sleep(0.1)
-    return max(whole_seqs(stack).values()) + 1
+    return max(whole_seqs(connections).values()) + 1
