@@ -32,13 +32,12 @@ class Transport(Generic[Tag]):
         self._sockets = sockets()
         self._watched: set[int] = set()
         self._resting: set[int] = set()
-        self._due_at: float | None = None
+        self._added = False
         self.idle_s = 0.0  # spent waiting, since the start
         self._idle: list[Any] = []  # easy handles; connections are kept apart from them, by the multi handle
         self._busy: dict[Any, Tag] = {}
         self._multi: Any = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
 
     def __len__(self) -> int:
@@ -53,6 +52,7 @@ class Transport(Generic[Tag]):
         easy.setopt(pycurl.POSTFIELDS, frame)
         easy.setopt(pycurl.FRESH_CONNECT, fresh)
         self._multi.add_handle(easy)
+        self._added = True
         self._busy[easy] = tag
 
     def step(self, wait_s: float) -> Iterator[tuple[Tag, int, int, str]]:
@@ -61,10 +61,15 @@ class Transport(Generic[Tag]):
         Yields the tag, the HTTP status or 0 when there was none, and libcurl's code and words for what went wrong, 0
         and nothing when all was well.
         """
-        now_s = time.monotonic()
         act = self._multi.socket_action
-        if self._due_at is not None:
-            wait_s = min(wait_s, self._due_at - now_s)
+        if self._added:
+            self._added = False
+            act(pycurl.SOCKET_TIMEOUT, 0)  # begins what was added
+        # Asked once a step: told of each change by a callback, Python would be called three times for a post.
+        due_ms = self._multi.timeout()
+        now_s = time.monotonic()
+        if due_ms >= 0:
+            wait_s = min(wait_s, due_ms / 1000)
         ready = self._sockets.poll(max(0.0, wait_s))
         self.idle_s += time.monotonic() - now_s
         for descriptor, events in ready:
@@ -73,8 +78,7 @@ class Transport(Generic[Tag]):
                 continue
             readable = pycurl.CSELECT_IN if events & ~WRITABLE else 0
             act(descriptor, readable | (pycurl.CSELECT_OUT if events & WRITABLE else 0))
-        if self._due_at is not None and self._due_at <= time.monotonic():
-            self._due_at = None
+        if 0 <= due_ms <= (time.monotonic() - now_s) * 1000:
             act(pycurl.SOCKET_TIMEOUT, 0)  # after the sockets: an answer that has come is not too late
         waiting = 1
         while waiting:
@@ -134,7 +138,3 @@ class Transport(Generic[Tag]):
                 return
         self._sockets.register(descriptor, events)
         self._watched.add(descriptor)
-
-    def _set_timer(self, timeout_ms: int) -> None:
-        """Called by libcurl: when it wants to be called. https://curl.se/libcurl/c/CURLMOPT_TIMERFUNCTION.html"""
-        self._due_at = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
