@@ -106,10 +106,10 @@ class QuotesTable:
         return int(item["connections"]) if item else 0
 
     def join_audience(self, now_ms: int) -> None:
-        """One more listens from now on; any count begun earlier no longer holds."""
+        """Somebody listens from now on; any count begun earlier no longer holds."""
         self._table.update_item(
             Key=AUDIENCE_KEY,
-            UpdateExpression="SET ts_ms = :now ADD connections :one",
+            UpdateExpression="SET ts_ms = :now, connections = :one",
             ExpressionAttributeValues={":now": now_ms, ":one": 1},
         )
 

@@ -5,10 +5,8 @@ The connections come from a generator and are never held.
 
 import argparse
 import json
-import resource
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from botocore.credentials import Credentials
@@ -67,18 +65,6 @@ def main() -> int:
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
     return 0
-
-
-def peak_mb() -> float:
-    """The most memory that this program has had, in MB of a million bytes.
-
-    On Linux `getrusage` tells that of the program before it, too: https://man7.org/linux/man-pages/man2/getrusage.2.html
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    (line,) = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":
