@@ -16,6 +16,7 @@ from shared.gateway import connect
 from shared.protocol import RATES_BATCH
 from shared.values import Connection, Progress
 from tests.fan_out.feed import Feed
+from tools.bench.client import peak_mb
 
 if TYPE_CHECKING:
     from shared.store.connections_table import ConnectionsTable
