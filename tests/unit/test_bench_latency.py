@@ -21,8 +21,10 @@ WINDOW = Window(
 
 
 @pytest.fixture
-def debugging(monkeypatch: pytest.MonkeyPatch) -> None:
+def debugging(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - after what sets the others
+    """Under a name of its own: Powertools keeps one logger per name, with the level that it was made with."""
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "debugging")
 
 
 @pytest.mark.usefixtures("debugging")
