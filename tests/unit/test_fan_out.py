@@ -242,16 +242,16 @@ def test_a_batch_that_is_cut_short_is_gone_on_with_from_where_it_stopped(
 ) -> None:
     for number in range(10):
         listen(connections, f"c{number}", "rates_batch")
-    fan_out = FanOut(connections, clients.gateway_at(rate=1, burst=4))
+    fan_out = FanOut(connections, clients.gateway_at(rate=0.01, burst=4))
     first, everyone = moved(FIRST, 2, "BTC_CAD"), range(SHARDS)
-    posted, progress = fan_out.post(first, everyone, Progress(FIRST.seq), deadline_s=0.1)
+    posted, progress = fan_out.post(first, everyone, Progress(FIRST.seq), deadline_s=1.5)
     assert (posted.reached, posted.whole) == (4, False)
     assert progress.whole_seq == FIRST.seq
     assert progress.stopped_after
     heard = set(clients.received)
     second = moved(first.new, 3, "ETH_CAD")
-    fan_out = FanOut(connections, clients.gateway_at(rate=1, burst=6))
-    _, progress = fan_out.post(second, everyone, progress, deadline_s=0.1)
+    fan_out = FanOut(connections, clients.gateway_at(rate=0.01, burst=6))
+    _, progress = fan_out.post(second, everyone, progress, deadline_s=1.5)
     assert len(heard | set(clients.received)) == 10
     for connection_id in set(clients.received) - heard:
         (frame,) = clients.frames(connection_id)
