@@ -76,7 +76,7 @@ class _Batch:
     def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         for connection in connections:
             self.last = connection.connection_id
-            frames = self._since(self.since(connection.connection_id))
+            frames = self._frames_since(self.since(connection.connection_id))
             wanted = [frames.of(channel, view) for channel, view in connection.subscriptions.items()]
             yield connection.connection_id, tuple(frame for channel in wanted for frame in channel) or self._heartbeat
         self.exhausted = True
@@ -86,7 +86,7 @@ class _Batch:
         missed = self._behind.get(connection_id)
         return self.since_all if missed is None else min(self.since_all, _since(self._delta, missed))
 
-    def _since(self, seq: int) -> UpdateFrames:
+    def _frames_since(self, seq: int) -> UpdateFrames:
         if seq not in self._frames:
             self._frames[seq] = UpdateFrames(self._delta, seq)
         return self._frames[seq]

@@ -183,8 +183,8 @@ class UpdateFrames:
     def __init__(self, delta: Delta, since: int | None = None) -> None:
         self._delta = delta
         self._since = delta.old.seq if since is None else min(since, delta.old.seq)
-        self._quotes = {s: quote for s, quote in delta.new.quotes.items() if quote.seq > self._since}
-        self._unavailable = {s for s, seq in delta.new.unavailable.items() if seq > self._since}
+        self._quotes = delta.quotes_since(self._since)
+        self._unavailable = set(delta.unavailable_since(self._since))
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
         self._texts: dict[str, Encoded] = {}
 

@@ -52,11 +52,19 @@ class Delta:
 
     @property
     def quotes(self) -> dict[str, Quote]:
-        return {symbol: quote for symbol, quote in self.new.quotes.items() if quote.seq > self.old.seq}
+        return self.quotes_since(self.old.seq)
 
     @property
     def unavailable(self) -> list[str]:
-        return [symbol for symbol, seq in self.new.unavailable.items() if seq > self.old.seq]
+        return self.unavailable_since(self.old.seq)
+
+    def quotes_since(self, seq: int) -> dict[str, Quote]:
+        """The quotes that changed after that tick, which may be one before `old`."""
+        return {symbol: quote for symbol, quote in self.new.quotes.items() if quote.seq > seq}
+
+    def unavailable_since(self, seq: int) -> list[str]:
+        """The symbols that lost their price after that tick."""
+        return [symbol for symbol, lost_seq in self.new.unavailable.items() if lost_seq > seq]
 
     def __bool__(self) -> bool:
         return bool(self.quotes or self.unavailable)

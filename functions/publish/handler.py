@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.publish.deadline import deadline_s
 from functions.publish.images import Image, delta_of, needed
 from functions.publish.report import moment, report
 from shared import gateway as door
@@ -24,8 +25,6 @@ from shared.store.quotes_table import QuotesTable
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-AFTERWARDS_S = 5.0  # left of the invocation for what comes after the posts
-LONGEST_BATCH_S = 45.0
 MAX_PAYLOAD_BYTES = 1_048_576  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 logger, metrics = Logger(), Metrics()
@@ -56,8 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         publisher.delegate(delta, partial(start_worker, lambdas, old, new))
         metrics.add_metric("WorkersStarted", MetricUnit.Count, settings.connection_shards)
         return {"seq": delta.new.seq, "workers": settings.connection_shards}
-    deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
-    posted = publisher.publish(delta, deadline_s)
+    posted = publisher.publish(delta, deadline_s(context))
     report(logger, metrics, began, delta, posted)
     return {"seq": delta.new.seq, "frames": posted.frames}
 

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.publish.deadline import deadline_s
 from functions.publish.images import delta_of
 from functions.publish.report import moment, report
 from shared import gateway as door
@@ -16,9 +17,6 @@ from shared.settings import PublishSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.progress_table import ProgressTable
-
-AFTERWARDS_S = 5.0
-LONGEST_BATCH_S = 45.0
 
 logger, metrics = Logger(), Metrics()
 settings = read(PublishSettings, os.environ)
@@ -38,8 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Post the delta to the shard's connections, unless that has been begun or overtaken."""
     began = moment()
     delta = delta_of(event["old"], event["new"])
-    deadline_s = min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)
-    posted = worker.publish(delta, event["shard"], deadline_s)
+    posted = worker.publish(delta, event["shard"], deadline_s(context))
     if posted is None:
         metrics.add_metric("WorkersOvertaken", MetricUnit.Count, 1)
         logger.warning("overtaken", seq=delta.new.seq, shard=event["shard"])
