@@ -1,4 +1,4 @@
-"""The one door to clients: posts to the connections of the WebSocket API, over libcurl's multi interface.
+"""The one door to clients: posts to the connections of the WebSocket API.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """

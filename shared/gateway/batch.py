@@ -62,12 +62,13 @@ class Batch:
         posted = self.posted
         left: list[Delivery] = []
         try:
+            self._posts.prepare(self._deadline - self._began_at)
             while (now := time.monotonic()) < self._deadline:
                 wait_s = self._fill(now)
                 if not (len(self._posts) or self._next or self._retries or self._more):
                     break
-                for delivery, status, code, words in self._posts.step(wait_s):
-                    self._settle(delivery, status, code, words)
+                for delivery, status, kind, words in self._posts.step(wait_s):
+                    self._settle(delivery, status, kind, words)
         finally:
             left = self._posts.abandon()
         posted.outcomes["given_up"] += len(left)
@@ -92,8 +93,8 @@ class Batch:
         limit = min(room, tokens)
         while started < limit and time.monotonic() < self._deadline and (delivery := self._following(now)):
             frame = delivery.frames[delivery.position]
-            headers = self._signer.headers(delivery.quoted_id, frame, now_s)
-            self._posts.begin(delivery, self._signer.url(delivery.quoted_id), headers, frame, fresh=delivery.fresh)
+            request = self._signer.request(delivery.quoted_id, frame, now_s)
+            self._posts.begin(delivery, request, fresh=delivery.fresh)
             started += 1
         self._bucket.take(started)
         self.posted.posts += started
@@ -133,9 +134,9 @@ class Batch:
                 self.posted.reached += 1
         return None
 
-    def _settle(self, delivery: Delivery, status: int, code: int, words: str) -> None:
+    def _settle(self, delivery: Delivery, status: int, kind: str, words: str) -> None:
         posted = self.posted
-        outcome = outcome_of(status, code)
+        outcome = outcome_of(status, kind)
         posted.outcomes[outcome] += 1
         if outcome == "ok":
             posted.frames += 1

@@ -11,6 +11,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from shared.gateway.batch import Batch
 from shared.gateway.delivery import Addressed, Delivery, Posts
+from shared.gateway.endpoint import endpoint
 from shared.gateway.outcomes import Gone, Posted, PostFailed
 from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket
@@ -20,7 +21,7 @@ from shared.gateway.transport import Transport
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 RATE = 7_000.0
 BURST = 3_500
-IN_FLIGHT = 320  # with answers after 15 ms as many as one core keeps busy; more cost handshakes and memory
+IN_FLIGHT = 512  # with answers after 15 ms as many as one core keeps busy; more cost handshakes and memory
 POST_TIMEOUT_S = 3.0
 ANSWER_IN_FLIGHT = 8
 ANSWER_DEADLINE_S = 10.0
@@ -115,7 +116,7 @@ def connect(
 
     Raises:
         NoRegionError: of botocore, when it finds none. NoCredentialsError comes with the first post.
-        ValueError: no rate at all; with the first post, too, when the address is none.
+        ValueError: no rate at all, or no such address.
     """
     if credentials is None or region is None:
         session = botocore.session.get_session()
@@ -123,15 +124,15 @@ def connect(
         region = region or session.get_config_variable("region")
     if region is None:
         raise NoRegionError
-    place = region
+    place, region_name = endpoint(connections_url), region
 
     def signer() -> Signer:
         keys = credentials.get_frozen_credentials() if credentials else None
         if not keys or not keys.access_key or not keys.secret_key:
             raise NoCredentialsError
-        return Signer(connections_url, place, keys.access_key, keys.secret_key, keys.token)
+        return Signer(place, region_name, keys.access_key, keys.secret_key, keys.token)
 
-    transport: Transport[Delivery] = Transport(ca_file or trusted_certificates(), in_flight, post_timeout_s)
+    transport: Transport[Delivery] = Transport(place, ca_file or trusted_certificates(), in_flight, post_timeout_s)
     return Gateway(transport, signer, TokenBucket(rate, burst), in_flight)
 
 

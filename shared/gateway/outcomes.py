@@ -3,13 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-import pycurl
-
 FAILURES_KEPT = 1_000
 RETRIED = frozenset({"throttled", "server_error", "broken", "timeout"})
 STATUSES = {200: "ok", 403: "forbidden", 410: "gone", 413: "too_large", 429: "throttled"}
-# A certificate that does not hold will not hold the next time either.
-UNTRUSTED = {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR}
 
 
 class Gone(Exception):
@@ -51,14 +47,12 @@ class Posted:
             self.failed[connection_id] = reason
 
 
-def outcome_of(status: int, curl_code: int) -> str:
-    """The outcome's name. A status line is an answer, even when what should follow it never came.
+def outcome_of(status: int, kind: str) -> str:
+    """The outcome's name. `kind`: what went wrong where there is no status: "broken", "timeout" or "untrusted".
 
+    A status line is an answer, even when what should follow it never came.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
-    https://curl.se/libcurl/c/libcurl-errors.html
     """
     if status:
         return STATUSES.get(status) or ("server_error" if status >= 500 else "rejected")
-    if curl_code == pycurl.E_OPERATION_TIMEDOUT:
-        return "timeout"
-    return "untrusted" if curl_code in UNTRUSTED else "broken"
+    return kind

@@ -6,58 +6,56 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hashlib
 import hmac
 import time
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from shared.gateway.endpoint import Endpoint
 
 SERVICE = "execute-api"
 ALGORITHM = "AWS4-HMAC-SHA256"
-DEFAULT_PORTS = {"http": 80, "https": 443}
 BLOCK_BYTES = 64
 HASHES_KEPT = 4_096
 
 
 class Signer:
-    """Addresses and headers of posts, for one batch: one set of credentials, one address of `@connections`.
+    """Signed posts, for one batch: one set of credentials, one address of `@connections`.
 
     A connection's ID is quoted once on the wire and once more in what is signed, while the `@` stays as it is on the
     wire: so does botocore, and so API Gateway takes it.
     """
 
-    def __init__(self, connections_url: str, region: str, access_key: str, secret_key: str, token: str | None) -> None:
-        parts = urlsplit(connections_url)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-            raise ValueError(f"not the address of a WebSocket API's connections: {connections_url!r}")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        if parts.port and parts.port != DEFAULT_PORTS[parts.scheme]:
-            host = f"{host}:{parts.port}"
-        base = "/".join(["", *filter(None, parts.path.split("/")), "@connections", ""])
-        self._url = f"{parts.scheme}://{host}{base}"
-        self._path = quote(base, safe="/~")
+    def __init__(self, endpoint: "Endpoint", region: str, access_key: str, secret_key: str, token: str | None) -> None:
+        self._host = endpoint.authority
+        self._post = f"POST {endpoint.path}"
+        self._canonical_post = f"POST\n{quote(endpoint.path, safe='/~')}"
         self._region = region
         self._access_key = access_key
         self._secret_key = secret_key
         self._token = token
-        names = "host;x-amz-date;x-amz-security-token" if self._token else "host;x-amz-date"
-        self._host = host
-        self._names = names
+        self._names = "host;x-amz-date;x-amz-security-token" if token else "host;x-amz-date"
         self._hashes: dict[bytes, str] = {}
         self._second = -1
         self._day = ""
 
-    def url(self, quoted_id: str) -> str:
-        """Where to post."""
-        return self._url + quoted_id
+    def request(self, quoted_id: str, frame: bytes, now_s: float) -> bytes:
+        """The POST of this frame as it goes over the wire, signed for that time, in seconds since 1970."""
+        authorization = self.authorization(quoted_id, frame, now_s)
+        head = f"{self._post}{quoted_id} HTTP/1.1\r\n{authorization}\r\n{self._fixed}{len(frame)}\r\n\r\n"
+        return head.encode() + frame
 
-    def headers(self, quoted_id: str, frame: bytes, now_s: float) -> list[str]:
-        """The headers that sign a POST of this frame at that time, in seconds since 1970."""
+    def authorization(self, quoted_id: str, frame: bytes, now_s: float) -> str:
+        """The header that signs such a POST."""
         second = int(now_s)
         if second != self._second:
             self._tick(second)
-        canonical = f"POST\n{self._path}{quoted_id.replace('%', '%25')}{self._canonical_tail}{self._hash(frame)}"
+        signed_id = quoted_id.replace("%", "%25")
+        canonical = f"{self._canonical_post}{signed_id}{self._canonical_tail}{self._hash(frame)}"
         inner = self._inner.copy()
         inner.update(self._scope_head + hashlib.sha256(canonical.encode()).hexdigest().encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return [self._authorization + outer.hexdigest(), *self._fixed]
+        return self._authorization + outer.hexdigest()
 
     def _tick(self, second: int) -> None:
         """What changes once a second, and with the day the key."""
@@ -67,11 +65,12 @@ class Signer:
         if stamp[:8] != self._day:
             self._day = stamp[:8]
             self._derive()
-        self._fixed = [f"X-Amz-Date: {stamp}"]
+        fixed = [f"Host: {self._host}", f"X-Amz-Date: {stamp}"]
         signed = f"host:{self._host}\nx-amz-date:{stamp}\n"
         if self._token:
-            self._fixed.append(f"X-Amz-Security-Token: {self._token}")
+            fixed.append(f"X-Amz-Security-Token: {self._token}")
             signed += f"x-amz-security-token:{self._token}\n"
+        self._fixed = "\r\n".join([*fixed, "Content-Type: application/octet-stream", "Content-Length: "])
         self._canonical_tail = f"\n\n{signed}\n{self._names}\n"
         self._scope_head = f"{ALGORITHM}\n{stamp}\n{scope}\n".encode()
         self._authorization = (

@@ -1,140 +1,182 @@
-"""Many posts in flight at once: libcurl's multi interface, driven by its sockets and by nothing else.
+"""Many posts in flight at once, over connections that are kept between posts and between batches.
 
-https://curl.se/libcurl/c/libcurl-multi.html
-
-What libcurl does by itself: it keeps connections alive between posts and batches, does not use one that it finds
-closed, and sends a post again, over a new connection, when a kept one turns out to be dead before a byte of the answer.
+A Lambda is frozen between two invocations, for seconds or for minutes. What it finds afterwards: connections that the
+service has closed (the kernel knows: they are dropped before they are used), that something between has forgotten (a
+post is answered by a reset, and sent again over a new connection), and that swallow what they are given (which costs
+that post its time; connections are not kept for long).
 """
 
+import ssl
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import pycurl
+from shared.gateway.answers import NoAnswer
+from shared.gateway.connection import Connection
+from shared.gateway.endpoint import Endpoint
+from shared.gateway.resolver import Address, Resolver
+from shared.gateway.sockets import sockets
 
-from shared.gateway.sockets import READABLE, WRITABLE, sockets
-
-# Older ones may have been forgotten on the way by whatever keeps track of them, without a word.
-MAX_IDLE_S = 30
-# Without the post-quantum one, which costs a fifth of a handshake: what is on the wire is public or expires in hours.
-KEY_EXCHANGES = "X25519:P-256:P-384"
+MAX_IDLE_S = 30.0
+CONNECT_S = 0.5  # without an answer in that time the next of the host's addresses is tried
+LOOK_EVERY_S = 0.05
 
 Tag = TypeVar("Tag")
+# A post's tag, the HTTP status or 0, and what went wrong: its kind (see `outcome_of`) and its words
+Ended = tuple[Tag, int, str, str]
 
 
 class Transport(Generic[Tag]):
     """Posts under way, each with the caller's tag. Not for several threads at once."""
 
-    def __init__(self, ca_file: str, connections: int, timeout_s: float) -> None:
-        self._ca_file = ca_file
-        self._timeout_ms = round(timeout_s * 1000)
-        self._sockets = sockets()
-        self._watched: set[int] = set()
-        self._resting: set[int] = set()
-        self._added = False
+    def __init__(self, endpoint: Endpoint, ca_file: str, connections: int, timeout_s: float) -> None:
         self.idle_s = 0.0  # spent waiting, since the start
-        self._idle: list[Any] = []  # easy handles; connections are kept apart from them, by the multi handle
-        self._busy: dict[Any, Tag] = {}
-        self._multi: Any = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._host = endpoint.host
+        self._resolver = Resolver(endpoint.host, endpoint.port)
+        self._tls = endpoint.tls
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+        self._most = connections
+        self._timeout_s = timeout_s
+        self._sockets = sockets()
+        self._open: dict[int, Connection[Tag]] = {}  # by descriptor
+        self._busy: dict[Connection[Tag], None] = {}
+        self._idle: dict[Connection[Tag], None] = {}  # the one used last comes last, and is taken first
+        self._ended: list[Ended[Tag]] = []
+        self._looked_at = 0.0
 
     def __len__(self) -> int:
         """Posts under way."""
-        return len(self._busy)
+        return len(self._busy) + len(self._ended)
 
-    def begin(self, tag: Tag, url: str, headers: list[str], frame: bytes, *, fresh: bool = False) -> None:
+    def prepare(self, wait_s: float) -> None:
+        """Before a batch: find out where the service is, so long at most, and which connections have ended."""
+        if self._tls and not self._context:
+            self._context = ssl.create_default_context(cafile=self._ca_file)
+            self._context.set_alpn_protocols(["http/1.1"])
+        self._resolver.refresh(min(wait_s, self._timeout_s))
+        self._turn(0)
+
+    def begin(self, tag: Tag, request: bytes, *, fresh: bool = False) -> None:
         """Start a post; `fresh`: over a new connection."""
-        easy = self._idle.pop() if self._idle else self._easy()
-        easy.setopt(pycurl.URL, url)
-        easy.setopt(pycurl.HTTPHEADER, [*headers, "Content-Type: application/octet-stream", "Accept:"])
-        easy.setopt(pycurl.POSTFIELDS, frame)
-        easy.setopt(pycurl.FRESH_CONNECT, fresh)
-        self._multi.add_handle(easy)
-        self._added = True
-        self._busy[easy] = tag
+        due = time.monotonic() + self._timeout_s
+        while self._idle and not fresh:
+            connection, _ = self._idle.popitem()
+            if time.time() - connection.idle_since <= MAX_IDLE_S:
+                self._carry(connection, tag, request, due)
+                return
+            self._close(connection)
+        self._connect(tag, request, due, self._resolver.addresses(), self._resolver.error)
 
-    def step(self, wait_s: float) -> Iterator[tuple[Tag, int, int, str]]:
-        """Wait for something to happen, that long at most, then tell what has ended.
-
-        Yields the tag, the HTTP status or 0 when there was none, and libcurl's code and words for what went wrong, 0
-        and nothing when all was well.
-        """
-        act = self._multi.socket_action
-        if self._added:
-            self._added = False
-            act(pycurl.SOCKET_TIMEOUT, 0)  # begins what was added
-        # Asked once a step: told of each change by a callback, Python would be called three times for a post.
-        due_ms = self._multi.timeout()
-        now_s = time.monotonic()
-        if due_ms >= 0:
-            wait_s = min(wait_s, due_ms / 1000)
-        ready = self._sockets.poll(max(0.0, wait_s))
-        self.idle_s += time.monotonic() - now_s
-        for descriptor, events in ready:
-            if descriptor in self._resting:  # closed by the other side; libcurl finds out before it uses it again
-                self._rest(descriptor)
-                continue
-            readable = pycurl.CSELECT_IN if events & ~WRITABLE else 0
-            act(descriptor, readable | (pycurl.CSELECT_OUT if events & WRITABLE else 0))
-        if 0 <= due_ms <= (time.monotonic() - now_s) * 1000:
-            act(pycurl.SOCKET_TIMEOUT, 0)  # after the sockets: an answer that has come is not too late
-        waiting = 1
-        while waiting:
-            waiting, ended, broken = self._multi.info_read()
-            for easy in ended:
-                yield self._release(easy), easy.getinfo(pycurl.RESPONSE_CODE), 0, ""
-            for easy, code, words in broken:
-                # libcurl forgets the status when the handle is used again, not before
-                yield self._release(easy), easy.getinfo(pycurl.RESPONSE_CODE), code, words
+    def step(self, wait_s: float) -> list[Ended[Tag]]:
+        """Wait for something to happen, that long at most, then tell what has ended."""
+        if not self._ended:
+            self._turn(max(0.0, min(wait_s, LOOK_EVERY_S)))
+        ended, self._ended = self._ended, []
+        return ended
 
     def abandon(self) -> list[Tag]:
         """Give up all that is under way, and the connections that it is on."""
-        tags = list(self._busy.values())
-        for easy in list(self._busy):
-            self._release(easy)
+        tags = [tag for tag, *_ in self._ended]
+        self._ended.clear()
+        for connection in list(self._busy):
+            tags.append(connection.tag)
+            self._close(connection)
         return tags
 
-    def _rest(self, descriptor: int) -> None:
-        self._watched.discard(descriptor)
-        with suppress(OSError, KeyError):
-            self._sockets.unregister(descriptor)
+    def _turn(self, wait_s: float) -> None:
+        began = time.monotonic()
+        ready = self._sockets.poll(wait_s)
+        now = time.monotonic()
+        self.idle_s += now - began
+        for descriptor, _events in ready:
+            connection = self._open.get(descriptor)
+            if not connection:
+                continue
+            if connection in self._busy:
+                self._go_on(connection)
+            elif not connection.is_quiet():
+                self._close(connection)
+        if now - self._looked_at >= LOOK_EVERY_S:  # after the sockets: an answer that has come is not too late
+            self._looked_at = now
+            self._look_at_the_clock(now)
 
-    def _release(self, easy: Any) -> Tag:
-        self._multi.remove_handle(easy)
-        self._idle.append(easy)
-        return self._busy.pop(easy)
-
-    def _easy(self) -> Any:
-        easy = pycurl.Curl()
-        for option, value in (
-            (pycurl.CAINFO, self._ca_file),  # checked for https: VERIFYPEER and VERIFYHOST are on unless told
-            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-            (pycurl.MAXAGE_CONN, MAX_IDLE_S),
-            (pycurl.NOSIGNAL, 1),
-            (pycurl.PATH_AS_IS, 1),
-            (pycurl.POST, 1),
-            (pycurl.PROXY, ""),
-            (pycurl.SSL_EC_CURVES, KEY_EXCHANGES),
-            (pycurl.TCP_NODELAY, 1),
-            (pycurl.TIMEOUT_MS, self._timeout_ms),  # connecting included
-            (pycurl.WRITEFUNCTION, len),  # what an answer says beside its status is taken and dropped
-        ):
-            easy.setopt(option, value)
-        return easy
-
-    def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
-        """Called by libcurl: what it wants to know of a socket. https://curl.se/libcurl/c/CURLMOPT_SOCKETFUNCTION.html"""
-        if what == pycurl.POLL_REMOVE:
-            # Kept, it will be wanted again in a moment; closed, epoll forgets it by itself and poll says so once.
-            self._resting.add(descriptor)
+    def _go_on(self, connection: Connection[Tag]) -> None:
+        try:
+            answer = connection.go_on()
+        except (OSError, NoAnswer) as error:
+            self._lost(connection, error)
             return
-        self._resting.discard(descriptor)
-        events = (READABLE if what & pycurl.POLL_IN else 0) | (WRITABLE if what & pycurl.POLL_OUT else 0)
-        if descriptor in self._watched:
-            with suppress(FileNotFoundError):  # the number of one that was closed, used again
-                self._sockets.modify(descriptor, events)
+        if not answer:
+            self._watch(connection)
+            return
+        self._ended.append((connection.tag, answer.status, "", ""))
+        if not answer.reusable:
+            self._close(connection)
+            return
+        del self._busy[connection]
+        connection.kept = True
+        connection.idle_since = time.time()  # the monotonic clock may stand still with a frozen Lambda
+        self._idle[connection] = None
+
+    def _carry(self, connection: Connection[Tag], tag: Tag, request: bytes, due: float) -> None:
+        self._busy[connection] = None
+        try:
+            connection.carry(tag, request, due)
+        except OSError as error:
+            self._lost(connection, error)
+        else:
+            self._watch(connection)
+
+    def _connect(self, tag: Tag, request: bytes, due: float, addresses: list[Address], error: Exception) -> None:
+        """Carry a post over a new connection, to the first of the addresses that takes one; `error`: if none does."""
+        if len(self._open) >= self._most and self._idle:
+            self._close(next(iter(self._idle)))
+        for position, address in enumerate(addresses):
+            try:
+                connection: Connection[Tag] = Connection(address, self._host, self._context)
+            except OSError as refused:
+                error = refused
+                self._resolver.put_last(address)
+            else:
+                connection.others = addresses[position + 1 :]
+                self._open[connection.descriptor] = connection
+                self._carry(connection, tag, request, due)
                 return
-        self._sockets.register(descriptor, events)
-        self._watched.add(descriptor)
+        self._ended.append((tag, 0, "broken", str(error)))
+
+    def _lost(self, connection: Connection[Tag], error: Exception) -> None:
+        """A connection has failed. Its post is sent anew where it cannot have been answered yet, else it has ended."""
+        self._close(connection)
+        if not connection.connected:
+            self._resolver.put_last(connection.address)
+            self._connect(connection.tag, connection.request, connection.due, connection.others, error)
+        elif connection.kept and not connection.heard():
+            addresses = self._resolver.addresses()
+            self._connect(connection.tag, connection.request, connection.due, addresses, error)
+        else:
+            kind = "untrusted" if isinstance(error, ssl.SSLCertVerificationError) else "broken"
+            self._ended.append((connection.tag, connection.status(), kind, str(error)))
+
+    def _look_at_the_clock(self, now: float) -> None:
+        for connection in list(self._busy):
+            if now >= connection.due:
+                self._close(connection)
+                words = f"no answer within {self._timeout_s:g} s"
+                self._ended.append((connection.tag, connection.status(), "timeout", words))
+            elif not connection.connected and connection.others and now - connection.began >= CONNECT_S:
+                self._lost(connection, TimeoutError(f"no connection within {CONNECT_S:g} s"))
+
+    def _watch(self, connection: Connection[Tag]) -> None:
+        """Have it told when the socket is what the connection wants it to be."""
+        if connection.watched != connection.wants:
+            change = self._sockets.modify if connection.watched else self._sockets.register
+            change(connection.descriptor, connection.wants)
+            connection.watched = connection.wants
+
+    def _close(self, connection: Connection[Tag]) -> None:
+        del self._open[connection.descriptor]
+        self._busy.pop(connection, None)
+        self._idle.pop(connection, None)
+        if connection.watched:
+            self._sockets.unregister(connection.descriptor)
+        connection.close()

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,14 +18,12 @@ MAX_ZIP_BYTES = 10_000_000
 # https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 
-# Compiled, with nothing to fall back on, so this Python cannot import the Lambda's: it imports its own instead.
-COMPILED = {"pycurl", "pycurl.libs"}
 AARCH64 = 0xB7  # e_machine of an ELF file: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
 
 # As the runtime imports a handler: the bundle first, then the SDK; no other package, and nobody to talk to.
 IMPORT = """
 import importlib, json, os, sys
-bundle, runtime, handler, variables, compiled = sys.argv[1:]
+bundle, runtime, handler, variables = sys.argv[1:]
 os.environ.clear()
 os.environ.update(json.loads(variables), LAMBDA_TASK_ROOT=bundle, AWS_REGION="us-east-1",
     AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
@@ -34,7 +31,7 @@ def no_network(event, _):
     if event in ("socket.connect", "socket.getaddrinfo"):
         raise RuntimeError(f"{event} while importing")
 sys.addaudithook(no_network)
-sys.path = [compiled, bundle, runtime, *sys.path]
+sys.path = [bundle, runtime, *sys.path]
 module = importlib.import_module(handler.rpartition(".")[0])
 assert callable(module.handler)
 assert module.__file__.startswith(bundle)
@@ -57,15 +54,8 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def imported(folder: Path, runtime: Path, handler: str, variables: str) -> "subprocess.CompletedProcess[str]":
-    spec = find_spec("pycurl")
-    assert spec
-    assert spec.origin
-    with TemporaryDirectory() as compiled:
-        for name in COMPILED & {path.name for path in folder.iterdir()}:
-            (Path(compiled) / name).symlink_to(Path(spec.origin).parent.parent / name)
-        command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT]
-        command += [str(folder), str(runtime), handler, variables, compiled]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
+    command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT, str(folder), str(runtime), handler, variables]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def variables(stack: Synthesised, name: str) -> str:
@@ -113,16 +103,15 @@ def test_a_bundle_holds_no_sdk_and_nothing_that_only_a_build_needs(name: str) ->
     assert not top & {"boto3", "botocore", "s3transfer", "pip", "bin", "infra", "tools", "web"}
     assert not [file for file in files(folder) if re.search(r"(^|/)(tests|bin)/|requirements", file)]
     assert ("requests" in top) == (name == "ingest")
-    assert ("pycurl" in top) == (name in {"publish", "request", "subscribe"})
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
     tag = f"cpython-{PYTHON_VERSION.replace('.', '')}-aarch64-linux-gnu.so"
-    compiled = [path for path in bundle(name).rglob("*.so") if not path.parent.name.endswith(".libs")]
-    assert bool(compiled) == (name not in {"connect", "disconnect"})
+    compiled = list(bundle(name).rglob("*.so"))
+    assert bool(compiled) == (name == "ingest")
     assert [path.name for path in compiled if not path.name.endswith(tag)] == []
-    for path in [*compiled, *bundle(name).rglob("*.libs/*")]:
+    for path in compiled:
         assert int.from_bytes(path.read_bytes()[18:20], "little") == AARCH64, path.name
 
 

@@ -8,35 +8,34 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, Self
 
-import pycurl
-
 from shared.gateway import Gateway
 from shared.gateway.delivery import Delivery
+from shared.gateway.endpoint import endpoint
 from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket
 from shared.wire import loads
 
-# HTTP status, libcurl's code and its words: what a post to that connection ends in
-Answer = tuple[int, int, str]
+# HTTP status, and without one what went wrong, its kind and its words: what a post to that connection ends in
+Answer = tuple[int, str, str]
 Refusal = Callable[[str], Answer]
-OK: Answer = (200, 0, "")
+OK: Answer = (200, "", "")
 HOST = "https://a1b2c3d4e5.execute-api.ca-central-1.amazonaws.com/live"
 
 
 def gone(_connection_id: str) -> Answer:
-    return 410, 0, ""
+    return 410, "", ""
 
 
 def throttled(_connection_id: str) -> Answer:
-    return 429, 0, ""
+    return 429, "", ""
 
 
 def silent(_connection_id: str) -> Answer:
-    return 0, pycurl.E_OPERATION_TIMEDOUT, "Operation timed out after 3000 milliseconds with 0 bytes received"
+    return 0, "timeout", "no answer within 3 s"
 
 
 class Clients:
-    """Stands for libcurl. Remembers what each connection received.
+    """Stands for the transport. Remembers what each connection received.
 
     `refusals` says, by connection, what a post to it ends in. `on_post` is called with each frame that arrives, to let
     something happen in the middle of a conversation.
@@ -57,18 +56,21 @@ class Clients:
         return self.gateway_at(7_000, 3_500)
 
     def gateway_at(self, rate: float, burst: int, in_flight: int = 512) -> Gateway:
-        signer = Signer(HOST, "ca-central-1", "AKIDEXAMPLE", "secret", None)
+        signer = Signer(endpoint(HOST), "ca-central-1", "AKIDEXAMPLE", "secret", None)
         return Gateway(self, lambda: signer, TokenBucket(rate, burst), in_flight)
 
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def begin(self, tag: Delivery, _url: str, _headers: list[str], frame: bytes, *, fresh: bool) -> None:  # noqa: ARG002
+    def prepare(self, wait_s: float) -> None:
+        pass
+
+    def begin(self, tag: Delivery, request: bytes, *, fresh: bool) -> None:  # noqa: ARG002
         self.posts += 1
-        self._under_way.append((tag, frame))
+        self._under_way.append((tag, request.partition(b"\r\n\r\n")[2]))
         self.most_at_once = max(self.most_at_once, len(self))
 
-    def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, int, str]]:
+    def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, str, str]]:
         self.idle_s += self.waits_s
         if not self._under_way:
             time.sleep(max(0, wait_s))

@@ -1,13 +1,15 @@
-"""What libcurl does on real sockets: certificates, kept and stale connections, faults of every kind."""
+"""What the transport does on real sockets: certificates, kept and stale connections, faults of every kind."""
 
 import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -21,6 +23,10 @@ from tools.bench.sink import Sink, running
 
 FRAME = b'{"event":"data"}'
 ID = "L0SM9cOFvHcCIhw="
+HEAR = b""
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+GONE = OK.replace(b"200 OK", b"410 Gone")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +64,19 @@ def names(prefix: str, count: int) -> list[str]:
 
 
 @contextmanager
-def answering(*answers: bytes) -> Iterator[str]:
-    """A server that answers the first connection with the first of these and closes it, and so on."""
+def serving(*connections: Sequence[bytes]) -> Iterator[str]:
+    """A server that gives each connection in turn these pieces, waiting where it is to `HEAR` a post, and closes it."""
 
     def serve() -> None:
-        for answer in answers:
+        for pieces in connections:
             connection, _ = server.accept()
             with connection:
-                connection.recv(65_536)
-                connection.sendall(answer)
+                for piece in pieces:
+                    time.sleep(0.01)
+                    if piece is HEAR:
+                        connection.recv(65_536)
+                    else:
+                        connection.sendall(piece)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve)
@@ -74,6 +84,11 @@ def answering(*answers: bytes) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/live"
         thread.join(10)
         assert not thread.is_alive()
+
+
+def answering(*answers: bytes) -> AbstractContextManager[str]:
+    """A server that answers the first connection with the first of these and closes it, and so on."""
+    return serving(*[(HEAR, answer) for answer in answers])
 
 
 # What goes out
@@ -140,10 +155,12 @@ def test_a_certificate_that_nobody_vouches_for_is_not_posted_to(sink: Sink) -> N
     assert sink.counts()["posts"] == before
 
 
-def test_a_certificate_for_another_name_is_not_posted_to(sink: Sink) -> None:
+def test_a_certificate_for_another_name_is_not_posted_to(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sink's certificate is for 127.0.0.1 and localhost, not for this other name of the same address."""
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", urlsplit(sink.url).port))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: [address])
     with pytest.raises(PostFailed, match="untrusted"):
-        connect(sink.url.replace("127.0.0.1", "other.localhost"), ca_file=sink.ca).post(ID, FRAME)
+        connect(sink.url.replace("127.0.0.1", "service.example"), ca_file=sink.ca).post(ID, FRAME)
 
 
 def test_trust_is_botocores_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
@@ -170,7 +187,7 @@ def test_after_the_other_side_closed_every_connection_the_next_batch_is_whole(ga
         assert (posted.reached, posted.outcomes) == (200, {"ok": 200})
 
 
-def test_a_kept_connection_that_is_reset_by_a_post_is_libcurls_own_affair(gateway: Gateway, sink: Sink) -> None:
+def test_a_post_that_resets_a_kept_connection_is_sent_over_another_one(gateway: Gateway, sink: Sink) -> None:
     """As when what is between has forgotten it: the answer to the post is a reset."""
     gateway.post(ID, FRAME)
     before = sink.counts()["by_status"]
@@ -198,6 +215,50 @@ def test_many_connections_at_once_are_no_matter_of_file_descriptors(sink: Sink) 
     finally:
         for descriptor in spare:
             os.close(descriptor)
+
+
+def test_a_connection_that_was_idle_for_long_is_not_trusted(
+    gateway: Gateway, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.post(ID, FRAME)
+    before = sink.counts()["accepted"]
+    gateway.post(ID, FRAME)
+    assert sink.counts()["accepted"] == before
+    monkeypatch.setattr(transport, "MAX_IDLE_S", -1)
+    gateway.post(ID, FRAME)
+    assert sink.counts()["accepted"] == before + 1
+
+
+@pytest.mark.parametrize("answer", [OK, CHUNKED])
+def test_a_kept_connection_that_is_closed_by_a_post_costs_nothing(answer: bytes) -> None:
+    """As when the service closes it in the moment in which the post leaves."""
+    with serving([HEAR, answer, HEAR], [HEAR, answer]) as url:
+        gateway = connect(url)
+        gateway.post(ID, FRAME)
+        posted = post_all(gateway, ID)
+    assert (posted.posts, posted.outcomes) == (1, {"ok": 1})
+
+
+def test_a_connection_that_speaks_unasked_is_not_used_again() -> None:
+    """What it said would be taken for the answer to the next post."""
+    with serving([HEAR, OK, GONE, HEAR], [HEAR, OK]) as url:
+        gateway = connect(url)
+        gateway.post(ID, FRAME)
+        time.sleep(0.1)
+        gateway.post(ID, FRAME)
+
+
+def test_an_answer_may_come_in_pieces() -> None:
+    with serving([HEAR, OK[:1], OK[1:20], OK[20:], HEAR, CHUNKED[:-1], CHUNKED[-1:]]) as url:
+        gateway = connect(url)
+        gateway.post(ID, FRAME)
+        gateway.post(ID, FRAME)
+
+
+def test_a_frame_that_no_buffer_holds_goes_out_in_pieces(sink: Sink) -> None:
+    before = sink.counts()["posts"]
+    connect(sink.url, ca_file=sink.ca).post(ID, bytes(20_000_000))
+    assert sink.counts()["posts"] == before + 1
 
 
 # Faults

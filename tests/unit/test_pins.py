@@ -31,9 +31,6 @@ PLATFORM = {
 FILES = {
     "functions/requirements.txt": {"aws-lambda-powertools"},
     "functions/ingest/requirements.txt": {"requests"},
-    "functions/publish/requirements.txt": {"pycurl"},
-    "functions/request/requirements.txt": {"pycurl"},
-    "functions/subscribe/requirements.txt": {"pycurl"},
 }
 
 

@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.gateway.endpoint import endpoint
 from shared.gateway.signer import Signer, quoted
 
 REGION = "ca-central-1"
@@ -32,6 +33,19 @@ ADDRESSES = [
 ]
 IDS = st.text("abcXYZ0189=/+-_~%@ ", min_size=1, max_size=24)
 CLOCK = st.integers(1_700_000_000, 2_000_000_000)
+
+
+def signer(url: str, token: str | None = None) -> Signer:
+    return Signer(endpoint(url), REGION, KEY, SECRET, token)
+
+
+def parsed(request: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Path, headers and body of a request as it goes over the wire."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode("ascii").split("\r\n")
+    method, path, version = first.split(" ")
+    assert (method, version) == ("POST", "HTTP/1.1")
+    return path, dict(line.split(": ", 1) for line in lines), body
 
 
 def on_the_wire(url: str, token: str | None, connection_id: str, frame: bytes) -> AWSRequest:
@@ -74,11 +88,12 @@ def by_botocore(request: AWSRequest, second: int, token: str | None) -> dict[str
 @example(ADDRESSES[0], "L0SM9cOFvHcCIhw=", "FwoGZXIvYXdzE/+=", b"{}", 1_782_000_000)
 @example(ADDRESSES[2], "a/b+c=", None, b"{}", 1_782_000_000)
 def test_a_signature_is_botocores(url: str, connection_id: str, token: str | None, frame: bytes, second: int) -> None:
-    signer = Signer(url, REGION, KEY, SECRET, token)
-    quoted_id = quoted(connection_id)
-    ours = dict(header.split(": ", 1) for header in signer.headers(quoted_id, frame, second + 0.7))
-    request = AWSRequest("POST", signer.url(quoted_id), data=frame)
+    path, ours, body = parsed(signer(url, token).request(quoted(connection_id), frame, second + 0.7))
+    host = ours.pop("Host")
+    assert (ours.pop("Content-Type"), ours.pop("Content-Length")) == ("application/octet-stream", str(len(frame)))
+    request = AWSRequest("POST", f"{urlsplit(url).scheme}://{host}{path}", data=frame)
     assert ours == by_botocore(request, second, token)
+    assert body == frame
 
 
 @pytest.mark.parametrize("url", ADDRESSES)
@@ -86,35 +101,34 @@ def test_a_signature_is_botocores(url: str, connection_id: str, token: str | Non
 @pytest.mark.parametrize("token", [None, "FwoGZXIvYXdzE/+="])
 def test_a_post_is_addressed_and_signed_as_boto3_sends_it(url: str, connection_id: str, token: str | None) -> None:
     sent = on_the_wire(url, token, connection_id, b"{}")
-    signer = Signer(url, REGION, KEY, SECRET, token)
-    ours, theirs = urlsplit(signer.url(quoted(connection_id))), urlsplit(sent.url)
-    assert (ours.scheme, ours.hostname, ours.path) == (theirs.scheme, theirs.hostname, theirs.path)
+    path, headers, _ = parsed(signer(url, token).request(quoted(connection_id), b"{}", 1_782_000_000))
+    theirs = urlsplit(sent.url)
+    assert (headers["Host"].partition(":")[0], path) == (theirs.hostname, theirs.path)
     # boto3 signs more headers; with only those that a signature needs, its address is signed as ours is
-    headers = dict(header.split(": ", 1) for header in signer.headers(quoted(connection_id), b"{}", 1_782_000_000))
     bare = AWSRequest("POST", sent.url, data=b"{}")
-    assert by_botocore(bare, 1_782_000_000, token) == headers
+    for name, value in by_botocore(bare, 1_782_000_000, token).items():
+        assert headers[name] == value
 
 
 def test_time_and_frame_change_the_signature_and_the_second_of_the_same_day_does_not_change_the_key() -> None:
-    signer = Signer(ADDRESSES[0], REGION, KEY, SECRET, None)
-    seen = {
-        signer.headers("a", frame, second)[0]
+    seen, once = signer(ADDRESSES[0]), signer(ADDRESSES[0])
+    signatures = {
+        seen.authorization("a", frame, second)
         for frame in (b"1", b"2")
         for second in (1_782_000_000, 1_782_000_001, 1_782_000_000 + 86_400)
     }
-    assert len(seen) == 6
-    again = Signer(ADDRESSES[0], REGION, KEY, SECRET, None)
-    assert again.headers("a", b"1", 1_782_000_000) == signer.headers("a", b"1", 1_782_000_000)
+    assert len(signatures) == 6
+    assert once.authorization("a", b"1", 1_782_000_000) == seen.authorization("a", b"1", 1_782_000_000)
 
 
 def test_as_many_distinct_frames_as_there_are_take_bounded_memory() -> None:
-    signer = Signer(ADDRESSES[0], REGION, KEY, SECRET, None)
+    signs = signer(ADDRESSES[0])
     for number in range(10_000):
-        signer.headers("a", b"%d" % number, 1_782_000_000)
-    assert len(signer._hashes) <= 4_096
+        signs.authorization("a", b"%d" % number, 1_782_000_000)
+    assert len(signs._hashes) <= 4_096
 
 
 @pytest.mark.parametrize("url", ["wss://ws.example.com/feed", "ws.example.com", "https:///live", ""])
 def test_what_is_no_address_of_connections_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="not the address"):
-        Signer(url, REGION, KEY, SECRET, None)
+        endpoint(url)

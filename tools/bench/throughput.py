@@ -32,7 +32,7 @@ class Entry:
     peer: bool = False
 
 
-THIS = Entry("this client (libcurl)", "this_client", IN_FLIGHT, "pycurl")
+THIS = Entry("this client", "this_client", IN_FLIGHT)
 LOOP = Entry("boto3 in a loop", "boto3_threads", 1)
 FIFTY = Entry(REFERENCE, "boto3_threads", 50)
 ENTRIES = (
@@ -44,6 +44,7 @@ ENTRIES = (
     Entry("aiobotocore", "aiobotocore_tasks", 64, "aiobotocore", peer=True),
 )
 CANDIDATES = (
+    Entry("libcurl (pycurl)", "pycurl_multi", 512, "pycurl", peer=True),
     Entry("wreq (Rust), uvloop", "wreq_uvloop", 512, "wreq", peer=True),
     Entry("pyreqwest (Rust), uvloop", "pyreqwest_uvloop", 512, "pyreqwest", peer=True),
     Entry("awscrt", "awscrt_http", 512, "awscrt", peer=True),

@@ -12,11 +12,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tools.bench.clients.signed import Signed
 from tools.bench.sink import Sink
-from tools.bench.workload import FRAME, ROOT, connection_id, environment
+from tools.bench.workload import ROOT, connection_id, environment
 
 LUA = Path(__file__).with_name("wrk_post.lua")
 REQUESTS = 2_000
@@ -36,13 +35,7 @@ def prepare(url: str, file: Path) -> None:
 
 def _write_requests(url: str, file: Path) -> None:
     signed = Signed(url)
-    requests = []
-    for number in range(REQUESTS):
-        address, headers = signed.post(connection_id(number))
-        parts = urlsplit(address)
-        lines = [f"POST {parts.path} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(FRAME)}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        requests.append("\r\n".join([*lines, "", ""]).encode() + FRAME)
+    requests = [signed.request(connection_id(number)) for number in range(REQUESTS)]
     file.write_bytes(b"\0".join([*requests, b""]))
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import time
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from tools.bench.workload import FRAME, ROOT
 
@@ -11,20 +12,23 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+SIGNATURE = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token")
+
+
 class _Signer(Protocol):
-    def url(self, quoted_id: str) -> str: ...
-    def headers(self, quoted_id: str, frame: bytes, now_s: float) -> list[str]: ...
+    def request(self, quoted_id: str, frame: bytes, now_s: float) -> bytes: ...
 
 
 class Signed:
-    """Address and headers of a post, signed at the moment it is asked."""
+    """Posts, signed at the moment they are asked for."""
 
     def __init__(self, url: str) -> None:
-        module = _signer_module()
+        module = _gateway_module("signer")
+        self._origin = "://".join(urlsplit(url)[:2])
         self._quoted = module.quoted
         environment = os.environ
         self._signer: _Signer = module.Signer(
-            url,
+            _gateway_module("endpoint").endpoint(url),
             environment["AWS_REGION"],
             environment["AWS_ACCESS_KEY_ID"],
             environment["AWS_SECRET_ACCESS_KEY"],
@@ -33,13 +37,18 @@ class Signed:
 
     def post(self, connection_id: str) -> tuple[str, dict[str, str]]:
         """The whole address, and the headers by name."""
-        quoted_id = self._quoted(connection_id)
-        lines = self._signer.headers(quoted_id, FRAME, time.time())
-        return self._signer.url(quoted_id), dict(line.split(": ", 1) for line in lines)
+        head = self.request(connection_id).partition(b"\r\n\r\n")[0].decode()
+        first, *lines = head.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        return self._origin + first.split(" ")[1], {name: headers[name] for name in SIGNATURE if name in headers}
+
+    def request(self, connection_id: str) -> bytes:
+        """A whole request, as it goes over the wire."""
+        return self._signer.request(self._quoted(connection_id), FRAME, time.time())
 
 
-def _signer_module() -> "ModuleType":
-    spec = importlib.util.spec_from_file_location("signer", ROOT / "shared" / "gateway" / "signer.py")
+def _gateway_module(name: str) -> "ModuleType":
+    spec = importlib.util.spec_from_file_location(name, ROOT / "shared" / "gateway" / f"{name}.py")
     assert spec  # noqa: S101 - the file is there
     assert spec.loader  # noqa: S101
     module = importlib.util.module_from_spec(spec)
