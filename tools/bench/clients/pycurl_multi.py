@@ -38,7 +38,7 @@ def make(url: str, ca: str, in_flight: int) -> Post:
                 idle.append(handle)
             begin(ids)
             if not ended and not failed:
-                multi.poll(LONGEST_WAIT_S)
+                multi.select(LONGEST_WAIT_S)
         return delivered
 
     return post
