@@ -17,6 +17,7 @@ RETRY_BASE_S = 0.1
 GONE_BATCH = 25
 ASK_EVERY_S = 0.25
 FIRST_IN_FLIGHT = 128  # a TLS connection costs as much as many posts: more of them only for a batch that is long enough
+GROW_AFTER = 8  # posts over each
 IDLE_SHARE = 0.1
 
 
@@ -36,7 +37,7 @@ class Batch:
         overtaken: Callable[[], bool],
     ) -> None:
         self.posted = Posted()
-        self.slots = min(FIRST_IN_FLIGHT, in_flight)
+        self.slots = min(max(FIRST_IN_FLIGHT, posts.connections()), in_flight)
         self._began_at = time.monotonic()
         self._deadline = self._began_at + deadline_s
         self._ask_at = self._began_at + ASK_EVERY_S
@@ -48,7 +49,7 @@ class Batch:
         self._signer = signer
         self._bucket = bucket
         self._in_flight = in_flight
-        self._grow_at = 4 * self.slots
+        self._grow_at = GROW_AFTER * self.slots
         self._grown_at, self._idle_s = self._began_at, posts.idle_s
         self._on_gone = on_gone
         self._overtaken = overtaken
@@ -111,7 +112,7 @@ class Batch:
         idle_s = self._posts.idle_s
         if idle_s - self._idle_s > IDLE_SHARE * (now - self._grown_at):
             self.slots = min(self._in_flight, self.slots + self.slots // 4)
-        self._grow_at = self.posted.posts + 4 * self.slots
+        self._grow_at = self.posted.posts + GROW_AFTER * self.slots
         self._grown_at, self._idle_s = now, idle_s
 
     def _following(self, now: float) -> Delivery | None:

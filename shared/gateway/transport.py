@@ -48,6 +48,10 @@ class Transport(Generic[Tag]):
         """Posts under way."""
         return len(self._busy) + len(self._ended)
 
+    def connections(self) -> int:
+        """Those that are open, busy or not."""
+        return len(self._open)
+
     def prepare(self, wait_s: float) -> None:
         """Before a batch: find out where the service is, so long at most, and which connections have ended."""
         if self._tls and not self._context:

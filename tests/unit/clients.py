@@ -62,6 +62,9 @@ class Clients:
     def __len__(self) -> int:
         return len(self._under_way)
 
+    def connections(self) -> int:
+        return 0
+
     def prepare(self, wait_s: float) -> None:
         pass
 
