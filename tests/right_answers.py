@@ -1,0 +1,211 @@
+"""Which answers to a message are right, worked out from the protocol's description and not from the server's parser.
+
+Where a message has several faults any of their codes is right: which one is found first is nobody's promise.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from shared.assets import catalogue
+from shared.wire import loads
+
+MAX_MESSAGE_BYTES = 4096
+MAX_SYMBOLS = 100
+MAX_LIMIT = 500
+LATEST_MS = 10**13 - 1
+MAX_ID_LENGTH = 36
+CHANNELS = {"rates", "rates_batch"}
+INTERVALS = {"1m", "1h", "1d"}
+ANSWER = {
+    "subscribe": "subscribed",
+    "unsubscribe": "unsubscribed",
+    "subscriptions": "subscriptions",
+    "snapshot": "snapshot",
+    "ping": "pong",
+    "assets": "assets",
+    "history": "history",
+}
+UNASKED = {"data", "update", "heartbeat", "closing"}
+# Deeper than this, and with larger exponents, a message may be refused as unreadable: every parser has an end.
+DEEP, LARGE_EXPONENT = 50, 300
+
+Frame = Mapping[str, Any]
+
+
+def direct(text: str, frames: Sequence[Frame]) -> list[Frame]:
+    """Those of the frames heard after a message that answer it. A snapshot does only where one was asked for."""
+    unasked = UNASKED if "snapshot" in right_answers(text) else UNASKED | {"snapshot"}
+    return [frame for frame in frames if frame.get("event") not in unasked]
+
+
+def hold(text: str, frames: Sequence[Frame]) -> None:
+    """Assert that the frames which a message brought are one documented error or its right answer."""
+    right = right_answers(text)
+    answers = direct(text, frames)
+    shown = f"{text[:200]!r} got {[str(frame)[:200] for frame in answers]}, right is {sorted(right)}"
+    if not answers:
+        # The snapshot of `rates` is nothing but data frames.
+        assert "snapshot" in right, shown
+        return
+    assert _parts(answers) == len(answers), shown
+    for answer in answers:
+        event = answer.get("event")
+        assert (answer["code"] if event == "error" else event) in right, shown
+        if event == "error":
+            assert isinstance(answer["message"], str), shown
+            assert answer["message"], shown
+            assert answer["retryable"] is False, shown
+    body = _object(text)
+    if body is not None and answers[0].get("code") not in {"bad_json", "too_large"}:
+        expected = body.get("id") if _is_id(body.get("id")) else None
+        assert all(answer.get("id") == expected for answer in answers), shown
+        if answers[0]["event"] == "pong":
+            _hold_timestamp(body.get("timestamp"), answers[0], shown)
+
+
+def right_answers(text: str) -> frozenset[str]:
+    """The codes of the errors that fit a message, or else the event of its answer."""
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_MESSAGE_BYTES:
+        return frozenset({"too_large"})
+    unreadable = frozenset({"bad_json"})
+    try:
+        body, extreme = _read(text)
+    except ValueError:
+        return unreadable
+    except RecursionError:
+        # Nobody can say what is in it, and it is an object or not.
+        return unreadable | {"bad_request"} | set(ANSWER.values())
+    right = frozenset(_faults(body)) or frozenset({ANSWER[body["event"]]})
+    return right | unreadable if extreme else right
+
+
+def _faults(body: object) -> set[str]:
+    if not isinstance(body, dict):
+        return {"bad_request"}
+    faults = set() if body.get("id") is None or _is_id(body["id"]) else {"bad_request"}
+    event = body.get("event")
+    if not isinstance(event, str) or not event:
+        return {"bad_request"}
+    match event:
+        case "subscribe" | "snapshot":
+            return faults | _channel_faults(body.get("channel")) | _symbols_faults(body.get("symbols"))
+        case "unsubscribe":
+            return faults | _unsubscribe_faults(body)
+        case "history":
+            return faults | _history_faults(body)
+        case "ping" | "subscriptions" | "assets":
+            return faults
+        case _:
+            return faults | {"unknown_event"}
+
+
+def _channel_faults(channel: object) -> set[str]:
+    return set() if isinstance(channel, str) and channel in CHANNELS else {"unknown_channel"}
+
+
+def _symbols_faults(symbols: object) -> set[str]:
+    if symbols is None:
+        return set()
+    if not isinstance(symbols, list) or not symbols:
+        return {"bad_request"}
+    faults = {"too_many_symbols"} if len(symbols) > MAX_SYMBOLS else set()
+    names = [symbol for symbol in symbols if isinstance(symbol, str)]
+    if len(names) < len(symbols):
+        return faults | {"bad_request"}
+    return faults if any(name in catalogue() for name in names) else faults | {"unknown_symbol"}
+
+
+def _unsubscribe_faults(body: Mapping[str, Any]) -> set[str]:
+    symbols = _symbols_faults(body.get("symbols"))
+    if body.get("channel") is None:
+        return symbols if body.get("symbols") is None else symbols | {"bad_request"}
+    return symbols | _channel_faults(body["channel"])
+
+
+def _history_faults(body: Mapping[str, Any]) -> set[str]:
+    faults = set()
+    symbol, interval = body.get("symbol"), body.get("interval")
+    if not isinstance(symbol, str) or not isinstance(interval, str):
+        faults.add("bad_request")
+    if isinstance(symbol, str) and symbol not in catalogue():
+        faults.add("unknown_symbol")
+    if isinstance(interval, str) and interval not in INTERVALS:
+        faults.add("unknown_interval")
+    if body.get("limit") is not None and not _is_whole(body["limit"], 1, MAX_LIMIT):
+        faults.add("bad_limit")
+    if body.get("before") is not None and not _is_whole(body["before"], 0, LATEST_MS):
+        faults.add("bad_request")
+    return faults
+
+
+def _hold_timestamp(sent: object, pong: Frame, shown: str) -> None:
+    """A `timestamp` comes back as it was, if it could be an id or is a number; any other does not."""
+    if _is_id(sent) or (isinstance(sent, int | Decimal) and not isinstance(sent, bool)):
+        extreme = isinstance(sent, Decimal) and abs(sent.adjusted()) > LARGE_EXPONENT
+        assert ("timestamp" not in pong and extreme) or pong["timestamp"] == sent, shown
+    else:
+        assert "timestamp" not in pong, shown
+
+
+def _parts(answers: Sequence[Frame]) -> int:
+    """How many frames the first answer says that it has."""
+    return int(answers[0].get("parts", 1))
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        body = loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _read(text: str) -> tuple[Any, bool]:
+    """A message, and whether it is of the sort that a parser may refuse though it is JSON.
+
+    Raises:
+        ValueError: it is not JSON.
+        RecursionError: it is too deep for this parser.
+    """
+    extreme = False
+
+    def fraction(number: str) -> _Fraction:
+        nonlocal extreme
+        mantissa, _, exponent = number.lower().partition("e")
+        extreme = extreme or len(mantissa) > LARGE_EXPONENT or abs(int(exponent or 0)) > LARGE_EXPONENT
+        return _Fraction(number)
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    body = json.loads(text, parse_float=fraction, parse_constant=refuse)
+    return body, extreme or _depth(body) > DEEP
+
+
+@dataclass(frozen=True, slots=True)
+class _Fraction:
+    """A number with a fraction or an exponent: never an id, nor a whole number, nor a text."""
+
+    text: str
+
+
+def _depth(body: object) -> int:
+    depth, level = 0, [body]
+    while level:
+        depth += 1
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [value for values in inner for value in values]
+    return depth
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_ID_LENGTH
+    return _is_whole(value, -(2**63), 2**63 - 1)
+
+
+def _is_whole(value: object, lowest: int, highest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
