@@ -11,14 +11,11 @@ from typing import Any, TypeAlias
 
 from shared.assets import catalogue
 from shared.candles import INTERVAL_MS, Candle, OpenCandles
-from shared.protocol import BadRequest, Id, Message
+from shared.protocol import MAX_FRAME_BYTES, BadRequest, Id, Message
 from shared.store.candles_table import LATEST_MS, MAX_READ, CandlesTable
 from shared.wire import dumps
 
 DEFAULT_LIMIT = 100
-# A message of up to 32 KB is one message to API Gateway, a longer one several.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-MAX_FRAME_BYTES = 32_000
 
 Row: TypeAlias = list[int | Decimal]
 

@@ -32,7 +32,7 @@ def route(event: Mapping[str, Any], gateway: Gateway, act: Callable[[str, Messag
         except (ClientError, BotoCoreError):
             logger.exception("a request failed")
             text = "the feed could not do this just now; try again"
-            gateway.post(connection_id, error_frame("unavailable", text, message_id, retryable=True))
+            gateway.post(connection_id, error_frame("unavailable", text, message_id))
     except (Gone, NotConnected):
         logger.info("the client left before its answer")
     except PostFailed as error:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from shared import protocol
 from shared.protocol import (
     RATES,
     RATES_BATCH,
@@ -19,6 +18,7 @@ from shared.protocol import (
     subscribed_frame,
     subscriptions_frame,
     unsubscribed_frame,
+    updates,
 )
 from shared.quotes import Delta
 from shared.rates import DAY_MS
@@ -148,7 +148,7 @@ def test_the_other_answers() -> None:
     assert error_frame("bad_json", "the message is not JSON") == (
         b'{"event":"error","code":"bad_json","message":"the message is not JSON","retryable":false}'
     )
-    assert error_frame("unavailable", "try again", 1, retryable=True) == (
+    assert error_frame("unavailable", "try again", 1) == (
         b'{"event":"error","code":"unavailable","message":"try again","retryable":true,"id":1}'
     )
 
@@ -205,7 +205,7 @@ def test_a_view_is_encoded_once_however_many_connections_share_it(monkeypatch: p
         encoded.append(value)
         return dumps(value)
 
-    monkeypatch.setattr(protocol, "dumps", counting)
+    monkeypatch.setattr(updates, "dumps", counting)
     frames = UpdateFrames(Delta(Snapshot(), after(Snapshot(), quotes())))
     for _ in range(1_000):
         frames.of(RATES_BATCH, None)

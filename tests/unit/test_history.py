@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.candles import Candle, OpenCandles
-from shared.history import MAX_FRAME_BYTES, HistoryRequest, encode_history, history_frames, parse_history
-from shared.protocol import BadRequest, parse_message
+from shared.history import HistoryRequest, encode_history, history_frames, parse_history
+from shared.protocol import MAX_FRAME_BYTES, BadRequest, parse_message
 from shared.store.candles_table import CandlesTable
 from shared.wire import dumps, loads
 from tests.unit.samples import json_values, prices

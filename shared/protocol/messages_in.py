@@ -1,0 +1,92 @@
+"""What clients send, judged: a message and its fields, or the error that says what is wrong with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.assets import catalogue
+from shared.protocol.channels import CHANNELS, View
+from shared.protocol.errors import BadRequest, Id
+from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
+from shared.wire import loads
+
+SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
+REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "history")
+EVENTS = (*SUBSCRIPTION_EVENTS, *REQUEST_EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An inbound message: its event, its id to echo, and the other fields as sent."""
+
+    event: str
+    message_id: Id
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A valid request for a channel, and what of it was refused."""
+
+    channel: str
+    view: View
+    rejected: tuple[str, ...] = ()
+
+
+def parse_message(text: str | None) -> Message:
+    """Read an inbound frame.
+
+    Raises:
+        BadRequest: too long, not a JSON object, or without an `event`.
+    """
+    if len((text or "").encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
+        raise BadRequest("too_large", f"a message has at most {MAX_MESSAGE_BYTES} bytes")
+    try:
+        body = loads(text or "")
+    except (ValueError, RecursionError):
+        raise BadRequest("bad_json", "the message is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadRequest("bad_request", "the message is not a JSON object")
+    message_id = _message_id(body.get("id"))
+    event = body.get("event")
+    if not isinstance(event, str) or not event:
+        raise BadRequest("bad_request", 'the message has no "event"', message_id)
+    return Message(event, message_id, body)
+
+
+def parse_subscription(message: Message) -> Subscription:
+    """The channel and symbols that a `subscribe` asks for. No `symbols` means all of them.
+
+    Raises:
+        BadRequest: an unknown channel, symbols that are not a list of names, too many, or none that exist.
+    """
+    channel = parse_channel(message)
+    asked = message.body.get("symbols")
+    if asked is None:
+        return Subscription(channel, None)
+    if not isinstance(asked, list) or not asked or not all(isinstance(symbol, str) for symbol in asked):
+        raise BadRequest("bad_request", '"symbols" is not a list of names such as "BTC_CAD"', message.message_id)
+    if len(asked) > MAX_SYMBOLS:
+        raise BadRequest("too_many_symbols", f"at most {MAX_SYMBOLS} symbols", message.message_id)
+    wanted = set(asked)
+    view = tuple(symbol for symbol in catalogue() if symbol in wanted)
+    rejected = tuple(sorted(wanted - set(view)))
+    if not view:
+        raise BadRequest("unknown_symbol", f"no such symbol: {', '.join(rejected)[:200]}", message.message_id)
+    return Subscription(channel, view, rejected)
+
+
+def parse_channel(message: Message) -> str:
+    """Raises: BadRequest, for anything but a channel's name."""
+    channel = message.body.get("channel")
+    if channel not in CHANNELS:
+        raise BadRequest("unknown_channel", f'"channel" is one of {", ".join(CHANNELS)}', message.message_id)
+    return str(channel)
+
+
+def _message_id(value: object) -> Id:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63):
+        return value
+    if isinstance(value, str) and len(value) <= MAX_ID_LENGTH:
+        return value
+    raise BadRequest("bad_request", f'"id" is a 64-bit whole number or a text of at most {MAX_ID_LENGTH} characters')
