@@ -1,0 +1,139 @@
+"""The contract, `docs/asyncapi.yaml`, as a check of what goes over the wire.
+
+Messages are as `shared.wire.loads` reads them: a fraction is a `Decimal`, which counts as a number and never as an
+integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+CONTRACT = Path(__file__).parents[1] / "docs" / "asyncapi.yaml"
+
+
+class Misfit(AssertionError):
+    """A message that is not what the contract says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the contract: its name there, its schema without references, and its examples."""
+
+    name: str
+    schema: Mapping[str, Any]
+    validator: Draft7Validator
+    examples: tuple[Any, ...]
+
+    @property
+    def event(self) -> str | None:
+        """What tells it from the other messages of its direction. API Gateway's own has none."""
+        event = self.schema["properties"]["event"]
+        return str(event["const"]) if isinstance(event, Mapping) else None
+
+    def check(self, payload: object) -> None:
+        """Raises: Misfit."""
+        error = best_match(self.validator.iter_errors(payload))
+        if error is not None:
+            raise Misfit(f"{self.name}: {_explained(error)}\nin {payload!r:.2000}")
+
+
+def check(frame: object) -> str:
+    """Hold a frame of the server against its schema; the name of its message.
+
+    Raises:
+        Misfit: it is none of the contract's frames.
+    """
+    return _check(frame, _by_event("server"))
+
+
+def check_sent(message: object) -> str:
+    """Hold a client's request against its schema, as `check` does a frame."""
+    return _check(message, _by_event("client"))
+
+
+@cache
+def contract() -> Mapping[str, Any]:
+    """The document with every reference replaced by what it refers to. Its fractions are `Decimal`s."""
+    document = yaml.load(CONTRACT.read_text(encoding="utf-8"), _Exact)  # noqa: S506 - a safe loader
+
+    @cache
+    def at(reference: str) -> Any:
+        node = document
+        for key in reference.removeprefix("#/").split("/"):
+            node = node[key]
+        return resolved(node)
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, dict):
+            return at(node["$ref"]) if "$ref" in node else {key: resolved(value) for key, value in node.items()}
+        return [resolved(item) for item in node] if isinstance(node, list) else node
+
+    return dict(resolved(document))
+
+
+@cache
+def sent_by_clients() -> Mapping[str, Message]:
+    """The messages of the operations that the server receives, by their names in the channel."""
+    return _messages(operation for operation in contract()["operations"].values() if operation["action"] == "receive")
+
+
+@cache
+def sent_by_server() -> Mapping[str, Message]:
+    """The messages of the operations that the server sends and of its replies, by their names in the channel."""
+    operations = contract()["operations"].values()
+    sends = [operation for operation in operations if operation["action"] == "send"]
+    return _messages([*sends, *(operation["reply"] for operation in operations if "reply" in operation)])
+
+
+class _Exact(yaml.SafeLoader):
+    """YAML with every fraction as a `Decimal`."""
+
+
+_Exact.add_constructor("tag:yaml.org,2002:float", lambda _loader, node: Decimal(node.value))
+
+
+def _messages(operations: Iterable[Mapping[str, Any]]) -> dict[str, Message]:
+    named = contract()["channels"]["feed"]["messages"]
+    # Resolved once each, so the same object wherever it is referred to.
+    used = [message for operation in operations for message in operation["messages"]]
+    return {
+        name: Message(
+            name,
+            message["payload"],
+            Draft7Validator(message["payload"]),
+            tuple(example["payload"] for example in message["examples"]),
+        )
+        for name, message in named.items()
+        if any(message is each for each in used)
+    }
+
+
+@cache
+def _by_event(sent_by: str) -> Mapping[str | None, Message]:
+    messages = sent_by_clients() if sent_by == "client" else sent_by_server()
+    by_event = {message.event: message for message in messages.values()}
+    assert len(by_event) == len(messages), "two messages of one direction have the same event"
+    return by_event
+
+
+def _check(payload: object, by_event: Mapping[str | None, Message]) -> str:
+    if not isinstance(payload, dict):
+        raise Misfit(f"not an object: {payload!r:.2000}")
+    event = payload.get("event")
+    if not isinstance(event, str | None) or event not in by_event:
+        raise Misfit(f"no message has this event: {payload!r:.2000}")
+    message = by_event[event]
+    message.check(payload)
+    return message.name
+
+
+def _explained(error: ValidationError) -> str:
+    where = "".join(f"[{key!r}]" for key in error.absolute_path)
+    return f"{where} {error.message:.500}".strip()
