@@ -40,7 +40,7 @@ class FeedConfig:
     `*_base_url`: where a source is asked; empty for its public address.
     `*_poll_seconds`: how often; 0 for as often as it lets everybody ask, every 10 and every 60 seconds.
     `cli_credentials`: deploy with the caller's credentials instead of the bootstrap roles.
-    `native_wheels`: carry the compiled libraries of the machine that deploys, for an emulator on it.
+    `native_wheels`: carry wheels and byte code for the machine that deploys, for an emulator on it.
     """
 
     stack_name: str = "Cadfeed"
