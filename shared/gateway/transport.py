@@ -53,10 +53,13 @@ class Transport(Generic[Tag]):
         return len(self._open)
 
     def prepare(self, wait_s: float) -> None:
-        """Before a batch: find out where the service is, so long at most, and which connections have ended."""
+        """Before a batch: find out where the service is, so long at most, and which connections have ended.
+
+        Raises:
+            OSError: the file of trusted certificates cannot be read.
+        """
         if self._tls and not self._context:
-            self._context = ssl.create_default_context(cafile=self._ca_file)
-            self._context.set_alpn_protocols(["http/1.1"])
+            self._context = _trusting(self._ca_file)
         self._resolver.refresh(min(wait_s, self._timeout_s))
         self._turn(0)
 
@@ -184,3 +187,13 @@ class Transport(Generic[Tag]):
         if connection.watched:
             self._sockets.unregister(connection.descriptor)
         connection.close()
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Checks certificates and the names in them, and speaks nothing older than TLS 1.2."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # says not which file
+        raise OSError(f"the trusted certificates in {ca_file} cannot be read: {error}") from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context

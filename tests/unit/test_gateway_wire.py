@@ -169,6 +169,14 @@ def test_trust_is_botocores_unless_the_environment_says_otherwise(monkeypatch: p
     connect(sink.url).post(ID, FRAME)
 
 
+def test_certificates_that_cannot_be_read_are_named(sink: Sink, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate", encoding="utf-8")
+    for file in (tmp_path / "none.pem", broken):
+        with pytest.raises(OSError, match=f"certificates in {file} cannot be read"):
+            connect(sink.url, ca_file=str(file)).post(ID, FRAME)
+
+
 # Connections
 
 
