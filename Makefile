@@ -8,12 +8,12 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test prices catalogue-check cost bench bench-cold bench-latency lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test web-test prices catalogue-check cost bench bench-cold bench-latency lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-setup: .venv/.installed tools/node_modules/.installed ## install all that is needed into this folder
+setup: .venv/.installed tools/node_modules/.installed web/dist/index.html ## install all that is needed into this folder
 
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -28,6 +28,15 @@ tools/node_modules/.installed: tools/package-lock.json .venv/.installed
 	@cd tools && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+web/node_modules/.installed: web/package-lock.json .venv/.installed
+	@echo "installing what builds the page into web/node_modules"
+	@cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.ts $(shell find web/src -type f)
+	@cd web && npm run --silent build
+	@touch $@
+
 run: setup ## the whole feed on this machine: PORT=8000 TICK=5 ARGS='-- --seed 7'
 	@$(BIN)/python -m tools.local --port $(PORT) --tick $(TICK) $(ARGS)
 
@@ -37,8 +46,11 @@ watch: setup ## a live table in the terminal: URL=wss://... ARGS=--json
 trust: setup ## make the local certificate and tell how to trust it
 	@$(BIN)/python -m tools.local --trust
 
-test: setup lint ## every check and every test
+test: setup lint web-test ## every check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+web-test: setup ## the types and the tests of the page and its client
+	@cd web && npm run --silent check && npm run --silent test
 
 prices: setup ## one tick as a table, from the simulated market: ARGS=--live
 	@$(BIN)/python -m tools.prices $(ARGS)
@@ -92,4 +104,4 @@ lock: setup ## both requirements.txt from the dependency groups in pyproject.tom
 		--output-file tools/bench/requirements.txt
 
 clean: ## all that was installed or made here
-	rm -rf .venv .local cdk.out tools/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .local cdk.out tools/node_modules web/node_modules web/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,7 +8,6 @@ import sys
 from decimal import Decimal
 
 import pytest
-import requests
 
 from shared.assets import catalogue
 from shared.wire import MIN_SIGNIFICANT_DIGITS
@@ -215,10 +214,3 @@ def test_the_terminal_client_prints_the_feed_and_leaves_after_as_many_frames_as_
     frames = [json.loads(line) for line in done.stdout.splitlines()]
     assert frames[0]["event"] == "subscribed"
     assert [frame["event"] for frame in frames[1:]] in (["snapshot", "update"], ["update", "update"])
-
-
-def test_the_page_is_served_beside_the_feed(stack: Stack) -> None:
-    for part in ("", "app.js", "style.css", "favicon.svg"):
-        answer = requests.get(stack.dashboard + part, verify=stack.ca, timeout=10)
-        assert answer.ok, part
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

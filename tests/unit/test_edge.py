@@ -307,12 +307,18 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
     certificates: Certificates, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
     (tmp_path / "index.html").write_text("<h1>quotes</h1>")
-    (tmp_path / "app.js").write_text("'use strict'")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "index-B0ley9Ao.js").write_text("'use strict'")
 
     async def scene(edge: Edge) -> None:
         base = f"https://localhost:{edge.port}"
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
-            for path, status, kind in (("/", 200, "text/html"), ("/app.js", 200, "javascript"), ("/none", 404, "")):
+            for path, status, kind, kept in (
+                ("/", 200, "text/html", "no-cache"),
+                ("/assets/index-B0ley9Ao.js", 200, "javascript", "public, max-age=31536000, immutable"),
+                ("/none", 404, "", "no-cache"),
+                ("/assets/index-of-yesterday.js", 404, "", "no-cache"),
+            ):
                 async with session.get(base + path) as response:
                     assert (response.status, kind in response.content_type) == (status, True)
                     policy = response.headers["Content-Security-Policy"]
@@ -320,7 +326,7 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
                     assert f"connect-src 'self' wss://localhost:{edge.port};" in policy
                     assert response.headers["X-Content-Type-Options"] == "nosniff"
                     assert response.headers["Referrer-Policy"] == "no-referrer"
-                    assert response.headers["Cache-Control"] == "no-cache"
+                    assert response.headers["Cache-Control"] == kept
             async with session.get(f"{base}/markets/ws") as response:
                 assert response.status == 426
                 assert "wss://" in await response.text()
@@ -337,14 +343,17 @@ def test_a_port_that_is_taken_is_an_error(certificates: Certificates, tmp_path: 
 
 
 def test_the_dashboard_needs_nothing_that_its_policy_forbids(certificates: Certificates, tls: ssl.SSLContext) -> None:
-    folder = Path(__file__).resolve().parents[2] / "web"
+    folder = Path(__file__).resolve().parents[2] / "web" / "dist"
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?://", page)
 
     async def scene(edge: Edge) -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
-            for part in re.findall(r'(?:src|href)="([^"]+)"', page):
-                async with session.get(f"https://localhost:{edge.port}/{part}") as response:
+            parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+            assert {Path(part).suffix for part in parts} == {".js", ".css", ".svg"}
+            for part in parts:
+                async with session.get(f"https://localhost:{edge.port}{part}") as response:
                     assert response.status == 200
+                    assert "immutable" in response.headers["Cache-Control"]
 
     play(scene, certificates, web_folder=folder)

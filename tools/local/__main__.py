@@ -21,6 +21,7 @@ from tools.local.certificates import Certificates, ensure, trust_instructions
 from tools.local.edge import Edge, start_edge
 from tools.local.processes import Processes
 
+PAGE = ROOT / "web" / "dist"
 EXPLAINED = """Starts AWS on this machine, deploys the feed into it and serves both under one TLS address.
 What stands behind -- goes to the exchange, which then replaces the live sources:
 python -m tools.local -- --seed 7"""
@@ -54,6 +55,7 @@ class LocalStack:
         with self._step("looking for what an earlier start left over") as say:
             say(f"ended {ended} programs" if (ended := self._processes.end_left_over()) else "nothing")
             shutil.rmtree(self._state / "tmp", ignore_errors=True)
+        _require_page()
         _require_free(self._options.port, "PORT")
         _require_free(self._options.aws_port, "AWS_PORT")
         with self._step("certificate for localhost") as say:
@@ -101,7 +103,7 @@ class LocalStack:
     async def _serve(self, certificates: Certificates, exchange: str, deployed: Deployed) -> Running:
         with self._step("TLS edge") as say:
             try:
-                self._edge = await start_edge(certificates, deployed.socket_url, self._options.port, ROOT / "web")
+                self._edge = await start_edge(certificates, deployed.socket_url, self._options.port, PAGE)
             except OSError as error:
                 raise CannotStart(f"cannot listen on port {self._options.port}: {error.strerror}") from error
             origin = f"localhost:{self._edge.port}"
@@ -191,6 +193,12 @@ def _announce(running: Running, options: argparse.Namespace, console: Console) -
         console.print("  prices     live")
     console.print(f"  trust      SSL_CERT_FILE={running.ca}, or `make trust`")
     console.print("  watch      `make watch` in another terminal; Ctrl-C here stops everything")
+
+
+def _require_page() -> None:
+    """Raises: CannotStart, when the page has not been built."""
+    if not (PAGE / "index.html").exists():
+        raise CannotStart("the page is not built; run `make setup`")
 
 
 def _require_free(port: int, name: str) -> None:

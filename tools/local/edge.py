@@ -20,6 +20,9 @@ CLOSE_TIMEOUT_S = 2
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 PASSED_ON = ("Origin", "User-Agent")
 HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+# Below this the names hold a hash of what is in the files, so a name never means anything else.
+HASHED = "/assets/"
+FOR_EVER = "public, max-age=31536000, immutable"
 WEBSOCKET_HINT = "This is a WebSocket address: connect with wss://, e.g. `python -m tools.watch`.\n"
 
 
@@ -102,7 +105,8 @@ async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "no-cache"
+    is_hashed = request.path.startswith(HASHED) and response.status in {200, 206, 304}
+    response.headers["Cache-Control"] = FOR_EVER if is_hashed else "no-cache"
 
 
 class _Relays:

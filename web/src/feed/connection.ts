@@ -1,0 +1,109 @@
+/** One connection as the session knows it: how long it has been silent, and what is to be sent on it when. */
+
+import { Chain } from "./chain.ts";
+import type { ClientMessage, Refusal, Update } from "./messages.ts";
+
+const OPEN_TIMEOUT_MS = 15_000;
+/** The feed speaks every 30 s and a tick: only one of slow ticks is quiet for longer, and then an answer tells. */
+const PING_AFTER_MS = 37_000;
+const DEAD_AFTER_MS = 45_000;
+/** A snapshot that was asked for and has not come by then is taken for lost. */
+const ASK_AGAIN_AFTER_MS = 10_000;
+/** When to try again what the server could not do, unless it says when; up to twice as long. */
+const TRY_AGAIN_MS = 2_000;
+const NEVER = Number.POSITIVE_INFINITY;
+const LONG_AGO = Number.NEGATIVE_INFINITY;
+/** The `id` of each message, which the answers echo. */
+export const IDS = { subscribe: 1, snapshot: 2, ping: 3 } as const;
+
+export type Send = (message: ClientMessage) => void;
+
+export class Connection {
+  readonly number: number;
+  readonly since: number;
+  readonly chain = new Chain();
+  isOpen = false;
+  /** The server has answered the subscription. */
+  isLive = false;
+  readonly #symbols: readonly string[] | undefined;
+  readonly #send: Send;
+  #heardAt: number;
+  #isPinged = false;
+  #askedAt = LONG_AGO;
+  #subscribeAt = NEVER;
+  #askAt = NEVER;
+
+  constructor(number: number, symbols: readonly string[] | undefined, now: number, send: Send) {
+    this.number = number;
+    this.since = this.#heardAt = now;
+    this.#symbols = symbols;
+    this.#send = send;
+  }
+
+  /** When `look` has to be called. */
+  get wakeAt(): number {
+    if (!this.isOpen) return this.since + OPEN_TIMEOUT_MS;
+    const silence = this.#isPinged ? DEAD_AFTER_MS : PING_AFTER_MS;
+    return Math.min(this.#heardAt + silence, this.#subscribeAt, this.#askAt);
+  }
+
+  /** It stands: subscribe. */
+  opened(now: number): void {
+    this.isOpen = true;
+    this.#heardAt = now;
+    this.#subscribe(now);
+  }
+
+  /** The server sent something, whatever it is. */
+  heard(now: number): void {
+    this.#heardAt = now;
+    this.#isPinged = false;
+  }
+
+  /** Take note of an update, and ask for a snapshot when something before it was missed. One question at a time. */
+  update(frame: Update, now: number): void {
+    const isMissing = this.chain.update(frame);
+    if (isMissing && this.#askAt === NEVER && now - this.#askedAt >= ASK_AGAIN_AFTER_MS) this.#ask(now);
+  }
+
+  /** A whole snapshot has come. */
+  answered(): void {
+    this.#askedAt = LONG_AGO;
+  }
+
+  /** The server could not do what it was asked for, and may be asked again. `random` is from 0 to 1. */
+  putOff({ id, retry_in_ms: inMs }: Refusal, now: number, random: number): void {
+    const at = now + (inMs ?? TRY_AGAIN_MS * (1 + random));
+    if (id === IDS.snapshot) this.#askAt = at;
+    // API Gateway's own errors name no message; before the subscription is answered it can only be that.
+    else if (id === IDS.subscribe || (id === undefined && !this.isLive)) this.#subscribeAt = at;
+  }
+
+  /** Do what is due; why the connection is of no use any more, if so. */
+  look(now: number): string | undefined {
+    if (!this.isOpen) return now - this.since >= OPEN_TIMEOUT_MS ? "The connection could not be made in time." : undefined;
+    const silence = now - this.#heardAt;
+    if (silence >= DEAD_AFTER_MS) return `Nothing was heard for ${DEAD_AFTER_MS / 1000} s.`;
+    if (now >= this.#subscribeAt) this.#subscribe(now);
+    if (now >= this.#askAt) this.#ask(now);
+    if (silence >= PING_AFTER_MS && !this.#isPinged) {
+      this.#isPinged = true;
+      this.#send({ event: "ping", id: IDS.ping });
+    }
+    return undefined;
+  }
+
+  #subscribe(now: number): void {
+    this.#subscribeAt = NEVER;
+    // The subscription brings a snapshot by itself.
+    this.#askedAt = now;
+    const symbols = this.#symbols?.length ? { symbols: this.#symbols } : {};
+    this.#send({ event: "subscribe", channel: "rates_batch", ...symbols, id: IDS.subscribe });
+  }
+
+  #ask(now: number): void {
+    this.#askAt = NEVER;
+    this.#askedAt = now;
+    this.#send({ event: "snapshot", channel: "rates_batch", id: IDS.snapshot });
+  }
+}

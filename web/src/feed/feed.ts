@@ -1,0 +1,164 @@
+/** The session on a real `WebSocket` and real time, in browsers and in Node. */
+
+import type { Quote, SourceStatus } from "./messages.ts";
+import { Session } from "./session.ts";
+import type { Command, FeedError, Outcome, State } from "./session.ts";
+
+export interface Options {
+  /** Only these, e.g. `["BTC_CAD"]`; all when there are none. */
+  readonly symbols?: readonly string[];
+  /** Each time when the connection's state changes. */
+  readonly onState?: (state: State) => void;
+  /** Each time when the server has sent something. */
+  readonly onChange?: (change: Change) => void;
+}
+
+/** What a frame changed; nothing, when it only said that the feed is alive. */
+export type Change = Pick<Outcome, "changed" | "withdrawn" | "isSnapshot">;
+
+interface Listener {
+  readonly pending: Map<string, Quote>;
+  wake: () => void;
+}
+
+export class Feed implements AsyncIterable<Quote> {
+  readonly #url: string;
+  readonly #options: Options;
+  readonly #session: Session;
+  readonly #sockets = new Map<number, WebSocket>();
+  readonly #listeners = new Set<Listener>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #state: State = { link: "connecting", reason: "" };
+
+  /**
+   * Connects at once, and again whenever the connection is lost, until it is closed.
+   *
+   * @throws SyntaxError: the address is none of a WebSocket.
+   */
+  constructor(url: string, options: Options = {}) {
+    this.#url = url;
+    this.#options = options;
+    this.#session = new Session(options.symbols);
+    this.#apply(this.#session.start(Date.now()));
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** The latest quote of each symbol. */
+  get quotes(): ReadonlyMap<string, Quote> {
+    return this.#session.book.quotes;
+  }
+
+  /** The symbols that no source has a price of. */
+  get unavailable(): ReadonlySet<string> {
+    return this.#session.book.unavailable;
+  }
+
+  /** The symbols that were asked for and that there are not. */
+  get rejected(): readonly string[] {
+    return this.#session.rejected;
+  }
+
+  /** Per source `ok` or `down`. */
+  get status(): SourceStatus {
+    return this.#session.status;
+  }
+
+  /** The newest tick that was heard of. */
+  get seq(): number {
+    return this.#session.seq;
+  }
+
+  close(): void {
+    this.#apply(this.#session.close());
+  }
+
+  /**
+   * Every quote that changes, beginning with those held. Who is slow gets only the latest of each symbol. The feed is
+   * closed when the last loop over it is left.
+   *
+   * @throws FeedError: the server will not serve these symbols.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Quote, void, void> {
+    const listener: Listener = { pending: new Map(this.quotes), wake: () => undefined };
+    this.#listeners.add(listener);
+    try {
+      for (;;) {
+        for (const [symbol, quote] of listener.pending) {
+          listener.pending.delete(symbol);
+          yield quote;
+        }
+        if (this.#state.link === "closed") break;
+        await new Promise<void>((resolve) => (listener.wake = resolve));
+      }
+      const error: FeedError | undefined = this.#session.error;
+      if (error) throw error;
+    } finally {
+      this.#listeners.delete(listener);
+      if (!this.#listeners.size) this.close();
+    }
+  }
+
+  #apply({ commands, ...change }: Outcome, heard = false): void {
+    for (const command of commands) this.#carryOut(command);
+    this.#wakeAt(this.#session.wakeAt);
+    this.#tell(change);
+    const { state } = this.#session;
+    const isNews = state.link !== this.#state.link || state.reason !== this.#state.reason;
+    this.#state = state;
+    if (heard) this.#options.onChange?.(change);
+    if (isNews) this.#options.onState?.(state);
+  }
+
+  #tell({ changed, withdrawn }: Change): void {
+    for (const { pending, wake } of this.#listeners) {
+      for (const symbol of withdrawn) pending.delete(symbol);
+      for (const quote of changed) pending.set(quote.symbol, quote);
+      wake();
+    }
+  }
+
+  #carryOut(command: Command): void {
+    const { connection } = command;
+    const socket = this.#sockets.get(connection);
+    switch (command.do) {
+      case "open":
+        this.#open(connection);
+        break;
+      case "send":
+        if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(command.message));
+        break;
+      case "close":
+        this.#sockets.delete(connection);
+        socket?.close(1000);
+    }
+  }
+
+  #open(connection: number): void {
+    const socket = new WebSocket(this.#url);
+    this.#sockets.set(connection, socket);
+    const session = this.#session;
+    socket.onopen = () => this.#apply(session.opened(connection, Date.now()));
+    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (typeof data === "string") this.#apply(session.received(connection, data, Date.now()), true);
+    };
+    socket.onclose = ({ code, reason }) => {
+      this.#sockets.delete(connection);
+      this.#apply(session.lost(connection, wordsOf(code, reason), Date.now()));
+    };
+  }
+
+  #wakeAt(time: number): void {
+    clearTimeout(this.#timer);
+    if (time === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#apply(this.#session.elapsed(Date.now())), Math.max(0, time - Date.now()));
+  }
+}
+
+/** 1006 is what a browser says of a connection that broke or was refused: it tells no more. */
+function wordsOf(code: number, reason: string): string {
+  if (code === 1006) return "The connection could not be made or broke.";
+  return `The server closed the connection: ${`${code} ${reason}`.trim()}`;
+}

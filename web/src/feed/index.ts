@@ -1,0 +1,21 @@
+/**
+ * The feed's client for browsers and Node 22 and newer, without dependencies.
+ *
+ * ```ts
+ * import { Feed } from "./web/src/feed/index.ts";
+ *
+ * const feed = new Feed("wss://localhost:8000/markets/ws/", { symbols: ["BTC_CAD", "ETH_CAD"] });
+ *
+ * for await (const quote of feed) {
+ *   console.log(quote.symbol, quote.spot, quote.stale ? "stale" : "");
+ * }
+ * ```
+ *
+ * It reconnects, subscribes again, repairs what was missed, and keeps all digits of a price: they are strings.
+ */
+
+export { Feed } from "./feed.ts";
+export type { Change, Options } from "./feed.ts";
+export type { Quote, SourceStatus } from "./messages.ts";
+export { FeedError } from "./session.ts";
+export type { State } from "./session.ts";

@@ -1,0 +1,279 @@
+/**
+ * The protocol, without a socket or a timer: what happens goes in with its time, what is to be done comes out.
+ *
+ * A session has one connection, for a short while two: when the server says that it will end the connection, the
+ * session opens the next one first, and leaves the old one when the new one has told the whole state.
+ */
+
+import { Book } from "./book.ts";
+import { Connection, IDS } from "./connection.ts";
+import { parseMessage } from "./messages.ts";
+import type { ClientMessage, Closing, Heartbeat, Quote, Refusal, Snapshot, SourceStatus, Update } from "./messages.ts";
+
+// Full jitter, so that many clients do not return in step.
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_CAP_MS = 30_000;
+/** A connection that lasted so long begins the back-off anew. */
+const STEADY_MS = 10_000;
+/** The server ends the connection ten minutes after it said that it would. */
+const LONGEST_HANDOVER_MS = 480_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** `reason` is why the last connection ended, or what the server complained of. */
+export type State =
+  | { readonly link: "connecting" | "live" | "closed"; readonly reason: string }
+  | { readonly link: "reconnecting"; readonly reason: string; readonly inMs: number };
+
+export type Command =
+  | { readonly do: "open"; readonly connection: number }
+  | { readonly do: "send"; readonly connection: number; readonly message: ClientMessage }
+  | { readonly do: "close"; readonly connection: number };
+
+/** What an input led to: commands to carry out in this order, and what changed in the book. */
+export interface Outcome {
+  readonly commands: readonly Command[];
+  readonly changed: readonly Quote[];
+  readonly withdrawn: readonly string[];
+  /** The changes came with a snapshot: they say how things are, not that they just moved. */
+  readonly isSnapshot: boolean;
+}
+
+/** The server will not serve this subscription, now or later. */
+export class FeedError extends Error {
+  override readonly name = "FeedError";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Session {
+  readonly book = new Book();
+  /** The newest tick that was heard of. */
+  seq = 0;
+  /** Per source whether it answers. */
+  status: SourceStatus = {};
+  /** Symbols that were asked for and that there are not. */
+  rejected: readonly string[] = [];
+  error: FeedError | undefined;
+
+  readonly #symbols: readonly string[] | undefined;
+  readonly #random: () => number;
+  #main: Connection | undefined;
+  #successor: Connection | undefined;
+  #opened = 0;
+  #attempt = 0;
+  #retryAt = NEVER;
+  #retryInMs = 0;
+  #handoverAt = NEVER;
+  #reason = "";
+  #isClosed = false;
+  #commands: Command[] = [];
+
+  /** `symbols`: only these, all when there are none. `random`: a number from 0 to 1. */
+  constructor(symbols?: readonly string[], random: () => number = Math.random) {
+    this.#symbols = symbols;
+    this.#random = random;
+  }
+
+  get state(): State {
+    const reason = this.#reason;
+    if (this.#isClosed) return { link: "closed", reason };
+    if (!this.#main) return { link: "reconnecting", reason, inMs: this.#retryInMs };
+    return { link: this.#main.isLive ? "live" : "connecting", reason };
+  }
+
+  /** When `elapsed` has to be called, unless something else happens before. */
+  get wakeAt(): number {
+    return Math.min(this.#retryAt, this.#handoverAt, ...this.#connections().map(({ wakeAt }) => wakeAt));
+  }
+
+  start(now: number): Outcome {
+    this.#main = this.#open(now);
+    return this.#outcome();
+  }
+
+  opened(number: number, now: number): Outcome {
+    this.#find(number)?.opened(now);
+    return this.#outcome();
+  }
+
+  received(number: number, text: string, now: number): Outcome {
+    const connection = this.#find(number);
+    if (!connection) return this.#outcome();
+    connection.heard(now);
+    const message = parseMessage(text);
+    switch (message?.event) {
+      case "subscribed":
+        this.rejected = message.rejected.map(({ symbol }) => symbol);
+        this.#isServed(connection);
+        return this.#outcome();
+      case "snapshot":
+        return this.#snapshot(connection, message);
+      case "update":
+        return this.#update(connection, message, now);
+      case "heartbeat":
+        return this.#heartbeat(message);
+      case "closing":
+        return this.#closing(connection, message, now);
+      case "error":
+        return this.#refused(connection, message, now);
+      default:
+        return this.#outcome();
+    }
+  }
+
+  /** A connection ended or never came about; `reason` is for people. */
+  lost(number: number, reason: string, now: number): Outcome {
+    const connection = this.#find(number);
+    if (connection) this.#lose(connection, reason, now);
+    return this.#outcome();
+  }
+
+  /** Time has passed. */
+  elapsed(now: number): Outcome {
+    for (const connection of this.#connections()) {
+      const reason = connection.look(now);
+      if (reason === undefined) continue;
+      this.#leave(connection);
+      this.#lose(connection, reason, now);
+    }
+    if (now >= this.#retryAt) {
+      this.#retryAt = NEVER;
+      this.#main = this.#open(now);
+    }
+    if (now >= this.#handoverAt) {
+      this.#handoverAt = NEVER;
+      this.#successor = this.#open(now);
+    }
+    return this.#outcome();
+  }
+
+  close(): Outcome {
+    if (!this.#isClosed) this.#end("");
+    return this.#outcome();
+  }
+
+  #snapshot(connection: Connection, frame: Snapshot): Outcome {
+    this.#isServed(connection);
+    this.seq = Math.max(this.seq, frame.seq);
+    this.status = frame.status ?? this.status;
+    const listed = connection.chain.snapshot(frame);
+    const dropped = listed ? this.book.keepOnly(listed, frame.seq) : [];
+    const changed = this.book.take(frame.data, frame.seq);
+    const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
+    if (listed) this.#settled(connection);
+    return this.#outcome(changed, [...dropped, ...withdrawn], true);
+  }
+
+  #update(connection: Connection, frame: Update, now: number): Outcome {
+    this.#isServed(connection);
+    this.seq = Math.max(this.seq, frame.seq);
+    connection.update(frame, now);
+    return this.#outcome(this.book.take(frame.data, frame.seq), this.book.withdraw(frame.unavailable, frame.seq));
+  }
+
+  #heartbeat({ seq, stale, status }: Heartbeat): Outcome {
+    this.seq = Math.max(this.seq, seq);
+    this.status = status ?? this.status;
+    return this.#outcome(this.book.markStale(stale, seq));
+  }
+
+  #closing(connection: Connection, { reconnect_in_ms: inMs }: Closing, now: number): Outcome {
+    if (connection === this.#main && !this.#successor && this.#handoverAt === NEVER) {
+      this.#handoverAt = now + Math.min(inMs, LONGEST_HANDOVER_MS);
+    }
+    return this.#outcome();
+  }
+
+  #refused(connection: Connection, refusal: Refusal, now: number): Outcome {
+    const reason = `The server says: ${refusal.message}`;
+    if (connection === this.#main) this.#reason = reason;
+    if (refusal.retryable) {
+      connection.putOff(refusal, now, this.#random());
+    } else if (refusal.id === IDS.subscribe) {
+      this.error = new FeedError(refusal.code, refusal.message);
+      this.#end(reason);
+    }
+    return this.#outcome();
+  }
+
+  #isServed(connection: Connection): void {
+    connection.isLive = true;
+    if (connection === this.#main) this.#reason = "";
+  }
+
+  /** The whole state has come over this connection. */
+  #settled(connection: Connection): void {
+    connection.answered();
+    if (connection !== this.#successor) return;
+    if (this.#main) this.#leave(this.#main);
+    this.#main = connection;
+    this.#successor = undefined;
+    this.#attempt = 0;
+    this.#reason = "";
+  }
+
+  #lose(connection: Connection, reason: string, now: number): void {
+    if (connection.isLive && now - connection.since >= STEADY_MS) this.#attempt = 0;
+    if (connection === this.#successor) {
+      this.#successor = undefined;
+      // The main connection still serves; it will be over soon enough.
+      this.#handoverAt = now + this.#backoff();
+      return;
+    }
+    this.#main = this.#successor;
+    this.#successor = undefined;
+    this.#handoverAt = NEVER;
+    this.#reason = reason;
+    if (this.#main) return;
+    this.#retryInMs = this.#backoff();
+    this.#retryAt = now + this.#retryInMs;
+  }
+
+  #backoff(): number {
+    return this.#random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(this.#attempt++, 16));
+  }
+
+  #open(now: number): Connection {
+    // With another connection still there the server is the one whose ticks are known.
+    if (!this.#main) {
+      this.book.startOver();
+      this.seq = 0;
+    }
+    const number = ++this.#opened;
+    this.#commands.push({ do: "open", connection: number });
+    return new Connection(number, this.#symbols, now, (message) =>
+      this.#commands.push({ do: "send", connection: number, message }),
+    );
+  }
+
+  #leave({ number }: Connection): void {
+    this.#commands.push({ do: "close", connection: number });
+  }
+
+  #end(reason: string): void {
+    this.#connections().forEach((connection) => this.#leave(connection));
+    this.#main = this.#successor = undefined;
+    this.#retryAt = this.#handoverAt = NEVER;
+    this.#isClosed = true;
+    this.#reason = reason;
+  }
+
+  #connections(): Connection[] {
+    return [this.#main, this.#successor].filter((connection) => connection !== undefined);
+  }
+
+  #find(number: number): Connection | undefined {
+    return this.#connections().find((connection) => connection.number === number);
+  }
+
+  #outcome(changed: Quote[] = [], withdrawn: string[] = [], isSnapshot = false): Outcome {
+    const commands = this.#commands;
+    this.#commands = [];
+    return { commands, changed, withdrawn, isSnapshot };
+  }
+}

@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { parseByMarks, parseBySourceText, parseExact } from "../src/feed/exact.ts";
+
+const WAYS = { "the source text": parseBySourceText, marks: parseByMarks };
+
+/** What a parser makes of a text, or that it takes it for none. */
+function made(parse: (text: string) => unknown, text: string): unknown {
+  try {
+    return { parsed: parse(text) };
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+describe.each(Object.entries(WAYS))("by %s", (_, parse) => {
+  it("keeps every digit of a price", () => {
+    const digits = "136542.18340000000000000000000000000001";
+    expect(parse(`{"bid":${digits},"ask":0.000012439404,"spot":1E+2,"change":-0,"change_pct":0.10,"seq":41}`)).toEqual({
+      bid: digits,
+      ask: "0.000012439404",
+      spot: "1E+2",
+      change: "-0",
+      change_pct: "0.10",
+      seq: 41,
+    });
+  });
+
+  it("keeps those of a candle, whose first number is its time", () => {
+    expect(parse('{"candles":[[1704489120000,1.10,1.20,1.00,1.15]],"in_progress":[60000,1,2,3,4]}')).toEqual({
+      candles: [[1704489120000, "1.10", "1.20", "1.00", "1.15"]],
+      in_progress: [60000, "1", "2", "3", "4"],
+    });
+  });
+
+  it("takes a text for a text, also one that looks like a number or a mark", () => {
+    const texts = ["1.50", "\u00001.50", "\u0000", "\u0000\u00007", 'say "bid":1.0', "\\", "\\u0000"];
+    for (const text of texts) expect(parse(JSON.stringify({ bid: text, other: [text] }))).toEqual({ bid: text, other: [text] });
+  });
+});
+
+it("both ways agree on whatever is JSON", () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(parseByMarks(text)).toEqual(parseBySourceText(text));
+    }),
+  );
+});
+
+it("both ways agree on what is none", () => {
+  const pieces = ["{", "}", "[", "]", ",", ":", '"', "\\", "bid", '"bid":', "0", "1", "-", ".", "e", "+", "null", " ", "\n", "u0000"];
+  const text = fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(text, (garbage) => {
+      expect(made(parseByMarks, garbage)).toEqual(made(parseBySourceText, garbage));
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+it("takes the better way where there is one", () => {
+  expect(parseExact).toBe(parseBySourceText);
+});
