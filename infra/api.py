@@ -12,9 +12,7 @@ from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.storage import Storage
-
-SUBSCRIBE_ROUTES = ("subscribe", "unsubscribe")
-REQUEST_ROUTES = ("ping", "subscriptions", "snapshot", "history", "$default")
+from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
 
 
 class Api(Construct):
@@ -52,29 +50,35 @@ class Api(Construct):
             **connections,
             "QUOTES_TABLE": storage.quotes.table_name,
             "CONNECTIONS_URL": self.connections_url,
+            "MESSAGES_PER_SECOND": str(self._config.messages_per_second),
+            "MESSAGE_BURST": str(self._config.message_burst),
         }
-        connect = self._function("connect", connections)
+        most = self._config.max_connections_per_client
+        limited = {**connections, "MAX_CONNECTIONS_PER_CLIENT": str(most)}
+        connect = self._function("connect", limited)
         connect.allow(["dynamodb:PutItem"], [storage.connections.table_arn])
+        if most:
+            connect.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
 
-        disconnect = self._function("disconnect", connections)
+        disconnect = self._function("disconnect", limited)
         disconnect.allow(["dynamodb:DeleteItem"], [storage.connections.table_arn])
 
         subscribe = self._function("subscribe", {**clients, "INGEST_FUNCTION": ingest.function.function_name})
-        subscribe.allow(["dynamodb:UpdateItem"], [storage.connections.table_arn])
+        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
         subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
-        self.allow_posts(subscribe)
+        self._allow_answers(subscribe)
 
         request = self._function("request", clients)
-        request.allow(["dynamodb:GetItem"], [storage.connections.table_arn])
+        request.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
         request.allow(["dynamodb:GetItem", "dynamodb:Query"], [storage.quotes.table_arn])
-        self.allow_posts(request)
+        self._allow_answers(request)
 
         for function, routes in (
             (connect, ["$connect"]),
             (disconnect, ["$disconnect"]),
-            (subscribe, SUBSCRIBE_ROUTES),
-            (request, REQUEST_ROUTES),
+            (subscribe, SUBSCRIPTION_EVENTS),
+            (request, (*REQUEST_EVENTS, "$default")),
         ):
             integration = WebSocketLambdaIntegration(f"{function.node.id}Integration", function.function)
             for route in routes:
@@ -85,12 +89,20 @@ class Api(Construct):
 
     def allow_posts(self, function: FeedFunction) -> None:
         """Let a function post to the connections of this API, and no more: not read them, not close them."""
-        resource = f"{self._config.stage_name}/POST/@connections/*"
+        self._allow_connections(function, "POST")
+
+    def _allow_answers(self, function: FeedFunction) -> None:
+        """Let a function post, too, and close the connection of who sends too much."""
+        self._allow_connections(function, "POST")
+        self._allow_connections(function, "DELETE")
+
+    def _allow_connections(self, function: FeedFunction, method: str) -> None:
+        resource = f"{self._config.stage_name}/{method}/@connections/*"
         arn = Stack.of(self).format_arn(service="execute-api", resource=self.api.api_id, resource_name=resource)
         function.allow(["execute-api:ManageConnections"], [arn])
         api = Stack.of(self).resolve(self.api.api_id)["Ref"]
         function.explain_wildcard(
-            "Connection IDs are not known beforehand; the grant is limited to POST on this stage.",
+            f"Connection IDs are not known beforehand; the grant is limited to {method} on this stage.",
             f"Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{api}>/{resource}",
         )
 

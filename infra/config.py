@@ -16,6 +16,9 @@ BOUNDS = {
     "post_burst": (1, 1_000_000),
     "throttle_rate": (1, 100_000),
     "throttle_burst": (1, 100_000),
+    "messages_per_second": (1, 1_000),
+    "message_burst": (1, 10_000),
+    "max_connections_per_client": (0, 1_000_000),
     "coinbase_poll_seconds": (0, 3600),
     "coingecko_poll_seconds": (0, 3600),
 }
@@ -33,6 +36,9 @@ class FeedConfig:
     10,000 and 5,000, and shared with the clients' own messages.
     `throttle_rate`, `throttle_burst`: messages per second from all clients together; posts to them share the account's
     quota of 10,000 and 5,000, so this leaves them the larger part.
+    `messages_per_second`, `message_burst`: from one connection, and at once; what is over that is refused.
+    `max_connections_per_client`: of one principal of an authorizer, else of one address; 0 for as many as it likes.
+    Where something stands in front of the API, the address is that one's, so leave it at 0 there.
     `retain_data`: the tables outlive the stack.
     `alarm_email`: who is told when an alarm goes off or ends; empty for nobody. AWS asks that address to confirm.
     `access_log_role`: set the account's role for API Gateway's logs, in place of the one that it may have already.
@@ -53,6 +59,9 @@ class FeedConfig:
     post_burst: int = 3_500
     throttle_rate: int = 1000
     throttle_burst: int = 500
+    messages_per_second: int = 5
+    message_burst: int = 10
+    max_connections_per_client: int = 0
     log_retention_days: int = 14
     tracing: bool = True
     retain_data: bool = True

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from shared.gateway import Gateway, Posted
-from shared.protocol import UpdateFrames, heartbeat_frame
+from shared.periodic import Period, reconnect_in_ms, spread_of
+from shared.protocol import QuoteTexts, SnapshotFrames, UpdateFrames, closing_frame, heartbeat_frame
 from shared.quotes import Delta
 from shared.store.connections_table import ConnectionsTable
 from shared.values import Connection, Progress
@@ -20,6 +21,11 @@ class FanOut:
 
     A few that failed are remembered by their IDs. When a batch was cut short, the next one begins where it stopped, and
     everybody gets all since the last one that was not.
+
+    A connection whose whole view is due gets that in place of an update, however far it is behind: the next update's
+    `prev_seq` is then the snapshot's own `seq`, or one before it. What is due by the clock is not made up for: a
+    snapshot that failed becomes an update, the next one comes a minute later, and a `closing` notice may be missed or,
+    when its post was answered too late or a batch is tried again, come twice.
     """
 
     def __init__(self, connections: ConnectionsTable, gateway: Gateway) -> None:
@@ -70,15 +76,17 @@ class _Batch:
         self.exhausted = False
         self._delta = delta
         self._behind = behind
-        self._frames: dict[int, UpdateFrames] = {}
-        self._heartbeat = () if delta else (heartbeat_frame(delta.new),)
+        self._period = Period(delta.old.ts_ms, delta.new.ts_ms)
+        self._texts = QuoteTexts(delta.new)
+        self._updates: dict[int, UpdateFrames] = {}
+        self._snapshots = SnapshotFrames(delta.new, self._texts)
+        beats = self._period.has_heartbeat() or not delta
+        self._heartbeat = (heartbeat_frame(delta.new),) if beats else ()
 
     def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         for connection in connections:
             self.last = connection.connection_id
-            frames = self._frames_since(self.since(connection.connection_id))
-            wanted = [frames.of(channel, view) for channel, view in connection.subscriptions.items()]
-            yield connection.connection_id, tuple(frame for channel in wanted for frame in channel) or self._heartbeat
+            yield connection.connection_id, self._frames(connection)
         self.exhausted = True
 
     def since(self, connection_id: str) -> int:
@@ -86,10 +94,22 @@ class _Batch:
         missed = self._behind.get(connection_id)
         return self.since_all if missed is None else min(self.since_all, _since(self._delta, missed))
 
-    def _frames_since(self, seq: int) -> UpdateFrames:
-        if seq not in self._frames:
-            self._frames[seq] = UpdateFrames(self._delta, seq)
-        return self._frames[seq]
+    def _frames(self, connection: Connection) -> tuple[bytes, ...]:
+        """What this connection hears of the tick: its whole view when that is due, else what changed, else a sign of
+        life when that is due; and that its end is near."""
+        spread = spread_of(connection.connection_id)
+        whole = self._period.has_snapshot(spread)
+        prices = self._snapshots if whole else self._updates_since(self.since(connection.connection_id))
+        wanted = [prices.of(channel, view) for channel, view in connection.subscriptions.items()]
+        frames = tuple(frame for channel in wanted for frame in channel) or self._heartbeat
+        if self._period.has_notice(connection.connected_s):
+            frames += (closing_frame(reconnect_in_ms(spread), self._delta.new.ts_ms),)
+        return frames
+
+    def _updates_since(self, seq: int) -> UpdateFrames:
+        if seq not in self._updates:
+            self._updates[seq] = UpdateFrames(self._delta, seq, self._texts)
+        return self._updates[seq]
 
 
 def _since(delta: Delta, whole_seq: int) -> int:

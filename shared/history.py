@@ -7,17 +7,15 @@ the last frame. So a client may keep every row for good, and one that does not k
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 from shared.assets import catalogue
 from shared.candles import INTERVAL_MS, Candle, OpenCandles
-from shared.protocol import MAX_FRAME_BYTES, BadRequest, Id, Message
+from shared.protocol import BadRequest, Id, Message, Part, in_parts, reply
 from shared.store.candles_table import LATEST_MS, MAX_READ, CandlesTable
-from shared.wire import dumps
+from shared.wire import Encoded, dumps
 
 DEFAULT_LIMIT = 100
-
-Row: TypeAlias = list[int | Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +73,24 @@ def history_frames(
 
 def encode_history(asked: HistoryRequest, closed: Sequence[Candle], current: Candle | None) -> tuple[bytes, ...]:
     """The frames of the candles: each says its `part` of how many `parts`, since posts may overtake each other."""
-    in_progress = None if current is None else _row(current)
-    room = MAX_FRAME_BYTES - len(_frame(asked, [], MAX_READ, MAX_READ, in_progress))
-    parts: list[list[Row]] = [[]]
-    used = 0
-    for row in map(_row, closed):
-        size = len(dumps(row)) + 1
-        if parts[-1] and used + size > room:
-            parts.append([])
-            used = 0
-        parts[-1].append(row)
-        used += size
-    last = len(parts)
-    return tuple(
-        _frame(asked, rows, part, last, in_progress if part == last else None) for part, rows in enumerate(parts, 1)
-    )
+
+    def frame(rows: Sequence[Encoded], part: Part) -> bytes:
+        fields: dict[str, Any] = {
+            "event": "history",
+            "symbol": asked.symbol,
+            "interval": asked.interval,
+            "candles": rows,
+            "part": part.part,
+            "parts": part.parts,
+        }
+        if part.is_last and current is not None:
+            fields["in_progress"] = _row(current)
+        return reply(fields, asked.message_id)
+
+    return in_parts([Encoded(dumps(_row(candle))) for candle in closed], frame)
 
 
-def _frame(asked: HistoryRequest, rows: list[Row], part: int, parts: int, in_progress: Row | None) -> bytes:
-    frame: dict[str, Any] = {
-        "event": "history",
-        "symbol": asked.symbol,
-        "interval": asked.interval,
-        "candles": rows,
-        "part": part,
-        "parts": parts,
-    }
-    if in_progress is not None:
-        frame["in_progress"] = in_progress
-    if asked.message_id is not None:
-        frame["id"] = asked.message_id
-    return dumps(frame).encode()
-
-
-def _row(candle: Candle) -> Row:
+def _row(candle: Candle) -> list[int | Decimal]:
     return [candle.open_ms, candle.open, candle.high, candle.low, candle.close]
 
 

@@ -44,10 +44,11 @@ class IngestSettings:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """For `connect` and `disconnect`."""
+    """For `connect` and `disconnect`. `max_connections_per_client`: 0 for as many as it likes."""
 
     connections_table: str
     connection_shards: int
+    max_connections_per_client: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,15 @@ class PublishSettings(ClientSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class SubscribeSettings(ClientSettings):
+class RequestSettings(ClientSettings):
+    """`messages_per_second`, `message_burst`: how many messages a connection may send, and at once."""
+
+    messages_per_second: int
+    message_burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeSettings(RequestSettings):
     """`ingest_function`: what a subscription wakes when no ingest runs."""
 
     ingest_function: str

@@ -1,16 +1,19 @@
 """What a client's messages do: subscribe, unsubscribe, and the requests that only ask."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared import protocol
 from shared.gateway import Gateway
 from shared.history import history_frames
-from shared.protocol import BadRequest, Message
+from shared.protocol import RATES, BadRequest, Message, Unsubscription, View
 from shared.quotes import Delta
 from shared.store.candles_table import CandlesTable
-from shared.store.connections_table import ConnectionsTable
+from shared.store.connections_table import Changed, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
+from shared.values import Connection
+
+TRIES = 3
 
 
 class Subscriptions:
@@ -24,6 +27,21 @@ class Subscriptions:
         self._gateway = gateway
         self._wake_ingest = wake_ingest
 
+    def act(self, connection: Connection, message: Message) -> None:
+        """Do what the message's event says.
+
+        Raises:
+            BadRequest: another event than those two, or one that its fields do not fit.
+            NotConnected, Gone, PostFailed.
+        """
+        match message.event:
+            case "subscribe":
+                self.subscribe(connection.connection_id, message)
+            case "unsubscribe":
+                self.unsubscribe(connection, message)
+            case _:  # a key that is there twice, of which API Gateway looked at the other one
+                raise unknown_event(message)
+
     def subscribe(self, connection_id: str, message: Message) -> None:
         """Acknowledge, send the snapshot, activate, then send what moved in between: so nothing is missed.
 
@@ -32,7 +50,7 @@ class Subscriptions:
         """
         subscription = protocol.parse_subscription(message)
         channel, view = subscription.channel, subscription.view
-        self._gateway.post(connection_id, protocol.subscribed_frame(subscription, message.message_id))
+        self._in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
         first = self._quotes.snapshot()
         if first.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
@@ -40,15 +58,44 @@ class Subscriptions:
         self._be_heard()
         moved = Delta(first, self._quotes.snapshot())
         if moved.old.seq:
-            self._gateway.post_unordered(connection_id, protocol.UpdateFrames(moved).of(channel, view))
+            frames = protocol.UpdateFrames(moved).of(channel, view)
+            # Each quote stands for itself, the parts of an update do not.
+            post = self._gateway.post_unordered if channel == RATES else self._in_order
+            post(connection_id, frames)
         elif moved.new.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(moved.new, channel, view))
 
-    def unsubscribe(self, connection_id: str, message: Message) -> None:
-        """End a channel's subscription. Raises: as `subscribe`."""
-        channel = protocol.parse_channel(message)
-        self._connections.unsubscribe(connection_id, channel)
-        self._gateway.post(connection_id, protocol.unsubscribed_frame(channel, message.message_id))
+    def unsubscribe(self, connection: Connection, message: Message) -> None:
+        """End everything, a channel's subscription, or that to some symbols. Raises: as `subscribe`."""
+        ended = protocol.parse_unsubscription(message)
+        left: Sequence[str] = ()
+        if ended.channel is None:
+            self._connections.unsubscribe(connection.connection_id)
+        elif ended.symbols is None:
+            self._connections.unsubscribe(connection.connection_id, ended.channel)
+        else:
+            left = self._reduce(connection, ended.channel, ended, message)
+        frame = protocol.unsubscribed_frame(message.message_id, ended.channel, left, ended.rejected)
+        self._gateway.post(connection.connection_id, frame)
+
+    def _reduce(self, connection: Connection, channel: str, ended: Unsubscription, message: Message) -> Sequence[str]:
+        """What is left of the channel's subscription without these symbols. Another message may change it meanwhile."""
+        for _ in range(TRIES):
+            if channel not in connection.subscriptions:
+                return ()
+            view = connection.subscriptions[channel]
+            left = _without(view, ended.symbols)
+            try:
+                self._connections.reduce(connection, channel, left)
+            except Changed:
+                connection = self._connections.get(connection.connection_id)
+            else:
+                return left
+        raise BadRequest("unavailable", "other messages changed the subscription meanwhile", message.message_id)
+
+    def _in_order(self, connection_id: str, frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            self._gateway.post(connection_id, frame)
 
     def _be_heard(self) -> None:
         """Join the audience first and look for an ingest after: one that is leaving looks the other way round."""
@@ -59,44 +106,55 @@ class Subscriptions:
 
 
 class Requests:
-    """The requests that change nothing: ping, subscriptions, snapshot, history."""
+    """The requests that change nothing: ping, subscriptions, snapshot, assets, history."""
 
-    def __init__(
-        self, quotes: QuotesTable, candles: CandlesTable, connections: ConnectionsTable, gateway: Gateway
-    ) -> None:
+    def __init__(self, quotes: QuotesTable, candles: CandlesTable, gateway: Gateway) -> None:
         self._quotes = quotes
         self._candles = candles
-        self._connections = connections
         self._gateway = gateway
 
-    def answer(self, connection_id: str, message: Message) -> None:
+    def answer(self, connection: Connection, message: Message) -> None:
         """Post the answer to a request.
 
         Raises:
             BadRequest: an event that there is not, or one that its fields do not fit.
-            NotConnected, Gone, PostFailed.
+            Gone, PostFailed.
         """
-        self._gateway.post_unordered(connection_id, self._frames(connection_id, message))
+        self._gateway.post_unordered(connection.connection_id, self._frames(connection, message))
 
-    def _frames(self, connection_id: str, message: Message) -> tuple[bytes, ...]:
+    def _frames(self, connection: Connection, message: Message) -> tuple[bytes, ...]:
         match message.event:
             case "ping":
-                return (protocol.pong_frame(time.time_ns() // 1_000_000, message.message_id),)
+                now_ms = time.time_ns() // 1_000_000
+                return (protocol.pong_frame(now_ms, message.message_id, protocol.parse_timestamp(message)),)
             case "subscriptions":
-                subscriptions = self._connections.get(connection_id).subscriptions
-                return (protocol.subscriptions_frame(subscriptions, message.message_id),)
+                return (protocol.subscriptions_frame(connection.subscriptions, message.message_id),)
             case "snapshot":
-                return self._snapshot(connection_id, message)
+                return self._snapshot(connection, message)
+            case "assets":
+                return protocol.assets_frames(self._quotes.snapshot(), message.message_id)
             case "history":
                 open_candles = self._quotes.snapshot().candles  # before the table: so none is missed
                 return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)
             case _:
-                raise BadRequest("unknown_event", f"no such event: {message.event:.40}", message.message_id)
+                raise unknown_event(message)
 
-    def _snapshot(self, connection_id: str, message: Message) -> tuple[bytes, ...]:
+    def _snapshot(self, connection: Connection, message: Message) -> tuple[bytes, ...]:
         """The quotes of the symbols named, else of the channel's subscription, else of all."""
         asked = protocol.parse_subscription(message)
         view = asked.view
         if message.body.get("symbols") is None:
-            view = self._connections.get(connection_id).subscriptions.get(asked.channel)
-        return protocol.snapshot_frames(self._quotes.snapshot(), asked.channel, view, message.message_id)
+            view = connection.subscriptions.get(asked.channel)
+        frames = protocol.snapshot_frames(self._quotes.snapshot(), asked.channel, view, message.message_id)
+        if not frames:
+            raise BadRequest("unavailable", "none of these has a price now", message.message_id)
+        return frames
+
+
+def unknown_event(message: Message) -> BadRequest:
+    return BadRequest("unknown_event", f"no such event: {message.event:.40}", message.message_id)
+
+
+def _without(view: View, symbols: View) -> tuple[str, ...]:
+    ended = set(symbols or ())
+    return tuple(symbol for symbol in protocol.symbols_of(view) if symbol not in ended)

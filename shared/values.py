@@ -100,10 +100,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A client's connection and, per channel that it subscribed to, its symbols (`None`: all of them)."""
+    """A client's connection and, per channel that it subscribed to, its symbols (`None`: all of them).
+
+    `connected_s`: when it was made, in seconds since 1970.
+    """
 
     connection_id: str
     subscriptions: Mapping[str, tuple[str, ...] | None]
+    connected_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

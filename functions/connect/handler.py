@@ -8,16 +8,26 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.settings import ConnectionSettings, read
+from shared.store.clients_table import ClientsTable, client_of
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 
 logger = Logger()
 settings = read(ConnectionSettings, os.environ)
-connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
+items = table(settings.connections_table)
+connections, clients = ConnectionsTable(items, settings.connection_shards), ClientsTable(items)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """An error here refuses the connection: better than one that could never be told anything."""
-    connections.add(event["requestContext"]["connectionId"], int(time.time()))
+    context = event["requestContext"]
+    if context["eventType"] == "MESSAGE":  # one that names this route as its event: it must not do what the route does
+        return {"statusCode": 400}
+    connection_id, now_s = context["connectionId"], int(time.time())
+    most = settings.max_connections_per_client
+    if most and not clients.admit(client_of(context), connection_id, most, now_s):
+        logger.info("too many connections of this client")
+        return {"statusCode": 429}
+    connections.add(connection_id, now_s)
     return {"statusCode": 200}

@@ -7,16 +7,23 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.settings import ConnectionSettings, read
+from shared.store.clients_table import ClientsTable, client_of
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 
 logger = Logger()
 settings = read(ConnectionSettings, os.environ)
-connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
+items = table(settings.connections_table)
+connections, clients = ConnectionsTable(items, settings.connection_shards), ClientsTable(items)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Forgetting twice is no error: a post that found the connection gone may have been first."""
-    connections.remove(event["requestContext"]["connectionId"])
+    context = event["requestContext"]
+    if context["eventType"] == "MESSAGE":  # one that names this route as its event: it must not do what the route does
+        return {"statusCode": 400}
+    connections.remove(context["connectionId"])
+    if settings.max_connections_per_client:
+        clients.remove(client_of(context), context["connectionId"])
     return {"statusCode": 200}

@@ -1,4 +1,5 @@
-"""Everything else that a client may send: `ping`, `subscriptions`, `snapshot`, `history`, and errors for the rest."""
+"""Everything else that a client may send: `ping`, `subscriptions`, `snapshot`, `assets`, `history`, and errors for
+the rest."""
 
 import os
 from typing import Any
@@ -7,8 +8,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import gateway as door
-from shared.routes import route
-from shared.settings import ClientSettings, read
+from shared.limits import MessageLimit
+from shared.routes import Admission, route
+from shared.settings import RequestSettings, read
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
@@ -16,12 +18,15 @@ from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests
 
 logger = Logger()
-settings = read(ClientSettings, os.environ)
+settings = read(RequestSettings, os.environ)
 gateway = door.connect(settings.connections_url)
+admission = Admission(
+    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
+    MessageLimit(settings.messages_per_second, settings.message_burst),
+)
 requests = Requests(
     QuotesTable(table(settings.quotes_table)),
     CandlesTable(table(settings.quotes_table)),
-    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
     gateway,
 )
 
@@ -29,4 +34,4 @@ requests = Requests(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`$default` ends here too."""
-    return route(event, gateway, requests.answer)
+    return route(event, gateway, admission, requests.answer)

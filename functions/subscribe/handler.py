@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import gateway as door
-from shared.protocol import Message
-from shared.routes import route
+from shared.limits import MessageLimit
+from shared.routes import Admission, route
 from shared.settings import SubscribeSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
@@ -35,22 +35,12 @@ def wake_ingest() -> None:
     functions().invoke(FunctionName=settings.ingest_function, InvocationType="Event")
 
 
-subscriptions = Subscriptions(
-    QuotesTable(table(settings.quotes_table)),
-    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
-    gateway,
-    wake_ingest,
-)
+connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
+admission = Admission(connections, MessageLimit(settings.messages_per_second, settings.message_burst))
+subscriptions = Subscriptions(QuotesTable(table(settings.quotes_table)), connections, gateway, wake_ingest)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Two routes, told apart by the message's event."""
-    return route(event, gateway, act)
-
-
-def act(connection_id: str, message: Message) -> None:
-    if message.event == "unsubscribe":
-        subscriptions.unsubscribe(connection_id, message)
-    else:
-        subscriptions.subscribe(connection_id, message)
+    return route(event, gateway, admission, subscriptions.act)

@@ -10,6 +10,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from shared.gateway.batch import Batch
+from shared.gateway.closing import closer
 from shared.gateway.delivery import Addressed, Delivery, Posts
 from shared.gateway.endpoint import endpoint
 from shared.gateway.outcomes import Gone, Posted, PostFailed
@@ -33,11 +34,23 @@ class Gateway:
     A post whose answer was lost is sent again, so a frame may arrive twice.
     """
 
-    def __init__(self, posts: Posts, signer: Callable[[], Signer], bucket: TokenBucket, in_flight: int) -> None:
+    def __init__(
+        self,
+        posts: Posts,
+        signer: Callable[[], Signer],
+        bucket: TokenBucket,
+        in_flight: int,
+        close: Callable[[str], None],
+    ) -> None:
         self._posts = posts
         self._signer = signer
         self._bucket = bucket
         self._in_flight = in_flight
+        self._close = close
+
+    def close(self, connection_id: str) -> None:
+        """End a connection. Raises: Gone."""
+        self._close(connection_id)
 
     def post(self, connection_id: str, frame: bytes) -> None:
         """Post one frame.
@@ -133,7 +146,7 @@ def connect(
         return Signer(place, region_name, keys.access_key, keys.secret_key, keys.token)
 
     transport: Transport[Delivery] = Transport(place, ca_file or trusted_certificates(), in_flight, post_timeout_s)
-    return Gateway(transport, signer, TokenBucket(rate, burst), in_flight)
+    return Gateway(transport, signer, TokenBucket(rate, burst), in_flight, closer(connections_url))
 
 
 def trusted_certificates() -> str:

@@ -1,13 +1,17 @@
 """The messages of the WebSocket, in and out. Inbound text is judged here; outbound frames are UTF-8 JSON."""
 
+from shared.protocol.assets import assets_frames
 from shared.protocol.channels import CHANNELS, RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import ERRORS, BadRequest, ErrorKind, Id
 from shared.protocol.frames import (
+    closing_frame,
     error_frame,
     heartbeat_frame,
     pong_frame,
+    rate_limited_frame,
+    reply,
     source_status,
-    subscribed_frame,
+    subscribed_frames,
     subscriptions_frame,
     unsubscribed_frame,
 )
@@ -18,11 +22,18 @@ from shared.protocol.messages_in import (
     SUBSCRIPTION_EVENTS,
     Message,
     Subscription,
+    Timestamp,
+    Unsubscription,
     parse_channel,
     parse_message,
     parse_subscription,
+    parse_timestamp,
+    parse_unsubscription,
 )
-from shared.protocol.updates import UpdateFrames, quote_fields, snapshot_frames
+from shared.protocol.parts import Part, in_parts
+from shared.protocol.quotes import QuoteTexts, quote_fields
+from shared.protocol.snapshots import SnapshotFrames, snapshot_frames
+from shared.protocol.updates import UpdateFrames
 
 __all__ = [
     "CHANNELS",
@@ -40,19 +51,31 @@ __all__ = [
     "ErrorKind",
     "Id",
     "Message",
+    "Part",
+    "QuoteTexts",
+    "SnapshotFrames",
     "Subscription",
+    "Timestamp",
+    "Unsubscription",
     "UpdateFrames",
     "View",
+    "assets_frames",
+    "closing_frame",
     "error_frame",
     "heartbeat_frame",
+    "in_parts",
     "parse_channel",
     "parse_message",
     "parse_subscription",
+    "parse_timestamp",
+    "parse_unsubscription",
     "pong_frame",
     "quote_fields",
+    "rate_limited_frame",
+    "reply",
     "snapshot_frames",
     "source_status",
-    "subscribed_frame",
+    "subscribed_frames",
     "subscriptions_frame",
     "symbols_of",
     "unsubscribed_frame",

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeGuard
 
 from shared.assets import catalogue
 from shared.protocol.channels import CHANNELS, View
 from shared.protocol.errors import BadRequest, Id
 from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
-from shared.wire import loads
+from shared.wire import Encoded, loads
 
 SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
 REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "history")
 EVENTS = (*SUBSCRIPTION_EVENTS, *REQUEST_EVENTS)
+
+Timestamp = Id | Encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,15 @@ class Subscription:
 
     channel: str
     view: View
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscription:
+    """A valid request to end subscriptions: `None` is every channel, and every symbol."""
+
+    channel: str | None = None
+    symbols: View = None
     rejected: tuple[str, ...] = ()
 
 
@@ -61,19 +73,21 @@ def parse_subscription(message: Message) -> Subscription:
         BadRequest: an unknown channel, symbols that are not a list of names, too many, or none that exist.
     """
     channel = parse_channel(message)
-    asked = message.body.get("symbols")
-    if asked is None:
-        return Subscription(channel, None)
-    if not isinstance(asked, list) or not asked or not all(isinstance(symbol, str) for symbol in asked):
-        raise BadRequest("bad_request", '"symbols" is not a list of names such as "BTC_CAD"', message.message_id)
-    if len(asked) > MAX_SYMBOLS:
-        raise BadRequest("too_many_symbols", f"at most {MAX_SYMBOLS} symbols", message.message_id)
-    wanted = set(asked)
-    view = tuple(symbol for symbol in catalogue() if symbol in wanted)
-    rejected = tuple(sorted(wanted - set(view)))
-    if not view:
-        raise BadRequest("unknown_symbol", f"no such symbol: {', '.join(rejected)[:200]}", message.message_id)
-    return Subscription(channel, view, rejected)
+    return Subscription(channel, *_symbols(message))
+
+
+def parse_unsubscription(message: Message) -> Unsubscription:
+    """What an `unsubscribe` ends: everything, a channel, or these symbols of a channel.
+
+    Raises:
+        BadRequest: as `parse_subscription`, and symbols of no channel.
+    """
+    if message.body.get("channel") is not None:
+        channel = parse_channel(message)
+        return Unsubscription(channel, *_symbols(message))
+    if message.body.get("symbols") is not None:
+        raise BadRequest("bad_request", '"symbols" needs a "channel"', message.message_id)
+    return Unsubscription()
 
 
 def parse_channel(message: Message) -> str:
@@ -84,9 +98,39 @@ def parse_channel(message: Message) -> str:
     return str(channel)
 
 
+def parse_timestamp(message: Message) -> Timestamp:
+    """The `timestamp` of a `ping` to send back: a number as it was written, a short text, or nothing."""
+    value = message.body.get("timestamp")
+    if isinstance(value, Decimal):
+        return Encoded(value)  # never as digits only: an exponent can be any
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number or _is_short_text(value) else None
+
+
+def _symbols(message: Message) -> tuple[View, tuple[str, ...]]:
+    """The symbols that are named and exist, in the feed's order, and those that do not. `None`: none are named."""
+    asked = message.body.get("symbols")
+    if asked is None:
+        return None, ()
+    if not isinstance(asked, list) or not asked or not all(isinstance(symbol, str) for symbol in asked):
+        raise BadRequest("bad_request", '"symbols" is not a list of names such as "BTC_CAD"', message.message_id)
+    if len(asked) > MAX_SYMBOLS:
+        raise BadRequest("too_many_symbols", f"at most {MAX_SYMBOLS} symbols", message.message_id)
+    wanted = set(asked)
+    view = tuple(symbol for symbol in catalogue() if symbol in wanted)
+    rejected = tuple(sorted(wanted - set(view)))
+    if not view:
+        raise BadRequest("unknown_symbol", f"no such symbol: {', '.join(rejected)[:200]}", message.message_id)
+    return view, rejected
+
+
 def _message_id(value: object) -> Id:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63):
         return value
-    if isinstance(value, str) and len(value) <= MAX_ID_LENGTH:
+    if _is_short_text(value):
         return value
     raise BadRequest("bad_request", f'"id" is a 64-bit whole number or a text of at most {MAX_ID_LENGTH} characters')
+
+
+def _is_short_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= MAX_ID_LENGTH

@@ -1,5 +1,7 @@
 """The connections table: one item per connection, spread over shards, gone by itself after its longest life.
 
+Beside what it subscribed to, an item holds how many messages came of late, as one number (`shared/limits.py`).
+
 `$disconnect` is best effort, so an item also ends by its TTL and when a post to it finds it gone. TTL deletes late:
 expired items are left out on reading. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
 """
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
+from shared.limits import MessageLimit
 from shared.values import Connection
 
 if TYPE_CHECKING:
@@ -23,6 +26,10 @@ CHANNELS = ("rates", "rates_batch")
 
 class NotConnected(Exception):
     """There is no such connection (any more)."""
+
+
+class Changed(Exception):
+    """The subscription is no longer what it was when it was read."""
 
 
 class ConnectionsTable:
@@ -67,22 +74,66 @@ class ConnectionsTable:
         Raises:
             NotConnected: the connection has ended meanwhile; it is not brought back.
         """
-        self._update(connection_id, "SET #channel = :symbols", channel, {":symbols": list(symbols or ())})
+        if not self._update(
+            connection_id,
+            UpdateExpression="SET #channel = :symbols",
+            ExpressionAttributeNames={"#channel": channel},
+            ExpressionAttributeValues={":symbols": list(symbols or ())},
+        ):
+            raise NotConnected(connection_id)
 
-    def unsubscribe(self, connection_id: str, channel: str) -> None:
-        """End the subscription to a channel.
+    def unsubscribe(self, connection_id: str, channel: str | None = None) -> None:
+        """End the subscription to a channel, or to all of them.
 
         Raises:
             NotConnected: the connection has ended meanwhile.
         """
-        self._update(connection_id, "REMOVE #channel", channel, {})
+        ended = (channel,) if channel else CHANNELS
+        if not self._update(connection_id, UpdateExpression=f"REMOVE {', '.join(ended)}"):
+            raise NotConnected(connection_id)
+
+    def reduce(self, connection: Connection, channel: str, left: tuple[str, ...]) -> None:
+        """Leave these symbols of a channel's subscription, or end it when there are none.
+
+        Raises:
+            Changed: it is another one than when the connection was read, or the connection has ended.
+        """
+        seen = list(connection.subscriptions[channel] or ())
+        if not self._update(
+            connection.connection_id,
+            UpdateExpression="SET #channel = :left" if left else "REMOVE #channel",
+            ConditionExpression="#channel = :seen",
+            ExpressionAttributeNames={"#channel": channel},
+            ExpressionAttributeValues={":seen": seen, **({":left": list(left)} if left else {})},
+        ):
+            raise Changed
+
+    def count_message(self, connection_id: str, limit: MessageLimit, now_ms: int) -> Connection:
+        """Count a message of this connection: one read, one write. The connection, as it was just before.
+
+        Of messages that come at once after a pause some may be counted as one. They are added up from then on, so that
+        is a few of them at most.
+
+        Raises:
+            NotConnected: there is no such connection.
+            RateLimited: the message is over the limit.
+        """
+        item = self._get(connection_id)
+        idle = int(item.get("tat_ms", 0)) <= now_ms
+        counted = self._update(
+            connection_id,
+            UpdateExpression="SET tat_ms = :next" if idle else "ADD tat_ms :next",
+            ExpressionAttributeValues={":next": limit.interval_ms + (now_ms if idle else 0)},
+            ReturnValues="UPDATED_NEW",
+        )
+        if not counted:
+            raise NotConnected(connection_id)
+        limit.check(int(counted["Attributes"]["tat_ms"]), now_ms)
+        return _connection(item)
 
     def get(self, connection_id: str) -> Connection:
         """Raises: NotConnected."""
-        item = self._table.get_item(Key=self._key(connection_id), ConsistentRead=True).get("Item")
-        if item is None:
-            raise NotConnected(connection_id)
-        return _connection(item)
+        return _connection(self._get(connection_id))
 
     def subscribers(self, shards: Sequence[int], now_s: int, after: str = "") -> Iterator[Connection]:
         """Every connection of these shards that has a subscription, page by page, from the one that follows `after`
@@ -100,7 +151,7 @@ class ConnectionsTable:
     def _subscribers(self, key: ConditionBase, now_s: int) -> Iterator[Connection]:
         query: dict[str, Any] = {
             "KeyConditionExpression": key,
-            "ProjectionExpression": f"sk, {', '.join(CHANNELS)}",  # to read the rest costs as much CPU again
+            "ProjectionExpression": f"sk, connected_at, {', '.join(CHANNELS)}",  # what else there is costs CPU
             "FilterExpression": Attr("expires_at").gt(now_s)
             & (Attr(CHANNELS[0]).exists() | Attr(CHANNELS[1]).exists()),
             "ConsistentRead": True,  # one who subscribed before the tick was written is among them
@@ -119,20 +170,21 @@ class ConnectionsTable:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
 
-    def _update(self, connection_id: str, expression: str, channel: str, values: Mapping[str, Any]) -> None:
-        request: dict[str, Any] = {
-            "Key": self._key(connection_id),
-            "UpdateExpression": expression,
-            "ConditionExpression": "attribute_exists(pk)",
-            "ExpressionAttributeNames": {"#channel": channel},
-        }
-        if values:
-            request["ExpressionAttributeValues"] = values
+    def _get(self, connection_id: str) -> dict[str, Any]:
+        item = self._table.get_item(Key=self._key(connection_id), ConsistentRead=True).get("Item")
+        if item is None:
+            raise NotConnected(connection_id)
+        return item
+
+    def _update(self, connection_id: str, **request: Any) -> Mapping[str, Any] | None:
+        """DynamoDB's answer, `None` when the condition does not hold: that the item is there, unless told."""
         try:
-            self._table.update_item(**request)
+            return self._table.update_item(
+                Key=self._key(connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise NotConnected(connection_id) from error
+                return None
             raise
 
     def _key(self, connection_id: str) -> dict[str, str]:
@@ -141,4 +193,4 @@ class ConnectionsTable:
 
 def _connection(item: Mapping[str, Any]) -> Connection:
     subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if channel in item}
-    return Connection(str(item["sk"]), subscriptions)
+    return Connection(str(item["sk"]), subscriptions, int(item.get("connected_at", 0)))

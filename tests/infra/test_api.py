@@ -27,6 +27,7 @@ def test_each_route_goes_to_its_function(stack: Synthesised) -> None:
         "$connect": "connect",
         "$disconnect": "disconnect",
         "$default": "request",
+        "assets": "request",
         "history": "request",
         "ping": "request",
         "snapshot": "request",

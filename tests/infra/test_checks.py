@@ -17,6 +17,7 @@ POST = (
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
     "<ApiWebSocket425089D8>/live/POST/@connections/*]"
 )
+CLOSE = POST.replace("POST", "DELETE")
 ANY = "AwsSolutions-IAM5[Resource::*]"  # X-Ray's, and ListStreams: test_permissions holds that there is no other
 LOG_WRITER = (
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
@@ -25,8 +26,8 @@ ACKNOWLEDGED = {
     "Cadfeed/Api/AccessLogs/Role": {LOG_WRITER},
     "Cadfeed/Api/Connect/Role": {ANY},
     "Cadfeed/Api/Disconnect/Role": {ANY},
-    "Cadfeed/Api/Request/Role": {ANY, POST},
-    "Cadfeed/Api/Subscribe/Role": {ANY, POST},
+    "Cadfeed/Api/Request/Role": {ANY, POST, CLOSE},
+    "Cadfeed/Api/Subscribe/Role": {ANY, POST, CLOSE},
     "Cadfeed/Api/WebSocket": {"AwsSolutions-APIG4"},
     "Cadfeed/Ingest/Ingest/Role": {ANY},
     "Cadfeed/Publish/Failed": {"AwsSolutions-SQS3"},

@@ -37,6 +37,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         connection_shards="4",
         throttle_rate="10",
         throttle_burst="5",
+        messages_per_second="2",
+        message_burst="4",
+        max_connections_per_client="3",
         log_retention_days="90",
         tracing="false",
         access_log_role="false",
@@ -74,7 +77,24 @@ def test_the_stack_and_its_stage_have_the_chosen_names(changed: Synthesised) -> 
 
 def test_posts_are_allowed_on_the_chosen_stage(changed: Synthesised) -> None:
     resources = {resource for grants in changed.permissions().values() for resource in grants}
-    assert {r.rpartition("<ApiWebSocket>")[2] for r in resources if "execute-api" in r} == {"/test/POST/@connections/*"}
+    assert {r.rpartition("<ApiWebSocket>")[2] for r in resources if "execute-api" in r} == {
+        "/test/POST/@connections/*",
+        "/test/DELETE/@connections/*",
+    }
+
+
+def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthesised) -> None:
+    for name in ("subscribe", "request"):
+        given = variables(changed, name)
+        assert (given["MESSAGES_PER_SECOND"], given["MESSAGE_BURST"]) == ("2", "4")
+    for name in ("connect", "disconnect"):
+        assert variables(changed, name)["MAX_CONNECTIONS_PER_CLIENT"] == "3"
+    # Only where connections are counted may they be.
+    assert changed.permissions()["ApiConnectRole"]["<StorageConnections.Arn>"] == {
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:DeleteItem",
+    }
 
 
 def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
@@ -142,6 +162,9 @@ def test_the_callers_credentials_deploy_if_so_chosen(stack: Synthesised, changed
         ("connection_shards", 0, "connection_shards is 0; it is 1 to 100"),
         ("throttle_rate", 0, "throttle_rate is 0; it is 1 to 100000"),
         ("throttle_burst", -1, "throttle_burst is -1; it is 1 to 100000"),
+        ("messages_per_second", 0, "messages_per_second is 0; it is 1 to 1000"),
+        ("message_burst", 0, "message_burst is 0; it is 1 to 10000"),
+        ("max_connections_per_client", -1, "max_connections_per_client is -1; it is 0 to 1000000"),
         ("tracing", "maybe", "tracing is 'maybe'; it is true or false"),
         ("retain_data", "", "retain_data is ''; it is true or false"),
         ("alarm_email", "ops", "alarm_email is 'ops'; it is an e-mail address"),

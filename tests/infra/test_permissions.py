@@ -5,6 +5,7 @@ from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 POST = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<ApiWebSocket>/live/POST/@connections/*"
+CLOSE = POST.replace("POST", "DELETE")
 GRANTS = {
     "ApiConnectRole": {
         "<ApiConnectLogs.Arn>": LOGS,
@@ -19,17 +20,19 @@ GRANTS = {
     "ApiSubscribeRole": {
         "<ApiSubscribeLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": {"dynamodb:UpdateItem"},
+        "<StorageConnections.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "<IngestFunction.Arn>": {"lambda:InvokeFunction"},
         POST: {"execute-api:ManageConnections"},
+        CLOSE: {"execute-api:ManageConnections"},
     },
     "ApiRequestRole": {
         "<ApiRequestLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": {"dynamodb:GetItem"},
+        "<StorageConnections.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:Query"},
         POST: {"execute-api:ManageConnections"},
+        CLOSE: {"execute-api:ManageConnections"},
     },
     "IngestRole": {
         "<IngestLogs.Arn>": LOGS,

@@ -45,6 +45,7 @@ class Clients:
         self.received: dict[str, list[bytes]] = defaultdict(list)
         self.refusals: dict[str, Refusal] = {}
         self.on_post: Callable[[dict[str, Any]], None] = lambda _frame: None
+        self.closed: list[str] = []
         self.posts = 0
         self.most_at_once = 0
         self.idle_s = 0.0
@@ -57,7 +58,7 @@ class Clients:
 
     def gateway_at(self, rate: float, burst: int, in_flight: int = 512) -> Gateway:
         signer = Signer(endpoint(HOST), "ca-central-1", "AKIDEXAMPLE", "secret", None)
-        return Gateway(self, lambda: signer, TokenBucket(rate, burst), in_flight)
+        return Gateway(self, lambda: signer, TokenBucket(rate, burst), in_flight, self.closed.append)
 
     def __len__(self) -> int:
         return len(self._under_way)

@@ -109,6 +109,8 @@ def load(
         "POST_RATE": "7000",
         "POST_BURST": "3500",
         "INGEST_FUNCTION": "cadfeed-ingest",
+        "MESSAGES_PER_SECOND": "5",
+        "MESSAGE_BURST": "10",
         "TICK_SECONDS": "2",
         "STALE_AFTER_SECONDS": "30",
         "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",

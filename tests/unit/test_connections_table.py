@@ -1,13 +1,15 @@
 """The table knows who listens to what, and nobody comes back to it after the end."""
 
+import contextlib
 from collections.abc import Mapping
 
 import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.limits import MessageLimit, RateLimited
 from shared.protocol import CHANNELS as PROTOCOL_CHANNELS
-from shared.store.connections_table import CHANNELS, LIFETIME_S, ConnectionsTable, NotConnected
+from shared.store.connections_table import CHANNELS, LIFETIME_S, Changed, ConnectionsTable, NotConnected
 from shared.values import Connection
 
 NOW_S = 1_718_707_723
@@ -24,7 +26,7 @@ def test_the_table_and_the_protocol_mean_the_same_channels() -> None:
 
 def test_a_new_connection_listens_to_nothing(connections_table: ConnectionsTable) -> None:
     connections_table.add(ID, NOW_S)
-    assert connections_table.get(ID) == Connection(ID, {})
+    assert connections_table.get(ID) == Connection(ID, {}, NOW_S)
     assert listening(connections_table) == {}
 
 
@@ -43,8 +45,8 @@ def test_a_subscription_is_to_some_symbols_or_to_all(connections_table: Connecti
     connections_table.subscribe(ID, "rates", ("ETH_CAD", "BTC_CAD"))
     connections_table.subscribe(ID, "rates_batch", None)
     both = {"rates": ("ETH_CAD", "BTC_CAD"), "rates_batch": None}
-    assert connections_table.get(ID) == Connection(ID, both)
-    assert listening(connections_table) == {ID: both}
+    assert connections_table.get(ID) == Connection(ID, both, NOW_S)
+    assert list(connections_table.subscribers((0,), NOW_S)) == [Connection(ID, both, NOW_S)]
 
 
 def test_a_subscription_replaces_the_one_before_on_its_channel(connections_table: ConnectionsTable) -> None:
@@ -65,7 +67,110 @@ def test_who_unsubscribed_from_all_listens_no_more(connections_table: Connection
     connections_table.unsubscribe(ID, "rates_batch")
     connections_table.unsubscribe(ID, "rates_batch")
     assert listening(connections_table) == {}
-    assert connections_table.get(ID) == Connection(ID, {})
+    assert connections_table.get(ID) == Connection(ID, {}, NOW_S)
+
+
+def test_who_unsubscribed_from_everything_at_once_listens_no_more(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    for channel in CHANNELS:
+        connections_table.subscribe(ID, channel, None)
+    connections_table.unsubscribe(ID)
+    connections_table.unsubscribe(ID)
+    assert connections_table.get(ID) == Connection(ID, {}, NOW_S)
+
+
+@pytest.mark.parametrize("view", [None, ("BTC_CAD", "ETH_CAD")])
+def test_a_subscription_is_reduced_only_if_it_is_still_the_one_that_was_read(
+    connections_table: ConnectionsTable, view: tuple[str, ...] | None
+) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", view)
+    read = connections_table.get(ID)
+    connections_table.reduce(read, "rates", ("ETH_CAD",))
+    assert connections_table.get(ID).subscriptions == {"rates": ("ETH_CAD",)}
+    with pytest.raises(Changed):
+        connections_table.reduce(read, "rates", ())
+    connections_table.reduce(connections_table.get(ID), "rates", ())
+    assert connections_table.get(ID).subscriptions == {}
+    connections_table.remove(ID)
+    with pytest.raises(Changed):
+        connections_table.reduce(read, "rates", ("ETH_CAD",))
+
+
+# How many messages a connection has sent
+
+LIMIT = MessageLimit(per_second=5, burst=10)
+NOW_MS = NOW_S * 1_000
+
+
+def test_messages_are_counted_in_the_item_and_those_over_the_limit_are_refused(
+    connections_table: ConnectionsTable, connections_items: Table
+) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", None)
+    for _ in range(10):
+        assert connections_table.count_message(ID, LIMIT, NOW_MS) == Connection(ID, {"rates": None}, NOW_S)
+    with pytest.raises(RateLimited) as refused:
+        connections_table.count_message(ID, LIMIT, NOW_MS)
+    assert (refused.value.over, refused.value.retry_in_ms) == (1, 400)
+    (item,) = connections_items.scan()["Items"]
+    assert item["tat_ms"] == NOW_MS + 11 * 200
+    assert connections_table.count_message(ID, LIMIT, NOW_MS + 400)
+
+
+def test_after_a_pause_all_is_forgotten(connections_table: ConnectionsTable, connections_items: Table) -> None:
+    connections_table.add(ID, NOW_S)
+    for _ in range(60):
+        with contextlib.suppress(RateLimited):
+            connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.count_message(ID, LIMIT, NOW_MS + 60 * 200)
+    (item,) = connections_items.scan()["Items"]
+    assert item["tat_ms"] == NOW_MS + 61 * 200
+
+
+def test_a_message_costs_one_read_and_one_write(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    calls: list[str] = []
+    client = connections_table._table.meta.client
+    client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="counted"
+    )
+    try:
+        for number in range(12):
+            calls.clear()
+            with contextlib.suppress(RateLimited):
+                connections_table.count_message(ID, LIMIT, NOW_MS + number)
+            assert calls == ["GetItem", "UpdateItem"]
+    finally:
+        client.meta.events.unregister("before-call.dynamodb", unique_id="counted")
+
+
+def test_messages_that_come_at_once_are_added_up(
+    connections_table: ConnectionsTable, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read the item before either writes it."""
+    connections_table.add(ID, NOW_S)
+    connections_table.count_message(ID, LIMIT, NOW_MS)
+    stale = connections_table._get(ID)
+    connections_table.count_message(ID, LIMIT, NOW_MS)
+    monkeypatch.setattr(connections_table, "_get", lambda _id: stale)
+    connections_table.count_message(ID, LIMIT, NOW_MS)
+    (item,) = connections_items.scan()["Items"]
+    assert item["tat_ms"] == NOW_MS + 3 * 200
+
+
+def test_a_message_of_who_has_left_is_not_counted(
+    connections_table: ConnectionsTable, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotConnected):
+        connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.add(ID, NOW_S)
+    item = connections_table._get(ID)
+    connections_table.remove(ID)
+    monkeypatch.setattr(connections_table, "_get", lambda _id: item)
+    with pytest.raises(NotConnected):
+        connections_table.count_message(ID, LIMIT, NOW_MS)
+    assert connections_items.scan()["Items"] == []
 
 
 def test_a_subscription_after_the_end_does_not_bring_a_connection_back(

@@ -1,11 +1,14 @@
 """A change reaches every connection that sees it; who is gone is forgotten, and how many listen is known."""
 
 import time
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.fan_out import MOST_TICKS_BEHIND, FanOut
+from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS, Period, reconnect_in_ms, spread_of
 from shared.protocol import heartbeat_frame
 from shared.publisher import Publisher, Worker
 from shared.quotes import Delta
@@ -22,7 +25,8 @@ MOVED = Delta(FIRST, after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, NOW_M
 UNMOVED = Delta(FIRST, after(FIRST, quotes(), NOW_MS + 1_000))
 SHARDS = 2
 DEADLINE_S = 20.0
-LOST = Delta(FIRST, after(FIRST, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1))
+BEFORE_LOST = replace(FIRST, ts_ms=NOW_MS + DAY_MS)
+LOST = Delta(BEFORE_LOST, after(BEFORE_LOST, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1))
 
 
 @pytest.fixture
@@ -371,3 +375,163 @@ def test_progress_is_of_the_newest_tick_alone(progress: ProgressTable) -> None:
     with pytest.raises(Overtaken):
         progress.begin(1, 2_000)
     assert progress.begin(0, 500) == Progress()
+
+
+# By the clock
+
+
+def at_the_time_of(connection_id: str, before: Snapshot, *symbols: str, number: int = 9) -> Delta:
+    """A tick in which these symbols change, one second long, in which that connection is due its whole view."""
+    to_ms = before.ts_ms + 1_000
+    while not Period(to_ms - 1_000, to_ms).has_snapshot(spread_of(connection_id)):
+        to_ms += 1_000
+    return moved(replace(before, ts_ms=to_ms - 1_000), number, *symbols)
+
+
+def test_once_a_minute_a_connection_gets_its_whole_view_in_place_of_the_update(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "due", "rates_batch", "BTC_CAD", "ETH_CAD")
+    connections.subscribe("due", "rates", ("LTC_CAD", "BTC_CAD"))
+    listen(connections, "other", "rates_batch")
+    delta = at_the_time_of("due", FIRST, "BTC_CAD")
+    assert not Period(delta.old.ts_ms, delta.new.ts_ms).has_snapshot(spread_of("other"))
+    publisher.publish(delta, DEADLINE_S)
+    assert sorted(clients.events("due")) == ["data", "data", "snapshot"]
+    (snapshot,) = [frame for frame in clients.frames("due") if frame["event"] == "snapshot"]
+    assert spots(snapshot) == {"BTC_CAD": 9, "ETH_CAD": FIRST.quotes["ETH_CAD"].spot}
+    assert (snapshot["seq"], "id" in snapshot) == (delta.new.seq, False)
+    assert clients.events("other") == ["update"]
+
+
+def test_a_connection_gets_one_snapshot_in_each_minute_of_ticks(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    ids = [f"c{number}" for number in range(20)]
+    for connection_id in ids:
+        listen(connections, connection_id, "rates_batch", "BTC_CAD")
+    delta = moved(FIRST, 0, "BTC_CAD")
+    for number in range(1, 2 * SNAPSHOT_MS // 1_000 + 1):
+        publisher.publish(delta, DEADLINE_S)
+        delta = moved(delta.new, number, "BTC_CAD")
+    for connection_id in ids:
+        assert clients.events(connection_id).count("snapshot") == 2
+        frames = clients.frames(connection_id)
+        # With the one instead of the other nobody sees a gap, and nobody hears anything twice.
+        assert [frame["seq"] for frame in frames] == list(range(FIRST.seq + 1, delta.new.seq))
+        assert all(frame.get("prev_seq", frame["seq"] - 1) == frame["seq"] - 1 for frame in frames)
+
+
+def test_a_snapshot_makes_whole_who_was_behind(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "slow", "rates_batch")
+    clients.refusals["slow"] = throttled
+    missed = moved(FIRST, 2, "BTC_CAD")
+    publisher.publish(missed, DEADLINE_S)
+    clients.refusals.clear()
+    whole = at_the_time_of("slow", missed.new, "ETH_CAD")
+    publisher.publish(whole, DEADLINE_S)
+    publisher.publish(moved(whole.new, 4, "LTC_CAD"), DEADLINE_S)
+    snapshot, update = clients.frames("slow")
+    assert (snapshot["event"], len(spots(snapshot))) == ("snapshot", 75)
+    assert spots(snapshot)["BTC_CAD"] == 2
+    assert spots(snapshot)["ETH_CAD"] == 9
+    assert update["prev_seq"] == snapshot["seq"]
+    assert spots(update) == {"LTC_CAD": 4}
+
+
+def test_a_snapshot_that_failed_becomes_an_update_of_the_next_tick(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "slow", "rates_batch")
+    clients.refusals["slow"] = throttled
+    whole = at_the_time_of("slow", FIRST, "ETH_CAD")
+    publisher.publish(whole, DEADLINE_S)
+    clients.refusals.clear()
+    publisher.publish(moved(whole.new, 4, "LTC_CAD"), DEADLINE_S)
+    (update,) = clients.frames("slow")
+    assert update["event"] == "update"
+    assert spots(update) == {"ETH_CAD": 9, "LTC_CAD": 4}
+    assert update["prev_seq"] <= FIRST.seq
+
+
+def test_a_snapshot_that_is_due_comes_though_nothing_changed(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "due", "rates_batch", "BTC_CAD")
+    listen(connections, "other", "rates_batch", "BTC_CAD")
+    publisher.publish(at_the_time_of("due", FIRST), DEADLINE_S)
+    assert (clients.events("due"), clients.events("other")) == (["snapshot"], ["heartbeat"])
+
+
+def test_snapshots_of_one_view_are_one_frame_of_bytes(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    ids = [f"c{number}" for number in range(40)]
+    for connection_id in ids:
+        listen(connections, connection_id, "rates_batch", "BTC_CAD", "ETH_CAD")
+    delta = moved(FIRST, 2, "BTC_CAD")
+    minute = Delta(replace(delta.old, ts_ms=delta.new.ts_ms - SNAPSHOT_MS), delta.new)
+    publisher.publish(minute, DEADLINE_S)
+    assert {tuple(clients.events(connection_id)) for connection_id in ids} == {("snapshot",)}
+    assert len({frame for connection_id in ids for frame in clients.received[connection_id]}) == 1
+
+
+def test_who_sees_none_of_what_moves_hears_a_heartbeat_every_thirty_seconds(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    listen(connections, "quiet", "rates_batch", "LTC_CAD")
+    listen(connections, "plain", "rates", "LTC_CAD")
+    listen(connections, "busy", "rates_batch", "BTC_CAD")
+    heard_ms: dict[str, list[int]] = {"quiet": [FIRST.ts_ms], "plain": [FIRST.ts_ms]}
+    delta = moved(FIRST, 0, "BTC_CAD")
+    for number in range(1, 121):
+        before = {name: len(clients.received[name]) for name in heard_ms}
+        publisher.publish(delta, DEADLINE_S)
+        for name, count in before.items():
+            if len(clients.received[name]) > count:
+                heard_ms[name].append(delta.new.ts_ms)
+        delta = moved(delta.new, number, "BTC_CAD")
+    for name, times in heard_ms.items():
+        assert max(later - earlier for earlier, later in pairwise(times)) <= HEARTBEAT_MS + 1_000
+        assert "heartbeat" in clients.events(name)
+    assert "heartbeat" not in clients.events("busy")
+    assert len(clients.events("quiet")) <= 4 + 2
+
+
+def test_a_connection_is_told_once_that_its_end_is_near_after_what_the_tick_brings(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients
+) -> None:
+    connected_s = FIRST.ts_ms // 1_000 + 3 - NOTICE_S
+    for connection_id in ("old", "quiet"):
+        write_connection(connections, connection_id, connected_s)
+    connections.subscribe("old", "rates_batch", ("BTC_CAD",))
+    connections.subscribe("quiet", "rates_batch", ("LTC_CAD",))
+    listen(connections, "young", "rates_batch", "BTC_CAD")
+    delta = moved(FIRST, 0, "BTC_CAD")
+    for number in range(1, 11):
+        publisher.publish(delta, DEADLINE_S)
+        delta = moved(delta.new, number, "BTC_CAD")
+    assert "closing" not in clients.events("young")
+    (closing,) = [frame for frame in clients.frames("old") if frame["event"] == "closing"]
+    assert closing == {
+        "event": "closing",
+        "reason": "max_duration",
+        "reconnect_in_ms": reconnect_in_ms(spread_of("old")),
+        "ts": closing["ts"],
+    }
+    assert 0 <= closing["ts"] / 1_000 - connected_s - NOTICE_S < 1
+    position = clients.events("old").index("closing")
+    assert clients.frames("old")[position - 1]["ts"] == closing["ts"]
+    assert [event for event in clients.events("quiet") if event != "snapshot"] == ["closing"]
+
+
+def write_connection(connections: ConnectionsTable, connection_id: str, connected_s: int) -> None:
+    """One that was made at that time and has not expired by the clock of this machine."""
+    connections.add(connection_id, connected_s)
+    connections._table.update_item(
+        Key=connections._key(connection_id),
+        UpdateExpression="SET expires_at = :later",
+        ExpressionAttributeValues={":later": int(time.time()) + 60},
+    )

@@ -7,18 +7,23 @@ from typing import Any
 import pytest
 
 from shared.protocol import (
+    ERRORS,
     RATES,
     RATES_BATCH,
+    QuoteTexts,
+    SnapshotFrames,
     Subscription,
     UpdateFrames,
+    assets_frames,
+    closing_frame,
     error_frame,
     heartbeat_frame,
     pong_frame,
+    rate_limited_frame,
     snapshot_frames,
-    subscribed_frame,
+    subscribed_frames,
     subscriptions_frame,
     unsubscribed_frame,
-    updates,
 )
 from shared.quotes import Delta
 from shared.rates import DAY_MS
@@ -50,8 +55,10 @@ SOURCES = {
     "coinbase": SourceState(error="no answer in 3 s"),
 }
 ALL_CONTROL = [
-    subscribed_frame(Subscription(RATES, ("BTC_CAD",), ("XYZ_CAD",)), 1),
-    unsubscribed_frame(RATES, 1),
+    *subscribed_frames(Subscription(RATES, ("BTC_CAD",), ("XYZ_CAD",)), 1),
+    unsubscribed_frame(1, RATES),
+    rate_limited_frame(400, 1),
+    *assets_frames(Snapshot(), 1),
     subscriptions_frame({RATES: None}, 1),
     pong_frame(NOW_MS, 1),
     error_frame("bad_request", "no", 1),
@@ -126,19 +133,23 @@ def test_the_change_is_always_a_number_and_the_timestamp_whole_seconds() -> None
 
 
 def test_an_acknowledgement_names_what_is_subscribed_and_what_is_not() -> None:
-    assert subscribed_frame(Subscription(RATES, ("BTC_CAD",)), None) == (
-        b'{"event":"subscribed","status":"subscribed","channel":"rates","symbols":["BTC_CAD"]}'
+    assert subscribed_frames(Subscription(RATES, ("BTC_CAD",)), None) == (
+        b'{"event":"subscribed","status":"subscribed","channel":"rates","symbols":["BTC_CAD"]}',
     )
-    assert subscribed_frame(Subscription(RATES_BATCH, ("BTC_CAD",), ("XYZ_CAD",)), 1) == (
+    (partly,) = subscribed_frames(Subscription(RATES_BATCH, ("BTC_CAD",), ("XYZ_CAD",)), 1)
+    assert partly == (
         b'{"event":"subscribed","status":"subscribed","channel":"rates_batch","symbols":["BTC_CAD"],'
         b'"rejected":[{"symbol":"XYZ_CAD","code":"unknown_symbol","message":"no such symbol"}],"id":1}'
     )
-    assert loads(subscribed_frame(Subscription(RATES, None), None))["symbols"] == SYMBOLS
+    (everything,) = subscribed_frames(Subscription(RATES, None), None)
+    assert loads(everything)["symbols"] == SYMBOLS
 
 
 def test_the_other_answers() -> None:
-    assert unsubscribed_frame(RATES, "b") == (
-        b'{"event":"unsubscribed","status":"unsubscribed","channel":"rates","id":"b"}'
+    assert unsubscribed_frame("b") == b'{"event":"unsubscribed","status":"unsubscribed","id":"b"}'
+    assert unsubscribed_frame("b", RATES, ["BTC_CAD"], ["XYZ_CAD"]) == (
+        b'{"event":"unsubscribed","status":"unsubscribed","channel":"rates","symbols":["BTC_CAD"],'
+        b'"rejected":[{"symbol":"XYZ_CAD","code":"unknown_symbol","message":"no such symbol"}],"id":"b"}'
     )
     assert pong_frame(NOW_MS, 0) == b'{"event":"pong","ts":1718707723456,"id":0}'
     assert subscriptions_frame({RATES_BATCH: ("BTC_CAD",)}, None) == (
@@ -150,6 +161,13 @@ def test_the_other_answers() -> None:
     )
     assert error_frame("unavailable", "try again", 1) == (
         b'{"event":"error","code":"unavailable","message":"try again","retryable":true,"id":1}'
+    )
+    assert rate_limited_frame(400, "c") == (
+        b'{"event":"error","code":"rate_limited","message":"too many messages; try again in 400 ms","retryable":true,'
+        b'"retry_in_ms":400,"id":"c"}'
+    )
+    assert closing_frame(7, NOW_MS) == (
+        b'{"event":"closing","reason":"max_duration","reconnect_in_ms":7,"ts":1718707723456}'
     )
 
 
@@ -205,12 +223,46 @@ def test_a_view_is_encoded_once_however_many_connections_share_it(monkeypatch: p
         encoded.append(value)
         return dumps(value)
 
-    monkeypatch.setattr(updates, "dumps", counting)
-    frames = UpdateFrames(Delta(Snapshot(), after(Snapshot(), quotes())))
+    for module in ("frames", "quotes", "updates"):
+        monkeypatch.setattr(f"shared.protocol.{module}.dumps", counting)
+    new = after(Snapshot(), quotes())
+    texts = QuoteTexts(new)
+    frames, snapshots = UpdateFrames(Delta(Snapshot(), new), texts=texts), SnapshotFrames(new, texts)
     for _ in range(1_000):
         frames.of(RATES_BATCH, None)
+        snapshots.of(RATES_BATCH, None)
+        snapshots.of(RATES, ("BTC_CAD",))
         frames.of(RATES_BATCH, ("BTC_CAD", "ETH_CAD"))
         frames.of(RATES, ("BTC_CAD", "ETH_CAD"))
         frames.of(RATES, ("XYZ_CAD",))
-    assert len(encoded) == (1 + 1 + 2) + len(SYMBOLS)  # frames, and each quote once for all of them
+    assert len(encoded) == (1 + 1 + 2) + (1 + 1) + len(SYMBOLS)  # frames, and each quote once for all of them
     assert frames.of(RATES_BATCH, None) is frames.of(RATES_BATCH, None)
+
+
+def test_an_error_says_whether_the_same_message_may_succeed_later_by_its_code() -> None:
+    retryable = {code for code in ERRORS if loads(error_frame(code, "no"))["retryable"]}
+    assert retryable == {"unavailable", "rate_limited"}
+    with pytest.raises(KeyError):
+        error_frame("no_such_code", "no")
+
+
+def test_the_assets_are_the_catalogue_in_its_order_each_with_what_its_price_is_like() -> None:
+    snapshot = Snapshot(quotes={"BTC_CAD": quote(), "ETH_CAD": quote("ETH_CAD", stale=True)})
+    (frame,) = assets_frames(snapshot, "a")
+    answer = loads(frame)
+    assert (answer["event"], answer["id"]) == ("assets", "a")
+    assert [asset["symbol"] for asset in answer["assets"]] == SYMBOLS
+    assert answer["assets"][0] == {
+        "symbol": "BTC_CAD", "base": "BTC", "quote": "CAD", "name": "Bitcoin", "decimals": 2, "status": "live",
+    }  # fmt: skip
+    by_symbol = {asset["symbol"]: asset for asset in answer["assets"]}
+    assert by_symbol["ETH_CAD"]["status"] == "stale"
+    assert by_symbol["MATIC_CAD"]["renamed_to"] == "POL_CAD"
+    assert {asset["status"] for symbol, asset in by_symbol.items() if symbol not in snapshot.quotes} == {"unavailable"}
+
+
+def test_quotes_of_rates_echo_the_id_of_the_message_that_asked_for_them() -> None:
+    snapshot = after(Snapshot(), quotes())
+    asked = snapshot_frames(snapshot, RATES, ("BTC_CAD", "ETH_CAD"), 5)
+    assert [loads(frame)["id"] for frame in asked] == [5, 5]
+    assert all("id" not in loads(frame) for frame in snapshot_frames(snapshot, RATES, None))

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from shared.gateway import Gone, PostFailed
+from shared.limits import CLOSED_AFTER, RateLimited
 from shared.protocol import BadRequest, Message
-from shared.routes import route
+from shared.routes import Act, route
 from shared.store.connections_table import NotConnected
+from shared.values import Connection
 from tests.unit.clients import Clients, Refusal, gone, throttled
 
 ID = "L0SM9cOFvHcCIhw="
+CONNECTION = Connection(ID, {})
 TABLE_DOWN = [
     ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem"),
     EndpointConnectionError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com"),
@@ -24,23 +28,30 @@ def clients() -> Clients:
     return Clients()
 
 
-def send(clients: Clients, body: str | None, act: Callable[[str, Message], None]) -> None:
+def admitted(connection_id: str) -> Connection:
+    assert connection_id == ID
+    return CONNECTION
+
+
+def send(clients: Clients, body: str | None, act: Act, admit: Callable[[str], Connection] = admitted) -> None:
     """Route a frame; it is handled whatever becomes of it."""
     event = {"requestContext": {"connectionId": ID}, "body": body}
-    assert route(event, clients.gateway, act) == {"statusCode": 200}
+    assert route(event, clients.gateway, admit, act) == {"statusCode": 200}
 
 
-def raising(error: Exception) -> Callable[[str, Message], None]:
-    def act(_connection_id: str, _message: Message) -> None:
+def raising(error: Exception) -> Callable[..., Any]:
+    """Stands for what admits a message, or acts on one."""
+
+    def raise_it(*_given: object) -> Any:
         raise error
 
-    return act
+    return raise_it
 
 
 def test_a_message_is_acted_on_with_its_connection(clients: Clients) -> None:
-    acted: list[tuple[str, Message]] = []
+    acted: list[tuple[Connection, Message]] = []
     send(clients, '{"event":"ping","id":1}', lambda *given: acted.append(given))
-    assert acted == [(ID, Message("ping", 1, {"event": "ping", "id": 1}))]
+    assert acted == [(CONNECTION, Message("ping", 1, {"event": "ping", "id": 1}))]
     assert clients.posts == 0
 
 
@@ -96,3 +107,50 @@ def test_an_error_that_cannot_be_told_is_no_error(clients: Clients, refusal: Ref
 def test_a_bug_is_not_hidden(clients: Clients) -> None:
     with pytest.raises(ZeroDivisionError):
         send(clients, '{"event":"ping"}', raising(ZeroDivisionError()))
+
+
+NOTHING_DONE = raising(AssertionError("acted on"))
+
+
+@pytest.mark.parametrize(("body", "message_id"), [('{"event":"ping","id":1}', 1), ("no json", None), ('{"id":7}', 7)])
+def test_a_message_over_the_limit_is_refused_whatever_it_is_and_told_when_to_come_back(
+    clients: Clients, body: str, message_id: int | None
+) -> None:
+    send(clients, body, NOTHING_DONE, raising(RateLimited(400, 1)))
+    (frame,) = clients.frames(ID)
+    assert (frame["code"], frame["retryable"], frame["retry_in_ms"]) == ("rate_limited", True, 400)
+    assert frame.get("id") == message_id
+    assert clients.closed == []
+
+
+def test_who_is_far_over_the_limit_is_closed_and_told_no_more(clients: Clients) -> None:
+    send(clients, '{"event":"ping"}', NOTHING_DONE, raising(RateLimited(10_000, CLOSED_AFTER - 1)))
+    assert (clients.posts, clients.closed) == (1, [])
+    send(clients, '{"event":"ping"}', NOTHING_DONE, raising(RateLimited(10_000, CLOSED_AFTER)))
+    assert (clients.posts, clients.closed) == (1, [ID])
+
+
+def test_a_bad_message_is_counted_before_it_is_judged(clients: Clients) -> None:
+    counted: list[str] = []
+
+    def admit(connection_id: str) -> Connection:
+        counted.append(connection_id)
+        return CONNECTION
+
+    for body in (None, "{", "[]", '{"event":1}', "x" * 5_000):
+        send(clients, body, NOTHING_DONE, admit)
+    assert counted == [ID] * 5
+    assert [frame["code"] for frame in clients.frames(ID)] == [
+        "bad_json",
+        "bad_json",
+        "bad_request",
+        "bad_request",
+        "too_large",
+    ]
+
+
+@pytest.mark.parametrize("body", ['{"event":"ping","id":"a"}', '{"id":"a"}'])
+def test_a_table_that_cannot_count_is_said_to_be_worth_a_retry(clients: Clients, body: str) -> None:
+    send(clients, body, NOTHING_DONE, raising(TABLE_DOWN[0]))
+    (frame,) = clients.frames(ID)
+    assert (frame["code"], frame["id"], frame["retryable"]) == ("unavailable", "a", True)

@@ -2,7 +2,14 @@
 
 import pytest
 
-from shared.settings import ClientSettings, ConnectionSettings, IngestSettings, SubscribeSettings, read
+from shared.settings import (
+    ClientSettings,
+    ConnectionSettings,
+    IngestSettings,
+    RequestSettings,
+    SubscribeSettings,
+    read,
+)
 
 INGEST = {"QUOTES_TABLE": "quotes", "TICK_SECONDS": "5", "STALE_AFTER_SECONDS": "30"}
 CLIENT = {
@@ -11,20 +18,25 @@ CLIENT = {
     "CONNECTION_SHARDS": "4",
     "CONNECTIONS_URL": "https://example.com/live",
 }
+REQUEST = CLIENT | {"MESSAGES_PER_SECOND": "5", "MESSAGE_BURST": "10"}
 
 
 def test_settings_are_read_with_their_types_and_defaults() -> None:
     assert read(IngestSettings, INGEST | {"PATH": "/bin"}) == IngestSettings("quotes", 5, 30)
     assert read(ConnectionSettings, CLIENT) == ConnectionSettings("connections", 4)
     assert read(ClientSettings, CLIENT) == ClientSettings("quotes", "connections", 4, "https://example.com/live")
-    assert read(SubscribeSettings, CLIENT | {"INGEST_FUNCTION": "ingest"}) == SubscribeSettings(
-        "quotes", "connections", 4, "https://example.com/live", "ingest"
+    assert read(RequestSettings, REQUEST) == RequestSettings(
+        "quotes", "connections", 4, "https://example.com/live", 5, 10
     )
+    assert read(SubscribeSettings, REQUEST | {"INGEST_FUNCTION": "ingest"}) == SubscribeSettings(
+        "quotes", "connections", 4, "https://example.com/live", 5, 10, "ingest"
+    )
+    assert read(ConnectionSettings, CLIENT | {"MAX_CONNECTIONS_PER_CLIENT": "3"}).max_connections_per_client == 3
 
 
 @pytest.mark.parametrize(
     ("kind", "environment"),
-    [(IngestSettings, INGEST), (ClientSettings, CLIENT), (SubscribeSettings, CLIENT | {"INGEST_FUNCTION": "ingest"})],
+    [(IngestSettings, INGEST), (ClientSettings, CLIENT), (SubscribeSettings, REQUEST | {"INGEST_FUNCTION": "ingest"})],
 )
 def test_a_missing_variable_is_named(kind: type[object], environment: dict[str, str]) -> None:
     for name in environment:

@@ -1,5 +1,7 @@
 """Who subscribes hears an acknowledgement, the snapshot, then what moved in between, and an ingest runs for them."""
 
+import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,9 +9,9 @@ from typing import Any
 import pytest
 
 from shared.gateway import Gone
-from shared.protocol import BadRequest, Message
+from shared.protocol import BadRequest, Message, parse_message
 from shared.store.candles_table import CandlesTable
-from shared.store.connections_table import ConnectionsTable, NotConnected
+from shared.store.connections_table import Changed, ConnectionsTable, NotConnected
 from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests, Subscriptions
 from shared.values import Snapshot
@@ -36,7 +38,7 @@ class Feed:
 
     @property
     def requests(self) -> Requests:
-        return Requests(self.quotes, CandlesTable(self.quotes._table), self.connections, self.clients.gateway)
+        return Requests(self.quotes, CandlesTable(self.quotes._table), self.clients.gateway)
 
     def _wake(self) -> None:
         self.woken.append(self.quotes.audience())
@@ -46,8 +48,12 @@ class Feed:
         return self.clients.frames(ID)
 
     def ask(self, event: str, **fields: Any) -> list[dict[str, Any]]:
-        self.requests.answer(ID, message(event, **fields))
+        self.requests.answer(self.connections.get(ID), message(event, **fields))
         return self.clients.frames(ID)
+
+    def unsubscribe(self, **fields: Any) -> dict[str, Any]:
+        self.subscriptions.unsubscribe(self.connections.get(ID), message("unsubscribe", **fields))
+        return self.clients.frames(ID)[-1]
 
 
 def message(event: str, **fields: Any) -> Message:
@@ -175,16 +181,97 @@ def test_who_left_before_the_subscription_is_not_brought_back(feed: Feed) -> Non
     assert feed.woken == []
 
 
-def test_an_unsubscription_ends_that_channel_and_is_acknowledged(feed: Feed) -> None:
+# Unsubscribing
+
+
+def test_an_unsubscription_of_nothing_in_particular_ends_everything(feed: Feed) -> None:
     for channel in ("rates", "rates_batch"):
         feed.connections.subscribe(ID, channel, None)
-    feed.subscriptions.unsubscribe(ID, message("unsubscribe", channel="rates", id="a"))
+    assert feed.unsubscribe(id="a") == {"event": "unsubscribed", "status": "unsubscribed", "id": "a"}
+    assert feed.connections.get(ID).subscriptions == {}
+    assert feed.unsubscribe(channel=None) == {"event": "unsubscribed", "status": "unsubscribed"}
+
+
+def test_an_unsubscription_from_a_channel_leaves_the_other_one(feed: Feed) -> None:
+    for channel in ("rates", "rates_batch"):
+        feed.connections.subscribe(ID, channel, None)
+    assert feed.unsubscribe(channel="rates", id="a") == {
+        "event": "unsubscribed", "status": "unsubscribed", "channel": "rates", "symbols": [], "id": "a",
+    }  # fmt: skip
     assert feed.connections.get(ID).subscriptions == {"rates_batch": None}
-    assert feed.clients.frames(ID) == [
-        {"event": "unsubscribed", "status": "unsubscribed", "channel": "rates", "id": "a"}
-    ]
-    with pytest.raises(BadRequest):
-        feed.subscriptions.unsubscribe(ID, message("unsubscribe"))
+
+
+def test_an_unsubscription_from_symbols_says_what_is_left_and_what_there_never_was(feed: Feed) -> None:
+    feed.connections.subscribe(ID, "rates", ("BTC_CAD", "ETH_CAD", "LTC_CAD"))
+    answer = feed.unsubscribe(channel="rates", symbols=["ETH_CAD", "SHIB_CAD", "XYZ_CAD"])
+    assert answer["symbols"] == ["BTC_CAD", "LTC_CAD"]
+    assert answer["rejected"] == [{"symbol": "XYZ_CAD", "code": "unknown_symbol", "message": "no such symbol"}]
+    assert feed.connections.get(ID).subscriptions == {"rates": ("BTC_CAD", "LTC_CAD")}
+
+
+def test_of_a_subscription_to_all_the_others_are_left(feed: Feed) -> None:
+    feed.connections.subscribe(ID, "rates_batch", None)
+    assert feed.unsubscribe(channel="rates_batch", symbols=["BTC_CAD"])["symbols"] == SYMBOLS[1:]
+    assert feed.connections.get(ID).subscriptions == {"rates_batch": tuple(SYMBOLS[1:])}
+
+
+def test_a_channel_without_its_last_symbol_is_not_subscribed_to_all(feed: Feed) -> None:
+    feed.connections.subscribe(ID, "rates", ("BTC_CAD",))
+    assert feed.unsubscribe(channel="rates", symbols=["BTC_CAD"])["symbols"] == []
+    assert feed.connections.get(ID).subscriptions == {}
+
+
+def test_what_was_not_subscribed_is_no_error(feed: Feed) -> None:
+    assert feed.unsubscribe(channel="rates", symbols=["BTC_CAD"])["symbols"] == []
+    assert feed.unsubscribe(channel="rates")["symbols"] == []
+    assert feed.connections.get(ID).subscriptions == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"symbols": ["BTC_CAD"]}, "bad_request"),
+        ({"channel": "trades"}, "unknown_channel"),
+        ({"channel": "rates", "symbols": []}, "bad_request"),
+        ({"channel": "rates", "symbols": ["XYZ_CAD"]}, "unknown_symbol"),
+        ({"channel": "rates", "symbols": ["BTC_CAD"] * 101}, "too_many_symbols"),
+    ],
+)
+def test_a_bad_unsubscription_changes_nothing(feed: Feed, fields: dict[str, Any], code: str) -> None:
+    feed.connections.subscribe(ID, "rates", None)
+    with pytest.raises(BadRequest) as refused:
+        feed.unsubscribe(**fields, id=1)
+    assert (refused.value.code, refused.value.message_id) == (code, 1)
+    assert feed.connections.get(ID).subscriptions == {"rates": None}
+
+
+def test_a_subscription_that_came_meanwhile_is_the_one_that_is_reduced(feed: Feed) -> None:
+    feed.connections.subscribe(ID, "rates", ("BTC_CAD",))
+    read_before = feed.connections.get(ID)
+    feed.connections.subscribe(ID, "rates", ("BTC_CAD", "ETH_CAD"))
+    feed.subscriptions.unsubscribe(read_before, message("unsubscribe", channel="rates", symbols=["BTC_CAD"]))
+    assert feed.clients.frames(ID)[-1]["symbols"] == ["ETH_CAD"]
+    assert feed.connections.get(ID).subscriptions == {"rates": ("ETH_CAD",)}
+
+
+def test_a_subscription_that_never_holds_still_is_worth_a_retry(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed.connections.subscribe(ID, "rates", ("BTC_CAD",))
+
+    def changed(*_given: object) -> None:
+        raise Changed
+
+    monkeypatch.setattr(ConnectionsTable, "reduce", changed)
+    with pytest.raises(BadRequest) as refused:
+        feed.unsubscribe(channel="rates", symbols=["BTC_CAD"])
+    assert refused.value.code == "unavailable"
+
+
+def test_each_message_is_acted_on_by_its_event(feed: Feed) -> None:
+    for event in ("subscribe", "unsubscribe"):
+        feed.subscriptions.act(feed.connections.get(ID), message(event, channel="rates"))
+    assert feed.clients.events(ID) == ["subscribed", "unsubscribed"]
+    with pytest.raises(BadRequest, match="no such event: ping"):
+        feed.subscriptions.act(feed.connections.get(ID), message("ping", channel="rates"))
 
 
 # Requests that change nothing
@@ -195,6 +282,29 @@ def test_a_ping_is_answered_with_the_time(feed: Feed) -> None:
     (pong,) = feed.ask("ping", id=3)
     assert (pong["event"], pong["id"]) == ("pong", 3)
     assert before_ms <= pong["ts"] <= time.time_ns() // 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [
+        ("1718707723456", "1718707723456"),
+        ("-0.50", "-0.50"),
+        ("1e400", "1E+400"),
+        ("1" * 400, "1" * 400),
+        ('"2024-06-18T10:48:43Z"', '"2024-06-18T10:48:43Z"'),
+        (json.dumps("x" * 37), None),
+        ("true", None),
+        ("null", None),
+        ("[1]", None),
+        ("{}", None),
+    ],
+)
+def test_a_pings_timestamp_comes_back_as_it_was_if_it_is_one(feed: Feed, sent: str, echoed: str | None) -> None:
+    ping = parse_message(f'{{"event":"ping","timestamp":{sent},"whatever":[{{}}]}}')
+    feed.requests.answer(feed.connections.get(ID), ping)
+    (frame,) = feed.clients.received[ID]
+    expected = "" if echoed is None else f',"timestamp":{echoed}'
+    assert re.sub(r"\d{13}", "TS", frame.decode(), count=1) == f'{{"event":"pong","ts":TS{expected}}}'
 
 
 def test_subscriptions_are_listed(feed: Feed) -> None:
@@ -236,7 +346,16 @@ def test_an_event_that_there_is_not_is_a_bad_request(feed: Feed, event: str) -> 
     assert (refused.value.code, refused.value.message_id) == ("unknown_event", 1)
 
 
-def test_a_request_of_who_is_not_connected_is_refused(feed: Feed) -> None:
-    feed.connections.remove(ID)
-    with pytest.raises(NotConnected):
-        feed.ask("subscriptions")
+def test_the_assets_are_listed_with_what_their_prices_are_like(feed: Feed) -> None:
+    feed.quotes.write_snapshot(FIRST, 1)
+    (answer,) = feed.ask("assets", id=6)
+    assert (answer["event"], answer["id"], len(answer["assets"])) == ("assets", 6, 75)
+    assert {asset["status"] for asset in answer["assets"]} == {"live"}
+
+
+def test_a_snapshot_of_rates_without_a_price_is_said_to_be_worth_a_retry(feed: Feed) -> None:
+    with pytest.raises(BadRequest) as refused:
+        feed.ask("snapshot", channel="rates", id=8)
+    assert (refused.value.code, refused.value.message_id) == ("unavailable", 8)
+    (snapshot,) = feed.ask("snapshot", channel="rates_batch")
+    assert (snapshot["event"], snapshot["data"]) == ("snapshot", [])

@@ -21,7 +21,7 @@ from shared.protocol import (
     UpdateFrames,
     heartbeat_frame,
     snapshot_frames,
-    subscribed_frame,
+    subscribed_frames,
     symbols_of,
 )
 from shared.quotes import Delta
@@ -153,7 +153,7 @@ def measure(tick_s: int, symbols: int | None = None) -> Frames:
         sizes={channel: tuple(map(len, sent)) for channel, sent in frames.items()},
         deflated={channel: tuple(map(_deflated, sent)) for channel, sent in frames.items()},
         snapshot={channel: tuple(map(len, snapshot_frames(old, channel, view))) for channel in CHANNELS},
-        acknowledged=len(subscribed_frame(Subscription(RATES_BATCH, view), None)),
+        acknowledged=sum(map(len, subscribed_frames(Subscription(RATES_BATCH, view), None))),
         heartbeat=len(heartbeat_frame(old)),
     )
 

@@ -1,0 +1,41 @@
+"""The answer to `assets`: what the feed carries."""
+
+from collections.abc import Sequence
+
+from shared.assets import Asset, catalogue
+from shared.protocol.errors import Id
+from shared.protocol.frames import reply
+from shared.protocol.parts import Part, in_parts
+from shared.values import Snapshot
+from shared.wire import Encoded, dumps
+
+
+def assets_frames(snapshot: Snapshot, message_id: Id) -> tuple[bytes, ...]:
+    """Every asset of the catalogue, in its order, and whether it has a price now. One frame, or its parts."""
+    listed = [Encoded(dumps(_fields(asset, snapshot))) for asset in catalogue().values()]
+
+    def frame(rows: Sequence[Encoded], part: Part) -> bytes:
+        return reply({"event": "assets", "assets": rows, **part.fields()}, message_id)
+
+    return in_parts(listed, frame)
+
+
+def _fields(asset: Asset, snapshot: Snapshot) -> dict[str, str | int]:
+    fields: dict[str, str | int] = {
+        "symbol": asset.symbol,
+        "base": asset.code,
+        "quote": "CAD",
+        "name": asset.name,
+        "decimals": asset.decimals,
+        "status": _status(asset.symbol, snapshot),
+    }
+    if asset.renamed_to:
+        fields["renamed_to"] = f"{asset.renamed_to}_CAD"
+    return fields
+
+
+def _status(symbol: str, snapshot: Snapshot) -> str:
+    quote = snapshot.quotes.get(symbol)
+    if quote is None:
+        return "unavailable"
+    return "stale" if quote.stale else "live"

@@ -1,0 +1,52 @@
+"""A quote on the wire. It is the whole state of its symbol."""
+
+from decimal import Decimal
+
+from shared.assets import catalogue
+from shared.protocol.channels import RATES
+from shared.protocol.errors import Id
+from shared.protocol.frames import reply
+from shared.values import Quote, Snapshot
+from shared.wire import Encoded, dumps
+
+
+class QuoteTexts:
+    """The quotes of a snapshot as JSON, each encoded when it is first needed, and once for all frames that hold it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._quotes = snapshot.quotes
+        self._texts: dict[str, Encoded] = {}
+
+    def of(self, symbol: str) -> Encoded:
+        """Raises: KeyError, for a symbol that has no price."""
+        if symbol not in self._texts:
+            self._texts[symbol] = Encoded(dumps(quote_fields(self._quotes[symbol])))
+        return self._texts[symbol]
+
+
+def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:
+    """The fields of a quote. `timestamp` is its time in seconds, `ts` in milliseconds."""
+    fields: dict[str, str | int | bool | Decimal] = {
+        "symbol": quote.symbol,
+        "timestamp": quote.ts_ms // 1000,
+        "bid": quote.bid,
+        "ask": quote.ask,
+        "spot": quote.spot,
+        "change": quote.change,
+        "change_pct": quote.change_pct,
+        "ts": quote.ts_ms,
+        "seq": quote.seq,
+        "source": quote.source,
+    }
+    if (asset := catalogue().get(quote.symbol)) and asset.renamed_to:
+        fields["renamed_to"] = f"{asset.renamed_to}_CAD"
+    if quote.stale:
+        fields["stale"] = True
+    if quote.simulated:
+        fields["simulated"] = True
+    return fields
+
+
+def data_frame(quote: Encoded, message_id: Id = None) -> bytes:
+    """A frame of `rates`. With the id of the message that asked for it, if one did."""
+    return reply({"channel": RATES, "event": "data", "data": quote}, message_id)

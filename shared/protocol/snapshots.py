@@ -1,0 +1,57 @@
+"""The frames of a whole view."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
+from shared.protocol.errors import Id
+from shared.protocol.frames import reply, source_status
+from shared.protocol.parts import Part, in_parts
+from shared.protocol.quotes import QuoteTexts, data_frame
+from shared.quotes import view_seq
+from shared.values import Snapshot
+from shared.wire import Encoded
+
+
+def snapshot_frames(
+    snapshot: Snapshot, channel: str, view: View, message_id: Id = None, texts: QuoteTexts | None = None
+) -> tuple[bytes, ...]:
+    """All quotes of a view: one frame per symbol on `rates`, one in all on `rates_batch`, or its parts."""
+    symbols = symbols_of(view)
+    texts = texts or QuoteTexts(snapshot)
+    quotes = [texts.of(symbol) for symbol in symbols if symbol in snapshot.quotes]
+    if channel == RATES:
+        return tuple(data_frame(quote, message_id) for quote in quotes)
+    seq = view_seq(snapshot, symbols)
+
+    def frame(rows: Sequence[Encoded], part: Part) -> bytes:
+        fields: dict[str, Any] = {
+            "channel": RATES_BATCH,
+            "event": "snapshot",
+            "seq": seq,
+            "ts": snapshot.ts_ms,
+            "data": rows,
+            **part.fields(),
+        }
+        if part.is_last:
+            fields["unavailable"] = [symbol for symbol in symbols if symbol in snapshot.unavailable]
+            fields["status"] = source_status(snapshot)
+        return reply(fields, message_id)
+
+    return in_parts(quotes, frame)
+
+
+class SnapshotFrames:
+    """The frames of one snapshot, encoded once per distinct channel and view however many connections share them."""
+
+    def __init__(self, snapshot: Snapshot, texts: QuoteTexts | None = None) -> None:
+        self._snapshot = snapshot
+        self._texts = texts or QuoteTexts(snapshot)
+        self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
+
+    def of(self, channel: str, view: View) -> tuple[bytes, ...]:
+        """The frames to post; none on `rates` when nothing in the view has a price."""
+        key = (channel, view)
+        if key not in self._encoded:
+            self._encoded[key] = snapshot_frames(self._snapshot, channel, view, texts=self._texts)
+        return self._encoded[key]

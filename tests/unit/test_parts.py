@@ -1,0 +1,77 @@
+"""A frame that is too long for one message comes in parts that any client can make sense of."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.protocol import MAX_FRAME_BYTES, RATES_BATCH, UpdateFrames, snapshot_frames
+from shared.protocol.parts import Part, in_parts
+from shared.quotes import Delta
+from shared.values import Snapshot
+from shared.wire import Encoded, dumps, loads
+from tests.unit.samples import NOW_MS, SYMBOLS, after, quotes
+
+LONG_SOURCE = "binance:BTCUSDT x " * 50
+
+
+def long_quotes(spot: str = "86762.65", symbols: list[str] | None = None) -> Any:
+    return {symbol: replace(each, source=LONG_SOURCE) for symbol, each in quotes(spot, symbols).items()}
+
+
+FIRST = after(Snapshot(), long_quotes(symbols=SYMBOLS[1:]))
+MOVED = after(FIRST, long_quotes("2", SYMBOLS[1:-1]), NOW_MS + 86_400_001)
+
+
+def messages(frames: tuple[bytes, ...]) -> list[dict[str, Any]]:
+    assert max(map(len, frames)) <= MAX_FRAME_BYTES
+    return [loads(frame) for frame in frames]
+
+
+def symbols_in(parts: list[dict[str, Any]]) -> list[str]:
+    return [row["symbol"] for part in parts for row in part["data"]]
+
+
+def test_a_frame_that_fits_says_nothing_of_parts() -> None:
+    (frame,) = snapshot_frames(after(Snapshot(), quotes()), RATES_BATCH, None)
+    assert len(frame) <= MAX_FRAME_BYTES
+    assert not loads(frame).keys() & {"part", "parts"}
+
+
+def test_a_long_snapshot_is_parts_of_one_seq_and_the_last_one_says_what_is_no_quote() -> None:
+    parts = messages(snapshot_frames(FIRST, RATES_BATCH, None, 7))
+    assert [(part["part"], part["parts"]) for part in parts] == [(n, len(parts)) for n in range(1, len(parts) + 1)]
+    assert len(parts) > 2
+    assert symbols_in(parts) == SYMBOLS[1:]
+    assert {(part["seq"], part["ts"], part["id"], part["event"]) for part in parts} == {(1, NOW_MS, 7, "snapshot")}
+    assert all(not part.keys() & {"unavailable", "status"} for part in parts[:-1])
+    assert (parts[-1]["unavailable"], parts[-1]["status"]) == ([SYMBOLS[0]], {"binance": "ok"})
+
+
+def test_the_parts_of_an_update_show_no_gap_to_who_knows_nothing_of_parts() -> None:
+    parts = messages(UpdateFrames(Delta(FIRST, MOVED)).of(RATES_BATCH, None))
+    assert len(parts) > 2
+    assert [part["prev_seq"] for part in parts] == [FIRST.seq] + [MOVED.seq] * (len(parts) - 1)
+    assert {part["seq"] for part in parts} == {MOVED.seq}
+    assert symbols_in(parts) == SYMBOLS[1:-1]
+    assert all("unavailable" not in part for part in parts[:-1])
+    assert parts[-1]["unavailable"] == [SYMBOLS[-1]]
+
+
+@pytest.mark.parametrize("size", [1, 100, 15_990, MAX_FRAME_BYTES // 2, 40_000])
+def test_items_of_any_size_keep_their_order_and_as_many_as_fit_share_a_frame(size: int) -> None:
+    items = [Encoded(dumps(f"{number:03}" + "x" * size)) for number in range(9)]
+
+    def frame(rows: Any, part: Part) -> bytes:
+        return dumps({"rows": list(rows), **part.fields()}).encode()
+
+    frames = in_parts(items, frame)
+    read = [loads(each) for each in frames]
+    assert [row for each in read for row in each["rows"]] == [loads(item) for item in items]
+    if size < MAX_FRAME_BYTES:
+        assert max(map(len, frames)) <= MAX_FRAME_BYTES
+        # No frame could have taken the first row of the next one.
+        for each, following in zip(read, frames[1:], strict=False):
+            assert len(dumps(each)) + len(dumps(loads(following)["rows"][0])) + 1 > MAX_FRAME_BYTES - 10
+    else:
+        assert [len(each["rows"]) for each in read] == [1] * 9
