@@ -12,11 +12,11 @@ from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.protocol import RATES_BATCH, View, snapshot_frames
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
-from shared.values import Connection, Quote, Snapshot
+from shared.values import Connection, Snapshot
 from shared.wire import loads
 from tests.fan_out.feed import Feed
 from tools.bench.sink import Sink
-from tools.watch.book import Book
+from tools.client import Book, Quote
 
 REGION = "ca-central-1"
 Sees = tuple[tuple[str, View], ...]
@@ -162,7 +162,8 @@ def _state(sees: Sees, first: Snapshot, texts: tuple[str, ...]) -> State:
     book, asked = Book(), False
     begin = [loads(frame) for channel, view in sees for frame in snapshot_frames(first, channel, view)]
     for frame in [*begin, *map(_frame, texts)]:
-        asked |= book.apply(frame, 0).ask_snapshot
+        book.apply(frame, 0)
+        asked |= book.gap
     return State(book.quotes, frozenset(book.unavailable), asked)
 
 

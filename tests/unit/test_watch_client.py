@@ -8,28 +8,22 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from shared.wire import dumps
-from tests.unit.test_watch_book import quote, snapshot, update
+from tests.client.frames import acknowledged, data, quote, snapshot, update
+from tools.client import State
 from tools.local.certificates import ensure, server_context
-from tools.watch.book import Book, Kind
-from tools.watch.client import BACKOFF_BASE_S, BACKOFF_CAP_S, Frame, Target, backoff_s, explain, follow, tls
-from tools.watch.status import Link, Status
+from tools.watch.status import Status
+from tools.watch.target import Target, explain, now_ms, tls
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 12
-ACK = {
-    "event": "subscribed",
-    "status": "subscribed",
-    "channel": "rates_batch",
-    "symbols": ["BTC_CAD", "SHIB_CAD"],
-    "id": 1,
-}
+ACK = acknowledged("BTC_CAD", "SHIB_CAD")
 SNAPSHOT = snapshot(41, quote("BTC_CAD", 41, "136542.1834", simulated=True), quote("SHIB_CAD", 40, "0.000012439404"))
 UPDATE = update(43, 41, quote("BTC_CAD", 43, "136542.2"))
 Session = Callable[[ServerConnection, int], Awaitable[None]]
@@ -79,89 +73,6 @@ async def watch(*arguments: str, environment: dict[str, str] | None = None) -> t
     return process.returncode or 0, out.decode().splitlines(), err.decode()
 
 
-def test_a_dropped_connection_is_made_anew_and_subscribed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.watch.client.BACKOFF_BASE_S", 0.01)
-    subscriptions = []
-
-    async def drops(connection: ServerConnection, number: int) -> None:
-        subscriptions.append(json.loads(await connection.recv()))
-        if number == 1:
-            await send(connection, ACK, SNAPSHOT)
-            connection.transport.abort()
-        elif number == 2:
-            await connection.close(1012, "restarting")
-        else:
-            # A feed that has started over: its numbers are lower than those that the client knows.
-            await send(connection, ACK, snapshot(2, quote("BTC_CAD", 2)))
-            await connection.wait_closed()
-
-    async def run() -> None:
-        told: list[str] = []
-        book = Book()
-        async with feed(drops) as url:
-            target, status = Target(url, symbols=("BTC_CAD", "SHIB_CAD")), Status(url)
-            async with aclosing(follow(target, book, status, told.append)) as frames:
-                seen = [frame.outcome.kind async for frame in until(frames, lambda: book.seq == 2)]
-        assert seen == [Kind.SUBSCRIBED, Kind.DATA] * 2
-        assert list(book.quotes) == ["BTC_CAD"]
-        assert status.link is Link.LIVE
-        expected = {"event": "subscribe", "channel": "rates_batch", "id": 1, "symbols": ["BTC_CAD", "SHIB_CAD"]}
-        assert subscriptions == [expected] * 3
-        assert [line.split(";")[0] for line in told] == [
-            f"live: {url}",
-            "the connection was cut or no longer answers",
-            "the server closed the connection (1012 restarting)",
-            f"live: {url}",
-        ]
-
-    asyncio.run(run())
-
-
-async def until(items: AsyncIterator[Frame], done: Callable[[], bool]) -> AsyncIterator[Frame]:
-    async for item in items:
-        yield item
-        if done():
-            return
-
-
-def test_a_missed_update_is_healed_by_a_snapshot_that_is_asked_for_once() -> None:
-    asked = []
-
-    async def loses(connection: ServerConnection, _: int) -> None:
-        await connection.recv()
-        await send(
-            connection, ACK, SNAPSHOT, update(45, 43, quote("BTC_CAD", 45)), update(46, 45, quote("BTC_CAD", 46))
-        )
-        asked.append(json.loads(await connection.recv()))
-        await send(connection, snapshot(46, quote("BTC_CAD", 46), quote("SHIB_CAD", 43)))
-        await connection.wait_closed()
-
-    async def run() -> None:
-        book = Book()
-        async with feed(loses) as url, aclosing(follow(Target(url), book, Status(url), print)) as frames:
-            async for _ in until(frames, lambda: "SHIB_CAD" in book.quotes and book.quotes["SHIB_CAD"].seq == 43):
-                pass
-        assert asked == [{"event": "snapshot", "channel": "rates_batch"}]
-
-    asyncio.run(run())
-
-
-def test_frames_that_make_no_sense_are_survived() -> None:
-    async def babbles(connection: ServerConnection, _: int) -> None:
-        await connection.recv()
-        for nonsense in ("", "{", "[]", '{"event":"tomorrow"}', '{"channel":"rates_batch","event":"update"}', "NaN"):
-            await connection.send(nonsense)
-        await send(connection, ACK, SNAPSHOT)
-        await connection.wait_closed()
-
-    async def run() -> None:
-        book = Book()
-        async with feed(babbles) as url, aclosing(follow(Target(url), book, Status(url), print)) as frames:
-            assert len([frame async for frame in until(frames, lambda: bool(book.quotes))]) == 8
-
-    asyncio.run(run())
-
-
 def test_json_prints_every_frame_and_nothing_else() -> None:
     async def run() -> None:
         async with feed(steady) as url:
@@ -183,6 +94,53 @@ def test_without_a_terminal_it_prints_what_changed(tmp_path: Path) -> None:
         assert len(out) == 3
         assert "BTC_CAD  bid 136,542.18  ask 136,542.18  spot 136,542.18  +1.50%  kraken:X  SIMULATED" in out[0]
         assert "spot 0.0000124394" in out[1]
+
+    asyncio.run(run())
+
+
+def test_a_plain_server_of_rates_is_followed_too() -> None:
+    asked = []
+
+    async def plain(connection: ServerConnection, _: int) -> None:
+        asked.append(json.loads(await connection.recv()))
+        await send(connection, data("BTC_CAD", None, "1.5"), data("ETH_CAD", None, "2.5"))
+        await connection.wait_closed()
+
+    async def run() -> None:
+        async with feed(plain) as url:
+            code, out, err = await watch("--channel", "rates", "--count", "2", "--url", url)
+        assert (code, err) == (0, f"live: {url}\n")
+        assert [line.split("  ")[1] for line in out] == ["BTC_CAD", "ETH_CAD"]
+        assert asked == [{"event": "subscribe", "channel": "rates", "id": 1}]
+
+    asyncio.run(run())
+
+
+def test_a_subscription_that_is_refused_ends_it_with_the_reason() -> None:
+    async def refuses(connection: ServerConnection, _: int) -> None:
+        await connection.recv()
+        words = {"code": "unknown_symbol", "message": "no such symbol: FOO_CAD", "retryable": False}
+        await send(connection, {"event": "error", "id": 1, **words})
+        await connection.wait_closed()
+
+    async def run() -> None:
+        async with feed(refuses) as url:
+            code, out, err = await watch("--symbols", "foo_cad", "--url", url)
+        assert (code, out, err) == (1, [], "unknown_symbol: no such symbol: FOO_CAD\n")
+
+    asyncio.run(run())
+
+
+def test_a_symbol_without_a_price_is_told() -> None:
+    async def withdraws(connection: ServerConnection, _: int) -> None:
+        await connection.recv()
+        await send(connection, ACK, SNAPSHOT, update(43, 41, unavailable=["SHIB_CAD"]))
+        await connection.wait_closed()
+
+    async def run() -> None:
+        async with feed(withdraws) as url:
+            _, out, _ = await watch("--count", "2", "--url", url)
+        assert out[2:] == ["SHIB_CAD  has no price any more"]
 
     asyncio.run(run())
 
@@ -234,19 +192,15 @@ def reason_of(url: str, ca: Path | None = None) -> str:
     """What the client says about its first attempt."""
 
     async def run() -> str:
-        told: asyncio.Queue[str] = asyncio.Queue()
+        target = Target(url, ca=ca)
+        status, told = Status(target), asyncio.Queue[str]()
 
-        async def attempt() -> None:
-            async with aclosing(follow(Target(url, ca=ca), Book(), Status(url), told.put_nowait)) as frames:
-                async for _ in frames:
-                    pass
+        def on_state(state: State) -> None:
+            if text := status.turned(state, now_ms()):
+                told.put_nowait(text)
 
-        task = asyncio.create_task(attempt())
-        try:
+        async with target.feed(on_state, lambda _: None):
             return await asyncio.wait_for(told.get(), DEADLINE_S)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     return asyncio.run(run())
 
@@ -282,16 +236,6 @@ def test_verification_is_always_on() -> None:
     assert context is not None
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
-
-
-def test_the_backoff_has_full_jitter_and_a_cap() -> None:
-    assert [backoff_s(attempt, lambda _, most: most) for attempt in (0, 1, 2, 99)] == [
-        BACKOFF_BASE_S,
-        2 * BACKOFF_BASE_S,
-        4 * BACKOFF_BASE_S,
-        BACKOFF_CAP_S,
-    ]
-    assert backoff_s(5, lambda least, _: least) == 0
 
 
 @pytest.mark.parametrize(

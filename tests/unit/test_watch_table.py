@@ -6,13 +6,15 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from shared.values import Quote
-from tools.watch.book import Book
+from tests.client.frames import snapshot
+from tools.client import Book, Heard, Kind, Link, Quote, State
 from tools.watch.prices import age_text, change_text, percent_text, price_text
-from tools.watch.status import Link, Status
+from tools.watch.status import Status
 from tools.watch.table import SORTS, Sort, ordered, picture, screenshot
+from tools.watch.target import Target
 
 NOW_MS = 1_718_707_723_000
+LOCAL = Target("wss://localhost:8000/markets/ws/")
 
 
 def quote(symbol: str, spot: str, change: str = "1.5", **more: object) -> Quote:
@@ -22,16 +24,17 @@ def quote(symbol: str, spot: str, change: str = "1.5", **more: object) -> Quote:
         "change_pct": Decimal("1.5").copy_sign(Decimal(change)),
         "source": "binance:BTCUSDT x parity:USDTUSD x kraken:USDCAD",
     }
-    return Quote(**(fields | {"ts_ms": NOW_MS - 4000, "seen_ms": NOW_MS, "seq": 43} | more))  # type: ignore[arg-type]
+    return Quote(**(fields | {"ts_ms": NOW_MS - 4000, "seq": 43} | more))  # type: ignore[arg-type]
 
 
 def book_of(*quotes: Quote, unavailable: tuple[str, ...] = ()) -> Book:
-    return Book(
+    book = Book(
         quotes={quote.symbol: quote for quote in quotes},
         unavailable=set(unavailable),
         order=tuple(quote.symbol for quote in quotes),
-        seq=43,
     )
+    book.apply({**snapshot(43), "event": "update", "prev_seq": 0}, 0)
+    return book
 
 
 BTC, SHIB = quote("BTC_CAD", "136542.1834", "-1024.5"), quote("SHIB_CAD", "0.000012439404", "0.0000001")
@@ -39,7 +42,7 @@ BTC, SHIB = quote("BTC_CAD", "136542.1834", "-1024.5"), quote("SHIB_CAD", "0.000
 
 def drawn(book: Book, width: int = 140, height: int = 40, status: Status | None = None, **options: object) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, record=True, legacy_windows=False)
-    status = status or Status("wss://localhost:8000/markets/ws/", link=Link.LIVE)
+    status = status or Status(LOCAL, State(Link.LIVE))
     console.print(picture(book, status, NOW_MS, (width, height), **options))  # type: ignore[arg-type]
     return console.export_text().splitlines()
 
@@ -128,8 +131,10 @@ def test_a_stale_quote_says_so() -> None:
 
 
 def test_a_lost_connection_says_why_and_when_it_returns() -> None:
-    status = Status("wss://localhost:8000/markets/ws/")
-    status.lost("nothing listens at localhost:8000: is `make run` running?", NOW_MS, 2.4)
+    status = Status(LOCAL)
+    refused = State(Link.RECONNECTING, "no connection", NOW_MS + 2_400, ConnectionRefusedError())
+    told = "nothing listens at localhost:8000: is `make run` running?; reconnecting in 2.4 s"
+    assert status.turned(refused, NOW_MS) == told
     text = "\n".join(drawn(Book(), status=status))
     assert "reconnecting in 3 s" in text
     assert "is `make run` running?" in text
@@ -143,17 +148,27 @@ def test_every_order_has_all_quotes(sort: Sort) -> None:
     assert symbols == [f"{code}_CAD" for code in expected.get(sort, "ADA SHIB BTC").split()]
 
 
+def test_what_was_missed_is_told_beside_the_quotes() -> None:
+    status = Status(LOCAL, State(Link.LIVE))
+    assert status.turned(State(Link.STALE, "an update was missed"), NOW_MS) == ""
+    text = "\n".join(drawn(book_of(BTC), status=status))
+    assert "● stale" in text
+    assert "an update was missed" in text
+    assert status.turned(State(Link.LIVE), NOW_MS) == ""
+
+
 def test_the_rate_is_of_the_last_ten_seconds() -> None:
-    status = Status("wss://localhost/")
-    status.live(0)
+    status = Status(LOCAL)
+    assert status.turned(State(Link.LIVE), 0) == "live: wss://localhost:8000/markets/ws/"
+    five = Heard("", Kind.DATA, is_snapshot=False, message="", changes=(BTC,) * 5)
     for second in range(20):
-        status.received(5, second * 1000)
+        status.heard(five, second * 1000)
     assert status.updates_per_s(19_000) == 5
     assert status.updates_per_s(40_000) == 0
 
 
 def test_the_screenshot_loads_nothing_from_elsewhere() -> None:
-    status = Status("wss://localhost:8000/markets/ws/", link=Link.LIVE)
+    status = Status(LOCAL, State(Link.LIVE))
     svg = screenshot(book_of(BTC, SHIB), status, NOW_MS, width=120, sort="feed", rows=10)
     assert svg.startswith("<svg")
     assert "0.0000124394" in svg

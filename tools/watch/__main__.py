@@ -6,25 +6,24 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
-from tools.watch.book import Book, Kind
-from tools.watch.client import Frame, Target, follow, now_ms, tls
+from tools.client import Change, Feed, Heard, Kind, Refused, State, Withdrawn
 from tools.watch.prices import percent_text, price_text
 from tools.watch.status import Status
 from tools.watch.table import SORTS, picture, screenshot
+from tools.watch.target import Target, now_ms, tls
 
 DEFAULT_URL = "wss://localhost:8000/markets/ws/"
 REDRAW_EVERY_S = 0.25
 SCREENSHOT_WIDTH, SCREENSHOT_ROWS = 120, 24
-INTERRUPTED = 128 + signal.SIGINT
+REFUSED, INTERRUPTED = 1, 128 + signal.SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,80 +80,106 @@ async def _watch(options: argparse.Namespace) -> int:
     task = asyncio.current_task()
     if task:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    book, status = Book(), Status(options.url)
+    status = Status(options.target)
     try:
         if options.screenshot:
-            await _screenshot(options, book, status)
+            await _screenshot(options, status)
         elif options.json:
-            await _consume(options, book, status, lambda frame: _print(" ".join(frame.text.splitlines())))
+            await _follow(options, status, lambda heard: _print(" ".join(heard.text.splitlines())))
         elif sys.stdout.isatty():
-            await _live(options, book, status)
+            await _live(options, status)
         else:
-            await _consume(options, book, status, partial(_print_quotes, book))
+            await _follow(options, status, _print_quotes)
     except asyncio.CancelledError:
         return INTERRUPTED
+    except Refused:
+        return REFUSED  # its words have been told as those of every frame
     return 0
 
 
-async def _consume(
+class _Enough(Exception):
+    """As many frames as were asked for have come."""
+
+
+def _feed(
     options: argparse.Namespace,
-    book: Book,
     status: Status,
-    use: Callable[[Frame], None],
-    tell: Callable[[str], None] | None = None,
-) -> None:
+    use: Callable[[Heard], object],
+    tell: Callable[[str], object],
+) -> Feed:
     left = options.count
-    async with aclosing(follow(options.target, book, status, tell or _tell)) as frames:
-        async for frame in frames:
-            use(frame)
-            if left is not None and frame.outcome.kind is Kind.DATA:
-                left -= 1
-                if not left:
-                    return
+
+    def on_heard(heard: Heard) -> None:
+        nonlocal left
+        status.heard(heard, now_ms())
+        if heard.message:
+            tell(heard.message)
+        use(heard)
+        if left is not None and heard.kind is Kind.DATA:
+            left -= 1
+            if not left:
+                raise _Enough
+
+    def on_state(state: State) -> None:
+        if text := status.turned(state, now_ms()):
+            tell(text)
+
+    feed: Feed = options.target.feed(on_state, on_heard)
+    return feed
 
 
-async def _live(options: argparse.Namespace, book: Book, status: Status) -> None:
+async def _follow(options: argparse.Namespace, status: Status, use: Callable[[Heard], object]) -> None:
+    with suppress(_Enough):
+        async with _feed(options, status, use, _tell) as feed:
+            await feed.wait_closed()
+
+
+async def _live(options: argparse.Namespace, status: Status) -> None:
     console = Console()
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    feed = _feed(options, status, lambda _: None, lambda _: None)
 
-        async def redraw() -> None:
+    def drawn() -> RenderableType:
+        size = (console.width, console.height)
+        return picture(feed.book, status, now_ms(), size, sort=options.sort, rows=options.rows)
+
+    with Live(console=console, screen=True, auto_refresh=False) as live, suppress(_Enough):
+        async with feed:
             # Ages and the countdown move without any frame, and a burst of frames needs one picture only.
-            while True:
-                size = (console.width, console.height)
-                live.update(picture(book, status, now_ms(), size, sort=options.sort, rows=options.rows), refresh=True)
-                await asyncio.sleep(REDRAW_EVERY_S)
-
-        async with asyncio.TaskGroup() as tasks:
-            drawing = tasks.create_task(redraw())
-            await _consume(options, book, status, lambda _: None, lambda _: None)
-            drawing.cancel()
+            closed = asyncio.create_task(feed.wait_closed())
+            while not closed.done():
+                live.update(drawn(), refresh=True)
+                await asyncio.wait([closed], timeout=REDRAW_EVERY_S)
+            closed.result()
     # The live screen is gone by now: what it showed last stays on the terminal.
-    console.print(picture(book, status, now_ms(), console.size, sort=options.sort, rows=options.rows))
+    console.print(drawn())
 
 
-async def _screenshot(options: argparse.Namespace, book: Book, status: Status) -> None:
-    async with aclosing(follow(options.target, book, status, _tell)) as frames:
-        async for frame in frames:
-            if frame.outcome.is_snapshot:
-                svg = screenshot(
-                    book,
-                    status,
-                    now_ms(),
-                    width=SCREENSHOT_WIDTH,
-                    sort=options.sort,
-                    rows=options.rows or SCREENSHOT_ROWS,
-                )
-                options.screenshot.write_text(svg, encoding="utf-8")
-                return
+async def _screenshot(options: argparse.Namespace, status: Status) -> None:
+    def draw(heard: Heard) -> None:
+        if heard.is_snapshot:
+            rows = options.rows or SCREENSHOT_ROWS
+            svg = screenshot(feed.book, status, now_ms(), width=SCREENSHOT_WIDTH, sort=options.sort, rows=rows)
+            options.screenshot.write_text(svg, encoding="utf-8")
+            raise _Enough
+
+    feed = _feed(options, status, draw, _tell)
+    with suppress(_Enough):
+        async with feed:
+            await feed.wait_closed()
 
 
-def _print_quotes(book: Book, frame: Frame) -> None:
-    for symbol in frame.outcome.changed:
-        quote = book.quotes[symbol]
-        marks = [mark for mark, is_so in (("stale", quote.stale), ("SIMULATED", quote.simulated)) if is_so]
-        time = datetime.fromtimestamp(quote.ts_ms / 1000, UTC).strftime("%H:%M:%SZ")
-        prices = f"bid {price_text(quote.bid)}  ask {price_text(quote.ask)}  spot {price_text(quote.spot)}"
-        _print("  ".join([time, symbol, prices, percent_text(quote.change_pct), quote.source, *marks]))
+def _print_quotes(heard: Heard) -> None:
+    for change in heard.changes:
+        _print(_line(change))
+
+
+def _line(change: Change) -> str:
+    if isinstance(change, Withdrawn):
+        return f"{change.symbol}  {'has no price any more' if change.listed else 'is no longer listed'}"
+    marks = [mark for mark, is_so in (("stale", change.stale), ("SIMULATED", change.simulated)) if is_so]
+    time = datetime.fromtimestamp(change.ts_ms / 1000, UTC).strftime("%H:%M:%SZ")
+    prices = f"bid {price_text(change.bid)}  ask {price_text(change.ask)}  spot {price_text(change.spot)}"
+    return "  ".join([time, change.symbol, prices, percent_text(change.change_pct), change.source, *marks])
 
 
 def _print(line: str) -> None:

@@ -2,51 +2,46 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from tools.client import Heard, Kind, Link, Quote, State
+from tools.watch.target import Target, explain
 
 RATE_WINDOW_MS = 10_000
-
-
-class Link(StrEnum):
-    """The connection's states, as they are shown."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    RECONNECTING = "reconnecting"
+STANDS = (Link.LIVE, Link.STALE)
 
 
 @dataclass(slots=True)
 class Status:
-    """The connection to one feed. `reason` is why the last one broke, `notice` the server's last complaint."""
+    """The connection to one feed. `notice` is the server's last complaint."""
 
-    url: str
-    link: Link = Link.CONNECTING
-    reason: str = ""
+    target: Target
+    state: State = field(default_factory=lambda: State(Link.CONNECTING))
     notice: str = ""
-    retry_ms: int = 0
     live_ms: int = 0
     _arrivals: deque[tuple[int, int]] = field(default_factory=deque)
 
-    def connecting(self) -> None:
-        """A connection is being made; the reason why the last one broke stays in sight until it stands."""
-        self.link = Link.CONNECTING
+    @property
+    def reason(self) -> str:
+        """Why it is not well."""
+        return explain(self.state.error, self.target) if self.state.error else self.state.reason
 
-    def live(self, now_ms: int) -> bool:
-        """The server has answered; true when that is news."""
-        if self.link is Link.LIVE:
-            return False
-        self.link, self.reason, self.notice, self.live_ms = Link.LIVE, "", "", now_ms
-        self._arrivals.clear()
-        return True
+    def turned(self, state: State, now_ms: int) -> str:
+        """Take note of a new state; what is to be told of it, or nothing."""
+        before, self.state = self.state.link, state
+        if state.link is Link.LIVE and before not in STANDS:
+            self.notice, self.live_ms = "", now_ms
+            self._arrivals.clear()
+            return f"live: {self.target.url}"
+        if state.link is Link.RECONNECTING:
+            return f"{self.reason}; reconnecting in {max(0, state.retry_ms - now_ms) / 1000:.1f} s"
+        return ""
 
-    def lost(self, reason: str, now_ms: int, delay_s: float) -> None:
-        """The connection broke or did not come about; the next attempt is `delay_s` away."""
-        self.link, self.reason, self.retry_ms = Link.RECONNECTING, reason, now_ms + round(delay_s * 1000)
-
-    def received(self, quotes: int, now_ms: int) -> None:
-        """Count changed quotes. A snapshot is not to be counted: it says how much there is, not how much moves."""
-        self._arrivals.append((now_ms, quotes))
-        self._forget(now_ms)
+    def heard(self, heard: Heard, now_ms: int) -> None:
+        """Count changed quotes. A snapshot is not counted: it says how much there is, not how much moves."""
+        self.notice = heard.message or self.notice
+        if heard.kind is Kind.DATA and not heard.is_snapshot:
+            self._arrivals.append((now_ms, sum(isinstance(change, Quote) for change in heard.changes)))
+            self._forget(now_ms)
 
     def updates_per_s(self, now_ms: int) -> float:
         """Changed quotes per second over the last ten seconds, or since the connection stands."""
@@ -56,9 +51,9 @@ class Status:
 
     def words(self, now_ms: int) -> str:
         """The state in words, e.g. `reconnecting in 3 s`."""
-        if self.link is Link.RECONNECTING:
-            return f"{self.link} in {max(0, -(-(self.retry_ms - now_ms) // 1000))} s"
-        return self.link
+        if self.state.link is Link.RECONNECTING:
+            return f"{self.state.link} in {max(0, -(-(self.state.retry_ms - now_ms) // 1000))} s"
+        return self.state.link
 
     def _forget(self, now_ms: int) -> None:
         while self._arrivals and self._arrivals[0][0] <= now_ms - RATE_WINDOW_MS:

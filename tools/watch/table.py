@@ -12,15 +12,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shared.values import Quote
-from tools.watch.book import Book
+from tools.client import Book, Link, Quote
 from tools.watch.prices import age_text, change_text, percent_text, price_text
-from tools.watch.status import Link, Status
+from tools.watch.status import Status
 
 Sort = Literal["feed", "symbol", "spot", "change", "change_pct", "age"]
 SORTS: tuple[Sort, ...] = ("feed", "symbol", "spot", "change", "change_pct", "age")
 SIMULATED = " SIMULATED: not the live market's prices "
-LINK_STYLES = {Link.CONNECTING: "bold yellow", Link.LIVE: "bold green", Link.RECONNECTING: "bold red"}
+LINK_STYLES = {Link.CONNECTING: "bold yellow", Link.LIVE: "bold green", Link.STALE: "bold yellow"}
+NOT_WELL = "bold red"
 MIN_SOURCE_WIDTH = 12
 GAP = 2
 SVG_FONTS = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace'
@@ -116,8 +116,8 @@ def screenshot(book: Book, status: Status, now_ms: int, *, width: int, sort: Sor
 
 def _header(book: Book, status: Status, now_ms: int, width: int) -> list[Text]:
     parts = [
-        Text(f"● {status.words(now_ms)}", style=LINK_STYLES[status.link]),
-        Text(status.url),
+        Text(f"● {status.words(now_ms)}", style=LINK_STYLES.get(status.state.link, NOT_WELL)),
+        Text(status.target.url),
         Text(f"{len(book.quotes)} quotes"),
         Text(f"{status.updates_per_s(now_ms):.1f} updates/s"),
         Text(f"seq {book.seq}"),

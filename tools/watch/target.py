@@ -1,29 +1,20 @@
-"""The socket: follows a feed for ever, reconnects, resubscribes, and says in plain words what went wrong."""
+"""What to follow, how to get there, and in plain words why that failed."""
 
-import asyncio
 import errno
-import json
-import random
 import socket
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 
-from shared.wire import loads
-from tools.watch.book import Book, Kind, Outcome
-from tools.watch.status import Status
+from tools.client import Feed, Heard, State
 
 LOCAL_CA = Path(__file__).resolve().parents[2] / ".local" / "tls" / "ca.pem"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
-# A connection whose peer does not answer a ping within this is dead, whatever TCP thinks.
-PING_EVERY_S = PING_TIMEOUT_S = 15
 OPEN_TIMEOUT_S = 10
 
 
@@ -36,66 +27,28 @@ class Target:
     symbols: tuple[str, ...] = ()
     ca: Path | None = None
 
-    def subscription(self) -> str:
-        """The message that subscribes to it."""
-        symbols = {"symbols": list(self.symbols)} if self.symbols else {}
-        return json.dumps({"event": "subscribe", "channel": self.channel, "id": 1} | symbols)
+    def feed(self, on_state: Callable[[State], object], on_heard: Callable[[Heard], object]) -> Feed:
+        """The client that follows it.
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame as it came, and what the book made of it."""
-
-    text: str
-    outcome: Outcome
-
-
-async def follow(
-    target: Target, book: Book, status: Status, tell: Callable[[str], None]
-) -> AsyncGenerator[Frame, None]:
-    """Every frame of a feed, for ever, with `book` and `status` kept up to date. `tell` hears changes of state."""
-    attempt = 0
-    while True:
-        status.connecting()
-        try:
-            async with _connection(target) as connection:
-                book.reconnected(now_ms())
-                try:
-                    await connection.send(target.subscription())
-                    async for message in connection:
-                        frame = _read(message, book, status, tell)
-                        if frame.outcome.kind is Kind.DATA:
-                            attempt = 0
-                        if frame.outcome.ask_snapshot:
-                            await connection.send(json.dumps({"event": "snapshot", "channel": target.channel}))
-                        yield frame
-                    reason = _closed(connection.close_code, connection.close_reason)
-                finally:
-                    # Leaving is no error: without this the library would tell the server that it was one (1011).
-                    await connection.close()
-        except ConnectionClosed as closed:
-            close = closed.rcvd
-            reason = _closed(close.code, close.reason) if close else "the connection was cut or no longer answers"
-        except (OSError, InvalidHandshake, TimeoutError) as error:
-            reason = explain(error, target)
-        delay_s = backoff_s(attempt)
-        attempt += 1
-        status.lost(reason, now_ms(), delay_s)
-        tell(f"{reason}; reconnecting in {delay_s:.1f} s")
-        await asyncio.sleep(delay_s)
+        Raises:
+            OSError: the CA file cannot be read or is none.
+        """
+        return Feed(
+            self.url,
+            self.symbols or None,
+            channel=self.channel,
+            on_state=on_state,
+            on_heard=on_heard,
+            ssl=tls(self),
+            # A proxy of the environment does not lead to this machine.
+            proxy=None if urlsplit(self.url).hostname in LOOPBACK else True,
+            open_timeout=OPEN_TIMEOUT_S,
+        )
 
 
 def now_ms() -> int:
     """Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-def backoff_s(attempt: int, draw: Callable[[float, float], float] = random.uniform) -> float:
-    """How long to wait before attempt n + 1: exponential with full jitter, so that clients do not return in step.
-
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-    return draw(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** min(attempt, 16)))
 
 
 def tls(target: Target) -> ssl.SSLContext | None:
@@ -116,7 +69,7 @@ def tls(target: Target) -> ssl.SSLContext | None:
 
 
 def explain(error: Exception, target: Target) -> str:
-    """What went wrong and what to do next, in one line."""
+    """Why a connection did not come about and what to do next, in one line."""
     address = urlsplit(target.url)
     host = address.hostname or ""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -137,42 +90,6 @@ def explain(error: Exception, target: Target) -> str:
     if isinstance(error, TimeoutError):
         return f"{address.netloc} did not answer within {OPEN_TIMEOUT_S} s: check --url and the network"
     return f"the connection to {address.netloc} failed: {error}"
-
-
-def _connection(target: Target) -> connect:
-    local = urlsplit(target.url).hostname in LOOPBACK
-    return connect(
-        target.url,
-        ssl=tls(target),
-        # A proxy of the environment does not lead to this machine.
-        proxy=None if local else True,
-        open_timeout=OPEN_TIMEOUT_S,
-        ping_interval=PING_EVERY_S,
-        ping_timeout=PING_TIMEOUT_S,
-        close_timeout=1,
-    )
-
-
-def _read(message: str | bytes, book: Book, status: Status, tell: Callable[[str], None]) -> Frame:
-    text = message if isinstance(message, str) else message.decode("utf-8", errors="replace")
-    now = now_ms()
-    try:
-        parsed = loads(text)
-        outcome = book.apply(parsed, now) if isinstance(parsed, dict) else Outcome(Kind.OTHER)
-    except ValueError as error:
-        outcome = Outcome(Kind.OTHER, message=f"a frame could not be read: {error}")
-    if outcome.kind in {Kind.SUBSCRIBED, Kind.DATA} and status.live(now):
-        tell(f"live: {status.url}")
-    if outcome.kind is Kind.DATA and not outcome.is_snapshot:
-        status.received(len(outcome.changed), now)
-    if outcome.message:
-        status.notice = outcome.message
-        tell(outcome.message)
-    return Frame(text, outcome)
-
-
-def _closed(code: int | None, reason: str | None) -> str:
-    return f"the server closed the connection ({code}{' ' + reason if reason else ''})"
 
 
 def _refused(status: int, target: Target) -> str:

@@ -1,0 +1,278 @@
+"""The sockets around the machine: a task per connection, one for the time, and the consumers' queues."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from .book import Book, Change
+from .conflation import Conflation
+from .machine import Action, Changed, End, Heard, Link, Machine, Open, Refused, Send, State
+from .quote import Quote
+from .requests import Subscription
+
+OPEN_TIMEOUT_S = 10
+CLOSE_TIMEOUT_S = 1
+LEAST_SLEEP_S = 0.005
+
+# Who has set up no logging is told by `state` and `on_state` only.
+# https://docs.python.org/3/howto/logging.html#configuring-logging-for-a-library
+logger = logging.getLogger(__name__)
+logger.addHandler(logging.NullHandler())
+
+
+class Feed:
+    """The quotes of a feed, over connections that are made, subscribed and replaced as needed.
+
+    Use it as an async context manager and iterate over it, or only iterate over it. It runs in the loop in which it is
+    entered.
+
+    Args:
+        url: `wss://.../markets/ws/`.
+        symbols: those wanted, e.g. `["BTC_CAD"]`, 100 at most; all when `None`.
+        channel: `rates_batch`, or `rates`, which other servers of the kind speak too. On `rates` nothing tells that a
+            frame was lost or that a symbol has no price any more.
+        dead_after_s: a connection on which nothing is heard for so long is given up. The server speaks at least every
+            30 s. `None`: never. A server that does not count ticks is not held to it.
+        on_state: called with each change of `state`.
+        on_heard: called with each frame, as it came and with what it changed.
+        options: for `websockets.asyncio.client.connect`, such as `ssl`, `proxy` or `additional_headers`.
+
+    Raises, from the iterators, `wait_closed` and the end of the context:
+        Refused: the server does not accept the subscription.
+        Exception: what a callback raised.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        symbols: Sequence[str] | None = None,
+        *,
+        channel: str = "rates_batch",
+        dead_after_s: float | None = 45.0,
+        on_state: Callable[[State], object] | None = None,
+        on_heard: Callable[[Heard], object] | None = None,
+        **options: Any,
+    ) -> None:
+        if symbols is not None and (isinstance(symbols, str) or not symbols):
+            raise ValueError('symbols: a list of names such as "BTC_CAD", or None for all')
+        self._url = url
+        self._options = {"open_timeout": OPEN_TIMEOUT_S, "close_timeout": CLOSE_TIMEOUT_S, **options}
+        self._on_state, self._on_heard = on_state, on_heard
+        self._machine = Machine(
+            Subscription(channel, tuple(symbols or ())),
+            dead_after_ms=None if dead_after_s is None else round(dead_after_s * 1000),
+        )
+        self._began_ms = time.time_ns() // 1_000_000 - _monotonic_ms()
+        self._runner: asyncio.Task[None] | None = None
+        self._group = asyncio.TaskGroup()
+        self._connections: dict[int, tuple[asyncio.Task[None], asyncio.Queue[str]]] = {}
+        self._consumers: list[Conflation] = []
+        self._awaited_ms: int | None = None
+        self._sooner: asyncio.Event | None = None
+
+    @property
+    def book(self) -> Book:
+        """The picture as it stands, to be looked at only. After a reconnect it is another object."""
+        return self._machine.book
+
+    @property
+    def state(self) -> State:
+        """How the connection does, and why it is not well."""
+        return self._machine.state
+
+    async def __aenter__(self) -> Self:
+        if self._runner:
+            raise RuntimeError("a feed is used once")
+        self._runner = asyncio.create_task(self._run(), name=f"feed {self._url}")
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        await self.aclose()
+        if error is None:
+            self._raise()
+
+    async def aclose(self) -> None:
+        """Close the connections and end the iterators. Nothing is left running."""
+        if self._runner is None:
+            return
+        self._runner.cancel()
+        # What ended the runner is not raised here; a cancellation of the caller is.
+        await asyncio.wait([self._runner])
+        self._error()
+
+    async def wait_closed(self) -> None:
+        """Wait until the feed is closed, or ended by an error, which is raised."""
+        if self._runner:
+            await asyncio.wait([self._runner])
+            self._raise()
+
+    async def __aiter__(self) -> AsyncIterator[Quote]:
+        """Each quote, from those in the book on, that is new or has changed."""
+        changes = self.changes()
+        try:
+            async for change in changes:
+                if isinstance(change, Quote):
+                    yield change
+        finally:
+            await changes.aclose()
+
+    async def changes(self) -> AsyncGenerator[Change, None]:
+        """As iterating over the feed, with the symbols that lost their price among the quotes, as `Withdrawn`."""
+        alone = self._runner is None
+        if alone:
+            await self.__aenter__()
+        waiting = Conflation(self.book.quotes.values())
+        if self._runner is None or self._runner.done():
+            waiting.end()
+        self._consumers.append(waiting)
+        try:
+            while (change := await waiting.take()) is not None:
+                yield change
+            await self.wait_closed()
+        finally:
+            self._consumers.remove(waiting)
+            if alone:
+                await self.aclose()
+
+    async def _run(self) -> None:
+        self._sooner = asyncio.Event()
+        try:
+            async with self._group:
+                self._perform(self._machine.start())
+                while True:
+                    await self._sleep(self._sooner)
+                    self._perform(self._machine.tick(self._now_ms()))
+        finally:
+            for consumer in self._consumers:
+                consumer.end()
+            self._perform(self._machine.close())
+
+    async def _sleep(self, sooner: asyncio.Event) -> None:
+        """Until the machine wants to know that time has passed."""
+        sooner.clear()
+        self._awaited_ms = self._machine.due_ms()
+        seconds = None
+        if self._awaited_ms is not None:
+            seconds = max((self._awaited_ms - self._now_ms()) / 1000, LEAST_SLEEP_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await sooner.wait()
+
+    async def _serve(self, number: int, outbox: asyncio.Queue[str]) -> None:
+        """One connection from its handshake to its end."""
+        try:
+            socket = await connect(self._url, **self._options)
+        except (OSError, InvalidHandshake, EOFError) as error:
+            self._lost(number, _explained(error), error)
+            return
+        writer = asyncio.create_task(_write(socket, outbox))
+        try:
+            self._perform(self._machine.opened(number, self._now_ms()))
+            async for message in socket:
+                text = message if isinstance(message, str) else message.decode(errors="replace")
+                self._perform(self._machine.received(number, text, self._now_ms()))
+            self._lost(number, _closed(socket.close_code, socket.close_reason))
+        except ConnectionClosed as closed:
+            code = closed.rcvd
+            cut = "the connection was cut or no longer answers"
+            self._lost(number, _closed(code.code, code.reason) if code else cut)
+        finally:
+            await _leave(socket, writer)
+
+    def _lost(self, number: int, reason: str, error: Exception | None = None) -> None:
+        self._connections.pop(number, None)
+        self._perform(self._machine.lost(number, reason, self._now_ms(), error))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Open(number):
+                    outbox: asyncio.Queue[str] = asyncio.Queue()
+                    task = self._group.create_task(self._serve(number, outbox), name=f"connection {number}")
+                    self._connections[number] = task, outbox
+                case Send(number, text):
+                    self._connections[number][1].put_nowait(text)
+                case End(number):
+                    task, _ = self._connections.pop(number)
+                    task.cancel()
+                case Heard() | Changed():
+                    self._tell(action)
+                case State():
+                    log = logger.warning if action.link is Link.RECONNECTING else logger.info
+                    log("%s: %s %s", self._url, action.link, action.reason)
+                    if self._on_state:
+                        self._on_state(action)
+                case Refused():
+                    raise action
+        due_ms = self._machine.due_ms()
+        if self._sooner and due_ms is not None and (self._awaited_ms is None or due_ms < self._awaited_ms):
+            self._sooner.set()
+
+    def _tell(self, what: Heard | Changed) -> None:
+        if what.changes:
+            for consumer in self._consumers:
+                consumer.put(what.changes)
+        if isinstance(what, Heard):
+            if what.message:
+                logger.warning("%s: %s", self._url, what.message)
+            if self._on_heard:
+                self._on_heard(what)
+
+    def _raise(self) -> None:
+        if error := self._error():
+            raise error
+
+    def _error(self) -> BaseException | None:
+        """What ended the runner, if it was not asked to end."""
+        if self._runner is None or not self._runner.done() or self._runner.cancelled():
+            return None
+        error = self._runner.exception()
+        return error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+
+    def _now_ms(self) -> int:
+        """Unix milliseconds that never run backwards."""
+        return self._began_ms + _monotonic_ms()
+
+
+async def _write(socket: ClientConnection, outbox: asyncio.Queue[str]) -> None:
+    """Send what is put into the outbox. That a connection has ended, its reader tells."""
+    with suppress(ConnectionClosed):
+        while True:
+            await socket.send(await outbox.get())
+
+
+async def _leave(socket: ClientConnection, writer: asyncio.Task[None]) -> None:
+    """Say goodbye, and wait for the answer within the options' `close_timeout`. Leaving is no error: the server is
+    told 1000, also when this is cancelled meanwhile."""
+    writer.cancel()
+    goodbye = asyncio.create_task(socket.close())
+    try:
+        await asyncio.wait([writer, goodbye])
+    except asyncio.CancelledError:
+        await asyncio.wait([goodbye])
+        raise
+    finally:
+        socket.transport.abort()
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _closed(code: int | None, reason: str | None) -> str:
+    return f"the server closed the connection ({code}{' ' + reason if reason else ''})"
+
+
+def _explained(error: Exception) -> str:
+    """Why there is no connection, in one line."""
+    if isinstance(error, InvalidStatus):
+        return f"the server refused the connection with HTTP {error.response.status_code}"
+    if isinstance(error, TimeoutError):
+        return "the server did not answer in time"
+    return f"no connection: {error or type(error).__name__}"

@@ -1,0 +1,380 @@
+"""The client's side of the protocol without a socket and without a clock: what happened goes in, what to do comes out.
+
+https://sans-io.readthedocs.io/
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .book import Book, Change, Kind, Outcome
+from .quote import loads
+from .requests import Requests, Subscription
+
+BACKOFF_BASE_MS, BACKOFF_CAP_MS = 500, 30_000
+# A connection that stood for as long ends the row of failures.
+STABLE_MS = 10_000
+# `rates` does not say when all of it has come: for as long two connections are kept.
+SETTLED_MS = 5_000
+MOST_CLOSING_MS = 600_000
+CLOSING_UNSAID_MS = 60_000
+
+Draw = Callable[[float, float], float]
+
+
+class Link(StrEnum):
+    """How the connection does."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALE = "stale"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the connection does, and why it is not well. `retry_ms`: when it is tried again (Unix milliseconds)."""
+
+    link: Link
+    reason: str = ""
+    retry_ms: int = 0
+    error: Exception | None = field(default=None, compare=False)
+
+
+class Refused(Exception):
+    """The server does not accept the subscription; trying again would not help. `code` is for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open a connection that is called by this number from now on."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close a connection; nothing more has to be told about it."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A frame as it came, and what it changed in the book that is shown."""
+
+    text: str
+    kind: Kind
+    is_snapshot: bool
+    message: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What changed in the book that is shown, without a frame."""
+
+    changes: tuple[Change, ...]
+
+
+Action = Open | Send | End | Heard | Changed | State | Refused
+
+
+@dataclass(slots=True)
+class _Connection:
+    """`overlaps`: it was subscribed while the one before it still spoke, and may be behind that. `proof_from`: the
+    first ID of a request that was sent after that one's last word. `plain`: its server does not count ticks, so it does
+    not promise to speak at all when nothing changes either."""
+
+    number: int
+    requests: Requests
+    book: Book = field(default_factory=Book)
+    opened: bool = False
+    heard_ms: int = 0
+    plain: bool = False
+    overlaps: bool = False
+    proof_from: int | None = None
+    proven: bool = False
+    successor_ms: int | None = None
+
+
+class Machine:
+    """Keeps one subscription alive over one connection after another. Times are Unix milliseconds that never run
+    backwards. Each method returns what is to be done, in order.
+
+    `book` is what is shown. Each connection has a book of its own, which is shown once it is whole and, while the
+    connection before is alive, as far as that one's.
+    """
+
+    def __init__(
+        self, subscription: Subscription, *, dead_after_ms: int | None = 45_000, draw: Draw = random.uniform
+    ) -> None:
+        self.book = Book()
+        self.state = State(Link.CONNECTING)
+        self._subscription = subscription
+        self._dead_after_ms = dead_after_ms
+        self._draw = draw
+        self._number = 0
+        self._main: _Connection | None = None
+        self._next: _Connection | None = None
+        self._retry_ms: int | None = None
+        self._live_ms: int | None = None
+        self._failures = 0
+        self._reason = ""
+        self._error: Exception | None = None
+        self._actions: list[Action] = []
+
+    def start(self) -> list[Action]:
+        """Begin; once."""
+        self._main = self._open()
+        return self._done(0)
+
+    def opened(self, number: int, now_ms: int) -> list[Action]:
+        """The connection stands."""
+        connection = self._find(number)
+        if connection is None:
+            return [End(number)]
+        connection.opened, connection.heard_ms = True, now_ms
+        connection.overlaps = connection is self._next
+        self._send(connection, connection.requests.opened(now_ms))
+        return self._done(now_ms)
+
+    def received(self, number: int, text: str, now_ms: int) -> list[Action]:
+        """A frame came."""
+        connection = self._find(number)
+        if connection is None:
+            return []
+        connection.heard_ms = now_ms
+        outcome = self._read(connection, text, now_ms)
+        shown = outcome.changes if connection.book is self.book else ()
+        self._ask(connection, outcome.is_snapshot, now_ms)
+        shown += self._hand_over(now_ms)
+        self._actions.insert(0, Heard(text, outcome.kind, outcome.is_snapshot, outcome.message, shown))
+        return self._done(now_ms)
+
+    def lost(self, number: int, reason: str, now_ms: int, error: Exception | None = None) -> list[Action]:
+        """The connection has ended, or did not come about."""
+        self._lose(number, reason, now_ms, error)
+        return self._done(now_ms)
+
+    def tick(self, now_ms: int) -> list[Action]:
+        """Time has passed; to be called by `due_ms` at the latest."""
+        for connection in [self._main, self._next]:
+            if connection is None:
+                continue
+            dead_ms = self._dead_ms(connection)
+            if dead_ms is not None and dead_ms <= now_ms:
+                self._actions.append(End(connection.number))
+                silent_s = (now_ms - connection.heard_ms) // 1000
+                self._lose(connection.number, f"nothing was heard for {silent_s} s", now_ms, None)
+                continue
+            for message in connection.requests.due(now_ms):
+                self._send(connection, message)
+        if self._retry_ms is not None and self._retry_ms <= now_ms:
+            self._retry_ms = None
+            self._main = self._open()
+        main = self._main
+        if main and main.successor_ms is not None and main.successor_ms <= now_ms and not self._next:
+            main.successor_ms = None
+            self._next = self._open()
+        if changes := self._hand_over(now_ms):
+            self._actions.append(Changed(changes))
+        return self._done(now_ms)
+
+    def due_ms(self) -> int | None:
+        """When `tick` has something to do."""
+        times = [self._retry_ms]
+        for connection in (self._main, self._next):
+            if connection is not None:
+                times += [self._dead_ms(connection), connection.requests.due_ms()]
+        if self._main and not self._next:
+            times.append(self._main.successor_ms)
+        if self._next and not self._subscription.batch and self._next.requests.answered_ms is not None:
+            times.append(self._next.requests.answered_ms + SETTLED_MS)
+        return min((time for time in times if time is not None), default=None)
+
+    def close(self) -> list[Action]:
+        """Nothing more is wanted."""
+        self._main = self._next = self._retry_ms = None
+        return self._turn(State(Link.CLOSED, self.state.reason, 0, self.state.error))
+
+    def _open(self) -> _Connection:
+        self._number += 1
+        self._actions.append(Open(self._number))
+        return _Connection(self._number, Requests(self._subscription))
+
+    def _find(self, number: int) -> _Connection | None:
+        return next((each for each in (self._main, self._next) if each and each.number == number), None)
+
+    def _send(self, connection: _Connection, text: str) -> None:
+        self._actions.append(Send(connection.number, text))
+
+    def _read(self, connection: _Connection, text: str, now_ms: int) -> Outcome:
+        try:
+            frame = loads(text)
+            if not isinstance(frame, dict):
+                return Outcome(Kind.OTHER, message="a frame is no JSON object")
+            outcome = connection.book.apply(frame, now_ms)
+        except ValueError as error:
+            return Outcome(Kind.OTHER, message=f"a frame could not be read: {error}")
+        if outcome.kind in (Kind.SUBSCRIBED, Kind.DATA):
+            connection.requests.answered(now_ms)
+        if outcome.kind is Kind.DATA:
+            data = frame["data"]
+            connection.plain = isinstance(data, Mapping) and "seq" not in data
+            connection.proven |= outcome.is_snapshot and _is_proof(connection, frame.get("id"))
+        elif frame.get("event") == "closing":
+            self._closing(connection, frame.get("reconnect_in_ms"), now_ms)
+        elif outcome.kind is Kind.REFUSED or ("event" not in frame and "requestId" in frame):
+            # The latter is what API Gateway itself says when a Lambda failed.
+            self._refused(connection, frame, now_ms)
+        return outcome
+
+    def _closing(self, connection: _Connection, reconnect_in_ms: object, now_ms: int) -> None:
+        """The server will end this connection: the next one is to be opened in time, and not by all at once."""
+        if isinstance(reconnect_in_ms, int) and not isinstance(reconnect_in_ms, bool):
+            delay_ms = min(max(reconnect_in_ms, 0), MOST_CLOSING_MS)
+        else:
+            delay_ms = round(self._draw(0, CLOSING_UNSAID_MS))
+        if connection.successor_ms is None:
+            connection.successor_ms = now_ms + delay_ms
+
+    def _refused(self, connection: _Connection, frame: Mapping[str, object], now_ms: int) -> None:
+        message_id, code = frame.get("id"), str(frame.get("code", "error"))
+        if frame.get("event") == "error" and frame.get("retryable") is not True:
+            if connection.requests.is_subscription(message_id):
+                self._actions.append(Refused(code, str(frame.get("message", ""))))
+            return
+        wait_ms = frame.get("retry_in_ms")
+        if not isinstance(wait_ms, int) or isinstance(wait_ms, bool):
+            wait_ms = 1_000
+        wait_ms = min(max(wait_ms, 0), BACKOFF_CAP_MS)
+        connection.requests.refused(message_id, now_ms + wait_ms + round(self._draw(0, wait_ms / 4)))
+
+    def _ask(self, connection: _Connection, is_snapshot: bool, now_ms: int) -> None:
+        """See to it that what was missed comes again."""
+        requests, book = connection.requests, connection.book
+        if not self._subscription.batch or requests.answered_ms is None:
+            return
+        if book.whole and not self._behind(connection):
+            requests.whole()
+        elif not book.whole and not book.gap:
+            requests.parts_missing(now_ms)
+        elif not requests.asking:
+            self._send(connection, requests.snapshot(now_ms))
+        elif is_snapshot:
+            requests.in_vain(now_ms)
+
+    def _hand_over(self, now_ms: int) -> tuple[Change, ...]:
+        """Show the book of the newest connection once it may be shown, and end the one before it; what changed."""
+        main, after = self._main, self._next
+        if main and after and self._caught_up(after, main, now_ms):
+            self._actions.append(End(main.number))
+            main, self._main, self._next = after, after, None
+            # A connection that ends as announced is no failure.
+            self._failures = 0
+        if main is None or main.book is self.book or not self._may_be_shown(main):
+            return ()
+        before, self.book = self.book, main.book
+        if not self._subscription.batch:
+            self.book.carry(before)
+        return self.book.changes_since(before)
+
+    def _caught_up(self, after: _Connection, main: _Connection, now_ms: int) -> bool:
+        if self._subscription.batch:
+            return after.book.whole and after.book.seq >= max(main.book.seq, self.book.seq)
+        answered_ms = after.requests.answered_ms
+        return answered_ms is not None and now_ms - answered_ms >= SETTLED_MS
+
+    def _may_be_shown(self, connection: _Connection) -> bool:
+        if not self._subscription.batch:
+            return connection.requests.answered_ms is not None
+        return connection.book.whole and not self._behind(connection)
+
+    def _behind(self, connection: _Connection) -> bool:
+        """Whether it may know less than what is shown already. What was asked for after the last word of the connection
+        before is not older than that, even if its ticks are lower: then the feed has started over."""
+        if connection.book is self.book or not connection.overlaps or connection.proven or connection is self._next:
+            return False
+        return connection.book.seq < self.book.seq
+
+    def _lose(self, number: int, reason: str, now_ms: int, error: Exception | None) -> None:
+        connection = self._find(number)
+        if connection is None:
+            return
+        if connection is self._main and self._live_ms is not None and now_ms - self._live_ms >= STABLE_MS:
+            self._failures = 0
+        delay_ms = self._backoff_ms()
+        self._failures += 1
+        if connection is self._next:
+            self._next = None
+            if self._main:
+                self._main.successor_ms = now_ms + delay_ms
+            return
+        self._reason, self._error = reason, error
+        self._main, self._next = self._next, None
+        if self._main is None:
+            self._retry_ms = now_ms + delay_ms
+            return
+        self._main.proof_from = self._main.requests.last_id + 1
+        self._ask(self._main, False, now_ms)
+        if changes := self._hand_over(now_ms):
+            self._actions.append(Changed(changes))
+
+    def _backoff_ms(self) -> int:
+        """Exponential with full jitter, so that clients do not return in step.
+
+        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        """
+        return round(self._draw(0, min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** min(self._failures, 16))))
+
+    def _dead_ms(self, connection: _Connection) -> int | None:
+        """When a connection that stays silent is given up. While it is being opened, that is the socket's business."""
+        if not connection.opened or connection.plain or self._dead_after_ms is None:
+            return None
+        return connection.heard_ms + self._dead_after_ms
+
+    def _done(self, now_ms: int) -> list[Action]:
+        return self._turn(self._state(), now_ms)
+
+    def _turn(self, state: State, now_ms: int = 0) -> list[Action]:
+        if state != self.state:
+            if state.link is Link.LIVE:
+                self._reason, self._error = "", None
+            if state.link not in (Link.LIVE, Link.STALE):
+                self._live_ms = None
+            elif self._live_ms is None:
+                self._live_ms = now_ms
+            self.state = state
+            self._actions.append(state)
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _state(self) -> State:
+        main = self._main
+        if main is None:
+            return State(Link.RECONNECTING, self._reason, self._retry_ms or 0, self._error)
+        if main.book is not self.book:
+            return State(Link.CONNECTING, self._reason, 0, self._error)
+        was_live = self.state.link is Link.LIVE
+        if not self._subscription.batch or main.book.whole or (was_live and not main.book.gap):
+            return State(Link.LIVE)
+        return State(Link.STALE, "an update was missed; the whole state has been asked for")
+
+
+def _is_proof(connection: _Connection, message_id: object) -> bool:
+    return isinstance(message_id, int) and connection.proof_from is not None and message_id >= connection.proof_from

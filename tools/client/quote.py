@@ -1,0 +1,99 @@
+"""A quote, and how one is read from a frame: prices are exact, and nothing that is no price gets in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The whole state of one symbol in CAD.
+
+    `spot` is the last price, `change` and `change_pct` are against 24 h before. `ts_ms` is when the price was made
+    (Unix milliseconds), `seq` the tick in which the state last changed (0 from servers that do not count), `source`
+    where it comes from. `stale`: nobody has confirmed it for a while; `simulated`: it is no real market's;
+    `renamed_to`: the symbol that continues this one.
+    """
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    spot: Decimal
+    change: Decimal
+    change_pct: Decimal
+    ts_ms: int
+    seq: int = 0
+    source: str = ""
+    stale: bool = False
+    simulated: bool = False
+    renamed_to: str = ""
+
+
+def quote_of(data: object, now_ms: int) -> Quote:
+    """The quote that a frame carries. A server of the plain `rates` channel may leave out all but the prices.
+
+    Raises:
+        ValueError: a field is missing or is not what the protocol says.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("symbol"), str):
+        raise ValueError("a quote without a symbol")
+    ts_ms = data.get("ts")
+    if ts_ms is None:
+        ts_ms = integer(data.get("timestamp", now_ms // 1000), "timestamp") * 1000
+    return Quote(
+        data["symbol"],
+        _price(data.get("bid")),
+        _price(data.get("ask")),
+        _price(data.get("spot")),
+        _price(data.get("change")),
+        _price(data.get("change_pct", 0)),
+        integer(ts_ms, "ts"),
+        integer(data.get("seq", 0), "seq"),
+        str(data.get("source", "")),
+        data.get("stale") is True,
+        data.get("simulated") is True,
+        str(data.get("renamed_to", "")),
+    )
+
+
+def integer(value: object, name: str) -> int:
+    """Raises: ValueError, for anything but a whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name} is no whole number: {value!r:.40}")
+    return value
+
+
+def symbols_in(value: object) -> tuple[str, ...]:
+    """Raises: ValueError, for anything but a list of names."""
+    if not isinstance(value, list) or not all(isinstance(symbol, str) for symbol in value):
+        raise ValueError("not a list of symbols")
+    return tuple(value)
+
+
+def loads(text: str | bytes) -> Any:
+    """JSON with every fraction as a `Decimal`, however many digits it has.
+
+    Raises:
+        ValueError: not JSON, or with the NaN and Infinity that RFC 8259 does not allow, or a number beyond `Decimal`.
+    """
+    # As `shared.wire` does; this folder needs nothing outside of it.
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except InvalidOperation:
+        raise ValueError("a number with an exponent out of range") from None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _price(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"not a price: {value!r:.40}")
+    return Decimal(value)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
