@@ -12,10 +12,13 @@ export class Book {
   readonly unavailable = new Set<string>();
   /** Per symbol the tick as of which its state is known. */
   readonly #known = new Map<string, number>();
+  /** The last tick that listed all symbols, and so told the state of those that it did not list. */
+  #listed = -1;
 
   /** After a new connection: the server may have begun anew, so whatever it says first replaces what is held. */
   startOver(): void {
     this.#known.clear();
+    this.#listed = -1;
   }
 
   /** Quotes of a frame of that tick; those that changed something. */
@@ -45,6 +48,7 @@ export class Book {
       this.unavailable.delete(symbol);
       this.#known.delete(symbol);
     }
+    this.#listed = Math.max(this.#listed, frameSeq);
     return gone;
   }
 
@@ -63,11 +67,10 @@ export class Book {
 
   #takeOne(quote: Quote, tick: number): boolean {
     const { symbol } = quote;
-    const known = this.#asOf(symbol);
     const held = this.quotes.get(symbol);
-    if (tick < known) return false;
+    if (tick < this.#asOf(symbol)) return false;
     // With nothing known as of this connection a held quote is an earlier one's: it is replaced by any.
-    if (held && known >= 0 && isOlder(quote, held)) return false;
+    if (held && this.#known.has(symbol) && isOlder(quote, held)) return false;
     this.#known.set(symbol, tick);
     this.unavailable.delete(symbol);
     this.quotes.set(symbol, quote);
@@ -75,7 +78,7 @@ export class Book {
   }
 
   #asOf(symbol: string): number {
-    return this.#known.get(symbol) ?? -1;
+    return this.#known.get(symbol) ?? this.#listed;
   }
 }
 

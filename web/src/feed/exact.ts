@@ -6,7 +6,8 @@
  */
 
 const PRICES = new Set(["bid", "ask", "spot", "change", "change_pct"]);
-const TOKENS = /("(?:[^"\\]|\\[^])*")(\s*:)?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+// A string that never ends is left as it is too, with all that stands in it.
+const TOKENS = /("(?:[^"\\]|\\[^])*"?)(\s*:)?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 // Begins each number that is carried through `JSON.parse` as a string. A string that begins so is given one more.
 const MARK = "\u0000";
 const ESCAPED_MARK = "\\u0000";

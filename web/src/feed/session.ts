@@ -161,12 +161,12 @@ export class Session {
     this.#isServed(connection);
     this.seq = Math.max(this.seq, frame.seq);
     this.status = frame.status ?? this.status;
-    const listed = connection.chain.snapshot(frame);
-    const dropped = listed ? this.book.keepOnly(listed, frame.seq) : [];
     const changed = this.book.take(frame.data, frame.seq);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
-    if (listed) this.#settled(connection);
-    return this.#outcome(changed, [...dropped, ...withdrawn], true);
+    const listed = connection.chain.snapshot(frame);
+    if (!listed) return this.#outcome(changed, withdrawn, true);
+    this.#settled(connection);
+    return this.#outcome(changed, [...withdrawn, ...this.book.keepOnly(listed, frame.seq)], true);
   }
 
   #update(connection: Connection, frame: Update, now: number): Outcome {
