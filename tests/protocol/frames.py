@@ -1,0 +1,98 @@
+"""Frames of every builder of the protocol: with all that a frame can hold, and with as little as it can."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from shared.candles import Candle
+from shared.history import HistoryRequest, encode_history
+from shared.protocol import (
+    ERRORS,
+    RATES,
+    RATES_BATCH,
+    SnapshotFrames,
+    Subscription,
+    UpdateFrames,
+    assets_frames,
+    closing_frame,
+    error_frame,
+    heartbeat_frame,
+    pong_frame,
+    rate_limited_frame,
+    snapshot_frames,
+    subscribed_frames,
+    subscriptions_frame,
+    unsubscribed_frame,
+)
+from shared.quotes import Delta
+from shared.values import Snapshot, SourceState
+from shared.wire import Encoded
+from tests.unit.samples import NOW_MS, SYMBOLS, quote, quotes
+
+# All that a quote can say of itself, and as little as it can.
+FULL = quote("FTM_CAD", "0.0000123", seq=41, stale=True, simulated=True)
+PLAIN = quote("BTC_CAD", "100000000", seq=42, change=Decimal(0), change_pct=Decimal(0))
+SOURCES = {"binance": SourceState(NOW_MS), "er_api": SourceState(NOW_MS, "HTTP 503")}
+OLD = Snapshot(seq=40, ts_ms=NOW_MS - 5_000, quotes={"BTC_CAD": replace(PLAIN, seq=40)})
+NEW = Snapshot(
+    seq=42,
+    ts_ms=NOW_MS,
+    quotes={**quotes(symbols=SYMBOLS[40:], seq=42), "BTC_CAD": PLAIN, "FTM_CAD": FULL},
+    unavailable={"DAI_CAD": 42, "LTC_CAD": 7},
+    sources=SOURCES,
+)
+VIEW = ("BTC_CAD", "FTM_CAD", "LTC_CAD", "DAI_CAD")
+LONG = "\N{GRINNING FACE}" * 36
+IDS = (None, 0, -(2**63), 2**63 - 1, "", LONG)
+CANDLES = [Candle(60_000 * minute, *4 * [Decimal("0.0000123")]) for minute in range(500)]
+ASKED = HistoryRequest("BTC_CAD", "1m", 500, None, None)
+
+
+def built() -> dict[str, list[bytes]]:
+    """Frames by the message of the contract that each has to be."""
+    return {
+        "subscribed": [
+            frame
+            for message_id in IDS
+            for view in (None, VIEW)
+            for rejected in ((), ("XYZ_CAD", "\ud800"))
+            for frame in subscribed_frames(Subscription(RATES, view, rejected), message_id)
+        ],
+        "unsubscribed": [
+            unsubscribed_frame(None),
+            unsubscribed_frame(LONG, RATES, (), ("XYZ_CAD",)),
+            unsubscribed_frame(1, RATES_BATCH, VIEW),
+        ],
+        "subscriptions": [
+            subscriptions_frame({}, None),
+            subscriptions_frame({RATES: None, RATES_BATCH: VIEW}, LONG),
+        ],
+        "assets": [*assets_frames(Snapshot(), None), *assets_frames(NEW, LONG)],
+        "history": [
+            *encode_history(ASKED, [], None),
+            *encode_history(replace(ASKED, message_id=LONG), CANDLES, CANDLES[-1]),
+        ],
+        "pong": [pong_frame(NOW_MS, None), *(pong_frame(NOW_MS, 1, stamp) for stamp in (1, "mine", Encoded("1E+400")))],
+        "error": [
+            *(error_frame(code, "no", 1) for code in ERRORS if code != "rate_limited"),
+            error_frame("bad_json", "no"),
+            rate_limited_frame(180, None),
+        ],
+        "data": [
+            *snapshot_frames(NEW, RATES, None),
+            *snapshot_frames(NEW, RATES, None, LONG),
+            *SnapshotFrames(NEW).of(RATES, VIEW),
+            *UpdateFrames(Delta(OLD, NEW)).of(RATES, VIEW),
+        ],
+        "snapshot": [
+            *snapshot_frames(NEW, RATES_BATCH, None, LONG),
+            *snapshot_frames(Snapshot(), RATES_BATCH, VIEW),
+            *SnapshotFrames(NEW).of(RATES_BATCH, VIEW),
+        ],
+        "update": [
+            *UpdateFrames(Delta(OLD, NEW)).of(RATES_BATCH, VIEW),
+            *UpdateFrames(Delta(OLD, NEW)).of(RATES_BATCH, ("BTC_CAD",)),
+            *UpdateFrames(Delta(OLD, NEW), since=7).of(RATES_BATCH, None),
+        ],
+        "heartbeat": [heartbeat_frame(Snapshot()), heartbeat_frame(NEW)],
+        "closing": [closing_frame(0, NOW_MS), closing_frame(480_000, NOW_MS)],
+    }
