@@ -1,4 +1,4 @@
-"""Plain WebSocket clients, as users write them, that keep all that they hear."""
+"""Plain WebSocket clients, as users write them, that keep all that they hear and hold it against the contract."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from shared.wire import loads
+from tests import schemas
 from tests.e2e.local_stack import Stack
 
 Frame = dict[str, Any]
@@ -24,18 +25,29 @@ class Client:
     frames: list[Frame] = field(default_factory=list)
     at_ms: list[int] = field(default_factory=list)
 
-    async def send(self, message: object) -> None:
-        await self.socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+    async def send(self, message: object, *, valid: bool = True) -> None:
+        """Send a request, as text or as what is to be one. `valid=False`: it is wrong, to see what the feed says.
+
+        Raises:
+            Misfit: it is not what the contract says.
+        """
+        text = message if isinstance(message, str | bytes) else json.dumps(message)
+        if valid:
+            schemas.check_sent(loads(text))
+        await self.socket.send(text)
 
     async def next(self, timeout_s: float = 30) -> Frame:
         """The next frame.
 
         Raises:
             TimeoutError: none came.
+            Misfit: it is not what the contract says.
         """
-        frame: Frame = loads(await asyncio.wait_for(self.socket.recv(), timeout_s))
-        self.frames.append(frame)
+        text = await asyncio.wait_for(self.socket.recv(), timeout_s)
         self.at_ms.append(time.time_ns() // 1_000_000)
+        frame: Frame = loads(text)
+        self.frames.append(frame)
+        schemas.check(frame)
         return frame
 
     async def until(self, wanted: Callable[[Frame], bool], timeout_s: float = 30) -> Frame:

@@ -146,7 +146,7 @@ def test_what_the_server_does_not_understand_gets_an_error_and_the_connection_st
 ) -> None:
     async def run() -> None:
         async with opened(stack) as client:
-            await client.send(message)
+            await client.send(message, valid=False)
             error = await client.next()
             assert error["event"] == "error"
             assert error["code"] == code
