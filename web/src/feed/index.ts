@@ -4,7 +4,7 @@
  * ```ts
  * import { Feed } from "./web/src/feed/index.ts";
  *
- * const feed = new Feed("wss://localhost:8000/markets/ws/", { symbols: ["BTC_CAD", "ETH_CAD"] });
+ * const feed = new Feed("wss://localhost:8000/markets/ws/", { symbols: ["BTC_CAD", "SHIB_CAD"] });
  *
  * for await (const quote of feed) {
  *   console.log(quote.symbol, quote.spot, quote.stale ? "stale" : "");

@@ -1,0 +1,159 @@
+/** The feed over real sockets, those of the platform. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, it } from "vitest";
+
+import { Feed, FeedError } from "../src/feed/index.ts";
+import type { Change, Quote, State } from "../src/feed/index.ts";
+import { imagesOf, snapshotOf, updateOf } from "./market.ts";
+import { replying, withFeed } from "./server.ts";
+
+const IMAGES = imagesOf([{ BTC_CAD: true }, { BTC_CAD: true, SHIB_CAD: false }, { ETH_CAD: true }]);
+const [FIRST, SECOND, THIRD, FOURTH] = IMAGES as [Image, Image, Image, Image];
+type Image = (typeof IMAGES)[number];
+
+function acked(id = 1): string {
+  return JSON.stringify({ event: "subscribed", status: "subscribed", channel: "rates_batch", symbols: [], id });
+}
+
+it("a loop gets every quote that changes, beginning with the whole state, and ends the connection when it is left", async () => {
+  const closed: number[] = [];
+  const asked: unknown[] = [];
+  await withFeed(
+    (socket) => {
+      socket.on("close", (code) => closed.push(code));
+      replying(socket, (message) => {
+        asked.push(message);
+        setTimeout(() => updateOf(FIRST, SECOND).forEach((text) => socket.send(text)), 20);
+        return [acked(message.id), ...snapshotOf(FIRST)];
+      });
+    },
+    async (url) => {
+      const seen: Quote[] = [];
+      const feed = new Feed(url, { symbols: ["BTC_CAD", "ETH_CAD"] });
+      for await (const quote of feed) {
+        seen.push(quote);
+        if (seen.length === 5) break;
+      }
+      expect(seen.map(({ symbol, spot }) => `${symbol} ${spot}`)).toEqual([
+        "BTC_CAD 7.00001",
+        "ETH_CAD 7.00001",
+        "SHIB_CAD 8.00001",
+        "XMR_CAD 7.00001",
+        "BTC_CAD 2.500001",
+      ]);
+      expect(asked).toEqual([{ event: "subscribe", channel: "rates_batch", symbols: ["BTC_CAD", "ETH_CAD"], id: 1 }]);
+      expect(feed.state.link).toBe("closed");
+      await expect.poll(() => closed).toEqual([1000]);
+    },
+  );
+});
+
+it("who is slow gets the latest of each symbol, and nothing of one that has lost its price", async () => {
+  await withFeed(
+    (socket) =>
+      replying(socket, ({ id }) => {
+        const updates = [...updateOf(FIRST, SECOND), ...updateOf(SECOND, THIRD), ...updateOf(THIRD, FOURTH)];
+        setTimeout(() => updates.forEach((text) => socket.send(text)), 50);
+        return [acked(id), ...snapshotOf(FIRST)];
+      }),
+    async (url) => {
+      const feed = new Feed(url);
+      const seen: string[] = [];
+      for await (const { symbol, spot } of feed) {
+        seen.push(`${symbol} ${spot}`);
+        if (seen.length === 1) await expect.poll(() => feed.seq).toBe(4);
+        if (seen.length === 4) break;
+      }
+      expect(seen).toEqual(["BTC_CAD 7.00001", "ETH_CAD 4.500001", "XMR_CAD 7.00001", "BTC_CAD 3.500001"]);
+      expect([...feed.unavailable]).toEqual(["SHIB_CAD"]);
+    },
+  );
+});
+
+it("a connection that is cut is made anew and subscribed again, and each state is told once", async () => {
+  const states: State[] = [];
+  const changes: Change[] = [];
+  await withFeed(
+    (socket, number) =>
+      replying(socket, ({ id }) => {
+        if (number === 1) setTimeout(() => socket.terminate(), 20);
+        else if (number === 2) setTimeout(() => socket.close(1012, "restarting"), 20);
+        return [acked(id), ...snapshotOf(IMAGES[number - 1] ?? FIRST)];
+      }),
+    async (url) => {
+      const feed = new Feed(url, { onState: (state) => states.push(state), onChange: (change) => changes.push(change) });
+      await expect.poll(() => feed.seq, { timeout: 5000 }).toBe(3);
+      feed.close();
+      expect(states.map(({ link }) => link)).toEqual(
+        ["live", "reconnecting", "connecting", "live", "reconnecting", "connecting", "live", "closed"],
+      );
+      expect(states.filter(({ link }) => link === "reconnecting").map(({ reason }) => reason)).toEqual([
+        "The connection could not be made or broke.",
+        "The server closed the connection: 1012 restarting",
+      ]);
+      expect(changes.flatMap(({ changed }) => changed).filter(({ symbol }) => symbol === "XMR_CAD")).toHaveLength(1);
+    },
+  );
+});
+
+it("before the server ends a connection there is another one, and nothing is missed or told twice", async () => {
+  const ended: number[] = [];
+  const states: string[] = [];
+  await withFeed(
+    (socket, number) => {
+      socket.on("close", () => ended.push(number));
+      replying(socket, ({ id }) => {
+        if (number === 1) return [acked(id), ...snapshotOf(FIRST), JSON.stringify({ event: "closing", reconnect_in_ms: 30, ts: 1 })];
+        setTimeout(() => updateOf(FIRST, SECOND).forEach((text) => socket.send(text)), 50);
+        return [acked(id), ...snapshotOf(FIRST)];
+      });
+    },
+    async (url) => {
+      const seen: string[] = [];
+      const feed = new Feed(url, { onState: ({ link }) => states.push(link) });
+      for await (const { symbol, seq } of feed) {
+        seen.push(`${symbol} ${seq}`);
+        if (seq === 2) break;
+      }
+      expect(seen).toEqual(["BTC_CAD 1", "ETH_CAD 1", "SHIB_CAD 1", "XMR_CAD 1", "BTC_CAD 2"]);
+      expect(states).toEqual(["live", "closed"]);
+      await expect.poll(() => ended).toEqual([1, 2]);
+    },
+  );
+});
+
+it("a subscription that the server refuses ends the loop with its error", async () => {
+  await withFeed(
+    (socket) =>
+      replying(socket, ({ id }) => [
+        JSON.stringify({ event: "error", code: "unknown_symbol", message: "no such symbol: X", retryable: false, id }),
+      ]),
+    async (url) => {
+      const feed = new Feed(url, { symbols: ["X"] });
+      const next = feed[Symbol.asyncIterator]().next();
+      await expect(next).rejects.toThrow(FeedError);
+      await expect(next).rejects.toMatchObject({ code: "unknown_symbol" });
+    },
+  );
+});
+
+it("closing ends a loop that waits, and nothing is tried again", async () => {
+  let connections = 0;
+  await withFeed(
+    () => connections++,
+    async (url) => {
+      const feed = new Feed(url);
+      const next = feed[Symbol.asyncIterator]().next();
+      await expect.poll(() => connections).toBe(1);
+      feed.close();
+      expect(await next).toEqual({ done: true, value: undefined });
+      await pause(700);
+      expect(connections).toBe(1);
+    },
+  );
+});
+
+it("an address that is none of a WebSocket is refused at once", () => {
+  expect(() => new Feed("mailto:feed@example.com")).toThrow(expect.objectContaining({ name: "SyntaxError" }));
+});

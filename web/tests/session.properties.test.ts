@@ -1,0 +1,145 @@
+/** What holds of a session whatever the network does to the frames. */
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+
+import { Session } from "../src/feed/session.ts";
+import { imagesOf, snapshotOf, ticks, understood, updateOf } from "./market.ts";
+import type { Image } from "./market.ts";
+
+const PARTS = fc.integer({ min: 1, max: 3 });
+
+/** A session with one connection on which the first image was told. */
+function subscribed(first: Image): Session {
+  const session = new Session(undefined, () => 0);
+  session.start(0);
+  session.opened(1, 0);
+  for (const text of snapshotOf(first)) session.received(1, text, 0);
+  return session;
+}
+
+/** How many snapshots it asks for while it hears these frames, all at one moment. */
+function asksFor(session: Session, texts: readonly string[], now = 20_000): number {
+  const commands = texts.flatMap((text) => session.received(1, text, now).commands);
+  return commands.filter((command) => command.do === "send" && command.message.event === "snapshot").length;
+}
+
+function held(session: Session): object {
+  const quotes = [...session.book.quotes.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+  return {
+    quotes: Object.fromEntries(quotes.map(({ symbol, spot, seq }) => [symbol, `${spot} of ${seq}`])),
+    unavailable: [...session.book.unavailable].sort(),
+  };
+}
+
+function last<T>(items: readonly T[]): T {
+  const item = items.at(-1);
+  if (item === undefined) throw new Error("there is none");
+  return item;
+}
+
+function updates(images: readonly Image[], parts: number): string[][] {
+  return images.slice(1).map((image, index) => updateOf(images[index] ?? image, image, parts));
+}
+
+it("in order and with nothing lost the picture is that of the server, and no snapshot is asked for", () => {
+  fc.assert(
+    fc.property(ticks, PARTS, (all, parts) => {
+      const images = imagesOf(all);
+      const session = subscribed(last(images.slice(0, 1)));
+      expect(asksFor(session, updates(images, parts).flat())).toBe(0);
+      expect(held(session)).toEqual(understood(last(images)));
+    }),
+  );
+});
+
+it("in any order and any number the picture ends as that of the server", () => {
+  const network = fc.tuple(ticks, PARTS).chain(([all, parts]) => {
+    const images = imagesOf(all);
+    const frames = updates(images, parts).flat();
+    const doubled = fc.subarray(frames).chain((again) => fc.shuffledSubarray([...frames, ...again], { minLength: frames.length + again.length }));
+    return doubled.map((texts) => ({ images, texts }));
+  });
+  fc.assert(
+    fc.property(network, ({ images, texts }) => {
+      const session = subscribed(last(images.slice(0, 1)));
+      asksFor(session, texts);
+      expect(held(session)).toEqual(understood(last(images)));
+    }),
+  );
+});
+
+it("whatever is lost, a snapshot is asked for before the picture is wrong for longer than until the next update", () => {
+  const network = fc.tuple(ticks, PARTS).chain(([all, parts]) => {
+    const images = imagesOf(all);
+    const frames = updates(images, parts);
+    const lost = frames.slice(0, -1).flat();
+    return fc.subarray(lost).map((kept) => ({ images, texts: [...kept, ...last(frames)], isUpdate: last(frames).length > 0 }));
+  });
+  fc.assert(
+    fc.property(network, ({ images, texts, isUpdate }) => {
+      fc.pre(isUpdate);
+      const session = subscribed(last(images.slice(0, 1)));
+      const isRight = asksFor(session, texts) === 0;
+      if (isRight) expect(held(session)).toEqual(understood(last(images)));
+      for (const text of snapshotOf(last(images))) session.received(1, text, 30_000);
+      expect(held(session)).toEqual(understood(last(images)));
+      expect(asksFor(session, last([last(updates(images, 1))]), 50_000)).toBe(0);
+    }),
+  );
+});
+
+it("however many updates are missed, there is one question at a time", () => {
+  fc.assert(
+    fc.property(ticks, (all) => {
+      const images = imagesOf(all);
+      const session = subscribed(last(images.slice(0, 1)));
+      const every = updates(images, 1).filter((frames) => frames.length).flatMap((frames) => frames);
+      expect(asksFor(session, every.filter((_, index) => index % 2 === 1))).toBeLessThanOrEqual(1);
+    }),
+  );
+});
+
+it("a snapshot in parts, in any order, is a snapshot", () => {
+  const network = fc.tuple(ticks, PARTS).chain(([all, parts]) => {
+    const images = imagesOf(all);
+    const texts = snapshotOf(last(images), parts);
+    return fc.shuffledSubarray(texts, { minLength: texts.length }).map((shuffled) => ({ images, shuffled }));
+  });
+  fc.assert(
+    fc.property(network, ({ images, shuffled }) => {
+      const session = subscribed(last(images.slice(0, 1)));
+      asksFor(session, shuffled);
+      expect(held(session)).toEqual(understood(last(images)));
+    }),
+  );
+});
+
+it("nothing that a server sends breaks it, and only quotes that are whole come in", () => {
+  const key = fc.constantFrom("event", "channel", "seq", "prev_seq", "data", "unavailable", "part", "parts", "id", "stale");
+  const word = fc.constantFrom("snapshot", "update", "heartbeat", "closing", "error", "subscribed", "rates_batch", "BTC_CAD");
+  const value = fc.oneof(word, fc.jsonValue({ maxDepth: 2 }), fc.nat(), fc.array(fc.jsonValue({ maxDepth: 1 })));
+  const text = fc.oneof(fc.string(), fc.json(), fc.dictionary(key, value).map((fields) => JSON.stringify(fields)));
+  const first = imagesOf([])[0] ?? new Map();
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 20 }), (texts) => {
+      const session = subscribed(first);
+      asksFor(session, texts);
+      for (const quote of session.book.quotes.values()) expect(quote.spot).toMatch(/^\d\.00001$/);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it("every message that it sends is one that the server reads", () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.stringMatching(/^[A-Z0-9]{2,5}_CAD$/), { maxLength: 100 }), (symbols) => {
+      const session = new Session(symbols);
+      session.start(0);
+      const [command] = session.opened(1, 0).commands;
+      const message = command?.do === "send" ? command.message : undefined;
+      expect(message).toEqual({ event: "subscribe", channel: "rates_batch", ...(symbols.length ? { symbols } : {}), id: 1 });
+      expect(new TextEncoder().encode(JSON.stringify(message)).length).toBeLessThanOrEqual(4096);
+    }),
+  );
+});

@@ -1,0 +1,188 @@
+/** What the shared vectors do not tell of a session: its patience, its moods, and what it gives up on. */
+
+import { describe, expect, it } from "vitest";
+
+import { Session } from "../src/feed/session.ts";
+import type { Command, Outcome } from "../src/feed/session.ts";
+import { imagesOf, snapshotOf, updateOf } from "./market.ts";
+
+const [FIRST, SECOND] = imagesOf([{ BTC_CAD: true, ETH_CAD: true }]) as [Image, Image];
+type Image = ReturnType<typeof imagesOf>[number];
+const ACK = JSON.stringify({ event: "subscribed", status: "subscribed", channel: "rates_batch", symbols: ["BTC_CAD"], id: 1 });
+const CLOSING = JSON.stringify({ event: "closing", reason: "max_duration", reconnect_in_ms: 1000, ts: 1 });
+
+function started(random = () => 1): Session {
+  const session = new Session(undefined, random);
+  session.start(0);
+  return session;
+}
+
+/** A session whose connection is open and has told the whole state at time 0. */
+function live(random?: () => number): Session {
+  const session = started(random);
+  session.opened(1, 0);
+  session.received(1, ACK, 0);
+  for (const text of snapshotOf(FIRST)) session.received(1, text, 0);
+  return session;
+}
+
+function words({ commands }: Outcome): string[] {
+  return commands.map((command: Command) =>
+    command.do === "send" ? `${command.message.event} on ${command.connection}` : `${command.do} ${command.connection}`,
+  );
+}
+
+function refusal(fields: object): string {
+  return JSON.stringify({ event: "error", code: "bad_request", message: "no", retryable: false, ...fields });
+}
+
+describe("back-off", () => {
+  it("doubles what it draws from, up to half a minute", () => {
+    const session = started();
+    const waits = Array.from({ length: 9 }, (_, index) => {
+      session.lost(index + 1, "gone", 0);
+      const { wakeAt } = session;
+      session.elapsed(wakeAt);
+      return wakeAt;
+    });
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it("draws from nothing to all of it, so that many clients do not return in step", () => {
+    const draws = [0, 0.25, 0.5];
+    const session = started(() => draws.shift() ?? 1);
+    const waits = [1, 2, 3].map((number) => {
+      session.lost(number, "gone", 0);
+      const { wakeAt } = session;
+      session.elapsed(wakeAt);
+      return wakeAt;
+    });
+    expect(waits).toEqual([0, 250, 1000]);
+  });
+
+  it("begins anew after a connection that lasted, and not after one that the server ends at once", () => {
+    const session = live();
+    session.lost(1, "gone", 9999);
+    expect(session.wakeAt - 9999).toBe(500);
+    session.elapsed(session.wakeAt);
+    session.opened(2, 11_000);
+    session.received(2, ACK, 11_000);
+    session.lost(2, "gone", 12_000);
+    expect(session.wakeAt - 12_000).toBe(1000);
+    session.elapsed(session.wakeAt);
+    session.opened(3, 14_000);
+    session.received(3, ACK, 14_000);
+    session.lost(3, "gone", 30_000);
+    expect(session.wakeAt - 30_000).toBe(500);
+  });
+});
+
+describe("silence", () => {
+  it("is asked about once, and any word ends it", () => {
+    const session = live();
+    expect(session.wakeAt).toBe(37_000);
+    expect(words(session.elapsed(36_999))).toEqual([]);
+    expect(words(session.elapsed(37_000))).toEqual(["ping on 1"]);
+    expect(words(session.elapsed(40_000))).toEqual([]);
+    session.received(1, '{"event":"pong","ts":1}', 41_000);
+    expect(session.wakeAt).toBe(78_000);
+    expect(words(session.elapsed(50_000))).toEqual([]);
+    expect(session.state.link).toBe("live");
+  });
+
+  it("of 45 s is the end of a connection, also when the machine slept meanwhile", () => {
+    const session = live(() => 0.5);
+    expect(words(session.elapsed(3_600_000))).toEqual(["close 1"]);
+    expect(session.state).toEqual({ link: "reconnecting", reason: "Nothing was heard for 45 s.", inMs: 250 });
+  });
+
+  it("of 15 s is the end of one that does not come about", () => {
+    const session = started();
+    expect(words(session.elapsed(14_999))).toEqual([]);
+    expect(words(session.elapsed(15_000))).toEqual(["close 1"]);
+    expect(session.state.link).toBe("reconnecting");
+  });
+});
+
+describe("a successor", () => {
+  it("that cannot be made is tried again, while the connection goes on", () => {
+    const session = live();
+    session.received(1, CLOSING, 5000);
+    expect(words(session.elapsed(6000))).toEqual(["open 2"]);
+    session.lost(2, "refused", 6100);
+    expect(session.state).toEqual({ link: "live", reason: "" });
+    expect(session.wakeAt).toBe(6600);
+    expect(words(session.elapsed(6600))).toEqual(["open 3"]);
+    session.opened(3, 6700);
+    session.received(3, ACK, 6800);
+    const frames = snapshotOf(FIRST, 2);
+    expect(frames.map((text) => words(session.received(3, text, 6900)))).toEqual([[], ["close 1"]]);
+    expect(words(session.lost(1, "late", 7000))).toEqual([]);
+    expect(session.state.link).toBe("live");
+  });
+
+  it("is made once, however often the server says that it is closing, and never later than it can be", () => {
+    const session = live();
+    session.received(1, CLOSING.replace("1000", "99999999"), 0);
+    session.received(1, CLOSING, 10);
+    const seen = Array.from({ length: 15 }, (_, index) => {
+      session.received(1, '{"event":"pong"}', index * 36_000);
+      return words(session.elapsed(index * 36_000));
+    }).flat();
+    expect(seen).toEqual(["open 2"]);
+  });
+});
+
+describe("what the server refuses", () => {
+  it("for good ends the session, with the reason", () => {
+    const session = started();
+    session.opened(1, 0);
+    const text = refusal({ code: "unknown_symbol", message: "no such symbol: X_CAD", id: 1 });
+    expect(words(session.received(1, text, 10))).toEqual(["close 1"]);
+    expect(session.state).toEqual({ link: "closed", reason: "The server says: no such symbol: X_CAD" });
+    expect(session.error).toMatchObject({ name: "FeedError", code: "unknown_symbol", message: "no such symbol: X_CAD" });
+    expect(session.wakeAt).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("of other messages is told, and ends nothing", () => {
+    const session = live();
+    session.received(1, refusal({ id: 3 }), 10);
+    expect(session.state).toEqual({ link: "live", reason: "The server says: no" });
+    for (const text of snapshotOf(FIRST)) session.received(1, text, 20);
+    expect(session.state.reason).toBe("");
+  });
+
+  it("for a while is asked for again after as long as it says", () => {
+    const session = started();
+    session.opened(1, 0);
+    session.received(1, refusal({ code: "rate_limited", retryable: true, retry_in_ms: 1500, id: 1 }), 10);
+    expect(session.wakeAt).toBe(1510);
+    expect(words(session.elapsed(1510))).toEqual(["subscribe on 1"]);
+  });
+
+  it("in part is known by name", () => {
+    const session = started();
+    session.opened(1, 0);
+    const rejected = [{ symbol: "X_CAD", code: "unknown_symbol", message: "no such symbol" }];
+    session.received(1, JSON.stringify({ ...JSON.parse(ACK), rejected }), 10);
+    expect(session.rejected).toEqual(["X_CAD"]);
+    expect(session.state.link).toBe("live");
+  });
+});
+
+it("the second part of an update whose first one is lost shows the gap at once", () => {
+  const session = live();
+  const [, second = ""] = updateOf(FIRST, SECOND, 2);
+  expect(words(session.received(1, second, 20_000))).toEqual(["snapshot on 1"]);
+});
+
+it("a session that is closed does nothing more", () => {
+  const session = live();
+  session.received(1, CLOSING, 0);
+  session.elapsed(1000);
+  expect(words(session.close())).toEqual(["close 1", "close 2"]);
+  expect(words(session.close())).toEqual([]);
+  expect(words(session.lost(1, "gone", 2000))).toEqual([]);
+  expect(words(session.elapsed(99_999))).toEqual([]);
+  expect(session.state).toEqual({ link: "closed", reason: "" });
+});
