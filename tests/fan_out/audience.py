@@ -38,6 +38,10 @@ class Post(NamedTuple):
         """The tick that it tells of."""
         return int(self.frame["seq"] if "seq" in self.frame else self.frame["data"]["seq"])
 
+    def follows(self, seq: int) -> bool:
+        """Whether it tells all that came after that tick and nothing from before; a whole view follows any."""
+        return bool(self.frame["event"] == "snapshot" or self.frame["prev_seq"] == seq)
+
 
 class State(NamedTuple):
     """What a client knows."""

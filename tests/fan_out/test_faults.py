@@ -86,7 +86,7 @@ def test_a_service_that_is_down_for_some_batches_costs_these_and_no_more(stage: 
     before = stage.audience.arrived()
     assert publisher.publish(stage.feed.tick(), deadline_s=20).whole
     assert all(
-        [post.frame["prev_seq"] for post in posts[len(before[each]) :]] == [stage.feed.snapshot.seq - 1]
+        [post.follows(stage.feed.snapshot.seq - 1) for post in posts[len(before[each]) :]] == [True]
         for each, posts in stage.audience.arrived().items()
         if each in ids[: count // 2]
     )

@@ -39,7 +39,7 @@ def test_each_live_one_gets_each_tick_once_the_gone_are_forgotten_and_no_live_on
     ticks = list(range(feed.snapshot.seq - TICKS + 1, feed.snapshot.seq + 1))
     assert all([post.seq for post in posts] == ticks for posts in arrived.values())
     assert all(
-        [post.frame["prev_seq"] for post in arrived[each]] == [seq - 1 for seq in ticks]
+        all(post.follows(seq - 1) for post, seq in zip(arrived[each], ticks, strict=True))
         for each in arrived.keys() & set(ids[:8_000])
     )
     assert all([post.outcome for post in posts[each]] == ["429"] + ["200"] * TICKS for each in ids if "busy1" in each)

@@ -1,45 +1,68 @@
 """A tick is encoded once per distinct view, however many connections have it."""
 
 import itertools
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from shared.protocol import UpdateFrames
+from shared.protocol import UpdateFrames, View, snapshots
 from tests.fan_out.audience import named
 from tests.fan_out.conftest import Stage
 from tests.fan_out.feed import MOVES_ALWAYS, OTHERS
 
+UPDATE, SNAPSHOT = "update", "snapshot"
+
 
 @pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The channel of each view that has been encoded."""
-    channels: list[str] = []
-    encode = UpdateFrames._encode
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, View]]:
+    """Each encoding: of what, the channel, the view."""
+    views: list[tuple[str, str, View]] = []
+    encode, snapshot_frames = UpdateFrames._encode, snapshots.snapshot_frames
 
-    def counted(frames: UpdateFrames, channel: str, symbols: list[str]) -> tuple[bytes, ...]:
-        channels.append(channel)
+    def update(frames: UpdateFrames, channel: str, symbols: Sequence[str]) -> tuple[bytes, ...]:
+        views.append((UPDATE, channel, tuple(symbols)))
         return encode(frames, channel, symbols)
 
-    monkeypatch.setattr(UpdateFrames, "_encode", counted)
-    return channels
+    def snapshot(given: Any, channel: str, view: View, **more: Any) -> tuple[bytes, ...]:
+        views.append((SNAPSHOT, channel, view))
+        return snapshot_frames(given, channel, view, **more)
+
+    monkeypatch.setattr(UpdateFrames, "_encode", update)
+    monkeypatch.setattr(snapshots, "snapshot_frames", snapshot)
+    return views
 
 
-def test_ten_thousand_who_see_everything_cost_one_encoding(stage: Stage, encoded: list[str]) -> None:
+def test_ten_thousand_who_see_everything_cost_one_encoding_and_one_for_whom_a_snapshot_is_due(
+    stage: Stage, encoded: list[tuple[str, str, View]]
+) -> None:
     ids = named("all-", 10_000)
     stage.audience.join(ids)
     posted = stage.publisher(post_timeout_s=60).publish(stage.feed.tick(), deadline_s=120)
-    assert (posted.reached, encoded) == (10_000, ["rates_batch"])
-    assert len({post.text for posts in stage.audience.arrived().values() for post in posts}) == 1
+    assert posted.reached == 10_000
+    assert Counter((kind, channel) for kind, channel, _ in encoded) == {
+        (UPDATE, "rates_batch"): 1,
+        (SNAPSHOT, "rates_batch"): 1,
+    }
+    texts = Counter(post.text for posts in stage.audience.arrived().values() for post in posts)
+    assert len(texts) == 2
+    assert 10_000 / 60 * 0.5 < min(texts.values()) < 10_000 / 60 * 2
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
-def test_a_thousand_sets_of_symbols_cost_a_thousand(stage: Stage, encoded: list[str]) -> None:
+def test_a_thousand_sets_of_symbols_cost_a_thousand(stage: Stage, encoded: list[tuple[str, str, View]]) -> None:
     ids = named("sets-", 3_000)
     sets = list(itertools.islice(itertools.combinations(OTHERS, 3), 1_000))
     for number, each in enumerate(ids):
         stage.audience.join([each], rates_batch=(MOVES_ALWAYS, *sets[number % 1_000]))
     publisher = stage.publisher(post_timeout_s=60)
-    for count in (1_000, 2_000):
+    for _ in range(2):
+        encoded.clear()
         assert publisher.publish(stage.feed.tick(), deadline_s=120).reached == 3_000
-        assert len(encoded) == count
+        assert set(Counter(encoded).values()) == {1}
+        kinds = Counter(kind for kind, _, _ in encoded)
+        # One in sixty is due its whole view; of no set are all three, or hardly ever.
+        assert 990 <= kinds[UPDATE] <= 1_000
+        assert 0 < kinds[SNAPSHOT] < 150
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
