@@ -1,0 +1,40 @@
+// A real browser on the page, for a test: a line of JSON with what it shows for each line on stdin, until that ends.
+//
+//   node browser.mjs '{"url":"https://localhost:8000/","chromium":"/usr/bin/chromium","spki":"...","screenshot":"page.png"}'
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const { chromium } = createRequire(new URL("../../tools/package.json", import.meta.url))("playwright-core");
+const options = JSON.parse(process.argv[2]);
+
+const browser = await chromium.launch({
+  executablePath: options.chromium,
+  // Trust is limited to certificates of this very key: everything else is checked as ever.
+  args: [`--ignore-certificate-errors-spki-list=${options.spki}`],
+});
+const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+const errors = [];
+page.on("pageerror", (error) => errors.push(String(error)));
+page.on("console", (message) => {
+  if (message.type() === "error") errors.push(message.text());
+});
+await page.goto(options.url);
+
+for await (const _ of createInterface({ input: process.stdin })) {
+  const shown = await page.evaluate(() => {
+    const text = (id) => document.getElementById(id).textContent;
+    const rows = [...document.getElementById("quotes").rows].map((row) => [...row.cells].map((cell) => cell.textContent));
+    return {
+      link: text("state"),
+      facts: text("facts"),
+      reason: text("reason"),
+      unavailable: text("unavailable"),
+      simulated: !document.getElementById("simulated").hidden,
+      rows,
+    };
+  });
+  process.stdout.write(`${JSON.stringify({ ...shown, errors })}\n`);
+}
+await page.screenshot({ path: options.screenshot });
+await browser.close();

@@ -1,0 +1,214 @@
+"""The page in a real browser: it shows what a client of the feed hears, and outlives a cut of its connection."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from shared.assets import catalogue
+from tests.e2e.clients import Client, opened
+from tests.e2e.local_stack import ROOT, Stack
+
+TICK = 1
+EXCHANGE = ["--seed=7"]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NODE = Path(sys.executable).parent / "node"
+SCREENSHOT = ROOT / ".local" / "page.png"
+DEADLINE_S = 60
+COLUMNS = ("symbol", "bid", "ask", "spot", "change", "change_pct", "age", "source")
+NUMBERS = ("bid", "ask", "spot", "change", "change_pct")
+SIGNIFICANT_DIGITS = 6
+Shown = dict[str, Any]
+
+
+def test_what_may_change_is_asked_for_each_time_and_the_rest_is_kept(stack: Stack) -> None:
+    page = requests.get(stack.dashboard, verify=stack.ca, timeout=10)
+    assert page.ok
+    assert page.headers["Cache-Control"] == "no-cache"
+    parts = re.findall(r'(?:src|href)="/([^"]+)"', page.text)
+    assert len(parts) == 3
+    for part in parts:
+        answer = requests.get(stack.dashboard + part, verify=stack.ca, timeout=10)
+        assert answer.ok, part
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as client, wire_to(stack) as wire, browser_on(wire.url, stack) as browser:
+            await client.subscribe("rates_batch")
+            shown = await browser.until(
+                lambda shown: shown["link"] == "live" and len(shown["rows"]) == len(catalogue())
+            )
+            assert [row[0] for row in shown["rows"]] == list(catalogue())
+            assert shown["simulated"]
+            await the_same(shown, client)
+
+            shown = await browser.until(lambda later: seq(later) > seq(shown) + 1)
+            await the_same(shown, client)
+
+            wire.refusing = True
+            wire.cut()
+            shown = await browser.until(lambda shown: shown["link"] == "reconnecting")
+            assert shown["reason"] == "The connection could not be made or broke."
+            assert re.fullmatch(r"next attempt in \d+ s", shown["facts"])
+            assert len(shown["rows"]) == len(catalogue())  # what was there stays in sight
+            cut_at = client.frames[-1]["seq"]
+            wire.refusing = False
+            shown = await browser.until(lambda shown: shown["link"] == "live" and seq(shown) > cut_at + 1)
+            assert shown["reason"] == ""
+            await the_same(shown, client)
+            # A browser tells of each connection that it could not make; of the page itself there is nothing to tell.
+            assert [error for error in shown["errors"] if not error.startswith("WebSocket connection to")] == []
+
+    asyncio.run(run())
+
+
+def seq(shown: Shown) -> int:
+    found = re.fullmatch(r"\d+ quotes, seq (\d+)", shown["facts"])
+    return int(found[1]) if found else 0
+
+
+async def the_same(shown: Shown, client: Client) -> None:
+    """Every number on the page is the one that a client has heard of by the same tick, to the digits shown."""
+    tick = seq(shown)
+    while max((frame.get("seq", 0) for frame in client.frames), default=0) < tick:
+        await client.next()
+    heard: dict[str, dict[str, Any]] = {}
+    for quote in sorted(client.heard(), key=lambda quote: int(quote["seq"])):
+        if quote["seq"] <= tick:
+            heard[quote["symbol"]] = quote
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in shown["rows"]]
+    assert {row["symbol"] for row in rows} == heard.keys()
+    for row in rows:
+        quote = heard[row["symbol"]]
+        assert row["source"] == quote["source"]
+        for name in NUMBERS:
+            number = Decimal(re.sub(r"[▲▼=+%,\s]", "", row[name]))
+            off = abs(number - quote[name])
+            assert off <= Decimal(1).scaleb(int(number.as_tuple().exponent)) / 2, (row, quote)
+            if name in ("bid", "ask", "spot"):
+                assert len(number.as_tuple().digits) >= SIGNIFICANT_DIGITS or off == 0, row
+
+
+@dataclass
+class Browser:
+    """A browser on the page."""
+
+    process: asyncio.subprocess.Process
+
+    async def shown(self) -> Shown:
+        """What the page shows now."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(b"\n")
+        line = await self.process.stdout.readline()
+        assert line, "the browser has ended"
+        return dict(json.loads(line))
+
+    async def until(self, wanted: Callable[[Shown], bool]) -> Shown:
+        """What the page shows as soon as it is what is wanted."""
+        shown: Shown = {}
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not wanted(shown := await self.shown()):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            pytest.fail(f"after {DEADLINE_S} s the page shows {shown}")
+        return shown
+
+
+@asynccontextmanager
+async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
+    options = {"url": url, "chromium": CHROMIUM, "spki": spki_of(stack), "screenshot": str(SCREENSHOT)}
+    process = await asyncio.create_subprocess_exec(
+        *(str(NODE), str(ROOT / "tests" / "e2e" / "browser.mjs"), json.dumps(options)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**20,
+    )
+    assert process.stdin
+    try:
+        yield Browser(process)
+        process.stdin.close()
+        assert await asyncio.wait_for(process.wait(), DEADLINE_S) == 0
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+def spki_of(stack: Stack) -> str:
+    """The hash of the public key of the stack's own CA, by which a browser is told to trust it."""
+    certificate = x509.load_pem_x509_certificate(Path(stack.ca).read_bytes())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+@dataclass
+class Wire:
+    """A way to the edge that can be cut."""
+
+    url: str = ""
+    refusing: bool = False
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """End every connection without a word."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+        """One connection, there and back, until either side ends."""
+        if self.refusing:
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection("localhost", port)
+        both = {writer, far_writer}
+        self._writers |= both
+        try:
+            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        finally:
+            self._writers -= both
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def wire_to(stack: Stack) -> AsyncIterator[Wire]:
+    wire, port = Wire(), urlsplit(stack.dashboard).port
+    assert port
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await wire.carry(reader, writer, port)
+
+    server = await asyncio.start_server(carry, "localhost", 0)
+    wire.url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+    try:
+        yield wire
+    finally:
+        server.close()
+        wire.cut()
