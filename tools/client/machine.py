@@ -17,6 +17,8 @@ BACKOFF_BASE_MS, BACKOFF_CAP_MS = 500, 30_000
 STABLE_MS = 10_000
 # `rates` does not say when all of it has come: for as long two connections are kept.
 SETTLED_MS = 5_000
+# How long the server may ask a client to wait, and how long it waits when the server does not say.
+MOST_WAIT_MS, WAIT_UNSAID_MS = 60_000, 1_000
 MOST_CLOSING_MS = 600_000
 CLOSING_UNSAID_MS = 60_000
 
@@ -261,8 +263,8 @@ class Machine:
             return
         wait_ms = frame.get("retry_in_ms")
         if not isinstance(wait_ms, int) or isinstance(wait_ms, bool):
-            wait_ms = 1_000
-        wait_ms = min(max(wait_ms, 0), BACKOFF_CAP_MS)
+            wait_ms = WAIT_UNSAID_MS
+        wait_ms = min(max(wait_ms, 0), MOST_WAIT_MS)
         connection.requests.refused(message_id, now_ms + wait_ms + round(self._draw(0, wait_ms / 4)))
 
     def _ask(self, connection: _Connection, is_snapshot: bool, now_ms: int) -> None:

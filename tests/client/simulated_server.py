@@ -1,0 +1,177 @@
+"""The feed's own code around a simulated market and a simulated clock: routes, tables and fan-out are the real ones."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared import fan_out, routes, subscriptions
+from shared.fan_out import FanOut
+from shared.gateway.delivery import Delivery
+from shared.limits import MessageLimit
+from shared.quotes import Delta
+from shared.routes import Admission, route
+from shared.store.candles_table import CandlesTable
+from shared.store.connections_table import ConnectionsTable
+from shared.store.quotes_table import Lease, QuotesTable
+from shared.subscriptions import Requests, Subscriptions
+from shared.values import Connection, Progress, Quote, Snapshot
+from tests.unit.clients import Clients, gone
+from tests.unit.clock import Clock
+from tests.unit.samples import SYMBOLS, after, quote
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
+Deliver = Callable[[str, bytes], None]
+
+
+class Market:
+    """Every tick moves some prices or none, some symbols are not confirmed, and some lose their price for a while."""
+
+    def __init__(self, draw: random.Random, now_ms: int) -> None:
+        self._draw = draw
+        self._prices = {symbol: quote(symbol, ts_ms=now_ms) for symbol in SYMBOLS}
+        self._without: dict[str, int] = {}
+        self._silent: dict[str, int] = {}
+        self.snapshot = after(Snapshot(), self._prices, now_ms)
+
+    def tick(self, now_ms: int) -> Delta:
+        old, draw = self.snapshot, self._draw
+        quiet = draw.random() < 0.15
+        for symbol in () if quiet else draw.sample(SYMBOLS, draw.randrange(20)):
+            spot = Decimal(draw.randrange(1, 10**9)).scaleb(-draw.randrange(8))
+            self._prices[symbol] = quote(symbol, str(spot), ts_ms=now_ms)
+        self._absent(self._without, 0 if quiet else 0.2, now_ms)
+        self._absent(self._silent, 0 if quiet else 0.1, now_ms)
+        fresh = {
+            symbol: each
+            for symbol, each in self._prices.items()
+            if symbol not in self._without and symbol not in self._silent
+        }
+        known = {symbol: each for symbol, each in old.quotes.items() if symbol not in self._without}
+        self.snapshot = after(replace(old, quotes=known), fresh, now_ms)
+        return Delta(old, self.snapshot)
+
+    def _absent(self, symbols: dict[str, int], probability: float, now_ms: int) -> None:
+        for symbol in [symbol for symbol, until_ms in symbols.items() if until_ms <= now_ms]:
+            del symbols[symbol]
+        if self._draw.random() < probability:
+            symbols[self._draw.choice(SYMBOLS)] = now_ms + self._draw.randrange(120_000)
+
+
+class _Quotes(QuotesTable):
+    """The market's snapshot in place of the stored one, which says the same."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    def snapshot(self) -> Snapshot:
+        return self._market.snapshot
+
+    def join_audience(self, now_ms: int) -> None:
+        pass
+
+    def lease(self) -> Lease:
+        return Lease(1, 0, 2**62)
+
+
+class _Connections(ConnectionsTable):
+    """The real table, which moto reads once after each change of it and not with every tick: that takes it 15 ms."""
+
+    _held: list[Connection] | None = None
+
+    def subscribers(self, shards: Sequence[int], now_s: int, after: str = "") -> Iterator[Connection]:
+        assert not after, "a batch was cut short"
+        if self._held is None:
+            self._held = list(super().subscribers(shards, now_s))
+        return iter(self._held)
+
+    def add(self, connection_id: str, now_s: int) -> None:
+        self._held = None
+        super().add(connection_id, now_s)
+
+    def remove(self, connection_id: str) -> None:
+        self._held = None
+        super().remove(connection_id)
+
+    def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
+        self._held = None
+        super().remove_all(connection_ids, known_s)
+
+    def subscribe(self, connection_id: str, channel: str, symbols: tuple[str, ...] | None) -> None:
+        self._held = None
+        super().subscribe(connection_id, channel, symbols)
+
+
+class _Wires(Clients):
+    """Delivers each frame as soon as API Gateway has accepted it."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        super().__init__()
+        self._deliver = deliver
+
+    def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, str, str]]:
+        for tag, status, kind, words in super().step(wait_s):
+            if status == 200:
+                self._deliver(tag.connection_id, self.received[tag.connection_id].pop())
+            yield tag, status, kind, words
+
+
+class Server:
+    """The feed. `interrupt` is called with each frame that answers a client, so something can happen meanwhile."""
+
+    def __init__(self, table: "Table", market: Market, clock: Clock, deliver: Deliver) -> None:
+        self.market = market
+        self._clock = clock
+        self._connections = _Connections(table)
+        self._answers, self._ticks = _Wires(deliver), _Wires(deliver)
+        self._gateway = self._answers.gateway
+        quotes = _Quotes(market)
+        self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None)
+        self._requests = Requests(quotes, CandlesTable(table), self._gateway)
+        self._admission = Admission(self._connections, MessageLimit(5, 10))
+        self._fan_out = FanOut(self._connections, self._ticks.gateway)
+        self._progress = Progress()
+
+    def interrupted_by(self, interrupt: Callable[[], None]) -> None:
+        self._answers.on_post = lambda _frame: interrupt()
+
+    def connect(self, connection_id: str, age_s: int) -> None:
+        """A connection, as if it had been made so long ago."""
+        self._connections.add(connection_id, self._clock.ms // 1000 - age_s)
+
+    def disconnect(self, connection_id: str) -> None:
+        """API Gateway has noticed that the client is gone."""
+        self._connections.remove(connection_id)
+        self._answers.refusals[connection_id] = self._ticks.refusals[connection_id] = gone
+
+    def hear(self, connection_id: str, text: str) -> None:
+        """A client's message, on its way through the Lambda that is meant."""
+        event = {"requestContext": {"connectionId": connection_id}, "body": text}
+        is_subscription = json.loads(text)["event"] in SUBSCRIPTION_EVENTS
+        act = self._subscriptions.act if is_subscription else self._requests.answer
+        route(event, self._gateway, self._admission, act)
+
+    def tick(self) -> None:
+        """Let the market move, and publish it."""
+        delta = self.market.tick(self._clock.ms)
+        posted, self._progress = self._fan_out.post(delta, [0], self._progress, deadline_s=60)
+        assert posted.error is None
+
+    def quotes(self, symbols: tuple[str, ...]) -> dict[str, Quote]:
+        """What a client of these symbols should show."""
+        return {symbol: each for symbol in symbols if (each := self.market.snapshot.quotes.get(symbol))}
+
+
+def on_the_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """The feed's code sees the simulated time."""
+    time = SimpleNamespace(time=lambda: clock.ms / 1000, time_ns=lambda: clock.ms * 1_000_000)
+    for module in (fan_out, routes, subscriptions):
+        monkeypatch.setattr(module, "time", time)
