@@ -32,6 +32,13 @@ async def serving(session: Session, **options: Any) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/markets/ws/"
 
 
+async def eventually(done: Callable[[], object]) -> None:
+    """Wait until that is so, which it has to be soon."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not done():
+            await asyncio.sleep(0.005)
+
+
 async def send(connection: ServerConnection, *frames: Frame) -> None:
     for frame in frames:
         await connection.send(dumps(frame))

@@ -1,0 +1,302 @@
+"""The client's side of the protocol, step by step, without sockets and without time."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.wire import dumps
+from tests.client.frames import Frame, acknowledged, data, in_parts, quote, snapshot, state, update
+from tools.client import Link, Withdrawn
+from tools.client.machine import BACKOFF_CAP_MS, SETTLED_MS, STABLE_MS, Action, Changed, End, Heard, Machine, Open, Send
+from tools.client.requests import ASK_AGAIN_AFTER_MS, MOST_SUBSCRIBES, PARTS_WITHIN_MS, Subscription
+
+ACK = acknowledged("BTC_CAD", "ETH_CAD")
+WHOLE = snapshot(41, quote("BTC_CAD", 41), quote("ETH_CAD", 40))
+
+
+class Stage:
+    """A machine, and what it did. Waits are as long as they may be."""
+
+    def __init__(self, channel: str = "rates_batch") -> None:
+        self.machine = Machine(Subscription(channel), draw=lambda _, most: most)
+        self.now_ms = 0
+        self.did = self.machine.start()
+
+    @property
+    def link(self) -> Link:
+        return self.machine.state.link
+
+    def opened(self, number: int) -> None:
+        self.did = self.machine.opened(number, self.now_ms)
+
+    def hear(self, number: int, *frames: Frame) -> None:
+        self.did = [action for frame in frames for action in self.machine.received(number, dumps(frame), self.now_ms)]
+
+    def lose(self, number: int) -> None:
+        self.did = self.machine.lost(number, "cut", self.now_ms)
+
+    def at(self, now_ms: int) -> None:
+        """Let time pass, with every tick that was asked for on the way."""
+        self.did = []
+        while (due_ms := self.machine.due_ms()) is not None and due_ms <= now_ms:
+            self.now_ms = max(self.now_ms, due_ms)
+            self.did += self.machine.tick(self.now_ms)
+        self.now_ms = now_ms
+
+    def sent(self) -> list[tuple[int, dict[str, Any]]]:
+        return [(action.number, json.loads(action.text)) for action in self.did if isinstance(action, Send)]
+
+    def of(self, kind: type[Action]) -> list[int]:
+        return [action.number for action in self.did if isinstance(action, kind) and isinstance(action, Open | End)]
+
+    def changes(self) -> list[object]:
+        return [change for action in self.did if isinstance(action, Heard | Changed) for change in action.changes]
+
+
+@pytest.fixture
+def live() -> Stage:
+    stage = Stage()
+    stage.opened(1)
+    stage.hear(1, ACK, WHOLE)
+    assert stage.link is Link.LIVE
+    return stage
+
+
+@pytest.fixture
+def succeeded(live: Stage) -> Stage:
+    """The first connection will end, the second one is subscribed and knows less than the first."""
+    live.hear(1, {"event": "closing", "reason": "max_duration", "reconnect_in_ms": 1_000, "ts": 1})
+    live.at(1_000)
+    assert live.of(Open) == [2]
+    live.opened(2)
+    live.hear(1, update(43, 41, quote("BTC_CAD", 43)))
+    live.hear(2, ACK, WHOLE)
+    assert live.of(End) == []
+    assert state(live.machine.book) == {"BTC_CAD": 43, "ETH_CAD": 40}
+    return live
+
+
+def test_the_old_connection_is_left_when_the_new_one_knows_as_much(succeeded: Stage) -> None:
+    succeeded.hear(2, update(43, 41, quote("BTC_CAD", 43)))
+    assert succeeded.of(End) == [1]
+    assert succeeded.changes() == []
+    assert succeeded.link is Link.LIVE
+    succeeded.hear(1, update(44, 43, quote("BTC_CAD", 44)))
+    assert succeeded.did == []
+
+
+def test_when_the_old_one_ends_too_early_the_new_one_has_to_prove_how_far_it_is(succeeded: Stage) -> None:
+    succeeded.lose(1)
+    (asked,) = succeeded.sent()
+    assert asked == (2, {"event": "snapshot", "channel": "rates_batch", "id": 2})
+    assert succeeded.link is Link.CONNECTING
+    succeeded.hear(2, WHOLE)  # the periodic one: it may be as old as the first
+    assert state(succeeded.machine.book) == {"BTC_CAD": 43, "ETH_CAD": 40}
+    succeeded.hear(2, snapshot(43, quote("BTC_CAD", 43), quote("ETH_CAD", 40), id=2))
+    assert (succeeded.link, succeeded.changes()) == (Link.LIVE, [])
+
+
+def test_a_feed_that_starts_over_while_connections_change_is_believed(live: Stage) -> None:
+    live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
+    live.at(0)
+    live.opened(2)
+    live.hear(2, ACK, snapshot(3, quote("BTC_CAD", 3)))
+    live.lose(1)
+    live.hear(2, snapshot(3, quote("BTC_CAD", 3), id=2))
+    assert live.link is Link.LIVE
+    assert Withdrawn("ETH_CAD", listed=False) in live.changes()
+    assert state(live.machine.book) == {"BTC_CAD": 3}
+
+
+def test_the_proof_is_asked_for_again_when_it_does_not_come(succeeded: Stage) -> None:
+    succeeded.lose(1)
+    succeeded.at(succeeded.now_ms + ASK_AGAIN_AFTER_MS)
+    assert [message["event"] for _, message in succeeded.sent()] == ["snapshot"]
+
+
+def test_a_new_connection_that_does_not_come_about_is_tried_again_while_the_old_one_lives(live: Stage) -> None:
+    live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
+    live.at(0)
+    for number, wait_ms in ((2, 500), (3, 1_000), (4, 2_000)):
+        assert live.of(Open) == [number]
+        live.lose(number)
+        assert live.link is Link.LIVE
+        live.at(live.now_ms + wait_ms - 1)
+        assert live.of(Open) == []
+        live.at(live.now_ms + 1)
+    assert live.of(Open) == [5]
+
+
+def test_a_notice_that_comes_twice_opens_one_connection(live: Stage) -> None:
+    notice = {"event": "closing", "reconnect_in_ms": 100}
+    live.hear(1, notice, notice)
+    live.at(100)
+    live.hear(1, notice)
+    assert live.machine.due_ms() != 200
+    live.at(5_000)
+    assert live.of(Open) == []
+
+
+@pytest.mark.parametrize(("said", "after_ms"), [(10**12, 600_000), (-5, 0), ("soon", 60_000), (None, 60_000)])
+def test_a_notice_that_makes_no_sense_is_followed_within_bounds(live: Stage, said: object, after_ms: int) -> None:
+    live.hear(1, {"event": "closing", "reconnect_in_ms": said})
+    due_ms = live.machine._main.successor_ms if live.machine._main else None
+    assert due_ms == after_ms
+
+
+def test_the_back_off_doubles_up_to_its_cap_and_begins_anew_after_a_while_of_peace() -> None:
+    stage = Stage()
+    waits = []
+    for number in range(1, 11):
+        assert stage.of(Open) == [number]
+        stage.lose(number)
+        waits.append(stage.machine.state.retry_ms - stage.now_ms)
+        stage.at(stage.machine.state.retry_ms)
+    assert waits == [500 * 2**n for n in range(6)] + [BACKOFF_CAP_MS] * 4
+    stage.opened(11)
+    stage.hear(11, ACK, WHOLE)
+    stage.now_ms += STABLE_MS
+    stage.lose(11)
+    assert stage.machine.state.retry_ms - stage.now_ms == 500
+
+
+def test_a_server_that_hangs_up_at_once_is_left_alone_longer_and_longer(live: Stage) -> None:
+    live.lose(1)
+    live.at(500)
+    live.opened(2)
+    live.hear(2, ACK, WHOLE)
+    live.lose(2)
+    assert live.machine.state.retry_ms - live.now_ms == 1_000
+
+
+def test_a_subscription_without_an_answer_is_sent_again_a_few_times() -> None:
+    stage = Stage()
+    stage.opened(1)
+    assert [message["id"] for _, message in stage.sent()] == [1]
+    stage.at(4 * ASK_AGAIN_AFTER_MS)
+    assert [message["id"] for _, message in stage.sent()] == list(range(2, MOST_SUBSCRIBES + 1))
+
+
+def test_a_subscription_without_a_snapshot_asks_for_one() -> None:
+    stage = Stage()
+    stage.opened(1)
+    stage.hear(1, ACK)
+    stage.at(ASK_AGAIN_AFTER_MS)
+    assert [message["event"] for _, message in stage.sent()] == ["snapshot"]
+
+
+def test_parts_that_do_not_come_are_asked_for(live: Stage) -> None:
+    first, second = in_parts(update(43, 41, quote("BTC_CAD", 43), quote("ETH_CAD", 43)), [1, 1])
+    live.hear(1, first)
+    assert (live.sent(), live.link) == ([], Link.LIVE)
+    live.at(PARTS_WITHIN_MS - 1)
+    assert live.sent() == []
+    live.at(PARTS_WITHIN_MS)
+    assert [message["event"] for _, message in live.sent()] == ["snapshot"]
+    live.hear(1, second)
+    live.at(PARTS_WITHIN_MS + ASK_AGAIN_AFTER_MS)
+    assert live.sent() == []
+
+
+def test_a_snapshot_that_is_refused_for_now_is_asked_for_when_the_server_says(live: Stage) -> None:
+    live.hear(1, update(45, 43, quote("BTC_CAD", 45)))
+    assert live.link is Link.STALE
+    error = {"event": "error", "code": "rate_limited", "message": "", "retryable": True, "retry_in_ms": 4_000, "id": 2}
+    live.hear(1, error)
+    live.at(4_999)
+    assert live.sent() == []
+    live.at(5_000)  # a quarter of it is chance
+    assert [message["event"] for _, message in live.sent()] == ["snapshot"]
+
+
+def test_a_silent_successor_is_given_up_and_the_old_one_kept(live: Stage) -> None:
+    live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
+    live.at(0)
+    live.opened(2)
+    for second in range(1, 45):
+        live.at(second * 1_000)
+        live.hear(1, {"event": "heartbeat", "ts": 1, "seq": 41, "stale": []})
+    live.at(45_000)
+    assert live.of(End) == [2]
+    assert live.link is Link.LIVE
+
+
+def test_on_rates_two_connections_are_kept_until_the_new_one_has_settled() -> None:
+    stage = Stage("rates")
+    stage.opened(1)
+    stage.hear(1, data("BTC_CAD", 5), data("ETH_CAD", 5), {"event": "closing", "reconnect_in_ms": 0})
+    stage.at(0)
+    stage.opened(2)
+    stage.hear(2, acknowledged("BTC_CAD", "ETH_CAD") | {"channel": "rates"}, data("BTC_CAD", 4))
+    assert state(stage.machine.book) == {"BTC_CAD": 5, "ETH_CAD": 5}
+    stage.hear(2, data("BTC_CAD", 6))
+    stage.at(SETTLED_MS)
+    assert stage.of(End) == [1]
+    assert state(stage.machine.book) == {"BTC_CAD": 6, "ETH_CAD": 5}
+    stage.lose(2)
+    assert state(stage.machine.book) == {"BTC_CAD": 6, "ETH_CAD": 5}
+
+
+FRAMES = [
+    ACK,
+    WHOLE,
+    update(42, 41, quote("BTC_CAD", 42)),
+    update(44, 43, quote("BTC_CAD", 44)),
+    *in_parts(snapshot(44, quote("BTC_CAD", 44), quote("ETH_CAD", 44), id=2), [1, 1]),
+    snapshot(3, quote("BTC_CAD", 3), id=2),
+    {"event": "closing", "reconnect_in_ms": 700},
+    {"event": "heartbeat", "ts": 1, "seq": 44, "stale": ["ETH_CAD"]},
+    {"event": "error", "code": "rate_limited", "message": "", "retryable": True, "retry_in_ms": 300},
+    {"message": "Internal server error", "connectionId": "a", "requestId": "b"},
+]
+EVENTS = st.one_of(
+    st.tuples(st.just("hear"), st.integers(1, 6), st.sampled_from(FRAMES)),
+    st.tuples(st.sampled_from(["opened", "lost"]), st.integers(1, 6), st.none()),
+    st.tuples(st.just("wait"), st.integers(1, 50_000), st.none()),
+)
+
+
+@given(st.lists(EVENTS, max_size=60))
+def test_whatever_happens_it_has_two_connections_at_most_and_waits_for_something(
+    events: list[tuple[str, int, Frame | None]],
+) -> None:
+    stage = Stage()
+    open_now, ever_opened = {1}, 1
+
+    def count() -> None:
+        nonlocal ever_opened
+        for action in stage.did:
+            match action:
+                case Open(number):
+                    assert number == ever_opened + 1
+                    ever_opened = number
+                    open_now.add(number)
+                case End(number):
+                    open_now.remove(number)
+                case Send(number):
+                    assert number in open_now
+        assert 0 <= len(open_now) <= 2
+
+    for what, number, frame in events:
+        if what == "wait":
+            stage.now_ms += number
+            stage.did = stage.machine.tick(stage.now_ms)
+            due_ms = stage.machine.due_ms()
+            # What was due is done: who calls it by `due_ms` does not spin.
+            assert due_ms is None or due_ms > stage.now_ms
+        elif number in open_now:
+            if what == "lost":
+                open_now.discard(number)
+                stage.lose(number)
+            elif what == "opened":
+                stage.opened(number)
+            else:
+                stage.hear(number, frame or {})
+        else:
+            continue
+        count()
+        # While there is no connection, the next one is due.
+        assert open_now or stage.machine.due_ms() is not None
