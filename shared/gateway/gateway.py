@@ -49,7 +49,7 @@ class Gateway:
         self._close = close
 
     def close(self, connection_id: str) -> None:
-        """End a connection. Raises: Gone."""
+        """End a connection. Raises: Gone, PostFailed."""
         self._close(connection_id)
 
     def post(self, connection_id: str, frame: bytes) -> None:

@@ -111,6 +111,7 @@ class ConnectionsServer:
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, bytes]] = []
+        self.deleted: list[str] = []
         self.statuses: dict[str, int] = {}
         self._lock = Lock()
         handler = self._handler()
@@ -145,8 +146,15 @@ class ConnectionsServer:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with server._lock:
                     server.posts.append((self.path, body))
-                status = server.statuses.get(self.path, 200)
-                self.send_response(status)
+                self._answer(200)
+
+            def do_DELETE(self) -> None:
+                with server._lock:
+                    server.deleted.append(self.path)
+                self._answer(204)
+
+            def _answer(self, status: int) -> None:
+                self.send_response(server.statuses.get(self.path, status))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
@@ -36,6 +37,39 @@ def test_connect_fails_when_the_connection_cannot_be_remembered(load: Load, conn
         module.handler(websocket_event("$connect", kind="CONNECT"), Context())
 
 
+def test_of_one_address_no_more_are_connected_than_configured_and_one_that_leaves_makes_room(
+    load: Load, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_CONNECTIONS_PER_CLIENT", "2")
+    connect, disconnect = load("connect").handler, load("disconnect").handler
+
+    def told(connection_id: str, route: str = "$connect", kind: str = "CONNECT") -> dict[str, Any]:
+        event = websocket_event(route, kind=kind)
+        event["requestContext"]["connectionId"] = connection_id
+        return event
+
+    assert [connect(told(each), Context())["statusCode"] for each in "abc"] == [200, 200, 429]
+    assert {str(item["sk"]) for item in connections_items.scan()["Items"]} == {"a", "b"}
+    disconnect(told("a", "$disconnect", "DISCONNECT"), Context())
+    assert [connect(told(each), Context())["statusCode"] for each in "de"] == [200, 429]
+
+
+def test_without_a_limit_nobody_counts_connections(load: Load, connections_items: Table) -> None:
+    load("connect").handler(websocket_event("$connect", kind="CONNECT"), Context())
+    assert {str(item["pk"]) for item in connections_items.scan()["Items"]} == {"SHARD#0"}
+
+
+@pytest.mark.parametrize("name", ["connect", "disconnect"])
+def test_a_message_that_names_a_route_of_the_gateways_own_does_not_do_what_that_does(
+    load: Load, connections_table: ConnectionsTable, name: str
+) -> None:
+    connections_table.add(ID, int(time.time()))
+    connections_table.subscribe(ID, "rates", None)
+    body = {"event": f"${name}"}
+    assert load(name).handler(websocket_event(f"${name}", body), Context()) == {"statusCode": 400}
+    assert connections_table.get(ID).subscriptions == {"rates": None}
+
+
 def test_disconnect_forgets_the_connection_and_may_come_twice(load: Load, connections_table: ConnectionsTable) -> None:
     connections_table.add(ID, int(time.time()))
     module = load("disconnect")
@@ -59,6 +93,35 @@ def test_request_answers_through_the_gateway_and_returns_no_body(
         ("error", None, "bad_json"),
     ]
     assert {path.replace("%40", "@") for path, _ in api.posts} == {"/live/@connections/L0SM9cOFvHcCIhw%3D"}
+
+
+def test_who_sends_too_much_is_refused_and_in_the_end_closed(
+    load: Load, api: ConnectionsServer, connections_table: ConnectionsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESSAGES_PER_SECOND", "1")  # however slow this machine is
+    connections_table.add(ID, int(time.time()))
+    requests, subscriptions = load("request"), load("subscribe")
+    event = websocket_event("$default", {"event": "ping", "id": 1})
+    for _ in range(10):
+        requests.handler(event, Context())
+    assert {frame["event"] for frame in api.frames()} == {"pong"}
+    subscribe = {"event": "subscribe", "channel": "rates", "id": 2}
+    subscriptions.handler(websocket_event("subscribe", subscribe), Context())
+    refused = api.frames()[-1]
+    assert (refused["code"], refused["retryable"], refused["id"]) == ("rate_limited", True, 2)
+    assert 0 < refused["retry_in_ms"] <= 2_000
+    assert connections_table.get(ID).subscriptions == {}
+    sent = 11
+    while not api.deleted:
+        assert sent < 80
+        requests.handler(websocket_event("$default", "no json"), Context())
+        sent += 1
+    assert sent >= 60
+    assert {path.replace("%40", "@") for path in api.deleted} == {"/live/@connections/L0SM9cOFvHcCIhw%3D"}
+    for status in (410, 403):  # it has left meanwhile; we may not
+        api.statuses[api.deleted[0]] = status
+        assert requests.handler(event, Context()) == {"statusCode": 200}
+    assert len(api.deleted) == 3
 
 
 def test_subscribe_subscribes_and_wakes_the_ingest_that_does_not_run(
