@@ -1,5 +1,6 @@
 """The bills: worked by hand at one connection, sane at any, and where one design overtakes another."""
 
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 
@@ -13,11 +14,12 @@ from tools.cost.designs import ALTERNATIVES, Bill, Design, Service, bill
 from tools.cost.frames import measure, metered
 from tools.cost.prices import ACCOUNT_REQUESTS_PER_S, API_GATEWAY_MESSAGE_BYTES, KB
 from tools.cost.report import warning
-from tools.cost.workload import BadOptions, Options, most_connections, workload
+from tools.cost.workload import BadOptions, Options, Workload, most_connections, workload
 
 ONE = Options(1)
 SESSIONS = Decimal(43_800) / 115  # of a connection in a month: API Gateway ends it after two hours
 # connect, subscribe, disconnect
+SESSION_MESSAGES = 4  # `subscribe`, its acknowledgement, the snapshot, the notice before the end
 ROUTES = SESSIONS * (3 * Decimal("0.2e-6") + Decimal("0.075") * Decimal("0.0000133334"))
 numbers = st.integers(0, 3_000_000)
 designs = st.sampled_from(list(Design))
@@ -29,13 +31,13 @@ def cost(design: Design, connections: int, **changes: object) -> Bill:
 
 def test_one_client_that_is_always_there_is_53_cents_of_messages_and_one_of_minutes() -> None:
     made = bill(Design.THIS, ONE)
-    assert made[Service.MESSAGES] == (525_600 + SESSIONS * 3) / 10**6  # subscribe, its acknowledgement, the snapshot
+    assert made[Service.MESSAGES] == pytest.approx((525_600 + SESSIONS * SESSION_MESSAGES) / 10**6)
     assert round(made[Service.MESSAGES], 2) == Decimal("0.53")
     assert made[Service.MINUTES] == Decimal("0.01095")
 
 
 def test_above_a_billion_messages_cost_80_cents_a_million() -> None:
-    messages = 10_000 * (525_600 + SESSIONS * 3)
+    messages = 10_000 * (525_600 + SESSIONS * SESSION_MESSAGES)
     assert cost(Design.THIS, 10_000)[Service.MESSAGES] == pytest.approx(1000 + (messages - 10**9) * Decimal("0.8e-6"))
 
 
@@ -55,8 +57,9 @@ def test_posts_beyond_the_burst_are_paid_at_their_pace_and_not_only_at_their_cpu
 
 def test_the_table_of_connections_is_read_whole_each_tick() -> None:
     without, thousand = (cost(Design.APPSYNC, 1_000), cost(Design.THIS, 1_000))
-    query = 525_600 * Decimal(ceil(75 * 1000 / 4096)) * Decimal("0.125e-6")
-    routes = 1000 * SESSIONS * (Decimal("2.5e-6") + 4 * Decimal("0.125e-6"))  # 4 writes; 7 reads instead of 3
+    query = 525_600 * Decimal(ceil(89 * 1000 / 4096)) * Decimal("0.125e-6")
+    # 5 writes; 8 reads instead of 3. Of each one counts the message.
+    routes = 1000 * SESSIONS * (5 * Decimal("0.625e-6") + 5 * Decimal("0.125e-6"))
     assert thousand[Service.DYNAMODB] - without[Service.DYNAMODB] == pytest.approx(query + routes, rel=Decimal("0.001"))
 
 
@@ -83,7 +86,39 @@ def test_hours_without_listeners_are_paid_as_such() -> None:
 
 def test_a_quiet_feed_costs_its_heartbeats() -> None:
     made = cost(Design.THIS, 1_000, quiet=Decimal(1))
-    assert made[Service.MESSAGES] == (2_628_000 // 30 + SESSIONS * 3) * 1000 / 10**6
+    assert made[Service.MESSAGES] == pytest.approx((2_628_000 // 30 + SESSIONS * SESSION_MESSAGES) * 1000 / 10**6)
+
+
+def test_in_one_tick_of_twelve_a_connection_hears_its_whole_view_in_place_of_the_update() -> None:
+    frames, load = measure(5), workload(ONE)
+    assert load.frames_a_tick(RATES_BATCH) == 1
+    assert load.frames_a_tick(RATES) == pytest.approx(frames.a_tick(RATES) * 11 / 12 + Decimal(75) / 12)
+    update, (snapshot,) = frames.bytes_a_tick(RATES_BATCH), frames.snapshot[RATES_BATCH]
+    assert update < snapshot
+    assert load.bytes_a_tick(RATES_BATCH) == pytest.approx(update * 11 / 12 + Decimal(snapshot) / 12)
+    # With a tick of a minute it hears nothing else.
+    minute = workload(Options(1, 60))
+    assert minute.bytes_a_tick(RATES_BATCH) == measure(60).snapshot[RATES_BATCH][0]
+
+
+def test_a_view_of_which_nothing_changes_hears_a_heartbeat_each_half_minute() -> None:
+    moves = measure(5)
+    still = replace(moves, sizes={RATES_BATCH: (), RATES: ()}, silent=Decimal(1))
+    load = Workload(ONE, still)
+    # Of the twelve ticks of a minute one has the snapshot, and two of the others, on average, a heartbeat.
+    assert load.frames_a_tick(RATES_BATCH) == pytest.approx((1 + 11 * Decimal(2) / 12) / 12)
+
+
+def test_each_message_is_counted_with_a_read_and_a_write() -> None:
+    asks, silent = cost(Design.THIS, 1_000, requests=Decimal(60)), cost(Design.THIS, 1_000)
+    requests = 1000 * 730 * 60
+    per_request = Decimal("0.625e-6") + (1 + 3) * Decimal("0.125e-6")  # the snapshot is three units
+    assert asks[Service.DYNAMODB] - silent[Service.DYNAMODB] == pytest.approx(requests * per_request)
+
+
+def test_who_leaves_early_gets_no_notice() -> None:
+    made = cost(Design.THIS, 1, session_minutes=Decimal(100))
+    assert made[Service.MESSAGES] == pytest.approx((525_600 + Decimal(438) * 3) / 10**6)
 
 
 def test_the_loop_sends_a_message_for_each_symbol_that_changed() -> None:
@@ -91,10 +126,9 @@ def test_the_loop_sends_a_message_for_each_symbol_that_changed() -> None:
     assert 60 < changed <= 75
     loop = cost(Design.LOOP, 100)
     assert loop[Service.MESSAGES] == cost(Design.THIS, 100, channel=RATES)[Service.MESSAGES]
-    begun = SESSIONS * 77  # subscribe, its acknowledgement, 75 frames
-    assert loop[Service.MESSAGES] == pytest.approx(
-        1000 + ((525_600 * changed + begun) * 100 - 10**9) * Decimal("0.8e-6")
-    )
+    begun = SESSIONS * 78  # subscribe, its acknowledgement, 75 frames, the notice before the end
+    each = changed * 11 / 12 + Decimal(75) / 12
+    assert loop[Service.MESSAGES] == pytest.approx(1000 + ((525_600 * each + begun) * 100 - 10**9) * Decimal("0.8e-6"))
 
 
 def test_cloudfront_is_paid_for_its_bytes_in_place_of_the_region() -> None:
@@ -162,10 +196,10 @@ def test_the_quota_binds_where_the_posts_and_the_clients_messages_fill_it() -> N
 
 
 def test_above_70_percent_of_the_quota_it_warns() -> None:
-    assert warning(Options(34_900)) is None
+    assert warning(Options(34_890)) is None
     said = warning(Options(35_000))
     assert said is not None
-    assert "7,01" in said
+    assert "7,02" in said
     assert "rates_batch" in (warning(Options(500, channel=RATES)) or "")
     assert warning(Options(0, channel=RATES)) is None
 

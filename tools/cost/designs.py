@@ -6,6 +6,7 @@ All fetch, price and store alike. They differ in what brings a stored tick to th
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
+from functools import partial
 
 from shared.protocol import RATES
 from tools.cost import measured, prices
@@ -137,9 +138,9 @@ def _transfer(meter: _Meter, size_bytes: Decimal) -> None:
 def _api_gateway(meter: _Meter, channel: str) -> None:
     """Messages, minutes and routes. `$connect` and `$disconnect` are no messages."""
     load, frames, unit = meter.load, meter.load.frames, prices.API_GATEWAY_MESSAGE_BYTES
-    each = load.changes * frames.metered_a_tick(channel, unit) + load.heartbeats
+    each = load.heard(channel, partial(metered, unit_bytes=unit))
     begun = 2 + metered(frames.snapshot[channel], unit)  # `subscribe`, its acknowledgement, the snapshot
-    messages = load.connections * each + load.sessions * begun + 2 * load.requests
+    messages = load.connections * each + load.sessions * begun + load.notices + 2 * load.requests
     meter.use(Service.MESSAGES, prices.API_GATEWAY_MESSAGE, messages)
     meter.use(Service.MINUTES, prices.API_GATEWAY_MINUTE, load.connected_minutes)
     _transfer(meter, load.bytes_out(channel))
@@ -149,10 +150,12 @@ def _api_gateway(meter: _Meter, channel: str) -> None:
         meter.trace(load.sessions, load.heard_s)
     meter.invoke(load.requests, measured.REQUEST_S, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)
     meter.trace(load.requests, load.heard_s)
-    # connect, the subscription and the audience, disconnect; the snapshot twice, the lease.
-    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, load.sessions * 4)
-    snapshots_read = load.sessions * 2 + load.requests
-    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, snapshots_read * measured.SNAPSHOT_READ_UNITS + load.sessions)
+    # connect, the subscription and the audience, disconnect; the snapshot twice, the lease. Each message is counted in
+    # the connection's item: a read and a write.
+    counted = load.sessions + load.requests
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, load.sessions * 4 + counted)
+    snapshots_read = (load.sessions * 2 + load.requests) * measured.SNAPSHOT_READ_UNITS
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, snapshots_read + load.sessions + counted)
     _store(meter, load.connections * measured.CONNECTION_STORED_BYTES)
 
 
@@ -194,11 +197,11 @@ def _appsync(meter: _Meter) -> None:
     """Published once by `publish`, delivered to all who have subscribed to the channel."""
     load, frames, channel = meter.load, meter.load.frames, meter.load.options.channel
     unit = prices.APPSYNC_OPERATION_BYTES
-    a_tick = frames.metered_a_tick(channel, unit)
+    each = load.heard(channel, partial(metered, unit_bytes=unit))
     # A session: connecting, subscribing, and a snapshot that is published to it.
     begun = 2 + 2 * metered(frames.snapshot[channel], unit)
-    operations = (1 + load.connections) * (load.changes * a_tick + load.heartbeats)
-    operations += load.sessions * begun + 2 * load.requests
+    operations = (1 + load.connections) * each
+    operations += load.sessions * begun + load.notices + 2 * load.requests
     meter.use(Service.MESSAGES, prices.APPSYNC_OPERATION, operations)
     meter.use(Service.MINUTES, prices.APPSYNC_MINUTE, load.connected_minutes)
     requests = _ceil(frames.a_tick(channel) / measured.APPSYNC_EVENTS_A_REQUEST)
@@ -209,11 +212,11 @@ def _iot(meter: _Meter) -> None:
     """The same with MQTT over WebSocket; a new subscriber gets the snapshot as a retained message."""
     load, frames, channel = meter.load, meter.load.frames, meter.load.options.channel
     unit, topic = prices.IOT_MESSAGE_BYTES, measured.IOT_TOPIC_BYTES
-    a_tick = frames.metered_a_tick(channel, unit, topic)
+    each = load.heard(channel, partial(metered, unit_bytes=unit, more_bytes=topic))
     begun = 2 + metered(frames.snapshot[channel], unit, topic)
-    messages = (1 + load.connections) * (load.changes * a_tick + load.heartbeats)
+    messages = (1 + load.connections) * each
     messages += load.snapshots * metered(frames.snapshot[channel], unit, topic)  # retained, published anew each tick
-    messages += load.sessions * begun + 2 * load.requests
+    messages += load.sessions * begun + load.notices + 2 * load.requests
     meter.use(Service.MESSAGES, prices.IOT_MESSAGE, messages)
     meter.use(Service.MINUTES, prices.IOT_MINUTE, load.connected_minutes)
     _managed_broker(meter, frames.a_tick(channel) * measured.IOT_PUBLISH_S)

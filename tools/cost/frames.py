@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from multidict import MultiDict
 
 from shared.assets import catalogue
+from shared.periodic import RECONNECT_WITHIN_MS
 from shared.protocol import (
     CHANNELS,
     RATES_BATCH,
     Subscription,
     UpdateFrames,
+    closing_frame,
     heartbeat_frame,
     snapshot_frames,
     subscribed_frames,
@@ -52,17 +54,21 @@ class Frames:
     """The frames of the measured ticks as their sizes in bytes, for one view. `ticks`: how many there were.
 
     `rates` has one per changed symbol, `rates_batch` one a tick. `deflated`: what each comes to on a connection with
-    permessage-deflate and no context takeover (https://www.rfc-editor.org/rfc/rfc7692). `snapshot`: what a subscriber
-    of that channel gets first; `acknowledged` and `heartbeat`: one frame each.
+    permessage-deflate and no context takeover (https://www.rfc-editor.org/rfc/rfc7692). `silent`: in which share of the
+    ticks nothing of the view changed. `snapshot`: the whole view, which a subscriber of a channel gets first and once
+    a minute; `acknowledged`, `heartbeat` and `closing`: one frame each.
     """
 
     symbols: int
     ticks: int
     sizes: Mapping[str, tuple[int, ...]]
     deflated: Mapping[str, tuple[int, ...]]
+    silent: Decimal
     snapshot: Mapping[str, tuple[int, ...]]
+    snapshot_deflated: Mapping[str, tuple[int, ...]]
     acknowledged: int
     heartbeat: int
+    closing: int
 
     def a_tick(self, channel: str) -> Decimal:
         """How many frames of a channel there are in a tick, on average."""
@@ -71,10 +77,6 @@ class Frames:
     def bytes_a_tick(self, channel: str, *, deflated: bool = False) -> Decimal:
         """How many bytes of a channel there are in a tick, on average."""
         return Decimal(sum((self.deflated if deflated else self.sizes)[channel])) / self.ticks
-
-    def metered_a_tick(self, channel: str, unit_bytes: Decimal, more_bytes: int = 0) -> Decimal:
-        """The same in units of so many bytes, each frame rounded up; `more_bytes` count with each frame."""
-        return metered(self.sizes[channel], unit_bytes, more_bytes) / self.ticks
 
 
 def metered(sizes: Iterable[int], unit_bytes: Decimal, more_bytes: int = 0) -> Decimal:
@@ -147,14 +149,18 @@ def measure(tick_s: int, symbols: int | None = None) -> Frames:
     view = None if symbols is None else tuple(catalogue())[:symbols]
     encoded = [UpdateFrames(delta) for delta in deltas]
     frames = {channel: [frame for one in encoded for frame in one.of(channel, view)] for channel in CHANNELS}
+    snapshot = {channel: snapshot_frames(old, channel, view) for channel in CHANNELS}
     return Frames(
         symbols=len(symbols_of(view)),
         ticks=len(deltas),
         sizes={channel: tuple(map(len, sent)) for channel, sent in frames.items()},
         deflated={channel: tuple(map(_deflated, sent)) for channel, sent in frames.items()},
-        snapshot={channel: tuple(map(len, snapshot_frames(old, channel, view))) for channel in CHANNELS},
+        silent=Decimal(sum(not one.of(RATES_BATCH, view) for one in encoded)) / len(deltas),
+        snapshot={channel: tuple(map(len, sent)) for channel, sent in snapshot.items()},
+        snapshot_deflated={channel: tuple(map(_deflated, sent)) for channel, sent in snapshot.items()},
         acknowledged=sum(map(len, subscribed_frames(Subscription(RATES_BATCH, view), None))),
         heartbeat=len(heartbeat_frame(old)),
+        closing=len(closing_frame(RECONNECT_WITHIN_MS, old.ts_ms)),
     )
 
 

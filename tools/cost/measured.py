@@ -5,6 +5,8 @@ Settings: `infra/`; `tests/infra/test_cost_settings.py` holds them against the t
 
 from decimal import Decimal
 
+from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS
+
 # --- Settings of the template
 
 INGEST_GB = Decimal(256) / 1024
@@ -16,23 +18,26 @@ CUSTOM_METRICS = 17
 LOG_RETENTION_DAYS = 14
 RATE_PER_S = Decimal(7_000)  # the pace of the posts of one worker: 70 % of the account's quota
 BURST = Decimal(3_500)
-HEARTBEAT_S = 30
+HEARTBEAT_S = HEARTBEAT_MS // 1000
+WHOLE_VIEW_S = SNAPSHOT_MS // 1000  # a connection gets its whole view in place of an update
+NOTICE_MINUTES = NOTICE_S // 60  # the age at which a connection is told that its end is near
 UNHEARD_RUN_EVERY_S = 60  # the schedule; a run that finds nobody listening makes one tick
 
 # --- Measured
 
-# CPU seconds per post on one core, x86-64, kept-alive TLS: the figures of `make bench`, rounded (docs/benchmarks.md).
-# Who measures anew puts them here, and the table and plot into docs/scaling.md. A Lambda of 1,769 MB has one vCPU.
-CPU_PER_POST_S = Decimal("0.000050")
+# CPU seconds per post on one core, x86-64, kept-alive TLS, with reading its connection: the figures of `make bench`,
+# rounded (docs/benchmarks.md). Who measures anew puts them here, and the table and plot into docs/scaling.md. A Lambda
+# of 1,769 MB has one vCPU.
+CPU_PER_POST_S = Decimal("0.000045")
 LOOP_CPU_PER_POST_S = Decimal("0.00080")  # boto3, 50 threads: its time and its CPU are the same, one core bounds it
 # DynamoDB write units of a snapshot, mean of a simulated day, `pytest tests/unit/test_simulated_day.py`, 2026-11-22.
 SNAPSHOT_WRITE_UNITS = Decimal("9.3")
 SNAPSHOT_READ_UNITS = Decimal(3)  # the same 9.3 KB by 4 KB
 CANDLES_A_DAY = Decimal(75 * (1440 + 24 + 1))
 # An item of the connections table as DynamoDB counts it, names and values: pk (`SHARD#0`), sk (16 characters),
-# connected_at and expires_at (10 digits in 6 bytes each), an empty list.
+# connected_at and expires_at (10 digits in 6 bytes each), tat_ms (13 digits in 8 bytes), an empty list.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-CONNECTION_ITEM_BYTES = Decimal((2 + 7) + (2 + 16) + (12 + 6) + (10 + 6) + (11 + 3))
+CONNECTION_ITEM_BYTES = Decimal((2 + 7) + (2 + 16) + (12 + 6) + (10 + 6) + (6 + 8) + (11 + 3))
 CONNECTION_STORED_BYTES = CONNECTION_ITEM_BYTES + 100  # AWS adds 100 to what is stored
 CANDLE_STORED_BYTES = Decimal(230)
 CANDLES_STORED = Decimal(75 * (2880 + 24 * 90 + 365))  # minutes for 2 days, hours for 90, a year of days

@@ -52,10 +52,11 @@ def described(options: Options) -> str:
     frames, channel = load.frames, options.channel
     share = f", {options.hours:g} hours a day" if options.hours != 24 else ", 24 x 7"
     quiet = f", {options.quiet * 100:g} % of the ticks quiet" if options.quiet else ""
-    size = frames.bytes_a_tick(channel) / frames.a_tick(channel)
+    each = load.frames_a_tick(channel)
+    size = load.bytes_a_tick(channel) / each
     return (
         f"{channel}, {frames.symbols} symbols, a tick of {options.tick_s} s{share}{quiet}: per connection and tick "
-        f"{frames.a_tick(channel):.1f} frames of {size:,.0f} bytes (measured on the simulated market). Dollars per "
+        f"{each:.1f} frames of {size:,.0f} bytes (measured on the simulated market). Dollars per "
         f"month of 730 hours, {prices.REGION}, prices of {prices.LOOKED_UP}"
         f"{', less what is always free' if options.free_tier else ''}."
     )

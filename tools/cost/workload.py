@@ -1,5 +1,6 @@
 """What a deployment is asked to do in a month, in quantities: ticks, sessions, messages, bytes. No prices here."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -7,6 +8,16 @@ from shared.protocol import CHANNELS, RATES_BATCH
 from tools.cost import measured
 from tools.cost.frames import Frames, measure
 from tools.cost.prices import ACCOUNT_REQUESTS_PER_S, MONTH_S
+
+Measure = Callable[[Sequence[int]], Decimal]  # of frames, given as their sizes
+
+
+def count(sizes: Sequence[int]) -> Decimal:
+    return Decimal(len(sizes))
+
+
+def size(sizes: Sequence[int]) -> Decimal:
+    return Decimal(sum(sizes))
 
 
 class BadOptions(ValueError):
@@ -112,24 +123,60 @@ class Workload:
         """What clients ask beside `subscribe`; a reply goes back for each."""
         return self.connected_minutes / 60 * self.options.requests
 
+    @property
+    def notices(self) -> Decimal:
+        """Connections that last until they are told that their end is near."""
+        return self.sessions if self.options.session_minutes >= measured.NOTICE_MINUTES else Decimal(0)
+
+    def heard(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
+        """What one connection hears in the month, after its snapshot, as that measure has it: frames, bytes, units."""
+        frames = self.frames
+        whole = measure((frames.snapshot_deflated if deflated else frames.snapshot)[channel])
+        beat, share = measure((frames.heartbeat,)), _share(measured.HEARTBEAT_S, measured.WHOLE_VIEW_S)
+        quiet = whole * share + beat * (1 - share)
+        return self.changes * self._a_change(channel, measure, deflated=deflated) + self.heartbeats * quiet
+
+    def _a_change(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
+        """What one connection hears in a tick that changes something: what changed of its view, or its whole view once
+        a minute, or a heartbeat where it hears nothing else."""
+        frames, tick_s = self.frames, self.options.tick_s
+        whole = measure((frames.snapshot_deflated if deflated else frames.snapshot)[channel])
+        changed = measure((frames.deflated if deflated else frames.sizes)[channel]) / frames.ticks
+        beat = measure((frames.heartbeat,)) * frames.silent * _share(tick_s, measured.HEARTBEAT_S)
+        share = _share(tick_s, measured.WHOLE_VIEW_S)
+        return whole * share + (changed + beat) * (1 - share)
+
+    def frames_a_tick(self, channel: str) -> Decimal:
+        """Frames to one connection in a tick that changes something, on average."""
+        return self._a_change(channel, count)
+
+    def bytes_a_tick(self, channel: str) -> Decimal:
+        """The bytes of these frames."""
+        return self._a_change(channel, size)
+
     def posts_a_tick(self, channel: str) -> Decimal:
-        return self.connections * self.frames.a_tick(channel)
+        return self.connections * self.frames_a_tick(channel)
 
     def requests_a_second(self, channel: str) -> Decimal:
         """What counts against the account's quota while somebody listens: posts and clients' messages."""
         if not self.heard_s:
             return Decimal(0)
-        # A session has a message in and, to begin with, the acknowledgement and the snapshot.
-        begun = self.sessions * (2 + len(self.frames.snapshot[channel])) / self.heard_s
+        # A session has a message in and, to begin with, the acknowledgement and the snapshot; it may hear of its end.
+        begun = (self.sessions * (2 + len(self.frames.snapshot[channel])) + self.notices) / self.heard_s
         return self.posts_a_tick(channel) / self.options.tick_s + begun + 2 * self.requests / self.heard_s
 
     def bytes_out(self, channel: str, *, deflated: bool = False) -> Decimal:
         """Bytes of frames to clients. TCP, TLS and WebSocket headers are not in it."""
-        a_change = self.frames.bytes_a_tick(channel, deflated=deflated)
-        # What a session begins with is not compressed here: it is one frame in a thousand.
-        begun = sum(self.frames.snapshot[channel]) + self.frames.acknowledged
-        each = self.changes * a_change + self.heartbeats * self.frames.heartbeat
-        return self.connections * each + self.sessions * begun + self.requests * self.frames.heartbeat
+        # What a session begins and ends with is not compressed here: it is one frame in a thousand.
+        begun = self.sessions * (sum(self.frames.snapshot[channel]) + self.frames.acknowledged)
+        ended = self.notices * self.frames.closing
+        heard = self.connections * self.heard(channel, size, deflated=deflated)
+        return heard + begun + ended + self.requests * self.frames.heartbeat
+
+
+def _share(every_s: int, of_s: int) -> Decimal:
+    """How often what comes once in so many seconds falls into a tick of that length."""
+    return min(Decimal(1), Decimal(every_s) / of_s)
 
 
 def workload(options: Options) -> Workload:
