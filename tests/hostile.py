@@ -208,7 +208,13 @@ def _value(rng: random.Random, depth: int = 3) -> Any:
     """Any JSON value."""
     kind = rng.randrange(10 if depth else 7)
     if kind < 7:
-        scalars = [None, rng.random() < 0.5, rng.randint(-(2**70), 2**70), rng.randint(-3, 3), rng.uniform(-1e9, 1e9)]
+        scalars: list[Any] = [
+            None,
+            rng.random() < 0.5,
+            rng.randint(-(2**70), 2**70),
+            rng.randint(-3, 3),
+            rng.uniform(-1e9, 1e9),
+        ]
         scalars += [
             "".join(map(chr, rng.choices(range(0xD7FF), k=rng.randrange(12)))),
             rng.choice(["rates", "BTC_CAD"]),

@@ -1,9 +1,11 @@
 """One stack per test module: a deployment takes ten seconds of CPU, and each module wants its own market."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.clients import opened
 from tests.e2e.local_stack import Stack, local_stack
 
 
@@ -16,3 +18,17 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     context = getattr(request.module, "CONTEXT", [])
     with local_stack(state, tick=request.module.TICK, exchange=options, context=context) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def common_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One for the modules that only listen to the simulated market, with prices: it stays as they found it."""
+    with local_stack(tmp_path_factory.mktemp("state"), tick=1, exchange=["--seed=21"]) as running:
+        asyncio.run(first_prices(running))
+        yield running
+
+
+async def first_prices(stack: Stack) -> None:
+    async with opened(stack) as client:
+        await client.subscribe("rates_batch")
+        await client.until(lambda frame: bool(frame.get("data")), 60)

@@ -1,0 +1,264 @@
+"""Clients with the habits that public code has work on `rates` as they are, each of them over wss."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.assets import catalogue
+from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.foreign import FOREIGN, NODE, running
+from tests.e2e.local_stack import Stack
+
+SUBSCRIBE = {"event": "subscribe", "channel": "rates"}
+# The longest time without a frame: a heartbeat, the tick that brings it, and a busy machine.
+SILENCE_S = 30 + 1 + 2
+QUIET_S = 38
+# Nobody but CoinGecko has it, whose prices are new once a minute.
+QUIET_SYMBOL = next(
+    symbol for symbol, asset in catalogue().items() if {market.source for market in asset.markets} == {"coingecko"}
+)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def btc_seq(frame: Frame) -> int:
+    """The tick of which a frame brings the price of BTC, which moves nearly always; 0 for any other frame."""
+    return int(frame["data"]["seq"]) if frame.get("data", {}).get("symbol") == "BTC_CAD" else 0
+
+
+async def more_ticks(client: Client, count: int = 2) -> None:
+    """Listen until BTC has moved so often."""
+    seen = {btc_seq(frame) for frame in client.frames} | {0}
+    wanted = len(seen) + count
+    async with asyncio.timeout(30):
+        while len(seen) < wanted:
+            seen.add(btc_seq(await client.next()))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet(common_stack: Stack) -> Iterator[Future[tuple[list[int], list[Frame]]]]:
+    """When a client of a market in which nothing happens heard something, and what one without a subscription heard.
+
+    They listen while the other tests run.
+    """
+
+    async def listen() -> tuple[list[int], list[Frame]]:
+        async with opened(common_stack) as subscribed, opened(common_stack) as silent:
+            await subscribed.subscribe("rates", symbols=[QUIET_SYMBOL])
+            await asyncio.gather(subscribed.listen(QUIET_S), silent.listen(QUIET_S))
+            assert {quote["symbol"] for quote in subscribed.heard()} == {QUIET_SYMBOL}
+            return [*subscribed.at_ms, now_ms()], silent.frames
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: asyncio.run(listen()))
+
+
+def test_one_that_takes_whatever_has_data_for_a_quote(common_stack: Stack) -> None:
+    """`if (message.data) prices[message.data.symbol] = message.data`, without a look at the event."""
+
+    async def run() -> None:
+        prices: dict[str, dict[str, Any]] = {}
+        async with opened(common_stack) as client:
+            for message in (SUBSCRIBE, {"event": "ping"}, {"event": "subscriptions"}, {"event": "assets"}):
+                await client.send(message)
+            await client.send({"event": "login", "token": "x"}, valid=False)
+            await client.send({**SUBSCRIBE, "symbols": ["BTC_CAD", "BTC-USD"]})
+            await client.until(lambda frame: "rejected" in frame)
+            await more_ticks(client)
+            for frame in client.frames:
+                if frame.get("data"):
+                    prices[frame["data"]["symbol"]] = frame["data"]
+            assert prices.keys() == catalogue().keys()
+            assert {"subscribed", "pong", "subscriptions", "assets", "error"} <= {f["event"] for f in client.frames}
+
+    asyncio.run(run())
+
+
+def test_one_that_calls_number_methods_on_every_field(common_stack: Stack, tmp_path: Path) -> None:
+    """`data.change.toFixed(2)`, `new Date(data.timestamp * 1000)`: a null or a text anywhere ends it."""
+    command: list[str | Path] = [NODE, FOREIGN / "takes_every_number.mjs", common_stack.feed, json.dumps(SUBSCRIBE)]
+    with running(command, common_stack, tmp_path / "log") as program:
+        lines = program.until(lambda lines: len(lines) > 3 * len(catalogue()))
+    assert {line["symbol"].replace("/", "_") for line in lines} == catalogue().keys()
+    for line in lines:
+        assert abs(time.time() - datetime.fromisoformat(line["time"]).timestamp()) < 3600
+        assert Decimal(line["spread"]) >= 0
+        assert all(Decimal(line[field]).is_finite() for field in ("spot", "change", "change_pct"))
+    assert {line["arrow"] for line in lines} == {"up", "down"}
+
+
+def test_one_that_takes_every_number_for_a_float(common_stack: Stack) -> None:
+    """`float(data["spot"])` and arithmetic with it: no number is beyond a float, none is so small that it becomes 0."""
+
+    async def run() -> None:
+        async with opened(common_stack) as client:
+            await client.send(SUBSCRIBE)
+            await client.until(lambda _: client.quotes().keys() == catalogue().keys())
+            for quote in client.heard():
+                spot, change = float(quote["spot"]), float(quote["change"])
+                assert abs(Decimal(spot) - quote["spot"]) <= abs(quote["spot"]) / 10**15
+                assert 0 < float(quote["bid"]) <= float(quote["ask"])
+                assert float(quote["change_pct"]) == pytest.approx(change / (spot - change) * 100, abs=0.01)
+                assert isinstance(quote["change"], int | Decimal)
+
+    asyncio.run(run())
+
+
+def test_one_that_pings_and_hangs_up_when_nothing_comes(common_stack: Stack) -> None:
+    """`{"event":"ping"}` every 15 s, and a new connection after 30 s without a frame; here a tenth of both."""
+
+    async def run() -> None:
+        async with opened(common_stack) as client:
+            more: list[dict[str, object]] = [{}, {"timestamp": now_ms()}, {"timestamp": 1718707723.5, "id": "p-3"}]
+            for fields in more:
+                await client.send({"event": "ping", **fields})
+                pong = await client.next(10)
+                assert pong["event"] == "pong"
+                assert pong.keys() == {"event", "ts", *fields}
+                assert all(pong[name] == value for name, value in fields.items())
+                await client.listen(1.5)
+            assert len(client.frames) == 3
+
+    asyncio.run(run())
+
+
+def test_one_that_subscribes_again_gets_what_it_asked_for_last_and_nothing_twice(common_stack: Stack) -> None:
+    """It changes its list of symbols by another `subscribe`, as after a click, and never unsubscribes."""
+
+    async def run() -> None:
+        async with opened(common_stack) as client:
+            await client.subscribe("rates")
+            await more_ticks(client, 1)
+            await client.subscribe("rates", symbols=["BTC_CAD"])
+            await more_ticks(client, 2)  # the tick that was on its way still brought everything
+            before = len(client.heard())
+            await more_ticks(client, 5)
+            later = client.heard()[before:]
+            assert {quote["symbol"] for quote in later} == {"BTC_CAD"}
+            came = Counter(quote["seq"] for quote in later)
+            assert max(came.values()) <= 2
+            # The whole view, which comes once a minute, may fall into these ticks.
+            assert sum(count > 1 for count in came.values()) <= 1
+
+    asyncio.run(run())
+
+
+def test_one_that_sends_its_subscription_in_two_quick_copies(common_stack: Stack) -> None:
+    """Its `onopen` runs twice, or it sends at once and again when it thinks that it is ready."""
+
+    async def run() -> None:
+        async with opened(common_stack) as client:
+            await client.send({**SUBSCRIBE, "id": 1})
+            await client.send({**SUBSCRIBE, "id": 2})
+            await client.until(lambda _: len(client.of("subscribed")) == 2)
+            await more_ticks(client)
+            await client.send({"event": "subscriptions"})
+            state = await client.until(lambda frame: frame["event"] == "subscriptions")
+            assert [ack["id"] for ack in client.of("subscribed")] == [1, 2]
+            assert state["subscriptions"] == [{"channel": "rates", "symbols": list(catalogue())}]
+            assert not client.of("error")
+
+    asyncio.run(run())
+
+
+def test_one_that_does_not_read_for_a_while(common_stack: Stack) -> None:
+    """It is busy drawing. What came meanwhile waits for it, and nobody else waits."""
+
+    async def run() -> None:
+        async with opened(common_stack) as slow, opened(common_stack) as other:
+            await slow.subscribe("rates")
+            await slow.until(lambda _: slow.quotes().keys() == catalogue().keys())
+            await other.subscribe("rates", symbols=["BTC_CAD"])
+            last = slow.quotes()["BTC_CAD"]["seq"]
+            # Its library takes 16 frames in and then stops, so the rest waits in the sockets on the way.
+            await other.until(lambda frame: btc_seq(frame) >= last + 5)
+            newest = other.quotes()["BTC_CAD"]["seq"]
+            assert not any(btc_seq(frame) > last for frame in slow.frames)
+            await slow.until(lambda frame: btc_seq(frame) >= newest)
+            theirs = {btc_seq(frame) for frame in other.frames}
+            assert {seq for seq in theirs if last < seq <= newest} <= {btc_seq(frame) for frame in slow.frames}
+            slow.socket.transport.abort()  # its library would wait 10 s for a close frame behind what it has not read
+
+    asyncio.run(run())
+
+
+def test_one_that_sends_its_message_in_a_binary_frame(common_stack: Stack) -> None:
+    """`send(Buffer.from(json))`. The local stack takes it; API Gateway closes such a connection with 1003."""
+    hears_quotes(common_stack, lambda client: client.socket.send(json.dumps(SUBSCRIBE).encode()))
+
+
+def test_one_that_sends_its_message_in_fragments(common_stack: Stack) -> None:
+    """A library that streams sends what is one message in several frames, cut anywhere."""
+    text = json.dumps({**SUBSCRIBE, "id": "é🚀"}, ensure_ascii=False)
+    hears_quotes(common_stack, lambda client: client.socket.send([text[:1], text[1:9], "", text[9:-2], text[-2:]]))
+
+
+def test_one_that_sends_more_fields_than_there_are_and_pretty_prints(common_stack: Stack) -> None:
+    """A template that was made for another server: `token`, `depth`, `req_id`, and line breaks in it."""
+    message = {"op": "subscribe", "req_id": 7, "token": None, "depth": 5, **SUBSCRIBE, "symbols": None}
+    hears_quotes(common_stack, lambda client: client.socket.send(f"\n{json.dumps(message, indent=2)}\r\n"))
+
+
+def hears_quotes(stack: Stack, subscribe: Callable[[Client], Any]) -> None:
+    """The acknowledgement, every symbol, and then changes."""
+
+    async def run() -> None:
+        async with opened(stack) as client:
+            await subscribe(client)
+            assert (await client.next())["event"] == "subscribed"
+            await client.until(lambda _: client.quotes().keys() == catalogue().keys())
+            await more_ticks(client, 1)
+            assert not client.of("error")
+
+    asyncio.run(run())
+
+
+def test_one_that_goes_without_a_close_frame(common_stack: Stack) -> None:
+    """A telephone in a tunnel. It is forgotten, and comes back at once with all prices."""
+
+    def connections() -> int:
+        return common_stack.table("Connections").scan(ConsistentRead=True)["Count"]
+
+    async def run() -> None:
+        before = await asyncio.to_thread(connections)
+        async with opened(common_stack) as client:
+            await client.subscribe("rates")
+            await more_ticks(client, 1)
+            client.socket.transport.abort()
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(connections) > before:
+                await asyncio.sleep(0.2)
+        async with opened(common_stack) as client:
+            await client.subscribe("rates")
+            await client.until(lambda _: client.quotes().keys() == catalogue().keys())
+
+    asyncio.run(run())
+
+
+def test_one_that_hangs_up_after_half_a_minute_without_a_frame(
+    quiet: Future[tuple[list[int], list[Frame]]],
+) -> None:
+    """A watchdog, and a symbol that hardly moves: a heartbeat comes in time."""
+    at_ms, _ = quiet.result(2 * QUIET_S)
+    assert at_ms[-1] - at_ms[0] > 35_000
+    pauses_ms = [after - before for before, after in pairwise(at_ms)]
+    print(f"{len(at_ms) - 1} frames, the longest pause {max(pauses_ms)} ms")
+    assert max(pauses_ms) <= SILENCE_S * 1000
+
+
+def test_one_that_never_subscribes(quiet: Future[tuple[list[int], list[Frame]]]) -> None:
+    """It connects and waits for what others send by themselves. It hears nothing, and stays connected."""
+    _, silent = quiet.result(2 * QUIET_S)
+    assert silent == []

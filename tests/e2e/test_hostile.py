@@ -1,0 +1,133 @@
+"""Five hundred messages that no well-meaning client sends, over wss: each gets one answer, and nothing breaks by it."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from shared.assets import catalogue
+from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.local_stack import Stack
+from tests.hostile import Hostile, hostile_messages
+from tests.right_answers import direct, hold, is_whole, may_be_silent
+
+COUNT, SEED = 500, 20261122
+BURST = 10
+PER_CONNECTION = BURST - 1  # and a ping behind them: what comes after its pong is one answer too many
+AT_ONCE = 8
+# The emulator reads a message to find its route, and ends the connection when one is too deep for it.
+CARRIED_DEPTH = 500
+
+
+@pytest.fixture(autouse=True)
+def no_errors_in_the_logs(common_stack: Stack) -> Iterator[None]:
+    """Neither `ingest` and `publish` nor the emulator log an error.
+
+    What a route's Lambda logs the emulator drops; when one fails, its client gets a text that is no frame.
+    """
+    before = len(common_stack.aws_log())
+    yield
+    log = common_stack.aws_log()[before:].splitlines()
+    levels = [json.loads(line).get("level") for line in log if line.startswith("{")]
+    assert not {"ERROR", "CRITICAL"} & set(levels)
+    assert not [line for line in log if "Traceback" in line or " ERROR [" in line]
+
+
+def carried(message: Hostile) -> bool:
+    return message.text.count("[") + message.text.count('{"a":') < CARRIED_DEPTH
+
+
+async def answers(client: Client, message: Hostile) -> list[Frame]:
+    """What a message brings, up to the last frame of its answer."""
+    before = len(client.frames)
+    await client.send(message.text, valid=False)
+    if not may_be_silent(message.text):
+        await client.until(lambda _: is_whole(direct(message.text, client.frames[before:])))
+    return client.frames[before:]
+
+
+async def send(stack: Stack, messages: Sequence[Hostile]) -> list[Frame]:
+    """Send messages over one connection and hold what each brings. All frames."""
+    async with opened(stack) as client:
+        for message in messages:
+            hold(message.text, await answers(client, message))
+        end = len(client.frames)
+        await client.send({"event": "ping", "id": "the end"})
+        await client.until(lambda frame: frame.get("id") == "the end")
+        assert [frame["event"] for frame in direct("", client.frames[end:])] == ["pong"]
+        return client.frames
+
+
+def test_every_message_gets_one_answer_that_is_documented(common_stack: Stack) -> None:
+    messages = list(islice(filter(carried, hostile_messages(2 * COUNT, SEED)), COUNT))
+    assert len(messages) == COUNT
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def take_turn(batch: list[Hostile]) -> list[Frame]:
+        async with turns:
+            return await send(common_stack, batch)
+
+    async def run() -> list[list[Frame]]:
+        batches = (messages[first : first + PER_CONNECTION] for first in range(0, COUNT, PER_CONNECTION))
+        return await asyncio.gather(*map(take_turn, batches))
+
+    frames = [frame for heard in asyncio.run(run()) for frame in heard]
+    heard = Counter(str(frame.get("code", frame["event"])) for frame in frames)
+    print(dict(heard))
+    assert heard.keys() >= {
+        "bad_json",
+        "bad_request",
+        "too_large",
+        "unknown_event",
+        "unknown_channel",
+        "unknown_symbol",
+    }
+
+
+async def ping_without_end(client: Client) -> None:
+    for number in count():
+        await client.send({"event": "ping", "id": number})
+        await client.next()
+
+
+def test_who_sends_too_fast_is_told_so_and_goes_on_after_waiting(common_stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(common_stack) as client:
+            for number in range(2 * BURST):
+                await client.send({"event": "ping", "id": number})
+            await client.send({"event": "subscribe", "channel": "rates_batch"})
+            while len(client.frames) < 2 * BURST + 1:
+                await client.next()
+            pongs, errors = client.of("pong"), client.of("error")
+            assert [pong["id"] for pong in pongs][:BURST] == list(range(BURST))
+            assert len(errors) > BURST / 2
+            assert len(pongs) + len(errors) == len(client.frames)
+            for error in errors:
+                assert error["code"] == "rate_limited"
+                assert error["retryable"] is True
+                assert 0 < error["retry_in_ms"] < 10_000
+            await asyncio.sleep(errors[-1]["retry_in_ms"] / 1000)
+            await client.send({"event": "subscriptions"})
+            assert (await client.next())["subscriptions"] == []  # with what is over the limit nothing is done
+
+    asyncio.run(run())
+
+
+def test_who_goes_on_sending_too_fast_is_closed_and_others_hear_nothing_of_it(common_stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(common_stack) as other, opened(common_stack) as client:
+            await other.subscribe("rates_batch")
+            with pytest.raises(ConnectionClosed):
+                await ping_without_end(client)
+            assert {frame["event"] for frame in client.frames} == {"pong", "error"}
+            assert 50 <= len(client.of("error")) < 100
+            await other.until(lambda frame: frame["event"] == "update")
+            async with opened(common_stack) as again:
+                await again.subscribe("rates")
+                await again.until(lambda _: again.quotes().keys() == catalogue().keys())
+
+    asyncio.run(run())
