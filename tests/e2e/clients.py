@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -74,6 +75,10 @@ class Client:
     def of(self, event: str) -> list[Frame]:
         return [frame for frame in self.frames if frame["event"] == event]
 
+    def ticks(self) -> list[Frame]:
+        """The frames of `rates_batch` that came without asking, the subscription's snapshot first."""
+        return list(filter(is_tick, self.frames))
+
     def quotes(self) -> dict[str, dict[str, Any]]:
         """The newest quote of each symbol: the highest `seq` wins."""
         newest: dict[str, dict[str, Any]] = {}
@@ -90,6 +95,17 @@ class Client:
             if "data" in frame
             for quote in (frame["data"] if isinstance(frame["data"], list) else [frame["data"]])
         ]
+
+
+def is_tick(frame: Frame) -> bool:
+    """Whether a frame of `rates_batch` stands for a tick: an update, or the minute's snapshot in its place."""
+    return frame["event"] == "update" or (frame["event"] == "snapshot" and "id" not in frame)
+
+
+def missed(ticks: list[Frame]) -> list[Frame]:
+    """The updates that follow one that never came. One that came twice, as at a subscription, is none of them."""
+    seen = accumulate((frame["seq"] for frame in ticks), max)
+    return [after for before, after in zip(seen, ticks[1:], strict=False) if after.get("prev_seq", 0) > before]
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from shared.assets import catalogue
-from tests.e2e.clients import opened
+from tests.e2e.clients import is_tick, opened
 from tests.e2e.local_stack import Stack
 from tests.recordings import recording
 
@@ -65,7 +65,7 @@ def test_prices_follow_the_file_minute_by_minute_through_the_crash(stack: Stack)
                 candidates = range(shown[0] + 1, min(shown[0] + 4, len(prices["BTC_CAD"])))
                 if not candidates:
                     break
-                await client.until(lambda frame: frame["event"] == "update")
+                await client.until(is_tick)
         return minutes
 
     minutes = asyncio.run(run())

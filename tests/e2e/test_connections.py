@@ -2,9 +2,8 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from itertools import accumulate
 
-from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.clients import Client, missed, opened
 from tests.e2e.local_stack import Stack
 
 TICK = 2
@@ -31,12 +30,6 @@ def seqs(client: Client, window: range) -> set[tuple[str, int]]:
     return {(quote["symbol"], quote["seq"]) for quote in client.heard() if quote["seq"] in window}
 
 
-def missed(updates: list[Frame]) -> list[Frame]:
-    """The updates that follow one that never came. One that came twice, as at a subscription, is none of them."""
-    seen = accumulate((frame["seq"] for frame in updates), max)
-    return [after for before, after in zip(seen, updates[1:], strict=False) if after["prev_seq"] > before]
-
-
 def test_the_rest_get_every_update_when_some_are_cut(stack: Stack) -> None:
     async def run() -> None:
         async with AsyncExitStack() as block:
@@ -51,17 +44,16 @@ def test_the_rest_get_every_update_when_some_are_cut(stack: Stack) -> None:
             for client in cut:
                 client.socket.transport.abort()
             reference = rest[-1]
-            cut_at = reference.of("update")[-1]["seq"]
+            cut_at = reference.ticks()[-1]["seq"]
             await asyncio.gather(*(client.listen(4 * TICK) for client in rest))
             assert len(connection_ids(stack)) == CONNECTIONS - CUT
-            last = reference.of("update")[-1]["seq"]
+            last = reference.ticks()[-1]["seq"]
             assert last >= cut_at + 3
             await asyncio.gather(*(heard_of(client, last) for client in rest))
             window = range(cut_at, last)
             for client in rest:
                 assert seqs(client, window) == seqs(reference, window)
             for client in rest[1::2]:
-                updates = [frame for frame in client.of("update") if frame["seq"] in window]
-                assert not missed(updates)
+                assert not missed([frame for frame in client.ticks() if frame["seq"] in window])
 
     asyncio.run(run())

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from shared.assets import Asset, catalogue
-from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import Stack
 
 TICK = int(os.environ.get("CADFEED_FAILOVER_TICK", "1"))
@@ -202,7 +202,7 @@ def wrong(client: Client, reference: dict[str, Decimal]) -> list[str]:
 
 def longest_gap_s(frames: list[Frame]) -> float:
     """The longest time from one tick to the next that a client heard of."""
-    ticks_ms: list[int] = [frame["ts"] for frame in frames if is_update(frame)]
+    ticks_ms: list[int] = [frame["ts"] for frame in frames if is_tick(frame)]
     assert len(ticks_ms) >= 2
     return max(later - earlier for earlier, later in pairwise(ticks_ms)) / 1000
 

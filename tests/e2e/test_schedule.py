@@ -6,7 +6,7 @@ import time
 from itertools import pairwise
 from typing import Any
 
-from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import Stack
 
 TICK = 5
@@ -32,9 +32,14 @@ async def quiet(stack: Stack) -> None:
 
 def chain(client: Client) -> list[int]:
     """The ticks that a client heard of, each with the one before it, as the updates say themselves."""
-    updates = client.of("update")[2:]  # at the subscription one may come twice
-    assert all(after["prev_seq"] == before["seq"] for before, after in pairwise(updates))
-    return [frame["seq"] for frame in updates]
+    ticks = steady(client)
+    assert all(after.get("prev_seq", before["seq"]) == before["seq"] for before, after in pairwise(ticks))
+    return [frame["seq"] for frame in ticks]
+
+
+def steady(client: Client) -> list[Frame]:
+    """The ticks without those of the subscription, at which one may come twice."""
+    return client.ticks()[3:]
 
 
 def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_and_no_double(stack: Stack) -> None:
@@ -57,7 +62,7 @@ def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_a
     for client in asyncio.run(run()):
         seqs = chain(client)
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-        ticks_ms = [frame["ts"] for frame in client.of("update")]
+        ticks_ms = [frame["ts"] for frame in steady(client)]
         gaps_ms = [after - before for before, after in pairwise(ticks_ms)]
         arrivals_ms = [after - before for before, after in pairwise(client.at_ms[2:])]
         print(f"{len(seqs)} ticks, {min(gaps_ms)} to {max(gaps_ms)} ms apart, arrivals up to {max(arrivals_ms)} ms")
@@ -68,7 +73,7 @@ def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_a
 
 def hold_against_quotes(candles: list[list[Any]], client: Client) -> None:
     """Every whole minute that the client heard has its candle, of the prices that came and the one before them."""
-    heard = [(frame["ts"], frame_quote["spot"]) for frame in client.of("update") for frame_quote in btc(frame)]
+    heard = [(frame["ts"], frame_quote["spot"]) for frame in client.ticks() for frame_quote in btc(frame)]
     first = heard[0][0] // MINUTE_MS + 1
     whole = range(first * MINUTE_MS, heard[-1][0] // MINUTE_MS * MINUTE_MS, MINUTE_MS)
     assert len(whole) >= SCHEDULE_SECONDS // 60 - 2
@@ -106,7 +111,7 @@ def test_when_nobody_listens_the_ingest_leaves_and_a_subscriber_wakes_it(stack: 
             assert snapshot["event"] == "snapshot"
             assert snapshot["data"]
             at_once = time.monotonic() - asked
-            update = await client.until(lambda frame: frame["event"] == "update")
+            update = await client.until(is_tick)
             fresh = time.monotonic() - asked
             print(f"snapshot after {at_once:.2f} s, fresh tick after {fresh:.2f} s")
             assert at_once < COLD_START_S

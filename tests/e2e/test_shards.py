@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed
 
 from shared.store.progress_table import PARTITION
-from tests.e2e.clients import Client, Frame, opened
+from tests.e2e.clients import Client, missed, opened
 from tests.e2e.local_stack import Stack
 
 if TYPE_CHECKING:
@@ -86,12 +86,6 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def missed(updates: list[Frame]) -> list[Frame]:
-    """The updates that follow one that never came."""
-    seen = accumulate((frame["seq"] for frame in updates), max)
-    return [after for before, after in zip(seen, updates[1:], strict=False) if after["prev_seq"] > before]
-
-
 def quotes_in(client: Client, window: range) -> set[tuple[str, int]]:
     return {(quote["symbol"], quote["seq"]) for quote in client.heard() if quote["seq"] in window}
 
@@ -127,9 +121,9 @@ async def run(stack: Stack) -> None:
         first = await publish_takes_over_again(stack, connections, ended_ms)
         await heard_of(stay, first + LAST_TICKS)
         for each in batch:
-            assert not missed(each.client.of("update"))
+            assert not missed(each.client.ticks())
         for each in stay:
-            assert [frame["seq"] for frame in each.client.of("update")][-1] >= first + LAST_TICKS
+            assert each.client.ticks()[-1]["seq"] >= first + LAST_TICKS
         assert max(whole_seqs(connections).values()) <= first
     finally:
         for each in batch + plain:
@@ -149,9 +143,9 @@ async def workers_take_over(connections: "Table") -> tuple[range, int]:
 
 def hold_to_the_window(window: range, batch: list[Member], plain: list[Member]) -> None:
     for each in batch:
-        updates = [frame for frame in each.client.of("update") if frame["seq"] in window]
-        assert [frame["seq"] for frame in updates] == list(window)
-        assert all(after["prev_seq"] == before["seq"] for before, after in pairwise(updates))
+        ticks = [frame for frame in each.client.ticks() if frame["seq"] in window]
+        assert [frame["seq"] for frame in ticks] == list(window)
+        assert all(after.get("prev_seq", before["seq"]) == before["seq"] for before, after in pairwise(ticks))
     reference = quotes_in(batch[0].client, window)
     for each in plain:
         assert quotes_in(each.client, window) == reference
