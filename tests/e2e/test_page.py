@@ -147,12 +147,15 @@ async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
     assert process.stdin
     try:
         yield Browser(process)
-        process.stdin.close()
-        assert await asyncio.wait_for(process.wait(), DEADLINE_S) == 0
     finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+        # It takes its picture, also of what a test has found wrong, and leaves.
+        process.stdin.close()
+        try:
+            status = await asyncio.wait_for(process.wait(), DEADLINE_S)
+        except TimeoutError:
+            process.kill()
+            status = await process.wait()
+    assert status == 0
 
 
 def spki_of(stack: Stack) -> str:
