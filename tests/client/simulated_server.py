@@ -111,27 +111,31 @@ class _Connections(ConnectionsTable):
 
 
 class _Wires(Clients):
-    """Delivers each frame as soon as API Gateway has accepted it."""
+    """Delivers frames as soon as API Gateway has accepted them, those that are on their way at once in any order."""
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, draw: random.Random) -> None:
         super().__init__()
         self._deliver = deliver
+        self._draw = draw
 
     def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, str, str]]:
-        for tag, status, kind, words in super().step(wait_s):
+        ended = list(super().step(wait_s))
+        self._draw.shuffle(ended)
+        for tag, status, kind, words in ended:
             if status == 200:
-                self._deliver(tag.connection_id, self.received[tag.connection_id].pop())
+                frames = self.received[tag.connection_id]
+                self._deliver(tag.connection_id, frames.pop(self._draw.randrange(len(frames))))
             yield tag, status, kind, words
 
 
 class Server:
     """The feed. `interrupt` is called with each frame that answers a client, so something can happen meanwhile."""
 
-    def __init__(self, table: "Table", market: Market, clock: Clock, deliver: Deliver) -> None:
+    def __init__(self, table: "Table", market: Market, clock: Clock, deliver: Deliver, draw: random.Random) -> None:
         self.market = market
         self._clock = clock
         self._connections = _Connections(table)
-        self._answers, self._ticks = _Wires(deliver), _Wires(deliver)
+        self._answers, self._ticks = _Wires(deliver, draw), _Wires(deliver, draw)
         self._gateway = self._answers.gateway
         quotes = _Quotes(market)
         self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None)
