@@ -27,6 +27,8 @@ class Status:
 
     def turned(self, state: State, now_ms: int) -> str:
         """Take note of a new state; what is to be told of it, or nothing."""
+        if state.link is Link.CLOSED:
+            return ""  # by the user: what was shown last is to stay
         before, self.state = self.state.link, state
         if state.link is Link.LIVE and before not in STANDS:
             self.notice, self.live_ms = "", now_ms
