@@ -7,13 +7,15 @@ integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError, best_match
+
+from shared.wire import loads
 
 CONTRACT = Path(__file__).parents[1] / "docs" / "asyncapi.yaml"
 
@@ -51,6 +53,12 @@ def check(frame: object) -> str:
         Misfit: it is none of the contract's frames.
     """
     return _check(frame, _by_event("server"))
+
+
+@lru_cache(maxsize=1_000)
+def check_text(frame: bytes) -> str:
+    """The same of a frame as it is posted. One that many connections get is looked at once."""
+    return check(loads(frame))
 
 
 def check_sent(message: object) -> str:

@@ -14,6 +14,7 @@ from shared.gateway.endpoint import endpoint
 from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket
 from shared.wire import loads
+from tests import schemas
 
 # HTTP status, and without one what went wrong, its kind and its words: what a post to that connection ends in
 Answer = tuple[int, str, str]
@@ -35,13 +36,15 @@ def silent(_connection_id: str) -> Answer:
 
 
 class Clients:
-    """Stands for the transport. Remembers what each connection received.
+    """Stands for the transport. Remembers what each connection received, and holds it against the contract, but with
+    `valid=False`.
 
     `refusals` says, by connection, what a post to it ends in. `on_post` is called with each frame that arrives, to let
     something happen in the middle of a conversation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, valid: bool = True) -> None:
+        self._valid = valid
         self.received: dict[str, list[bytes]] = defaultdict(list)
         self.refusals: dict[str, Refusal] = {}
         self.on_post: Callable[[dict[str, Any]], None] = lambda _frame: None
@@ -84,6 +87,8 @@ class Clients:
             answer = refusal(tag.connection_id) if refusal else OK
             if answer == OK:
                 self.received[tag.connection_id].append(frame)
+                if self._valid:
+                    schemas.check_text(frame)
                 self.on_post(loads(frame))
             yield tag, *answer
 
@@ -124,6 +129,9 @@ class ConnectionsServer:
         return f"http://127.0.0.1:{self._http.server_address[1]}/live"
 
     def frames(self) -> list[dict[str, Any]]:
+        """What was posted. Raises: Misfit, when a frame is not what the contract says."""
+        for _, frame in self.posts:
+            schemas.check_text(frame)
         return [loads(frame) for _, frame in self.posts]
 
     def __enter__(self) -> Self:

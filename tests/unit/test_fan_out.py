@@ -410,7 +410,7 @@ def test_a_connection_gets_one_snapshot_in_each_minute_of_ticks(
     ids = [f"c{number}" for number in range(20)]
     for connection_id in ids:
         listen(connections, connection_id, "rates_batch", "BTC_CAD")
-    delta = moved(FIRST, 0, "BTC_CAD")
+    delta = moved(FIRST, 1_000, "BTC_CAD")
     for number in range(1, 2 * SNAPSHOT_MS // 1_000 + 1):
         publisher.publish(delta, DEADLINE_S)
         delta = moved(delta.new, number, "BTC_CAD")
@@ -485,7 +485,7 @@ def test_who_sees_none_of_what_moves_hears_a_heartbeat_every_thirty_seconds(
     listen(connections, "plain", "rates", "LTC_CAD")
     listen(connections, "busy", "rates_batch", "BTC_CAD")
     heard_ms: dict[str, list[int]] = {"quiet": [FIRST.ts_ms], "plain": [FIRST.ts_ms]}
-    delta = moved(FIRST, 0, "BTC_CAD")
+    delta = moved(FIRST, 1_000, "BTC_CAD")
     for number in range(1, 121):
         before = {name: len(clients.received[name]) for name in heard_ms}
         publisher.publish(delta, DEADLINE_S)
@@ -509,7 +509,7 @@ def test_a_connection_is_told_once_that_its_end_is_near_after_what_the_tick_brin
     connections.subscribe("old", "rates_batch", ("BTC_CAD",))
     connections.subscribe("quiet", "rates_batch", ("LTC_CAD",))
     listen(connections, "young", "rates_batch", "BTC_CAD")
-    delta = moved(FIRST, 0, "BTC_CAD")
+    delta = moved(FIRST, 1_000, "BTC_CAD")
     for number in range(1, 11):
         publisher.publish(delta, DEADLINE_S)
         delta = moved(delta.new, number, "BTC_CAD")
