@@ -129,6 +129,8 @@ def test_only_the_ingest_needs_requests() -> None:
         "POST_BURST": "3500",
         "CONNECTIONS_URL": "https://example.com/live",
         "INGEST_FUNCTION": "ingest",
+        "MESSAGES_PER_SECOND": "5",
+        "MESSAGE_BURST": "10",
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(
