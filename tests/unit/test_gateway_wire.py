@@ -265,7 +265,7 @@ def test_an_answer_may_come_in_pieces() -> None:
 
 def test_a_frame_that_no_buffer_holds_goes_out_in_pieces(sink: Sink) -> None:
     before = sink.counts()["posts"]
-    connect(sink.url, ca_file=sink.ca).post(ID, bytes(20_000_000))
+    connect(sink.url, ca_file=sink.ca, post_timeout_s=60).post(ID, bytes(8_000_000))
     assert sink.counts()["posts"] == before + 1
 
 
