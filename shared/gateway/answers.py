@@ -12,6 +12,7 @@ LONGEST_FIRST_BYTES = len(b"HTTP/1.1 200 ")
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)[ \r]")
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+WITHOUT_BODY = {204, 304}  # whatever length they claim
 UNKNOWN = -1
 
 
@@ -45,7 +46,7 @@ def read_answer(received: bytes) -> Answer | None:
         return None
     status = int(found[2])
     head = received[: end + 2].lower()
-    if found[1] == b"0" or not _is_plain(head):
+    if found[1] == b"0" or status in WITHOUT_BODY or not _is_plain(head):
         return Answer(status, reusable=False)
     length = _body_length(head, received, end + 4)
     if length is None:

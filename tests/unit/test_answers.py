@@ -75,6 +75,7 @@ def test_an_answer_is_there_with_its_last_byte_and_not_before(whole: bytes) -> N
 
 
 @given(answers(), st.binary(max_size=5))
+@example(b"HTTP/1.1 204 No Content\r\nContent-Length: 1\r\n\r\n", b"{")
 @example(OK + b"Content-Length: 0\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n", b"")
 def test_a_connection_is_used_again_only_where_h11_would_use_it(whole: bytes, more: bytes) -> None:
     for received in (whole, whole + more, whole[:-1]):
