@@ -240,6 +240,17 @@ def test_on_rates_two_connections_are_kept_until_the_new_one_has_settled() -> No
     assert state(stage.machine.book) == {"BTC_CAD": 6, "ETH_CAD": 5}
 
 
+def test_on_rates_nothing_is_asked_for_that_nobody_can_tell_the_end_of() -> None:
+    stage = Stage("rates")
+    stage.opened(1)
+    assert [message["event"] for _, message in stage.sent()] == ["subscribe"]
+    stage.hear(1, acknowledged("BTC_CAD", "ETH_CAD") | {"channel": "rates"}, data("BTC_CAD", 4))
+    for second in range(0, 120, 10):
+        stage.at(second * 1_000)
+        assert stage.sent() == []
+        stage.hear(1, data("BTC_CAD", 5 + second))
+
+
 FRAMES = [
     ACK,
     WHOLE,

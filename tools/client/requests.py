@@ -54,7 +54,8 @@ class Requests:
         self._subscribe_ms = None
         if self.answered_ms is None:
             self.answered_ms = now_ms
-            self.asking, self._snapshot_ms = True, now_ms + ASK_AGAIN_AFTER_MS
+            if self._subscription.batch:
+                self.asking, self._snapshot_ms = True, now_ms + ASK_AGAIN_AFTER_MS
 
     def whole(self) -> None:
         """Nothing is missing."""
