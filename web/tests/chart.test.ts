@@ -113,6 +113,7 @@ describe("words", () => {
   it("tell the way by a sign and an arrow", () => {
     expect(moveText(rising)).toBe("▲ +0.60%");
     expect(moveText(candle(BEGAN, "200", "200", "198", "199"))).toBe("▼ −0.50%");
+    expect(moveText(candle(BEGAN, "130000", "130001", "130000", "130001"))).toBe("▲ +0.0008%");
     expect(moveText(candle(BEGAN, "1", "1", "1", "1"))).toBe("= 0.00%");
   });
 

@@ -54,7 +54,7 @@ export class Panel {
     this.#state.append(this.#stateText, this.#again);
     this.#notice.setAttribute("role", "status");
     const stage = make("div", "chart-stage");
-    stage.append(this.plot, this.#state);
+    stage.append(this.plot, this.#state, this.#notice);
 
     const keys = make("span", "chart-keys", "Keys: ← → a candle, + − zoom, Esc closes.");
     const credit = document.createElement("a");
@@ -67,7 +67,7 @@ export class Panel {
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
     this.dialog.setAttribute("closedby", "any");
-    this.dialog.append(head, this.#notice, list, stage, foot);
+    this.dialog.append(head, list, stage, foot);
     this.showCandle(undefined, "1m");
   }
 
@@ -83,25 +83,25 @@ export class Panel {
   /** The latest quote, if there is one. */
   showQuote(quote: Quote | undefined): void {
     const way = quote ? direction(quote.change_pct) : 0;
-    this.#price.textContent = quote ? priceText(quote.spot) : "";
-    this.#price.title = quote?.spot ?? "";
-    this.#change.textContent = quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "";
+    write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
+    write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
     const marks = [quote?.simulated && "simulated", quote ? quote.stale && "stale" : "no price now"].filter(Boolean);
-    if (this.#marks.textContent !== marks.join(", ")) this.#marks.textContent = marks.join(", ");
+    write(this.#marks, marks.join(", "));
     this.dialog.classList.toggle("stale", quote?.stale === true || !quote);
   }
 
   /** How the connection is; nothing when it is well. */
   showNotice(text: string): void {
-    if (this.#notice.textContent !== text) this.#notice.textContent = text;
+    write(this.#notice, text);
   }
 
   /** In place of the chart: that it is loading, that there is nothing, or why not and what to do. */
   showState(text: string, again = false): void {
     this.#state.hidden = !text;
     this.#stateText.textContent = text;
-    if (!again && document.activeElement === this.#again) this.plot.focus();
+    // The focus does not fall out of the dialog with the button that had it.
+    if (!again && document.activeElement === this.#again) this.#form.querySelector<HTMLElement>(":checked")?.focus();
     this.#again.hidden = !again;
     this.plot.toggleAttribute("inert", Boolean(text));
   }
@@ -109,12 +109,11 @@ export class Panel {
   /** The values of a candle. */
   showCandle(candle: Candle | undefined, interval: Interval): void {
     const { time, change, ...prices } = this.#values;
-    time.textContent = candle ? timeText(candle.openMs, interval) : "–";
+    write(time, candle ? timeText(candle.openMs, interval) : "–");
     for (const name of ["open", "high", "low", "close"] as const) {
-      prices[name].textContent = candle ? priceText(candle[name]) : "–";
-      prices[name].title = candle?.[name] ?? "";
+      write(prices[name], candle ? priceText(candle[name]) : "–", candle?.[name]);
     }
-    change.textContent = candle ? moveText(candle) : "–";
+    write(change, candle ? moveText(candle) : "–");
     change.dataset["way"] = WAYS[(candle ? moveOf(candle) : 0) + 1];
   }
 
@@ -125,6 +124,12 @@ export class Panel {
     this.plot.setAttribute("aria-valuenow", String(index));
     this.plot.setAttribute("aria-valuetext", candle ? sentenceOf(candle, interval) : "no candle");
   }
+}
+
+/** Put a text where it is not yet; `title`: all of what it shortens. */
+function write(element: HTMLElement, text: string, title = ""): void {
+  if (element.textContent !== text) element.textContent = text;
+  if (element.title !== title) element.title = title;
 }
 
 /** One of several: a radio button each, so that the arrow keys change it. */

@@ -7,6 +7,7 @@ import { RequestError } from "../feed/index.ts";
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;
 const MOST_DECIMALS = 20;
+const PERCENT_DECIMALS = 8;
 const ARROWS = ["▼", "=", "▲"];
 const DAY = { year: "numeric", month: "2-digit", day: "2-digit", timeZone: "UTC" } as const;
 const DAYS = new Intl.DateTimeFormat("en-CA", DAY);
@@ -25,16 +26,15 @@ export function timeText(openMs: number, interval: Interval): string {
   return interval === "1d" ? day : `${day} ${TIMES.format(openMs)} UTC`;
 }
 
-/** From a candle's first price to its last. */
-export function moveText({ open, close }: Candle): string {
-  const percent = Number(open) ? ((Number(close) - Number(open)) / Number(open)) * 100 : 0;
-  const text = percent.toFixed(CENTS);
-  return `${arrowOf(text)} ${percentText(text)}`;
+/** From a candle's first price to its last. A small move is not rounded to none. */
+export function moveText(candle: Candle): string {
+  const percent = percentOf(candle);
+  return `${arrowOf(percent)} ${percentText(percent)}`;
 }
 
 /** -1, 0 or 1: as a candle is drawn. */
-export function moveOf({ open, close }: Candle): number {
-  return Math.sign(Number(close) - Number(open));
+export function moveOf(candle: Candle): number {
+  return direction(percentOf(candle));
 }
 
 export function arrowOf(number: string): string {
@@ -45,7 +45,7 @@ export function arrowOf(number: string): string {
 export function sentenceOf(candle: Candle, interval: Interval): string {
   const { openMs, open, high, low, close } = candle;
   const [o, h, l, c] = [open, high, low, close].map(priceText);
-  return `${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${percentOf(candle)}`;
+  return `${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${moveInWords(candle)}`;
 }
 
 /** Why there is no chart, and what to do; `again`: whether trying again may help. */
@@ -81,8 +81,13 @@ export function linkText({ link }: State): string {
   }
 }
 
+function moveInWords(candle: Candle): string {
+  const percent = percentOf(candle);
+  const size = percentText(percent.replace("-", "")).replace("+", "");
+  return ["down ", "unchanged", "up "][direction(percent) + 1] + (direction(percent) ? size : "");
+}
+
 function percentOf({ open, close }: Candle): string {
-  const percent = Number(open) ? ((Number(close) - Number(open)) / Number(open)) * 100 : 0;
-  const word = ["down", "unchanged", "up"][moveOf({ open, close } as Candle) + 1];
-  return percent === 0 ? "unchanged" : `${word} ${percentText(Math.abs(percent).toFixed(CENTS)).replace("+", "")}`;
+  const from = Number(open);
+  return (from ? ((Number(close) - from) / from) * 100 : 0).toFixed(PERCENT_DECIMALS);
 }
