@@ -10,6 +10,8 @@ import { COLUMNS } from "./view.ts";
 import type { Column } from "./view.ts";
 
 const LINE = { width: 96, height: 22 };
+/** A line of hours does not look another one a tick later, and is most of what a row costs to draw. */
+const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
 /** An age begins where it did when it gets a digit more. */
 const FIGURE_SPACE = "\u2007";
@@ -17,6 +19,13 @@ const AGE_LENGTH = 3;
 const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
 type CellName = Exclude<Column, "symbol">;
+
+/** What a cell shows: to ask the page for it costs more than to set it. */
+interface Shown {
+  text: string;
+  title: string;
+  sign: number;
+}
 
 export class Row implements Entry {
   readonly symbol: string;
@@ -29,6 +38,8 @@ export class Row implements Entry {
   readonly #trend = new Trend();
   readonly #cells: Readonly<Record<CellName, HTMLTableCellElement>>;
   readonly #line: SVGPolylineElement;
+  readonly #shown = new Map<CellName, Shown>();
+  #lineDrawnAt = Number.NEGATIVE_INFINITY;
   /** Where the price went in the last tick: -1, 0 or 1. */
   #moved = 0;
 
@@ -81,6 +92,7 @@ export class Row implements Entry {
 
   precede(candles: readonly Point[], stepMs: number): void {
     this.#trend.precede(candles, stepMs);
+    this.#lineDrawnAt = Number.NEGATIVE_INFINITY;
   }
 
   draw(): void {
@@ -94,7 +106,7 @@ export class Row implements Entry {
     this.#set("spread", format.spreadText(spread), `${format.difference(ask, bid)} CAD`);
     this.#set("change", format.changeText(change, spot), `${change} CAD`, format.direction(change));
     this.#set("percent", format.percentText(percent), `${percent} %`, format.direction(percent));
-    this.#set("source", format.sourceText(source), source);
+    if (this.#shown.get("source")?.title !== source) this.#set("source", format.sourceText(source), source);
     this.element.classList.toggle("stale", quote.stale === true);
     this.element.classList.remove("priceless");
     this.#drawTrend();
@@ -108,33 +120,32 @@ export class Row implements Entry {
   }
 
   #drawTrend(): void {
-    const points = polyline(this.#trend.points, LINE.width, LINE.height);
-    if (this.#line.getAttribute("points") === points) return;
-    this.#line.setAttribute("points", points);
-    const rise = this.#trend.rise ?? 0;
-    this.#mark(this.#cells.trend, Math.sign(rise));
+    const now = performance.now();
+    const { rise } = this.#trend;
+    if (rise === undefined || now - this.#lineDrawnAt < LINE_LASTS_MS) return;
+    this.#lineDrawnAt = now;
+    this.#line.setAttribute("points", polyline(this.#trend.points, LINE.width, LINE.height));
+    this.#set("trend", "", "", Math.sign(rise));
   }
 
   #drawNothing(): void {
     for (const name of COLUMNS.slice(1) as CellName[]) {
-      if (name !== "trend") this.#set(name, NOTHING, "", 0);
+      if (name !== "trend") this.#set(name, NOTHING);
     }
     this.#set("spot", "no price", "No source has a price of it now.");
     this.element.classList.remove("stale");
     this.element.classList.add("priceless");
   }
 
-  #set(name: CellName, text: string, title = "", sign?: number): void {
+  #set(name: CellName, text: string, title = "", sign = 0): void {
     const cell = this.#cells[name];
-    const node = cell.firstChild as Text;
-    if (node.data !== text) node.data = text;
-    if (title && cell.title !== title) cell.title = title;
-    if (sign !== undefined) this.#mark(cell, sign);
-  }
-
-  #mark(cell: HTMLTableCellElement, sign: number): void {
-    const direction = ["down", "", "up"][sign + 1] ?? "";
-    if (cell.dataset["direction"] !== direction) cell.dataset["direction"] = direction;
+    const shown = this.#shown.get(name) ?? { text: "", title: "", sign: 0 };
+    this.#shown.set(name, shown);
+    if (shown.text !== text) (cell.firstChild as Text).data = shown.text = text;
+    if (shown.title !== title) cell.title = shown.title = title;
+    if (shown.sign === sign) return;
+    shown.sign = sign;
+    cell.dataset["direction"] = sign < 0 ? "down" : sign > 0 ? "up" : "";
   }
 }
 
