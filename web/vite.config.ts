@@ -12,6 +12,8 @@ export default defineConfig({
     // Nothing inline: the page's policy allows its own files only, no `data:`.
     assetsInlineLimit: 0,
     modulePreload: false,
+    // Who is given a library is given its licence: what `@license` marks stays in the file.
+    rolldownOptions: { output: { comments: { legal: true } } },
   },
   test: {
     include: ["tests/**/*.test.ts"],

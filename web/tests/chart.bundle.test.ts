@@ -14,9 +14,9 @@ let chunks: Rolldown.OutputChunk[];
 beforeAll(async () => {
   // Of the two builds of the library take the one that is deployed.
   vi.stubEnv("NODE_ENV", "production");
-  const entry = fileURLToPath(new URL("../src/chart/index.ts", import.meta.url));
-  const options = { input: entry, preserveEntrySignatures: "strict" as const };
-  const built = await build({ configFile: false, logLevel: "error", build: { write: false, rolldownOptions: options } });
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const options = { input: `${root}src/chart/index.ts`, preserveEntrySignatures: "strict" as const };
+  const built = await build({ root, logLevel: "error", build: { write: false, rolldownOptions: options } });
   if (!("output" in built)) throw new Error("one build makes one output");
   chunks = built.output.filter((file) => file.type === "chunk");
 });
@@ -32,6 +32,10 @@ it("the drawing is a file of its own, so that the dialog does not wait for it, a
   expect(drawing[0]?.isEntry).toBe(false);
   expect(bytesOf(drawing)).toBeGreaterThan(30_000);
   expect(bytesOf(drawing)).toBeLessThanOrEqual(DRAWING_BYTES);
+});
+
+it("the drawing names the library's licence", () => {
+  expect(chunks.find(isDrawing)?.code).toMatch(/@license[^]*Copyright[^]*Apache License 2\.0/);
 });
 
 it("the dialog is small, with all that the page has already", () => {
