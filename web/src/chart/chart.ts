@@ -12,6 +12,8 @@ const FINAL_AFTER_MS = 2_000;
 const FINAL_SPREAD_MS = 8_000;
 const LATEST = 3;
 const PAGE = 10;
+const LOADING = "Loading candles…";
+const WAITING = "Waiting for the connection to the feed…";
 const NONE = "There are no candles of this asset yet. The first one begins with its next price.";
 
 export interface ChartOptions {
@@ -60,7 +62,6 @@ export class Chart {
     this.#stop = feed.observe({ onChange: ({ ts }) => this.#heard(ts), onState: (state) => this.#moved(state) });
     document.body.append(dialog);
     this.#panel.showQuote(feed.quotes.get(symbol));
-    this.#panel.showNotice(linkText(feed.state));
     dialog.showModal();
     void this.#load("1m");
   }
@@ -88,7 +89,8 @@ export class Chart {
     this.#candles = new Candles(interval);
     this.#isShown = this.#hasFailed = this.#hasAll = this.#isPaging = false;
     this.#select(undefined);
-    this.#panel.showState("Loading candles…");
+    this.#panel.showNotice("");
+    this.#panel.showState(this.#wasLive ? LOADING : WAITING);
     try {
       const [{ Canvas: Drawing }, history] = await Promise.all([import("./canvas.ts"), this.#ask(AT_ONCE, signal)]);
       if (signal.aborted) return;
@@ -99,6 +101,7 @@ export class Chart {
       this.#candles.merge(history);
       this.#hasAll = history.candles.length < AT_ONCE;
       this.#isShown = true;
+      this.#panel.showNotice(linkText(this.#feed.state));
       this.#draw(true);
     } catch (error) {
       if (signal.aborted) return;
@@ -160,8 +163,9 @@ export class Chart {
   }
 
   #moved(state: State): void {
-    this.#panel.showNotice(linkText(state));
     const isLive = state.link === "live";
+    if (this.#isShown) this.#panel.showNotice(linkText(state));
+    else if (!this.#hasFailed) this.#panel.showState(isLive ? LOADING : WAITING);
     if (isLive && !this.#wasLive) {
       if (this.#hasFailed) void this.#load(this.#candles.interval);
       else if (this.#isShown) void this.#refresh(AT_ONCE);
