@@ -37,7 +37,6 @@ class Api(Construct):
         base = config.connections_url_base
         # An emulator has an address of its own; on AWS the public one is right behind a custom domain, too.
         self.connections_url = f"{base}/{self.api.api_id}/{config.stage_name}" if base else self.stage.callback_url
-        CfnOutput(Stack.of(self), "FeedUrl", value=self.stage.url, description="The address that clients connect to")
         CfnOutput(Stack.of(self), "ApiId", value=self.api.api_id)
 
     def add_routes(self, storage: Storage, ingest: FeedFunction) -> None:

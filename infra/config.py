@@ -21,8 +21,16 @@ BOUNDS = {
     "max_connections_per_client": (0, 1_000_000),
     "coinbase_poll_seconds": (0, 3600),
     "coingecko_poll_seconds": (0, 3600),
+    "waf_rate_limit": (0, 2_000_000_000),
 }
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+# CloudFront takes certificates and web ACLs from this Region only, wherever the stack is.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+CLOUDFRONT_REGION = "us-east-1"
+CERTIFICATE = re.compile(rf"arn:aws[a-z-]*:acm:{CLOUDFRONT_REGION}:\d{{12}}:certificate/[\w-]+")
+WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global/webacl/[\w-]+/[\w-]+")
+LEAST_WAF_RATE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,12 @@ class FeedConfig:
     `retain_data`: the tables outlive the stack.
     `alarm_email`: who is told when an alarm goes off or ends; empty for nobody. AWS asks that address to confirm.
     `access_log_role`: set the account's role for API Gateway's logs, in place of the one that it may have already.
+    `site`: serve the page, and the feed beside it, with CloudFront.
+    `site_domain`, `site_certificate_arn`: a name of your own for it, and its certificate in us-east-1; neither or both.
+    `site_access_logs`: keep CloudFront's log of every request, for `log_retention_days`.
+    `waf_rate_limit`: requests of one address in five minutes, messages over an open socket not counted, above which a
+    web ACL refuses it; 0 for no web ACL. CloudFormation can make one in us-east-1 only.
+    `web_acl_arn`: a web ACL for CloudFront that there is already; the way to have one with a stack in another Region.
     `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
     `*_base_url`: where a source is asked; empty for its public address.
     `*_poll_seconds`: how often; 0 for as often as it lets everybody ask, every 10 and every 60 seconds.
@@ -67,6 +81,12 @@ class FeedConfig:
     retain_data: bool = True
     access_log_role: bool = True
     alarm_email: str = ""
+    site: bool = True
+    site_domain: str = ""
+    site_certificate_arn: str = ""
+    site_access_logs: bool = False
+    waf_rate_limit: int = 0
+    web_acl_arn: str = ""
     connections_url_base: str = ""
     binance_base_url: str = ""
     kraken_base_url: str = ""
@@ -98,7 +118,23 @@ def config_from(node: Node) -> FeedConfig:
             raise ValueError(f"{name} is {getattr(config, name)}; it is {least} to {most}")
     if config.alarm_email and not ADDRESS.fullmatch(config.alarm_email):
         raise ValueError(f"alarm_email is {config.alarm_email!r}; it is an e-mail address")
+    _check_site(config)
     return config
+
+
+def _check_site(config: FeedConfig) -> None:
+    if config.site_domain and not DOMAIN.fullmatch(config.site_domain):
+        raise ValueError(f"site_domain is {config.site_domain!r}; it is a domain name in lower case")
+    for name, shape in (("site_certificate_arn", CERTIFICATE), ("web_acl_arn", WEB_ACL)):
+        arn = getattr(config, name)
+        if arn and not shape.fullmatch(arn):
+            raise ValueError(f"{name} is {arn!r}; it is the ARN of one for CloudFront, in {CLOUDFRONT_REGION}")
+    if bool(config.site_domain) != bool(config.site_certificate_arn):
+        raise ValueError("site_domain and site_certificate_arn go together; only one is set")
+    if 0 < config.waf_rate_limit < LEAST_WAF_RATE:
+        raise ValueError(f"waf_rate_limit is {config.waf_rate_limit}; it is 0 or at least {LEAST_WAF_RATE}")
+    if config.waf_rate_limit and config.web_acl_arn:
+        raise ValueError("waf_rate_limit makes a web ACL, web_acl_arn takes one that there is; set one of them")
 
 
 def _typed(name: str, kind: type, value: object) -> Any:

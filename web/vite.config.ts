@@ -1,13 +1,37 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import type { Plugin } from "vite";
+
+const CATALOGUE = "virtual:catalogue";
+const ASSETS = fileURLToPath(new URL("../shared/assets.json", import.meta.url));
 
 export default defineConfig({
+  plugins: [catalogue()],
   build: {
     // Nothing inline: the page's policy allows its own files only, no `data:`.
     assetsInlineLimit: 0,
     modulePreload: false,
+    // Who is given a library is given its licence: what `@license` marks stays in the file.
+    rolldownOptions: { output: { comments: { legal: true } } },
   },
   test: {
     include: ["tests/**/*.test.ts"],
     reporters: ["dot"],
   },
 });
+
+/** What the page needs of the catalogue, and not the markets, which are most of it. */
+function catalogue(): Plugin {
+  return {
+    name: "catalogue",
+    resolveId: (id) => (id === CATALOGUE ? `\0${CATALOGUE}` : undefined),
+    load(id) {
+      if (id !== `\0${CATALOGUE}`) return undefined;
+      this.addWatchFile(ASSETS);
+      const assets: { asset: string; name: string; renamed_to?: string }[] = JSON.parse(readFileSync(ASSETS, "utf8"));
+      const rows = assets.map(({ asset, name, renamed_to: renamedTo }) => [`${asset}_CAD`, name, ...(renamedTo ? [`${renamedTo}_CAD`] : [])]);
+      return `export default ${JSON.stringify(rows)}`;
+    },
+  };
+}

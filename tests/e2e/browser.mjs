@@ -23,15 +23,23 @@ await page.goto(options.url);
 
 for await (const _ of createInterface({ input: process.stdin })) {
   const shown = await page.evaluate(() => {
-    const text = (id) => document.getElementById(id).textContent;
-    const rows = [...document.getElementById("quotes").rows].map((row) => [...row.cells].map((cell) => cell.textContent));
+    const element = (id) => document.getElementById(id);
+    const cells = (row) => [...row.querySelectorAll("td")].map((cell) => [cell.classList[0], cell]);
+    const each = (row, said) => Object.fromEntries(cells(row).map(([name, cell]) => [name, said(cell)]));
     return {
-      link: text("state"),
-      facts: text("facts"),
-      reason: text("reason"),
-      unavailable: text("unavailable"),
-      simulated: !document.getElementById("simulated").hidden,
-      rows,
+      state: element("state").dataset.kind,
+      label: element("state").textContent,
+      detail: element("detail").textContent,
+      announced: element("announcer").textContent,
+      simulated: !element("simulated").hidden,
+      outOfDate: document.body.classList.contains("out-of-date"),
+      seq: Number(element("quotes").dataset.seq ?? 0),
+      rows: [...element("quotes").rows].map((row) => ({
+        symbol: row.dataset.symbol,
+        isStale: row.classList.contains("stale"),
+        texts: each(row, (cell) => cell.textContent),
+        titles: each(row, (cell) => cell.title),
+      })),
     };
   });
   process.stdout.write(`${JSON.stringify({ ...shown, errors })}\n`);

@@ -30,8 +30,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 NODE = Path(sys.executable).parent / "node"
 SCREENSHOT = ROOT / ".local" / "page.png"
 DEADLINE_S = 60
-COLUMNS = ("symbol", "bid", "ask", "spot", "change", "change_pct", "age", "source")
-NUMBERS = ("bid", "ask", "spot", "change", "change_pct")
+# The page's columns, and the field of a quote that each shows.
+NUMBERS = {"bid": "bid", "ask": "ask", "spot": "spot", "change": "change", "percent": "change_pct"}
 SIGNIFICANT_DIGITS = 6
 Shown = dict[str, Any]
 
@@ -55,25 +55,28 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
         async with opened(stack) as client, wire_to(stack) as wire, browser_on(wire.url, stack) as browser:
             await client.subscribe("rates_batch")
             shown = await browser.until(
-                lambda shown: shown["link"] == "live" and len(shown["rows"]) == len(catalogue())
+                lambda shown: shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])
             )
-            assert [row[0] for row in shown["rows"]] == list(catalogue())
+            assert [row["symbol"] for row in shown["rows"]] == list(catalogue())
             assert shown["simulated"]
             await the_same(shown, client)
 
-            shown = await browser.until(lambda later: seq(later) > seq(shown) + 1)
+            shown = await browser.until(lambda later: later["seq"] > shown["seq"] + 1)
             await the_same(shown, client)
 
             wire.refusing = True
             wire.cut()
-            shown = await browser.until(lambda shown: shown["link"] == "reconnecting")
-            assert shown["reason"] == "The connection could not be made or broke."
-            assert re.fullmatch(r"next attempt in \d+ s", shown["facts"])
-            assert len(shown["rows"]) == len(catalogue())  # what was there stays in sight
+            shown = await browser.until(lambda shown: shown["state"] == "reconnecting", within_s=2)
+            assert "The connection could not be made or broke." in shown["detail"]
+            assert re.fullmatch(r"Reconnecting in \d+ s", shown["label"])
+            assert all(row["titles"]["spot"] for row in shown["rows"])  # what was there stays in sight
+            await browser.until(lambda shown: bool(shown["outOfDate"]), within_s=5)
             cut_at = client.frames[-1]["seq"]
             wire.refusing = False
-            shown = await browser.until(lambda shown: shown["link"] == "live" and seq(shown) > cut_at + 1)
-            assert shown["reason"] == ""
+            shown = await browser.until(
+                lambda shown: shown["state"] == "live" and shown["seq"] > cut_at + 1 and not shown["outOfDate"]
+            )
+            assert shown["detail"] == ""
             await the_same(shown, client)
             # A browser tells of each connection that it could not make; of the page itself there is nothing to tell.
             assert [error for error in shown["errors"] if not error.startswith("WebSocket connection to")] == []
@@ -81,30 +84,27 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
     asyncio.run(run())
 
 
-def seq(shown: Shown) -> int:
-    found = re.fullmatch(r"\d+ quotes, seq (\d+)", shown["facts"])
-    return int(found[1]) if found else 0
-
-
 async def the_same(shown: Shown, client: Client) -> None:
-    """Every number on the page is the one that a client has heard of by the same tick, to the digits shown."""
-    tick = seq(shown)
+    """Every number on the page is the one that a client has heard of by the same tick: its title to the last digit."""
+    tick = shown["seq"]
     while max((frame.get("seq", 0) for frame in client.frames), default=0) < tick:
         await client.next()
     heard: dict[str, dict[str, Any]] = {}
     for quote in sorted(client.heard(), key=lambda quote: int(quote["seq"])):
         if quote["seq"] <= tick:
             heard[quote["symbol"]] = quote
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in shown["rows"]]
-    assert {row["symbol"] for row in rows} == heard.keys()
-    for row in rows:
-        quote = heard[row["symbol"]]
-        assert row["source"] == quote["source"]
-        for name in NUMBERS:
-            number = Decimal(re.sub(r"[▲▼=+%,\s]", "", row[name]))
+    assert {row["symbol"] for row in shown["rows"]} == heard.keys()
+    for row in shown["rows"]:
+        quote, texts, titles = heard[row["symbol"]], row["texts"], row["titles"]
+        assert titles["source"] == quote["source"]
+        assert row["isStale"] == bool(quote.get("stale"))
+        assert Decimal(titles["spread"].removesuffix(" CAD")) == quote["ask"] - quote["bid"]
+        for column, name in NUMBERS.items():
+            assert Decimal(re.sub(r" (CAD|%)$", "", titles[column])) == quote[name], (row, quote)
+            number = Decimal(re.sub(r"[+%,]", "", texts[column]).replace("−", "-"))  # noqa: RUF001
             off = abs(number - quote[name])
             assert off <= Decimal(1).scaleb(int(number.as_tuple().exponent)) / 2, (row, quote)
-            if name in ("bid", "ask", "spot"):
+            if column in ("bid", "ask", "spot"):
                 assert len(number.as_tuple().digits) >= SIGNIFICANT_DIGITS or off == 0, row
 
 
@@ -123,15 +123,15 @@ class Browser:
         assert line, "the browser has ended"
         return dict(json.loads(line))
 
-    async def until(self, wanted: Callable[[Shown], bool]) -> Shown:
+    async def until(self, wanted: Callable[[Shown], bool], within_s: float = DEADLINE_S) -> Shown:
         """What the page shows as soon as it is what is wanted."""
         shown: Shown = {}
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(within_s):
                 while not wanted(shown := await self.shown()):
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            pytest.fail(f"after {DEADLINE_S} s the page shows {shown}")
+            pytest.fail(f"after {within_s} s the page shows {shown}")
         return shown
 
 

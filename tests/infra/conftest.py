@@ -1,4 +1,4 @@
-"""The stack of cdk.json, one with workers, and one that tells somebody of its alarms, each synthesised once."""
+"""The stack of cdk.json, but for its site, and others that differ by what is said of them, each synthesised once."""
 
 import pytest
 
@@ -19,3 +19,22 @@ def sharded(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 @pytest.fixture(scope="session")
 def alarming(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     return synthesise(tmp_path_factory.mktemp("cdk.out"), alarm_email="ops@example.com")
+
+
+@pytest.fixture(scope="session")
+def with_site(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """The stack of cdk.json as it is."""
+    return synthesise(tmp_path_factory.mktemp("cdk.out"), site=True)
+
+
+@pytest.fixture(scope="session")
+def with_own_domain(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """A site on a name of one's own, with a web ACL and access logs."""
+    return synthesise(
+        tmp_path_factory.mktemp("cdk.out"),
+        site=True,
+        site_domain="rates.example.com",
+        site_certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d",
+        site_access_logs=True,
+        waf_rate_limit=1000,
+    )

@@ -66,14 +66,23 @@ class Synthesised:
 
 def synthesise(outdir: Path, **settings: object) -> Synthesised:
     """The stack with some settings other than those in cdk.json. Raises: RuntimeError, for a finding of cdk-nag."""
-    stack = build(make_app(outdir, **settings))
+    stack = build(make_app(outdir, **settings), page=built_page(outdir))
     return Synthesised(stack, Template.from_stack(stack))
 
 
 def make_app(outdir: Path, **settings: object) -> App:
-    """An app as the CDK CLI makes it, but for the copies of the bundles, which nobody reads here."""
-    context = {**CDK_JSON["context"], "aws:cdk:disable-asset-staging": True, **settings}
+    """An app as the CDK CLI makes it, but for the site and the copies of the bundles, which few read here."""
+    context = {**CDK_JSON["context"], "site": False, "aws:cdk:disable-asset-staging": True, **settings}
     return App(outdir=str(outdir), context=context)
+
+
+def built_page(folder: Path) -> Path:
+    """What a build of the page looks like, so that none is needed here."""
+    page = folder / "page"
+    (page / "assets").mkdir(parents=True, exist_ok=True)
+    (page / "index.html").write_text("<!doctype html>", encoding="utf-8")
+    (page / "assets" / "index-B0ley9Ao.js").write_text("'use strict'", encoding="utf-8")
+    return page
 
 
 def as_list(value: Any) -> list[Any]:
@@ -92,4 +101,6 @@ def in_words(value: Any) -> str:
     if set(value) == {"Fn::Join"}:
         separator, parts = value["Fn::Join"]
         return str(separator).join(map(in_words, parts))
+    if set(value) == {"Fn::Sub"}:
+        return re.sub(r"\$\{(.+?)\}", r"<\1>", value["Fn::Sub"])
     raise AssertionError(f"no words for {value}")

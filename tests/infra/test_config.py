@@ -21,6 +21,9 @@ FOR_EMULATORS = {
     "cli_credentials",
     "native_wheels",
 }
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+ELSEWHERE = CERTIFICATE.replace("us-east-1", "ca-central-1")
+WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/own/0a1b2c3d"
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +172,27 @@ def test_the_callers_credentials_deploy_if_so_chosen(stack: Synthesised, changed
         ("retain_data", "", "retain_data is ''; it is true or false"),
         ("alarm_email", "ops", "alarm_email is 'ops'; it is an e-mail address"),
         ("alarm_email", "a@example.com, b", "alarm_email is 'a@example.com, b'; it is an e-mail address"),
+        ("site_domain", "https://a.example", "site_domain is 'https://a.example'; it is a domain name in lower case"),
+        ("site_domain", "a.example", "site_domain and site_certificate_arn go together; only one is set"),
+        ("site_certificate_arn", CERTIFICATE, "site_domain and site_certificate_arn go together; only one is set"),
+        (
+            "site_certificate_arn",
+            ELSEWHERE,
+            f"site_certificate_arn is '{ELSEWHERE}'; it is the ARN of one for CloudFront, in us-east-1",
+        ),
+        ("web_acl_arn", "acl", "web_acl_arn is 'acl'; it is the ARN of one for CloudFront, in us-east-1"),
+        ("waf_rate_limit", 9, "waf_rate_limit is 9; it is 0 or at least 10"),
         ("tick_second", 5, "tick_second is no setting; tick_seconds is"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         config_from(make_app(tmp_path, **{setting: value}).node)
+
+
+def test_a_web_acl_is_made_or_taken_not_both(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^waf_rate_limit makes a web ACL, web_acl_arn takes one"):
+        config_from(make_app(tmp_path, waf_rate_limit=100, web_acl_arn=WEB_ACL).node)
 
 
 def test_a_log_retention_that_cannot_be_is_named(tmp_path: Path) -> None:
@@ -184,4 +202,4 @@ def test_a_log_retention_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 def test_the_context_of_others_is_none_of_our_business(tmp_path: Path) -> None:
     app = make_app(tmp_path, vpc_id="vpc-1", **{"availability-zones:account=1:region=x": []})
-    assert config_from(app.node) == FeedConfig()
+    assert config_from(app.node) == FeedConfig(site=False)

@@ -16,3 +16,7 @@ def test_memory_alarms_pace_and_retention_are_those_of_the_template(stack: Synth
     assert (Decimal(publish["POST_RATE"]), Decimal(publish["POST_BURST"])) == (measured.RATE_PER_S, measured.BURST)
     kept = {each["RetentionInDays"] for each in stack.properties("AWS::Logs::LogGroup").values()}
     assert kept == {measured.LOG_RETENTION_DAYS}
+
+
+def test_the_site_changes_none_of_it(with_site: Synthesised) -> None:
+    test_memory_alarms_pace_and_retention_are_those_of_the_template(with_site)

@@ -18,6 +18,13 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 START_TIMEOUT_S = 60
 DEPLOY_TIMEOUT_S = 300
+SETTINGS = {
+    "cli_credentials": "true",
+    "native_wheels": "true",
+    "site": "false",  # the edge serves the page
+    "tracing": "false",
+    "retain_data": "false",
+}
 
 
 class CannotStart(Exception):
@@ -101,14 +108,8 @@ async def deploy(processes: Processes, endpoint: str, state: Path, context: Mapp
     await _cdk(processes, [str(cdk), "bootstrap", f"aws://{ACCOUNT}/{REGION}"], endpoint, log, state)
     command = [str(cdk), "deploy", "--all", "--require-approval=never", f"--outputs-file={outputs}"]
     command += [f"--output={state / 'cdk.out'}", f"--app={sys.executable} -m infra.app"]
-    local = {
-        "cli_credentials": "true",
-        "native_wheels": "true",
-        "connections_url_base": f"{endpoint}/_aws/execute-api",
-        "tracing": "false",
-        "retain_data": "false",
-    }
-    for name, value in {**local, **context}.items():
+    base = {"connections_url_base": f"{endpoint}/_aws/execute-api"}
+    for name, value in {**SETTINGS, **base, **context}.items():
         command += ["--context", f"{name}={value}"]
     await _cdk(processes, command, endpoint, log, ROOT)
     (stack, values), *_ = json.loads(outputs.read_text(encoding="utf-8")).items()

@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 from yarl import URL
 
+from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
 from tools.local.certificates import Certificates, server_context
 
 # API Gateway gives the integration behind $connect 29 s; a client of the real one waits as long.
@@ -20,9 +21,6 @@ CLOSE_TIMEOUT_S = 2
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 PASSED_ON = ("Origin", "User-Agent")
 HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-# Below this the names hold a hash of what is in the files, so a name never means anything else.
-HASHED = "/assets/"
-FOR_EVER = "public, max-age=31536000, immutable"
 WEBSOCKET_HINT = "This is a WebSocket address: connect with wss://, e.g. `python -m tools.watch`.\n"
 
 
@@ -98,15 +96,11 @@ async def start_edge(certificates: Certificates, upstream_url: str, port: int, w
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     if response.status == 101:
         return
-    socket = f" wss://{request.host}" if HOST.fullmatch(request.host) else ""
-    response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{socket}; img-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    host = request.host if HOST.fullmatch(request.host) else ""
+    response.headers["Content-Security-Policy"] = content_security_policy(host)
+    response.headers.update(HEADERS)
     is_hashed = request.path.startswith(HASHED) and response.status in {200, 206, 304}
-    response.headers["Cache-Control"] = FOR_EVER if is_hashed else "no-cache"
+    response.headers["Cache-Control"] = FOR_EVER if is_hashed else REVALIDATED
 
 
 class _Relays:

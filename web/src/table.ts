@@ -1,76 +1,124 @@
-/** The table of quotes: one row per symbol, in the order in which they came. */
+/** The table of all assets: a row each, laid out before there is a quote, shown and ordered as the view says. */
 
-import type { Quote } from "./feed/index.ts";
-import { ageText, changeText, direction, percentText, priceText } from "./prices.ts";
-
-const COLUMNS = ["bid", "ask", "spot", "change", "percent", "age", "source"] as const;
-const CLASSES = ["number down", "number", "number up"];
-
-interface Row {
-  readonly element: HTMLTableRowElement;
-  readonly cells: Readonly<Record<(typeof COLUMNS)[number], HTMLTableCellElement>>;
-  quote: Quote;
-}
+import type { Asset } from "./catalogue.ts";
+import type { Change } from "./feed/index.ts";
+import { select } from "./order.ts";
+import { Row, rowTemplate } from "./row.ts";
+import type { View } from "./view.ts";
 
 export class QuoteTable {
+  readonly rows = new Map<string, Row>();
   readonly #body: HTMLTableSectionElement;
-  readonly #rows = new Map<string, Row>();
+  readonly #template = rowTemplate();
+  readonly #changed = new Set<Row>();
+  readonly #moved = new Set<Row>();
+  #frame = 0;
+  #seq = 0;
 
-  constructor(body: HTMLTableSectionElement) {
+  readonly #now: () => number;
+
+  /** `now` is the server's time, which ages are told by. */
+  constructor(body: HTMLTableSectionElement, assets: readonly Asset[], now: () => number) {
     this.#body = body;
+    this.#now = now;
+    this.list(assets);
   }
 
-  get size(): number {
-    return this.#rows.size;
+  /** Have a row for each of these assets, and for those that the feed has sent nevertheless. */
+  list(assets: readonly Asset[]): void {
+    const listed = new Set(assets.map(({ symbol }) => symbol));
+    for (const [symbol, row] of this.rows) {
+      if (listed.has(symbol) || row.quote) continue;
+      row.element.remove();
+      this.rows.delete(symbol);
+    }
+    for (const asset of assets) if (!this.rows.has(asset.symbol)) this.#add(asset);
   }
 
   get isSimulated(): boolean {
-    return [...this.#rows.values()].some(({ quote }) => quote.simulated);
+    return [...this.rows.values()].some(({ quote }) => quote?.simulated);
   }
 
-  /** Show a quote; `flash` when it has just moved. */
-  show(quote: Quote, flash: boolean): void {
-    const held = this.#rows.get(quote.symbol);
-    const isNews = quote.seq !== held?.quote.seq;
-    const row = held ?? this.#add(quote);
-    row.quote = quote;
-    draw(row);
-    if (flash && isNews) {
-      row.element.classList.remove("moved");
-      requestAnimationFrame(() => row.element.classList.add("moved"));
+  /** Take the changes of a frame of tick `seq`; they are drawn with the next picture that the browser makes. */
+  apply({ changed, withdrawn, isSnapshot }: Change, seq: number): void {
+    this.#seq = seq;
+    const isTick = !isSnapshot && changed.length > 0;
+    if (isTick) for (const row of this.#moved) if (row.rest()) this.#changed.add(row);
+    if (isTick) this.#moved.clear();
+    for (const quote of changed) {
+      const row = this.rows.get(quote.symbol) ?? this.#add({ symbol: quote.symbol, name: "", renamedTo: quote.renamed_to });
+      row.take(quote, isTick);
+      this.#changed.add(row);
+      if (isTick) this.#moved.add(row);
     }
-  }
-
-  drop(symbol: string): void {
-    this.#rows.get(symbol)?.element.remove();
-    this.#rows.delete(symbol);
-  }
-
-  showAges(now: number): void {
-    for (const { quote, cells } of this.#rows.values()) {
-      cells.age.textContent = `${quote.stale ? "stale " : ""}${ageText(now - quote.ts)}`;
+    for (const symbol of withdrawn) {
+      const row = this.rows.get(symbol);
+      row?.drop();
+      if (row) this.#changed.add(row);
     }
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  #add(quote: Quote): Row {
-    const element = this.#body.insertRow();
-    const head = element.appendChild(document.createElement("th"));
-    head.scope = "row";
-    head.textContent = quote.symbol;
-    const cells = Object.fromEntries(COLUMNS.map((name) => [name, element.insertCell()])) as Row["cells"];
-    for (const name of COLUMNS) cells[name].className = name === "source" ? "source" : "number";
-    const row = { element, cells, quote };
-    this.#rows.set(quote.symbol, row);
+  /** Draw a row again whose trend has become known. */
+  redraw(row: Row): void {
+    this.#changed.add(row);
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  drawAges(): void {
+    const now = this.#now();
+    for (const row of this.rows.values()) if (!row.element.hidden) row.drawAge(now);
+  }
+
+  drawFavourites(favourites: ReadonlySet<string>): void {
+    for (const { star, symbol } of this.rows.values()) star.setAttribute("aria-pressed", String(favourites.has(symbol)));
+  }
+
+  /** Show what the view asks for, in its order; how many rows that is. Only rows that are elsewhere are moved. */
+  arrange(view: View, favourites: ReadonlySet<string>): number {
+    const shown = select([...this.rows.values()], view, favourites);
+    const isShown = new Set(shown);
+    for (const row of this.rows.values()) {
+      if (row.element.hidden === isShown.has(row)) row.element.hidden = !isShown.has(row);
+    }
+    let next: Element | null = this.#body.firstElementChild;
+    for (const { element } of shown) {
+      while (next instanceof HTMLElement && next.hidden) next = next.nextElementSibling;
+      if (next === element) next = next.nextElementSibling;
+      else this.#body.insertBefore(element, next);
+    }
+    return shown.length;
+  }
+
+  /** The row that an element of the page is in. */
+  rowOf(target: EventTarget | null): Row | undefined {
+    const element = target instanceof Element ? target.closest<HTMLElement>("tr[data-symbol]") : null;
+    return this.rows.get(element?.dataset["symbol"] ?? "");
+  }
+
+  /** The next row in sight above (-1) or below (1). */
+  neighbourOf(row: Row, step: number): Row | undefined {
+    let element: Element | null = row.element;
+    do element = step < 0 ? element.previousElementSibling : element.nextElementSibling;
+    while (element instanceof HTMLElement && element.hidden);
+    return this.rowOf(element);
+  }
+
+  #add(asset: Asset): Row {
+    const row = new Row(asset, this.#template);
+    this.rows.set(asset.symbol, row);
+    this.#body.append(row.element);
     return row;
   }
-}
 
-function draw({ element, cells, quote }: Row): void {
-  for (const side of ["bid", "ask", "spot"] as const) cells[side].textContent = priceText(quote[side]);
-  cells.change.textContent = changeText(quote.change, quote.spot);
-  cells.percent.textContent = percentText(quote.change_pct);
-  cells.change.className = CLASSES[direction(quote.change) + 1] ?? "";
-  cells.percent.className = CLASSES[direction(quote.change_pct) + 1] ?? "";
-  cells.source.textContent = cells.source.title = quote.source;
-  element.classList.toggle("stale", quote.stale === true);
+  #draw(): void {
+    this.#frame = 0;
+    const now = this.#now();
+    for (const row of this.#changed) {
+      row.draw();
+      row.drawAge(now);
+    }
+    this.#changed.clear();
+    this.#body.dataset["seq"] = String(this.#seq);
+  }
 }

@@ -13,7 +13,7 @@ const ASK_AGAIN_AFTER_MS = 10_000;
 const TRY_AGAIN_MS = 2_000;
 const NEVER = Number.POSITIVE_INFINITY;
 const LONG_AGO = Number.NEGATIVE_INFINITY;
-/** The `id` of each message, which the answers echo. */
+/** The `id` of each message of its own, which the answers echo. */
 export const IDS = { subscribe: 1, snapshot: 2, ping: 3 } as const;
 
 export type Send = (message: ClientMessage) => void;
@@ -21,12 +21,12 @@ export type Send = (message: ClientMessage) => void;
 export class Connection {
   readonly number: number;
   readonly since: number;
+  readonly send: Send;
   readonly chain = new Chain();
   isOpen = false;
   /** The server has answered the subscription. */
   isLive = false;
   readonly #symbols: readonly string[] | undefined;
-  readonly #send: Send;
   #heardAt: number;
   #isPinged = false;
   #askedAt = LONG_AGO;
@@ -37,7 +37,7 @@ export class Connection {
     this.number = number;
     this.since = this.#heardAt = now;
     this.#symbols = symbols;
-    this.#send = send;
+    this.send = send;
   }
 
   /** When `look` has to be called. */
@@ -88,7 +88,7 @@ export class Connection {
     if (now >= this.#askAt) this.#ask(now);
     if (silence >= PING_AFTER_MS && !this.#isPinged) {
       this.#isPinged = true;
-      this.#send({ event: "ping", id: IDS.ping });
+      this.send({ event: "ping", id: IDS.ping });
     }
     return undefined;
   }
@@ -98,12 +98,12 @@ export class Connection {
     // The subscription brings a snapshot by itself.
     this.#askedAt = now;
     const symbols = this.#symbols?.length ? { symbols: this.#symbols } : {};
-    this.#send({ event: "subscribe", channel: "rates_batch", ...symbols, id: IDS.subscribe });
+    this.send({ event: "subscribe", channel: "rates_batch", ...symbols, id: IDS.subscribe });
   }
 
   #ask(now: number): void {
     this.#askAt = NEVER;
     this.#askedAt = now;
-    this.#send({ event: "snapshot", channel: "rates_batch", id: IDS.snapshot });
+    this.send({ event: "snapshot", channel: "rates_batch", id: IDS.snapshot });
   }
 }

@@ -1,32 +1,44 @@
 /** The session on a real `WebSocket` and real time, in browsers and in Node. */
 
+import type { Answers, Request } from "./answers.ts";
 import type { Quote, SourceStatus } from "./messages.ts";
 import { Session } from "./session.ts";
+import type { Settled } from "./requests.ts";
 import type { Command, FeedError, Outcome, State } from "./session.ts";
 
-export interface Options {
-  /** Only these, e.g. `["BTC_CAD"]`; all when there are none. */
-  readonly symbols?: readonly string[];
+export interface Observer {
   /** Each time when the connection's state changes. */
   readonly onState?: (state: State) => void;
   /** Each time when the server has sent something. */
   readonly onChange?: (change: Change) => void;
 }
 
+export interface Options extends Observer {
+  /** Only these, e.g. `["BTC_CAD"]`; all when there are none. */
+  readonly symbols?: readonly string[];
+}
+
 /** What a frame changed; nothing, when it only said that the feed is alive. */
-export type Change = Pick<Outcome, "changed" | "withdrawn" | "isSnapshot">;
+export type Change = Pick<Outcome, "changed" | "withdrawn" | "isSnapshot" | "ts">;
 
 interface Listener {
   readonly pending: Map<string, Quote>;
   wake: () => void;
 }
 
+interface Waiting {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class Feed implements AsyncIterable<Quote> {
   readonly #url: string;
-  readonly #options: Options;
+  readonly #observers: Set<Observer>;
   readonly #session: Session;
   readonly #sockets = new Map<number, WebSocket>();
   readonly #listeners = new Set<Listener>();
+  readonly #waiting = new Map<number, Waiting>();
+  #requests = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #state: State = { link: "connecting", reason: "" };
 
@@ -37,7 +49,7 @@ export class Feed implements AsyncIterable<Quote> {
    */
   constructor(url: string, options: Options = {}) {
     this.#url = url;
-    this.#options = options;
+    this.#observers = new Set([options]);
     this.#session = new Session(options.symbols);
     this.#apply(this.#session.start(Date.now()));
   }
@@ -71,6 +83,35 @@ export class Feed implements AsyncIterable<Quote> {
     return this.#session.seq;
   }
 
+  /** Also tell this one, until the function that is returned is called. */
+  observe(observer: Observer): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /**
+   * Ask for something, for up to 20 s and over as many connections as that takes.
+   *
+   * @throws RequestError: there is no answer, or the server refused.
+   * @throws the signal's reason, when it is aborted.
+   */
+  request<Kind extends Request>(request: Kind, signal?: AbortSignal): Promise<Answers[Kind["event"]]> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const key = ++this.#requests;
+    let cancel = (): void => undefined;
+    const answer = new Promise<Answers[Kind["event"]]>((resolve, reject) => {
+      this.#waiting.set(key, { resolve, reject });
+      cancel = () => {
+        this.#waiting.delete(key);
+        this.#apply(this.#session.cancel(key));
+        reject(signal?.reason);
+      };
+    });
+    signal?.addEventListener("abort", cancel);
+    this.#apply(this.#session.request(key, request, Date.now()));
+    return answer.finally(() => signal?.removeEventListener("abort", cancel));
+  }
+
   close(): void {
     this.#apply(this.#session.close());
   }
@@ -101,15 +142,25 @@ export class Feed implements AsyncIterable<Quote> {
     }
   }
 
-  #apply({ commands, ...change }: Outcome, heard = false): void {
+  #apply({ commands, settled, ...change }: Outcome, heard = false): void {
     for (const command of commands) this.#carryOut(command);
     this.#wakeAt(this.#session.wakeAt);
     this.#tell(change);
+    for (const ended of settled) this.#settle(ended);
     const { state } = this.#session;
     const isNews = state.link !== this.#state.link || state.reason !== this.#state.reason;
     this.#state = state;
-    if (heard) this.#options.onChange?.(change);
-    if (isNews) this.#options.onState?.(state);
+    for (const observer of this.#observers) {
+      if (heard) observer.onChange?.(change);
+      if (isNews) observer.onState?.(state);
+    }
+  }
+
+  #settle(ended: Settled): void {
+    const waiting = this.#waiting.get(ended.key);
+    this.#waiting.delete(ended.key);
+    if ("error" in ended) waiting?.reject(ended.error);
+    else waiting?.resolve(ended.answer as never);
   }
 
   #tell({ changed, withdrawn }: Change): void {

@@ -1,6 +1,10 @@
 /** The messages of the channel `rates_batch`, in and out. What the server sends is judged once, here. */
 
+import { answerOf } from "./answers.ts";
+import type { AnswerPart, Request } from "./answers.ts";
 import { parseExact } from "./exact.ts";
+import { isFields, isNumberText, isStrings, isWhole, partsOf, textOf } from "./fields.ts";
+import type { Fields, Parts } from "./fields.ts";
 
 /** The whole state of a symbol. Prices have all their digits; `Number(quote.spot)` where a float will do. */
 export interface Quote {
@@ -24,14 +28,9 @@ export interface Quote {
   readonly simulated?: boolean;
 }
 
-/** A frame that is too long for one message comes in parts, counted from 1, all with the same `seq`. */
-interface Parts {
-  readonly part: number;
-  readonly parts: number;
-}
-
 export type SourceStatus = Readonly<Record<string, string>>;
 
+/** Its parts, if it has several, all have the same `seq`. */
 export interface Batch extends Parts {
   readonly seq: number;
   readonly ts: number;
@@ -84,22 +83,12 @@ export interface Refusal {
   readonly id?: number | string;
 }
 
-export interface Pong {
-  readonly event: "pong";
-  readonly ts: number;
-}
-
-export type ServerMessage = Snapshot | Update | Heartbeat | Subscribed | Closing | Refusal | Pong;
+export type ServerMessage = Snapshot | Update | Heartbeat | Subscribed | Closing | Refusal | AnswerPart;
 
 export type ClientMessage =
   | { event: "subscribe"; channel: "rates_batch"; symbols?: readonly string[]; id: number }
   | { event: "snapshot"; channel: "rates_batch"; id: number }
-  | { event: "ping"; id: number };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-const ALONE: Parts = { part: 1, parts: 1 };
+  | (Request & { id: number });
 
 /** What a frame says, or nothing when it is none that this client acts on: unknown, of another channel, or broken. */
 export function parseMessage(text: string): ServerMessage | undefined {
@@ -125,8 +114,10 @@ function messageOf(frame: Fields): ServerMessage | undefined {
       return closingOf(frame);
     case "error":
       return refusalOf(frame);
+    case "history":
+    case "assets":
     case "pong":
-      return { event: "pong", ts: isWhole(frame["ts"]) ? frame["ts"] : 0 };
+      return answerOf(frame);
     case undefined:
       return gatewayErrorOf(frame);
     default:
@@ -186,11 +177,6 @@ function statusOf({ status }: Fields): { status?: SourceStatus } {
   return { status: Object.fromEntries(Object.entries(status).map(([name, word]) => [name, textOf(word)])) };
 }
 
-function partsOf({ part, parts }: Fields): Parts | undefined {
-  if (part === undefined && parts === undefined) return ALONE;
-  return isWhole(part) && isWhole(parts) && part >= 1 && part <= parts ? { part, parts } : undefined;
-}
-
 function isQuote(value: unknown): value is Quote {
   if (!isFields(value)) return false;
   const { symbol, timestamp, ts, bid, ask, spot, change, change_pct: changePct, seq, source } = value;
@@ -205,24 +191,4 @@ function isQuote(value: unknown): value is Quote {
 
 function isRejected(value: unknown): value is Rejected {
   return isFields(value) && typeof value["symbol"] === "string" && typeof value["code"] === "string";
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
-function isNumberText(value: unknown): value is string {
-  return typeof value === "string" && NUMBER.test(value);
-}
-
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

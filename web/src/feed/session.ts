@@ -5,10 +5,13 @@
  * session opens the next one first, and leaves the old one when the new one has told the whole state.
  */
 
+import type { Request } from "./answers.ts";
 import { Book } from "./book.ts";
 import { Connection, IDS } from "./connection.ts";
 import { parseMessage } from "./messages.ts";
 import type { ClientMessage, Closing, Heartbeat, Quote, Refusal, Snapshot, SourceStatus, Update } from "./messages.ts";
+import { Requests } from "./requests.ts";
+import type { Settled } from "./requests.ts";
 
 // Full jitter, so that many clients do not return in step.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -37,6 +40,10 @@ export interface Outcome {
   readonly withdrawn: readonly string[];
   /** The changes came with a snapshot: they say how things are, not that they just moved. */
   readonly isSnapshot: boolean;
+  /** The server's time of the tick that this tells of, in Unix milliseconds; 0 when it tells of none. */
+  readonly ts: number;
+  /** Requests that have come to their end. */
+  readonly settled: readonly Settled[];
 }
 
 /** The server will not serve this subscription, now or later. */
@@ -62,6 +69,7 @@ export class Session {
 
   readonly #symbols: readonly string[] | undefined;
   readonly #random: () => number;
+  readonly #requests = new Requests();
   #main: Connection | undefined;
   #successor: Connection | undefined;
   #opened = 0;
@@ -88,7 +96,8 @@ export class Session {
 
   /** When `elapsed` has to be called, unless something else happens before. */
   get wakeAt(): number {
-    return Math.min(this.#retryAt, this.#handoverAt, ...this.#connections().map(({ wakeAt }) => wakeAt));
+    const times = this.#connections().map(({ wakeAt }) => wakeAt);
+    return Math.min(this.#retryAt, this.#handoverAt, this.#requests.wakeAt(this.#main), ...times);
   }
 
   start(now: number): Outcome {
@@ -121,9 +130,28 @@ export class Session {
         return this.#closing(connection, message, now);
       case "error":
         return this.#refused(connection, message, now);
+      case "history":
+      case "assets":
+      case "pong":
+        this.#requests.answered(message);
+        return this.#outcome();
       default:
         return this.#outcome();
     }
+  }
+
+  /** Ask for something; how that ended comes out under this key, which is the caller's. */
+  request(key: number, request: Request, now: number): Outcome {
+    this.#requests.add(key, request, now);
+    if (this.#isClosed) this.#requests.close();
+    this.#requests.look(now, this.#main);
+    return this.#outcome();
+  }
+
+  /** Nobody waits for this request any more. */
+  cancel(key: number): Outcome {
+    this.#requests.cancel(key);
+    return this.#outcome();
   }
 
   /** A connection ended or never came about; `reason` is for people. */
@@ -149,6 +177,7 @@ export class Session {
       this.#handoverAt = NEVER;
       this.#successor = this.#open(now);
     }
+    this.#requests.look(now, this.#main);
     return this.#outcome();
   }
 
@@ -164,22 +193,24 @@ export class Session {
     const changed = this.book.take(frame.data, frame.seq);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
     const listed = connection.chain.snapshot(frame);
-    if (!listed) return this.#outcome(changed, withdrawn, true);
+    if (!listed) return this.#outcome({ changed, withdrawn, isSnapshot: true, ts: frame.ts });
     this.#settled(connection);
-    return this.#outcome(changed, [...withdrawn, ...this.book.keepOnly(listed, frame.seq)], true);
+    withdrawn.push(...this.book.keepOnly(listed, frame.seq));
+    return this.#outcome({ changed, withdrawn, isSnapshot: true, ts: frame.ts });
   }
 
   #update(connection: Connection, frame: Update, now: number): Outcome {
     this.#isServed(connection);
     this.seq = Math.max(this.seq, frame.seq);
     connection.update(frame, now);
-    return this.#outcome(this.book.take(frame.data, frame.seq), this.book.withdraw(frame.unavailable, frame.seq));
+    const changed = this.book.take(frame.data, frame.seq);
+    return this.#outcome({ changed, withdrawn: this.book.withdraw(frame.unavailable, frame.seq), ts: frame.ts });
   }
 
-  #heartbeat({ seq, stale, status }: Heartbeat): Outcome {
+  #heartbeat({ seq, ts, stale, status }: Heartbeat): Outcome {
     this.seq = Math.max(this.seq, seq);
     this.status = status ?? this.status;
-    return this.#outcome(this.book.markStale(stale, seq));
+    return this.#outcome({ changed: this.book.markStale(stale, seq), ts });
   }
 
   #closing(connection: Connection, { reconnect_in_ms: inMs }: Closing, now: number): Outcome {
@@ -190,6 +221,7 @@ export class Session {
   }
 
   #refused(connection: Connection, refusal: Refusal, now: number): Outcome {
+    if (this.#requests.refused(refusal, connection, now, this.#random)) return this.#outcome();
     const reason = `The server says: ${refusal.message}`;
     if (connection === this.#main) this.#reason = reason;
     if (refusal.retryable) {
@@ -260,6 +292,7 @@ export class Session {
     this.#main = this.#successor = undefined;
     this.#retryAt = this.#handoverAt = NEVER;
     this.#isClosed = true;
+    this.#requests.close();
     this.#reason = reason;
   }
 
@@ -271,9 +304,9 @@ export class Session {
     return this.#connections().find((connection) => connection.number === number);
   }
 
-  #outcome(changed: Quote[] = [], withdrawn: string[] = [], isSnapshot = false): Outcome {
+  #outcome(change: Partial<Outcome> = {}): Outcome {
     const commands = this.#commands;
     this.#commands = [];
-    return { commands, changed, withdrawn, isSnapshot };
+    return { changed: [], withdrawn: [], isSnapshot: false, ts: 0, ...change, commands, settled: this.#requests.settled() };
   }
 }

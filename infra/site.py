@@ -1,0 +1,187 @@
+"""The page and, on the same address, the feed: CloudFront before a private bucket and the WebSocket API.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/distribution-working-with.websockets.html
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.api import Api
+from infra.config import FeedConfig
+from infra.edge_functions import allow_own_socket, to_stage
+from infra.page_files import PageFiles
+from infra.security_headers import HEADERS, HSTS_SECONDS, content_security_policy
+from infra.web_acl import web_acl_arn
+
+FEED_PATH = "/markets/ws/"
+# A pattern is the whole path; `/markets/ws*` would be more than the feed's.
+FEED_PATTERNS = ("/markets/ws", "/markets/ws/*")
+
+
+class Site(Construct):
+    """One address for both. `page` is the folder with the built page.
+
+    Raises:
+        FileNotFoundError: the page is not built.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, api: Api, page: Path) -> None:
+        super().__init__(scope, construct_id)
+        if not (page / "index.html").exists():
+            raise FileNotFoundError(f"{page} holds no built page; run `make setup`, or leave it out: -c site=false")
+        self._config = config
+        bucket = self._bucket("Page", s3.ObjectOwnership.BUCKET_OWNER_ENFORCED)
+        _acknowledge(bucket, {"AwsSolutions-S1": "Only CloudFront can read it, and has a log of its own."})
+        PageFiles(self, "Files", config=config, bucket=bucket, page=page)
+        feed = self._feed_behavior(api)
+        self.distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=f"{config.stack_name}: the page and the feed",
+            default_root_object="index.html",
+            default_behavior=self._page_behavior(bucket),
+            additional_behaviors=dict.fromkeys(FEED_PATTERNS, feed),
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            price_class=cloudfront.PriceClass.PRICE_CLASS_100,  # North America and Europe: Canada, for less
+            web_acl_id=web_acl_arn(self, config),
+            domain_names=[config.site_domain] if config.site_domain else None,
+            certificate=self._certificate(),
+            # Without a certificate of one's own CloudFront's policy is fixed.
+            minimum_protocol_version=(cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if config.site_domain else None),
+            log_bucket=self._log_bucket() if config.site_access_logs else None,
+        )
+        host = config.site_domain or self.distribution.distribution_domain_name
+        self.feed_url = f"wss://{host}{FEED_PATH}"
+        stack = Stack.of(self)
+        CfnOutput(stack, "SiteUrl", value=f"https://{host}/", description="The page")
+        if config.site_domain:
+            name = self.distribution.distribution_domain_name
+            CfnOutput(stack, "SiteTarget", value=name, description=f"What {config.site_domain} has to point to")
+        self._explain_findings()
+
+    def _page_behavior(self, bucket: s3.Bucket) -> cloudfront.BehaviorOptions:
+        return cloudfront.BehaviorOptions(
+            origin=origins.S3BucketOrigin.with_origin_access_control(
+                bucket,
+                origin_access_control=cloudfront.S3OriginAccessControl(
+                    self, "AccessControl", origin_access_control_name=self._name("page")
+                ),
+            ),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+            # It honours what the files say of themselves: `no-cache` is asked again after a second.
+            cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
+            response_headers_policy=self._headers(),
+            function_associations=[
+                self._function("Policy", allow_own_socket(), cloudfront.FunctionEventType.VIEWER_RESPONSE)
+            ],
+        )
+
+    def _feed_behavior(self, api: Api) -> cloudfront.BehaviorOptions:
+        stack = Stack.of(self)
+        return cloudfront.BehaviorOptions(
+            origin=origins.HttpOrigin(
+                f"{api.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}",
+                protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+                origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2],
+            ),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # The Sec-WebSocket-* headers among them. API Gateway knows its API by the Host, which has to be its own.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            compress=False,
+            function_associations=[
+                self._function("Path", to_stage(self._config.stage_name), cloudfront.FunctionEventType.VIEWER_REQUEST)
+            ],
+        )
+
+    def _function(
+        self, construct_id: str, code: str, event: cloudfront.FunctionEventType
+    ) -> cloudfront.FunctionAssociation:
+        function = cloudfront.Function(
+            self,
+            construct_id,
+            code=cloudfront.FunctionCode.from_inline(code),
+            runtime=cloudfront.FunctionRuntime.JS_2_0,
+        )
+        return cloudfront.FunctionAssociation(function=function, event_type=event)
+
+    def _headers(self) -> cloudfront.ResponseHeadersPolicy:
+        """The page's headers, which errors have, too; those that CloudFront knows by name it takes only by name."""
+        others = {name: value for name, value in HEADERS.items() if name.startswith(("Cross-Origin-", "Permissions-"))}
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "Headers",
+            response_headers_policy_name=self._name("headers"),
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy=content_security_policy(self._config.site_domain), override=True
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                frame_options=cloudfront.ResponseHeadersFrameOptions(
+                    frame_option=cloudfront.HeadersFrameOption(HEADERS["X-Frame-Options"]), override=True
+                ),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
+                ),
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=Duration.seconds(HSTS_SECONDS), override=True
+                ),
+            ),
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
+                custom_headers=[
+                    cloudfront.ResponseCustomHeader(header=name, value=value, override=True)
+                    for name, value in others.items()
+                ]
+            ),
+        )
+
+    def _name(self, what: str) -> str:
+        """CloudFront's names are those of the whole account; CDK's own would be taken by the same stack elsewhere."""
+        return f"{self._config.stack_name}-{what}-{Stack.of(self).region}"
+
+    def _certificate(self) -> acm.ICertificate | None:
+        arn = self._config.site_certificate_arn
+        return acm.Certificate.from_certificate_arn(self, "Certificate", arn) if arn else None
+
+    def _log_bucket(self) -> s3.Bucket:
+        # CloudFront writes these logs by ACL, from and to any Region.
+        bucket = self._bucket("AccessLogs", s3.ObjectOwnership.BUCKET_OWNER_PREFERRED)
+        _acknowledge(bucket, {"AwsSolutions-S1": "These are the logs; nobody but CloudFront writes them."})
+        bucket.add_lifecycle_rule(expiration=Duration.days(self._config.log_retention_days))
+        return bucket
+
+    def _bucket(self, construct_id: str, ownership: s3.ObjectOwnership) -> s3.Bucket:
+        """A private bucket, gone with the stack: all in it can be made again or is a log."""
+        return s3.Bucket(
+            self,
+            construct_id,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            object_ownership=ownership,
+            removal_policy=RemovalPolicy.DESTROY,
+            auto_delete_objects=True,
+        )
+
+    def _explain_findings(self) -> None:
+        """Tell cdk-nag, of what this deployment has left off, why that may be."""
+        config = self._config
+        reasons = {"AwsSolutions-CFR1": "The feed and its page are public, in every country."}
+        if not (config.waf_rate_limit or config.web_acl_arn):
+            reasons["AwsSolutions-CFR2"] = "A web ACL costs a fixed sum a month: waf_rate_limit or web_acl_arn set one."
+        if not config.site_access_logs:
+            reasons["AwsSolutions-CFR3"] = "Logs of who reads a public page are kept only by choice: site_access_logs."
+        if not config.site_domain:
+            reasons["AwsSolutions-CFR4"] = "CloudFront's own certificate fixes the policy; one of your own has TLS 1.2."
+        _acknowledge(self.distribution, reasons)
+
+
+def _acknowledge(scope: Construct, reasons: Mapping[str, str]) -> None:
+    Validations.of(scope).acknowledge(*(Acknowledgment(id=rule, reason=why) for rule, why in reasons.items()))

@@ -1,0 +1,58 @@
+"""The firewall before the page and the feed's handshakes, if one is wanted.
+
+https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html
+"""
+
+import os
+
+from aws_cdk import Stack
+from aws_cdk import aws_wafv2 as wafv2
+from constructs import Construct
+
+from infra.config import CLOUDFRONT_REGION, FeedConfig
+
+WINDOW_SECONDS = 300
+
+
+def web_acl_arn(scope: Construct, config: FeedConfig) -> str | None:
+    """The web ACL to use: one that there is, one with a rate rule made here, or none.
+
+    Raises:
+        ValueError: one is to be made in a Region where there can be none for CloudFront.
+    """
+    if not config.waf_rate_limit:
+        return config.web_acl_arn or None
+    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # where the CDK CLI will deploy to
+    if region != CLOUDFRONT_REGION:
+        raise ValueError(
+            f"waf_rate_limit needs a stack in {CLOUDFRONT_REGION}, this one goes to {region}: "
+            f"make the web ACL in {CLOUDFRONT_REGION} and set web_acl_arn"
+        )
+    name = Stack.of(scope).stack_name
+    acl = wafv2.CfnWebACL(
+        scope,
+        "WebAcl",
+        scope="CLOUDFRONT",
+        default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
+        visibility_config=_metrics(name),
+        rules=[
+            wafv2.CfnWebACL.RuleProperty(
+                name="rate",
+                priority=0,
+                action=wafv2.CfnWebACL.RuleActionProperty(block={}),
+                statement=wafv2.CfnWebACL.StatementProperty(
+                    rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+                        aggregate_key_type="IP", limit=config.waf_rate_limit, evaluation_window_sec=WINDOW_SECONDS
+                    )
+                ),
+                visibility_config=_metrics(f"{name}-rate"),
+            )
+        ],
+    )
+    return acl.attr_arn
+
+
+def _metrics(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+    return wafv2.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=True
+    )

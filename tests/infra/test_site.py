@@ -1,0 +1,319 @@
+"""The page and the feed on one address: CloudFront, its bucket and what is between them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_s3 as s3
+
+from infra.app import build
+from infra.config import FeedConfig
+from infra.page_files import PageFiles
+from infra.security_headers import FOR_EVER, HEADERS, content_security_policy
+from tests.infra.synthesis import Synthesised, built_page, in_words, make_app, synthesise
+from tools.local.aws import SETTINGS
+
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
+ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+
+NODE = Path(sys.executable).with_name("node")
+RUN = "const run = new Function(`${process.argv[1]}; return handler;`)(); "
+RUN += "console.log(JSON.stringify(run(JSON.parse(process.argv[2]))));"
+
+
+def distribution(stack: Synthesised) -> dict[str, Any]:
+    (found,) = stack.properties("AWS::CloudFront::Distribution").values()
+    return dict(found["DistributionConfig"])
+
+
+def origin(stack: Synthesised, behavior: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (each for each in distribution(stack)["Origins"] if each["Id"] == behavior["TargetOriginId"])
+    return dict(found)
+
+
+def outputs(stack: Synthesised) -> dict[str, str]:
+    return {name: in_words(output["Value"]) for name, output in stack.template.find_outputs("*").items()}
+
+
+def code(stack: Synthesised, behavior: dict[str, Any], event: str) -> str:
+    """The function that a behaviour runs on an event."""
+    (association,) = behavior["FunctionAssociations"]
+    assert association["EventType"] == event
+    function = in_words(association["FunctionARN"]).strip("<>").removesuffix(".FunctionARN")
+    properties = stack.properties("AWS::CloudFront::Function")[function]
+    assert properties["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
+    assert properties["AutoPublish"] is True
+    return str(properties["FunctionCode"])
+
+
+def run(function: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What a function makes of an event, under Node."""
+    command = [str(NODE), "-e", RUN, function, json.dumps(event)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(answer.stdout))
+
+
+def request(uri: str, host: str = "d111111abcdef8.cloudfront.net") -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-event-structure.html"""
+    return {
+        "method": "GET",
+        "uri": uri,
+        "querystring": {"token": {"value": "a%2Fb"}},
+        "headers": {"host": {"value": host}, "sec-websocket-version": {"value": "13"}},
+        "cookies": {},
+    }
+
+
+def test_there_is_no_site_unless_one_is_chosen(stack: Synthesised) -> None:
+    for kind in ("AWS::CloudFront::Distribution", "AWS::CloudFront::Function", "AWS::S3::Bucket"):
+        stack.template.resource_count_is(kind, 0)
+    assert outputs(stack).keys() == {"ApiId", "FeedUrl"}
+
+
+def test_the_local_stack_has_none(tmp_path: Path) -> None:
+    stack = synthesise(tmp_path, **SETTINGS)
+    stack.template.resource_count_is("AWS::CloudFront::Distribution", 0)
+
+
+def test_a_page_that_is_not_built_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"run `make setup`, or leave it out: -c site=false$"):
+        build(make_app(tmp_path, site=True), page=tmp_path / "dist")
+
+
+def test_the_outputs_are_the_page_and_the_feed_beside_it(with_site: Synthesised) -> None:
+    host = "<SiteDistribution.DomainName>"
+    assert outputs(with_site) == {
+        "ApiId": "<ApiWebSocket>",
+        "SiteUrl": f"https://{host}/",
+        "FeedUrl": f"wss://{host}/markets/ws/",
+    }
+
+
+def test_the_page_is_what_everything_but_the_feed_is(with_site: Synthesised) -> None:
+    config = distribution(with_site)
+    page = config["DefaultCacheBehavior"]
+    assert in_words(origin(with_site, page)["DomainName"]) == "<SitePage.RegionalDomainName>"
+    assert config["DefaultRootObject"] == "index.html"
+    assert page["ViewerProtocolPolicy"] == "redirect-to-https"
+    assert page["CachePolicyId"] == CACHING_OPTIMIZED
+    assert page["Compress"] is True
+    assert [each["PathPattern"] for each in config["CacheBehaviors"]] == ["/markets/ws", "/markets/ws/*"]
+
+
+def test_the_feed_goes_to_the_api_over_tls_and_is_never_cached(with_site: Synthesised) -> None:
+    for feed in distribution(with_site)["CacheBehaviors"]:
+        api = origin(with_site, feed)
+        assert in_words(api["DomainName"]) == "<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>"
+        assert api["CustomOriginConfig"] == {"OriginProtocolPolicy": "https-only", "OriginSSLProtocols": ["TLSv1.2"]}
+        assert "OriginPath" not in api
+        assert feed["ViewerProtocolPolicy"] == "https-only"
+        assert feed["CachePolicyId"] == CACHING_DISABLED
+
+
+def test_the_handshakes_headers_reach_the_api_but_not_the_host(with_site: Synthesised) -> None:
+    for feed in distribution(with_site)["CacheBehaviors"]:
+        assert feed["OriginRequestPolicyId"] == ALL_VIEWER_EXCEPT_HOST_HEADER
+
+
+@pytest.mark.parametrize("uri", ["/markets/ws", "/markets/ws/", "/markets/ws/x"])
+def test_the_feeds_path_becomes_the_stages_and_the_rest_of_the_request_stays(with_site: Synthesised, uri: str) -> None:
+    for feed in distribution(with_site)["CacheBehaviors"]:
+        sent = run(code(with_site, feed, "viewer-request"), {"request": request(uri)})
+        assert sent == request("/live")
+
+
+def test_the_path_is_that_of_the_chosen_stage(tmp_path: Path) -> None:
+    stack = synthesise(tmp_path, site=True, stage_name="test")
+    for feed in distribution(stack)["CacheBehaviors"]:
+        assert run(code(stack, feed, "viewer-request"), {"request": request("/markets/ws/")})["uri"] == "/test"
+
+
+@pytest.mark.parametrize("host", ["d111111abcdef8.cloudfront.net", "rates.example.com"])
+def test_the_pages_policy_names_the_socket_of_the_host_it_was_asked_at(with_site: Synthesised, host: str) -> None:
+    function = code(with_site, distribution(with_site)["DefaultCacheBehavior"], "viewer-response")
+    headers = {"content-security-policy": {"value": content_security_policy()}, "etag": {"value": '"1"'}}
+    response = {"statusCode": 200, "statusDescription": "OK", "headers": headers}
+    answer = run(function, {"request": request("/", host), "response": response})
+    policy = answer["headers"].pop("content-security-policy")["value"]
+    assert policy == content_security_policy(host)
+    assert f"connect-src 'self' wss://{host};" in policy
+    assert answer == {**response, "headers": {"etag": {"value": '"1"'}}}
+
+
+def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere() -> None:
+    directives = dict(each.split(" ", 1) for each in content_security_policy("rates.example.com").split("; "))
+    assert directives == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self' wss://rates.example.com",
+        "img-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+def test_every_answer_has_the_headers_that_the_local_page_has_and_hsts(with_site: Synthesised) -> None:
+    page = distribution(with_site)["DefaultCacheBehavior"]
+    assert in_words(page["ResponseHeadersPolicyId"]) == "<SiteHeaders>"
+    config = with_site.properties("AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
+    security = config["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    custom = config["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
+    assert all(each["Override"] is True for each in (*security.values(), *custom))
+    assert security["StrictTransportSecurity"]["AccessControlMaxAgeSec"] == 365 * 24 * 3600
+    assert security["ContentSecurityPolicy"]["ContentSecurityPolicy"] == content_security_policy()
+    assert "ContentTypeOptions" in security
+    sent = {each["Header"]: each["Value"] for each in custom}
+    sent["X-Content-Type-Options"] = "nosniff"
+    sent["X-Frame-Options"] = security["FrameOptions"]["FrameOption"]
+    sent["Referrer-Policy"] = security["ReferrerPolicy"]["ReferrerPolicy"]
+    assert sent == HEADERS
+
+
+def test_only_this_distribution_reads_the_bucket(with_site: Synthesised) -> None:
+    bucket = with_site.properties("AWS::S3::Bucket")["SitePage"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert "WebsiteConfiguration" not in bucket
+    (policy,) = with_site.properties("AWS::S3::BucketPolicy").values()
+    statements = policy["PolicyDocument"]["Statement"]
+    denied = [each for each in statements if each["Effect"] == "Deny"]
+    assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    allowed = {in_words(next(iter(each["Principal"].values()))): each for each in statements if each not in denied}
+    reader = allowed.pop("cloudfront.amazonaws.com")
+    assert reader["Action"] == "s3:GetObject"
+    source = "arn:<AWS::Partition>:cloudfront::<AWS::AccountId>:distribution/<SiteDistribution>"
+    assert in_words(reader["Condition"]["StringEquals"]["AWS:SourceArn"]) == source
+    (emptier,) = allowed
+    assert emptier == "<CustomS3AutoDeleteObjectsCustomResourceProviderRole.Arn>"
+
+
+def test_cloudfront_signs_what_it_asks_of_the_bucket(with_site: Synthesised) -> None:
+    (control,) = with_site.properties("AWS::CloudFront::OriginAccessControl").values()
+    config = control["OriginAccessControlConfig"]
+    signing = (config["OriginAccessControlOriginType"], config["SigningBehavior"], config["SigningProtocol"])
+    assert signing == ("s3", "always", "sigv4")
+    page = origin(with_site, distribution(with_site)["DefaultCacheBehavior"])
+    assert in_words(page["OriginAccessControlId"]) == "<SiteAccessControl.Id>"
+    assert page["S3OriginConfig"] == {"OriginAccessIdentity": ""}
+
+
+def test_hashed_files_are_for_ever_the_others_are_asked_for_again_and_old_ones_stay(with_site: Synthesised) -> None:
+    files = with_site.template.find_resources("Custom::CDKBucketDeployment")
+    by_prefix = {each["Properties"].get("DestinationBucketKeyPrefix"): each["Properties"] for each in files.values()}
+    kept = {prefix: each["SystemMetadata"] for prefix, each in by_prefix.items()}
+    assert kept == {"assets": {"cache-control": FOR_EVER}, None: {"cache-control": "no-cache"}}
+    for each in by_prefix.values():
+        assert each["Prune"] is False
+        assert in_words(each["DestinationBucketName"]) == "<SitePage>"
+
+
+def test_the_parts_are_there_before_the_page_that_names_them(with_site: Synthesised) -> None:
+    files = with_site.template.find_resources("Custom::CDKBucketDeployment")
+    (index,) = (each for each in files.values() if "DestinationBucketKeyPrefix" not in each["Properties"])
+    (parts,) = (name for name, each in files.items() if "DestinationBucketKeyPrefix" in each["Properties"])
+    assert parts in index["DependsOn"]
+
+
+def test_the_two_deployments_hold_the_page_between_them_and_nothing_twice(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path / "out"))
+    stack = Stack(app, "Files")
+    PageFiles(stack, "Files", config=FeedConfig(), bucket=s3.Bucket(stack, "Page"), page=built_page(tmp_path))
+    app.synth()
+    staged = [path for path in (tmp_path / "out").glob("asset.*/*") if path.suffix in {".html", ".js"}]
+    folders = [{file.name for file in path.parent.rglob("*")} for path in staged]
+    assert {"index.html"} in folders
+    assert {"index-B0ley9Ao.js"} in folders
+
+
+def test_what_fills_the_bucket_may_write_there_and_nowhere_else(with_site: Synthesised) -> None:
+    granted = with_site.permissions()["SiteFilesRole"]
+    writes = {
+        resource
+        for resource, actions in granted.items()
+        if any(action.startswith(("s3:Put", "s3:Delete", "s3:Abort")) for action in actions)
+    }
+    assert writes == {"<SitePage.Arn>", "<SitePage.Arn>/*"}
+    assert granted.pop("<SiteFilesLogs.Arn>") == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert "*" not in granted
+
+
+def test_nothing_of_the_site_has_a_name_that_another_region_could_have_taken(with_site: Synthesised) -> None:
+    (headers,) = with_site.properties("AWS::CloudFront::ResponseHeadersPolicy").values()
+    (control,) = with_site.properties("AWS::CloudFront::OriginAccessControl").values()
+    functions = with_site.properties("AWS::CloudFront::Function").values()
+    names = [headers["ResponseHeadersPolicyConfig"]["Name"], control["OriginAccessControlConfig"]["Name"]]
+    for name in (*names, *(each["Name"] for each in functions)):
+        assert "<AWS::Region>" in in_words(name)
+
+
+def test_by_default_there_is_no_name_of_ones_own_no_web_acl_and_no_log(with_site: Synthesised) -> None:
+    assert not distribution(with_site).keys() & {"Aliases", "ViewerCertificate", "WebACLId", "Logging"}
+    with_site.template.resource_count_is("AWS::WAFv2::WebACL", 0)
+    assert with_site.properties("AWS::S3::Bucket").keys() == {"SitePage"}
+
+
+def test_a_name_of_ones_own_comes_with_its_certificate_and_tls_1_2(with_own_domain: Synthesised) -> None:
+    config = distribution(with_own_domain)
+    assert config["Aliases"] == ["rates.example.com"]
+    assert config["ViewerCertificate"] == {
+        "AcmCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d",
+        "MinimumProtocolVersion": "TLSv1.2_2021",
+        "SslSupportMethod": "sni-only",
+    }
+    assert outputs(with_own_domain) == {
+        "ApiId": "<ApiWebSocket>",
+        "SiteUrl": "https://rates.example.com/",
+        "FeedUrl": "wss://rates.example.com/markets/ws/",
+        "SiteTarget": "<SiteDistribution.DomainName>",
+    }
+    (headers,) = with_own_domain.properties("AWS::CloudFront::ResponseHeadersPolicy").values()
+    security = headers["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    policy = security["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    assert policy == content_security_policy("rates.example.com")
+
+
+def test_a_web_acl_blocks_an_address_that_asks_too_often(with_own_domain: Synthesised) -> None:
+    (acl,) = with_own_domain.properties("AWS::WAFv2::WebACL").values()
+    assert (acl["Scope"], acl["DefaultAction"]) == ("CLOUDFRONT", {"Allow": {}})
+    (rule,) = acl["Rules"]
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "Limit": 1000,
+        "EvaluationWindowSec": 300,
+    }
+    assert in_words(distribution(with_own_domain)["WebACLId"]) == "<SiteWebAcl.Arn>"
+
+
+def test_a_web_acl_that_cannot_be_made_in_a_region_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDK_DEFAULT_REGION", "ca-central-1")
+    with pytest.raises(ValueError, match=r"goes to ca-central-1: make the web ACL in us-east-1 and set web_acl_arn$"):
+        synthesise(tmp_path, site=True, waf_rate_limit=1000)
+
+
+def test_a_web_acl_that_there_is_serves_in_every_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDK_DEFAULT_REGION", "ca-central-1")
+    arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/own/0a1b2c3d"
+    assert distribution(synthesise(tmp_path, site=True, web_acl_arn=arn))["WebACLId"] == arn
+
+
+def test_access_logs_are_private_and_end_like_the_others(with_own_domain: Synthesised) -> None:
+    logs = with_own_domain.properties("AWS::S3::Bucket")["SiteAccessLogs"]
+    assert in_words(distribution(with_own_domain)["Logging"]["Bucket"]) == "<SiteAccessLogs.RegionalDomainName>"
+    assert set(logs["PublicAccessBlockConfiguration"].values()) == {True}
+    # CloudFront writes by ACL, which an enforced owner forbids.
+    assert logs["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}
+    assert logs["LifecycleConfiguration"]["Rules"] == [{"ExpirationInDays": 14, "Status": "Enabled"}]

@@ -1,0 +1,156 @@
+/** The drawing: lightweight-charts, and nothing else of the page knows it. It is loaded with the first chart. */
+
+import { CandlestickSeries, ColorType, createChart, CrosshairMode } from "lightweight-charts";
+import type { CandlestickData, IChartApi, ISeriesApi, MouseEventParams, UTCTimestamp } from "lightweight-charts";
+
+import type { Candle, Interval } from "../feed/index.ts";
+import { decimalsOf, timeText } from "./words.ts";
+
+const BAR_SPACING = 8;
+/** Room between the last candle and the price scale, in candles. */
+const RIGHT_OFFSET = 4;
+/** So many candles before the first one is in sight, those before it are asked for. */
+const EARLY = 20;
+const ZOOM = 1.25;
+
+export interface Handlers {
+  /** The pointer is over the candle that began at this time, or over none. */
+  readonly onHover: (openMs: number | undefined) => void;
+  /** The oldest candles are in sight, or nearly. */
+  readonly onStart: () => void;
+}
+
+export class Canvas {
+  readonly #container: HTMLElement;
+  readonly #chart: IChartApi;
+  readonly #series: ISeriesApi<"Candlestick">;
+  readonly #listening = new AbortController();
+  readonly #themes: MutationObserver;
+  #interval: Interval = "1m";
+
+  constructor(host: HTMLElement, { onHover, onStart }: Handlers) {
+    // The library lays its canvases out in a table, which the page's styles for tables must not reach.
+    const container = document.createElement("div");
+    container.style.height = "100%";
+    host.attachShadow({ mode: "open" }).append(container);
+    this.#container = container;
+    this.#chart = createChart(container, {
+      autoSize: true,
+      // The page itself names the library, with a link.
+      layout: { attributionLogo: false, fontFamily: getComputedStyle(host).fontFamily, fontSize: 12 },
+      localization: { locale: "en-CA", timeFormatter: (time: UTCTimestamp) => timeText(time * 1000, this.#interval) },
+      // Each candle is read by itself: the crosshair does not jump to one of its prices.
+      crosshair: { mode: CrosshairMode.Normal },
+      rightPriceScale: { scaleMargins: { top: 0.1, bottom: 0.08 } },
+      timeScale: { barSpacing: BAR_SPACING, rightOffset: RIGHT_OFFSET, secondsVisible: false },
+      handleScroll: { vertTouchDrag: false },
+      kineticScroll: { mouse: false, touch: !matchMedia("(prefers-reduced-motion: reduce)").matches },
+    });
+    this.#series = this.#chart.addSeries(CandlestickSeries);
+    this.#chart.subscribeCrosshairMove(({ time, sourceEvent }: MouseEventParams) => {
+      // Without an event it is the chart itself that moved under the pointer.
+      if (sourceEvent) onHover(time === undefined ? undefined : Number(time) * 1000);
+    });
+    this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range && range.from < EARLY) onStart();
+    });
+    const { signal } = this.#listening;
+    host.addEventListener("pointerleave", () => onHover(undefined), { signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint(), { signal });
+    this.#themes = new MutationObserver(() => this.#paint());
+    this.#themes.observe(document.documentElement, { attributes: true });
+    this.#paint();
+  }
+
+  /** All candles anew; `fromStart`: of another interval, so show the latest. */
+  show(candles: readonly Candle[], interval: Interval, fromStart: boolean): void {
+    this.#interval = interval;
+    const decimals = decimalsOf(candles.at(-1)?.close ?? "1");
+    const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+    const format = new Intl.NumberFormat("en-CA", digits);
+    this.#series.applyOptions({
+      priceFormat: { type: "custom", minMove: 10 ** -decimals, formatter: (price: number) => format.format(price) },
+    });
+    this.#chart.applyOptions({ timeScale: { timeVisible: interval !== "1d" } });
+    this.#series.setData(candles.map(barOf));
+    if (fromStart) this.#chart.timeScale().resetTimeScale();
+  }
+
+  /** The last candle, or one after it. */
+  update(candle: Candle): void {
+    this.#series.update(barOf(candle));
+  }
+
+  /** Put the crosshair on a candle, in sight; or take it away. */
+  select(candle: Candle | undefined, index = 0): void {
+    if (!candle) {
+      this.#chart.clearCrosshairPosition();
+      return;
+    }
+    const scale = this.#chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    if (range && (index < range.from + 1 || index > range.to - 1)) {
+      const half = (range.to - range.from) / 2;
+      scale.setVisibleLogicalRange({ from: index - half, to: index + half });
+    }
+    this.#chart.setCrosshairPosition(Number(candle.close), timeOf(candle), this.#series);
+  }
+
+  /** Make candles wider (1) or narrower (-1). */
+  zoom(way: 1 | -1): void {
+    const scale = this.#chart.timeScale();
+    scale.applyOptions({ barSpacing: scale.options().barSpacing * ZOOM ** way });
+  }
+
+  remove(): void {
+    this.#listening.abort();
+    this.#themes.disconnect();
+    this.#chart.remove();
+  }
+
+  /** Up is hollow and down is filled: who does not tell the colours apart sees which is which. */
+  #paint(): void {
+    const [ink, paper, faint, line, up, down] = coloursOf(this.#container);
+    this.#chart.applyOptions({
+      layout: { textColor: faint, background: { type: ColorType.Solid, color: paper } },
+      grid: { vertLines: { visible: false }, horzLines: { color: line } },
+      crosshair: {
+        vertLine: { color: faint, labelBackgroundColor: ink },
+        horzLine: { color: faint, labelBackgroundColor: ink },
+      },
+      rightPriceScale: { borderColor: line },
+      timeScale: { borderColor: line },
+    });
+    this.#series.applyOptions({
+      upColor: paper,
+      borderUpColor: up,
+      wickUpColor: up,
+      downColor: down,
+      borderDownColor: down,
+      wickDownColor: down,
+      priceLineColor: faint,
+    });
+  }
+}
+
+type Colours = [ink: string, paper: string, faint: string, line: string, up: string, down: string];
+
+/** The page's colours as they are now: a canvas does not know CSS variables. */
+function coloursOf(container: HTMLElement): Colours {
+  const probe = container.appendChild(document.createElement("span"));
+  const colours = ["ink", "paper", "faint", "line", "up", "down"].map((name) => {
+    probe.style.color = `var(--chart-${name})`;
+    return getComputedStyle(probe).color;
+  });
+  probe.remove();
+  return colours as Colours;
+}
+
+function barOf(candle: Candle): CandlestickData<UTCTimestamp> {
+  const { open, high, low, close } = candle;
+  return { time: timeOf(candle), open: Number(open), high: Number(high), low: Number(low), close: Number(close) };
+}
+
+function timeOf({ openMs }: Candle): UTCTimestamp {
+  return (openMs / 1000) as UTCTimestamp;
+}

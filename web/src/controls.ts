@@ -1,0 +1,97 @@
+/** What the reader does: filter, order, favourites, and the way through the rows by keyboard. */
+
+import type { QuoteTable } from "./table.ts";
+import type { Row } from "./row.ts";
+import { COLUMNS, isDescendingFirst, nextSort } from "./view.ts";
+import type { Column, View } from "./view.ts";
+import { element } from "./page.ts";
+
+export interface Reader {
+  readonly view: () => View;
+  readonly change: (view: Partial<View>) => void;
+  readonly toggleFavourite: (row: Row) => void;
+  readonly open: (row: Row) => void;
+}
+
+const filter = element("filter", HTMLInputElement);
+const sorting = element("sort", HTMLSelectElement);
+const reverse = element("reverse", HTMLButtonElement);
+const favourites = element("favourites", HTMLButtonElement);
+const headers = [...document.querySelectorAll<HTMLTableCellElement>("th[data-column]")];
+
+export function listen(reader: Reader, table: QuoteTable): void {
+  filter.addEventListener("input", () => reader.change({ filter: filter.value }));
+  element("controls").addEventListener("submit", (event) => event.preventDefault());
+  favourites.addEventListener("click", () => reader.change({ favouritesOnly: !reader.view().favouritesOnly }));
+  element("clear").addEventListener("click", () => {
+    reader.change({ filter: "", favouritesOnly: false });
+    filter.focus();
+  });
+  for (const header of headers) {
+    const column = columnOf(header.dataset["column"]);
+    header.addEventListener("click", () => column && reader.change({ sort: nextSort(reader.view().sort, column) }));
+  }
+  sorting.addEventListener("change", () => {
+    const by = columnOf(sorting.value);
+    reader.change({ sort: by && { by, descending: isDescendingFirst(by) } });
+  });
+  reverse.addEventListener("click", () => {
+    const { sort } = reader.view();
+    if (sort) reader.change({ sort: { ...sort, descending: !sort.descending } });
+  });
+  const body = element("quotes");
+  body.addEventListener("click", ({ target }) => {
+    const row = table.rowOf(target);
+    const button = target instanceof Element ? target.closest("button") : null;
+    if (row && button === row.star) reader.toggleFavourite(row);
+    else if (row && button === row.opener) reader.open(row);
+  });
+  body.addEventListener("keydown", (event) => walk(event, table));
+  document.addEventListener("keydown", shortcut);
+}
+
+/** Show the view in the controls themselves. */
+export function drawControls({ filter: text, favouritesOnly, sort }: View): void {
+  if (filter.value !== text) filter.value = text;
+  favourites.setAttribute("aria-pressed", String(favouritesOnly));
+  sorting.value = sort?.by ?? "";
+  reverse.disabled = !sort;
+  for (const header of headers) {
+    const isSorted = header.dataset["column"] === sort?.by;
+    header.ariaSort = isSorted ? (sort?.descending ? "descending" : "ascending") : "none";
+  }
+}
+
+/** How a column is called, for those who hear the page. */
+export function columnName(column: Column): string {
+  return [...sorting.options].find(({ value }) => value === column)?.text ?? column;
+}
+
+function shortcut(event: KeyboardEvent): void {
+  const { target, key } = event;
+  const isTyping = target instanceof Element && target.closest("input, select, textarea, dialog");
+  if (key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    filter.focus();
+    filter.select();
+  } else if (key === "Escape" && target === filter && filter.value) {
+    event.preventDefault();
+    filter.value = "";
+    filter.dispatchEvent(new Event("input"));
+  }
+}
+
+/** Up and down go to the same button of the next row in sight. */
+function walk(event: KeyboardEvent, table: QuoteTable): void {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const row = table.rowOf(event.target);
+  if (!step || !row) return;
+  event.preventDefault();
+  const isStar = event.target === row.star;
+  const neighbour = table.neighbourOf(row, step);
+  (isStar ? neighbour?.star : neighbour?.opener)?.focus();
+}
+
+function columnOf(text: string | undefined): Column | undefined {
+  return COLUMNS.find((column) => column === text);
+}

@@ -1,0 +1,156 @@
+/**
+ * Requests that are answered by `id`, like the rest of the session without a socket or a timer.
+ *
+ * All that may be asked for changes nothing on the server, so a request whose answer may be lost is sent again: on the
+ * next connection when its own one ended, and after a while when nothing came. Each attempt has its own `id`, so that
+ * parts of different answers are never put together.
+ */
+
+import { joined } from "./answers.ts";
+import type { AnswerPart, Answers, Request } from "./answers.ts";
+import type { Connection } from "./connection.ts";
+import type { Refusal } from "./messages.ts";
+
+/** The first `id`; those below are the connection's own. */
+const FIRST_ID = 100;
+const ANSWER_WITHIN_MS = 8_000;
+const GIVE_UP_AFTER_MS = 20_000;
+/** When to try again what the server could not do, unless it says when; up to twice as long. */
+const TRY_AGAIN_MS = 2_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * A request was given up. `code` is the server's (docs/protocol.md has them all, `rate_limited` is one) or one of
+ * `no_answer`: connected, and nothing came; `disconnected`: there was no connection; `closed`: by `Feed.close`.
+ */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly code: string;
+  /** The same request may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, retryable: boolean) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+/** The end of the request that was made under this key. */
+export type Settled =
+  | { readonly key: number; readonly answer: Answers[keyof Answers] }
+  | { readonly key: number; readonly error: RequestError };
+
+interface Pending {
+  readonly request: Request;
+  readonly giveUpAt: number;
+  readonly parts: Map<number, AnswerPart>;
+  id: number;
+  /** The connection that it was sent on last. */
+  sentOn: number;
+  sendAt: number;
+  refusal: Refusal | undefined;
+}
+
+export class Requests {
+  readonly #pending = new Map<number, Pending>();
+  #settled: Settled[] = [];
+  #lastId = FIRST_ID - 1;
+
+  add(key: number, request: Request, now: number): void {
+    const giveUpAt = now + GIVE_UP_AFTER_MS;
+    this.#pending.set(key, { request, giveUpAt, parts: new Map(), id: 0, sentOn: 0, sendAt: now, refusal: undefined });
+  }
+
+  cancel(key: number): void {
+    this.#pending.delete(key);
+  }
+
+  /** When `look` has to be called. */
+  wakeAt(connection: Connection | undefined): number {
+    const times = [...this.#pending.values()].map((pending) => Math.min(pending.giveUpAt, dueAt(pending, connection)));
+    return Math.min(NEVER, ...times);
+  }
+
+  /** Send what is due, and give up what has waited too long. */
+  look(now: number, connection: Connection | undefined): void {
+    for (const [key, pending] of this.#pending) {
+      if (now >= pending.giveUpAt) this.#fail(key, tooLate(pending, connection));
+      else if (connection && now >= dueAt(pending, connection)) this.#send(pending, connection, now);
+    }
+  }
+
+  answered(frame: AnswerPart): void {
+    const [key, pending] = this.#find(frame.id) ?? [];
+    if (key === undefined || !pending) return;
+    pending.parts.set(frame.part, frame);
+    if (pending.parts.size < frame.parts) return;
+    this.#pending.delete(key);
+    this.#settled.push({ key, answer: joined([...pending.parts.values()]) });
+  }
+
+  /** The server refused something; whether that was one of these requests. `random` makes numbers from 0 to 1. */
+  refused(refusal: Refusal, connection: Connection, now: number, random: () => number): boolean {
+    if (!this.#pending.size) return Number(refusal.id) >= FIRST_ID;
+    const againAt = now + (refusal.retry_in_ms ?? TRY_AGAIN_MS * (1 + random()));
+    if (refusal.id === undefined) {
+      // API Gateway's own errors do not say what they are about: it may be any that is under way.
+      for (const pending of this.#pending.values()) {
+        if (pending.sentOn === connection.number) pending.sendAt = Math.min(pending.sendAt, againAt);
+      }
+      return false;
+    }
+    const [key, pending] = this.#find(refusal.id) ?? [];
+    if (key === undefined || !pending) return Number(refusal.id) >= FIRST_ID;
+    pending.refusal = refusal;
+    pending.sendAt = againAt;
+    if (!refusal.retryable || againAt >= pending.giveUpAt) this.#fail(key, errorOf(refusal));
+    return true;
+  }
+
+  /** Give everything up. */
+  close(): void {
+    for (const key of this.#pending.keys()) this.#fail(key, new RequestError("closed", "The feed was closed.", false));
+  }
+
+  /** The requests that have come to their end since the last call. */
+  settled(): Settled[] {
+    return this.#settled.splice(0);
+  }
+
+  #send(pending: Pending, connection: Connection, now: number): void {
+    pending.id = ++this.#lastId;
+    pending.sentOn = connection.number;
+    pending.sendAt = now + ANSWER_WITHIN_MS;
+    pending.refusal = undefined;
+    pending.parts.clear();
+    connection.send({ ...pending.request, id: pending.id });
+  }
+
+  #fail(key: number, error: RequestError): void {
+    this.#pending.delete(key);
+    this.#settled.push({ key, error });
+  }
+
+  #find(id: unknown): [number, Pending] | undefined {
+    return [...this.#pending].find(([, pending]) => pending.id === id);
+  }
+}
+
+/** A limit holds for one connection: on another one a request is due at once. */
+function dueAt({ sentOn, sendAt }: Pending, connection: Connection | undefined): number {
+  if (!connection?.isOpen) return NEVER;
+  return sentOn === connection.number ? sendAt : Number.NEGATIVE_INFINITY;
+}
+
+function tooLate({ refusal, sentOn }: Pending, connection: Connection | undefined): RequestError {
+  if (refusal) return errorOf(refusal);
+  if (connection?.isOpen && sentOn === connection.number) {
+    return new RequestError("no_answer", "The feed did not answer in time.", true);
+  }
+  return new RequestError("disconnected", "There is no connection to the feed.", true);
+}
+
+function errorOf({ code, message, retryable }: Refusal): RequestError {
+  return new RequestError(code, message, retryable);
+}

@@ -1,0 +1,104 @@
+/** Numbers as a person reads them: grouped, signed, never with an exponent, and no small price rounded away. */
+
+const CENTS = 2;
+const SIGNIFICANT_DIGITS = 6;
+/** A spread of a liquid market is a few thousandths of a percent. */
+const SPREAD_DECIMALS = 3;
+/** The most decimals that `Intl` is sure to show. */
+const MOST_DECIMALS = 20;
+const UNITS: readonly (readonly [string, number])[] = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]];
+/** As wide as a plus and a digit, where the hyphen is not. */
+const MINUS = "−";
+/** To make a format costs a hundred times what to use it does. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** A price with thousands separators, at least 6 significant digits and the cents. */
+export function priceText(price: string): string {
+  return grouped(price, places(price));
+}
+
+/** A change with its sign, to the decimals of its price, or more where it would read as nothing. */
+export function changeText(change: string, price: string): string {
+  return grouped(change, Math.max(places(price), leadingPlaces(change)), true);
+}
+
+/** A percentage with its sign and at least two decimals, more where it would read as nothing. */
+export function percentText(percent: string): string {
+  return `${grouped(percent, Math.max(CENTS, leadingPlaces(percent)), true)}%`;
+}
+
+/** The spread in percent of the mid price. */
+export function spreadPercent(bid: string, ask: string): number {
+  const [low, high] = [Number(bid), Number(ask)];
+  return low + high > 0 ? ((high - low) / (low + high)) * 200 : 0;
+}
+
+export function spreadText(percent: number): string {
+  return `${grouped(percent.toFixed(MOST_DECIMALS), Math.max(SPREAD_DECIMALS, leadingPlaces(String(percent))))}%`;
+}
+
+/** `ask` less `bid`, to the last digit: neither is put through a float. */
+export function difference(ask: string, bid: string): string {
+  const decimals = Math.max(decimalsOf(ask), decimalsOf(bid));
+  const units = scaled(ask, decimals) - scaled(bid, decimals);
+  const digits = String(units < 0n ? -units : units).padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals);
+  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
+  return `${units < 0n ? "-" : ""}${whole}${fraction && `.${fraction}`}`;
+}
+
+/** How old something is, in one unit. A clock that runs behind the server's gives 0 s. */
+export function ageText(ageMs: number): string {
+  const seconds = Math.max(0, Math.floor(ageMs / 1000));
+  const [unit, length] = UNITS.find(([, least]) => seconds >= least) ?? ["s", 1];
+  return `${Math.floor(seconds / length)}${unit}`;
+}
+
+/** The sources of a price without their markets: `binance × kraken` of `binance:SHIBUSDT x kraken:USDTCAD`. */
+export function sourceText(source: string): string {
+  const names = source.split(" x ").map((leg) => leg.split(":", 1)[0]?.replaceAll("_", " ") ?? leg);
+  return [...new Set(names)].join(" × ");
+}
+
+/** -1, 0 or 1. */
+export function direction(number: string): number {
+  return Math.sign(Number(number));
+}
+
+function places(price: string): number {
+  return Number(price) === 0 ? CENTS : Math.max(CENTS, SIGNIFICANT_DIGITS - 1 + leadingPlaces(price));
+}
+
+/** Decimals up to the first digit that is not 0. */
+function leadingPlaces(number: string): number {
+  return Number(number) === 0 ? 0 : -Math.floor(Math.log10(Math.abs(Number(number))));
+}
+
+function grouped(number: string, decimals: number, signed = false): string {
+  const digits = Math.min(MOST_DECIMALS, Math.max(0, decimals));
+  // Of a string `Intl` rounds the digits themselves, where a number would be rounded to a float before.
+  return formatOf(digits, signed).format(number as `${number}`).replace("-", MINUS);
+}
+
+function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
+  const key = `${digits}${signed}`;
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat("en-CA", {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+      signDisplay: signed ? "exceptZero" : "auto",
+    });
+    formats.set(key, format);
+  }
+  return format;
+}
+
+function decimalsOf(number: string): number {
+  return number.split(".", 2)[1]?.length ?? 0;
+}
+
+function scaled(number: string, decimals: number): bigint {
+  const [whole = "0", fraction = ""] = number.split(".", 2);
+  return BigInt(whole + fraction.padEnd(decimals, "0"));
+}

@@ -1,0 +1,93 @@
+/** What the page says of the feed's state: in words, with what to do, and whether the prices in sight are still true. */
+
+import type { SourceStatus, State } from "./feed/index.ts";
+import { ageText } from "./format.ts";
+
+export interface Facts {
+  readonly state: State;
+  readonly isOnline: boolean;
+  readonly now: number;
+  /** When something last came from the feed, in this session of the page. */
+  readonly heardAt: number | undefined;
+  /** When the connection was lost that brought the prices in sight; nothing when it still stands. */
+  readonly lostAt: number | undefined;
+  /** When the next attempt to connect is due. */
+  readonly retryAt: number;
+  /** A silence of this length is none of a feed as it was of late. */
+  readonly quietAfterMs: number;
+  readonly sources: SourceStatus;
+  /** The way to the feed and back. */
+  readonly roundTripMs: number | undefined;
+}
+
+export type Kind = State["link"] | "quiet" | "offline";
+
+export interface Health {
+  readonly kind: Kind;
+  readonly label: string;
+  readonly detail: string;
+  /** The prices in sight may be out of date. */
+  readonly isStale: boolean;
+}
+
+/** A connection that is back so soon has left nothing stale. */
+const BRIEF_MS = 2000;
+/** With the second between two looks, a price looks stale within 5 s. */
+const LEAST_QUIET_MS = 4000;
+/** The feed is never silent for longer than 30 s and a tick. */
+const MOST_QUIET_MS = 35_000;
+
+export function healthOf(facts: Facts): Health {
+  const { state, isOnline, now, heardAt, lostAt, quietAfterMs } = facts;
+  const silence = heardAt === undefined ? 0 : now - heardAt;
+  const isLost = lostAt !== undefined && now - lostAt >= BRIEF_MS;
+  const asOf = heardAt === undefined ? "" : `Prices are ${ageText(silence)} old. `;
+  if (state.link === "closed") {
+    return { kind: "closed", label: "Closed", detail: `${asOf}${state.reason} Reload the page to try again.`, isStale: true };
+  }
+  if (!isOnline && (state.link !== "live" || silence >= LEAST_QUIET_MS)) {
+    const detail = `${asOf}This device has no network: the page connects again when it is back.`;
+    return { kind: "offline", label: "Offline", detail, isStale: true };
+  }
+  if (state.link === "reconnecting") {
+    const seconds = Math.max(0, Math.ceil((facts.retryAt - now) / 1000));
+    const detail = `${asOf}${state.reason} If trying again does not help, check your network.`;
+    return { kind: "reconnecting", label: `Reconnecting in ${seconds} s`, detail, isStale: isLost };
+  }
+  if (state.link === "connecting") {
+    return { kind: "connecting", label: "Connecting", detail: `${asOf}${state.reason}`, isStale: isLost };
+  }
+  if (silence >= quietAfterMs) {
+    const detail = `Nothing was heard for ${ageText(silence)}: prices may be out of date. The page reconnects if it lasts.`;
+    return { kind: "quiet", label: "No updates", detail, isStale: true };
+  }
+  return { kind: "live", label: "Live", detail: state.reason || outageText(facts.sources), isStale: isLost };
+}
+
+/** How fresh and how far away the feed is. */
+export function pulseText({ heardAt, now, roundTripMs }: Facts): string {
+  if (heardAt === undefined) return "";
+  const trip = roundTripMs === undefined ? "" : ` · ${Math.round(roundTripMs)} ms`;
+  return `heard ${ageText(now - heardAt)} ago${trip}`;
+}
+
+/** How many of the sources answer. */
+export function sourcesText(sources: SourceStatus): string {
+  const count = Object.keys(sources).length;
+  return count ? `${count - down(sources).length} of ${count} sources` : "";
+}
+
+function outageText(sources: SourceStatus): string {
+  const names = down(sources).map((name) => name.replaceAll("_", " "));
+  return names.length ? `Without an answer: ${names.join(", ")}. Other sources serve where they can.` : "";
+}
+
+function down(sources: SourceStatus): string[] {
+  return Object.keys(sources).filter((name) => sources[name] !== "ok");
+}
+
+/** After what silence a feed that spoke with these gaps of late is quiet: twice the longest, within bounds. */
+export function quietAfter(gapsMs: readonly number[]): number {
+  if (!gapsMs.length) return MOST_QUIET_MS;
+  return Math.min(MOST_QUIET_MS, Math.max(LEAST_QUIET_MS, 2 * Math.max(...gapsMs)));
+}

@@ -1,0 +1,186 @@
+/** One asset in the table: its cells, of which a new quote touches only those whose text it changes. */
+
+import type { Asset } from "./catalogue.ts";
+import type { Quote } from "./feed/index.ts";
+import * as format from "./format.ts";
+import type { Entry } from "./order.ts";
+import { polyline, Trend } from "./trend.ts";
+import type { Point } from "./trend.ts";
+import { COLUMNS } from "./view.ts";
+import type { Column } from "./view.ts";
+
+const LINE = { width: 96, height: 22 };
+/** A line of hours does not look another one a tick later, and is most of what a row costs to draw. */
+const LINE_LASTS_MS = 5000;
+const NOTHING = "–";
+/** An age begins where it did when it gets a digit more. */
+const FIGURE_SPACE = "\u2007";
+const AGE_LENGTH = 3;
+const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
+const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
+type CellName = Exclude<Column, "symbol">;
+
+/** What a cell shows: to ask the page for it costs more than to set it. */
+interface Shown {
+  text: string;
+  title: string;
+  sign: number;
+}
+
+export class Row implements Entry {
+  readonly symbol: string;
+  readonly name: string;
+  readonly renamedTo: string | undefined;
+  readonly element: HTMLTableRowElement;
+  readonly star: HTMLButtonElement;
+  readonly opener: HTMLButtonElement;
+  quote: Quote | undefined;
+  readonly #trend = new Trend();
+  readonly #cells: Readonly<Record<CellName, HTMLTableCellElement>>;
+  readonly #line: SVGPolylineElement;
+  readonly #shown = new Map<CellName, Shown>();
+  #lineDrawnAt = Number.NEGATIVE_INFINITY;
+  /** Where the price went in the last tick: -1, 0 or 1. */
+  #moved = 0;
+
+  constructor(asset: Asset, template: HTMLTableRowElement) {
+    this.symbol = asset.symbol;
+    this.name = asset.name;
+    this.renamedTo = asset.renamedTo;
+    this.element = template.cloneNode(true) as HTMLTableRowElement;
+    this.element.dataset["symbol"] = asset.symbol;
+    const [star, opener] = this.element.querySelectorAll("button");
+    const [head, ...cells] = this.element.cells;
+    const line = this.element.querySelector("polyline");
+    if (!star || !opener || !head || !line) throw new Error("the row's template is not complete");
+    [this.star, this.opener, this.#line] = [star, opener, line];
+    this.#cells = Object.fromEntries(COLUMNS.slice(1).map((column, index) => [column, cells[index]])) as typeof this.cells;
+    const [base = asset.symbol, counter = ""] = asset.symbol.split("_", 2);
+    star.setAttribute("aria-label", `Favourite ${base}`);
+    opener.title = asset.renamedTo ? `${asset.name}, today ${asset.renamedTo}` : asset.name;
+    const texts: Record<string, string> = { b: base, i: `_${counter}`, ".name": asset.name };
+    for (const [part, text] of Object.entries(texts)) opener.querySelector(part)?.append(text);
+  }
+
+  get cells(): Readonly<Record<CellName, HTMLTableCellElement>> {
+    return this.#cells;
+  }
+
+  get rise(): number | undefined {
+    return this.#trend.rise;
+  }
+
+  /** A new state of the symbol; `isTick` when it has just come about. */
+  take(quote: Quote, isTick: boolean): void {
+    const before = this.quote;
+    if (isTick && before) this.#moved = Math.sign(Number(quote.spot) - Number(before.spot));
+    this.quote = quote;
+    this.#trend.hear(quote.ts, Number(quote.spot));
+  }
+
+  /** A tick has passed that did not touch this symbol. */
+  rest(): boolean {
+    if (!this.#moved) return false;
+    this.#moved = 0;
+    return true;
+  }
+
+  drop(): void {
+    this.quote = undefined;
+    this.#moved = 0;
+  }
+
+  precede(candles: readonly Point[], stepMs: number): void {
+    this.#trend.precede(candles, stepMs);
+    this.#lineDrawnAt = Number.NEGATIVE_INFINITY;
+  }
+
+  draw(): void {
+    const { quote } = this;
+    if (!quote) return this.#drawNothing();
+    const { bid, ask, spot, change, change_pct: percent, source } = quote;
+    const spread = format.spreadPercent(bid, ask);
+    this.#set("spot", format.priceText(spot), `${spot} CAD`, this.#moved);
+    this.#set("bid", format.priceText(bid), `${bid} CAD`);
+    this.#set("ask", format.priceText(ask), `${ask} CAD`);
+    this.#set("spread", format.spreadText(spread), `${format.difference(ask, bid)} CAD`);
+    this.#set("change", format.changeText(change, spot), `${change} CAD`, format.direction(change));
+    this.#set("percent", format.percentText(percent), `${percent} %`, format.direction(percent));
+    if (this.#shown.get("source")?.title !== source) this.#set("source", format.sourceText(source), source);
+    this.element.classList.toggle("stale", quote.stale === true);
+    this.element.classList.remove("priceless");
+    this.#drawTrend();
+  }
+
+  drawAge(now: number): void {
+    const { quote } = this;
+    if (!quote) return;
+    const age = format.ageText(now - quote.ts);
+    this.#set("age", quote.stale ? `stale ${age}` : age.padStart(AGE_LENGTH, FIGURE_SPACE));
+  }
+
+  #drawTrend(): void {
+    const now = performance.now();
+    const { rise } = this.#trend;
+    if (rise === undefined || now - this.#lineDrawnAt < LINE_LASTS_MS) return;
+    this.#lineDrawnAt = now;
+    this.#line.setAttribute("points", polyline(this.#trend.points, LINE.width, LINE.height));
+    this.#set("trend", "", "", Math.sign(rise));
+  }
+
+  #drawNothing(): void {
+    for (const name of COLUMNS.slice(1) as CellName[]) {
+      if (name !== "trend") this.#set(name, NOTHING);
+    }
+    this.#set("spot", "no price", "No source has a price of it now.");
+    this.element.classList.remove("stale");
+    this.element.classList.add("priceless");
+  }
+
+  #set(name: CellName, text: string, title = "", sign = 0): void {
+    const cell = this.#cells[name];
+    const shown = this.#shown.get(name) ?? { text: "", title: "", sign: 0 };
+    this.#shown.set(name, shown);
+    if (shown.text !== text) (cell.firstChild as Text).data = shown.text = text;
+    if (shown.title !== title) cell.title = shown.title = title;
+    if (shown.sign === sign) return;
+    shown.sign = sign;
+    cell.dataset["direction"] = sign < 0 ? "down" : sign > 0 ? "up" : "";
+  }
+}
+
+/** What all rows are copies of. The roles are said, since cards on a phone are laid out as no table is. */
+export function rowTemplate(): HTMLTableRowElement {
+  const row = made("tr", { role: "row" });
+  const head = made("th", { role: "rowheader", scope: "row", class: "asset" });
+  const opener = made("button", { type: "button", class: "open", "aria-haspopup": "dialog" });
+  const ticker = made("span", { class: "ticker" });
+  ticker.append(made("b"), made("i"));
+  opener.append(ticker, made("span", { class: "name" }));
+  head.append(made("button", { type: "button", class: "star", "aria-pressed": "false" }), opener);
+  row.append(head);
+  for (const column of COLUMNS.slice(1)) {
+    const cell = made("td", { role: "cell", class: `${column}${LEFT.has(column) ? "" : " number"}` });
+    const label = LABELS[column];
+    if (label) cell.dataset["label"] = label;
+    // Empty, and no dash: a browser takes it for a shift when a text becomes a longer one that ends where it did.
+    cell.append(column === "trend" ? lineTemplate() : document.createTextNode(""));
+    row.append(cell);
+  }
+  return row;
+}
+
+function lineTemplate(): SVGSVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `0 0 ${LINE.width} ${LINE.height}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "polyline"));
+  return svg;
+}
+
+function made<T extends keyof HTMLElementTagNameMap>(tag: T, attributes: Record<string, string> = {}): HTMLElementTagNameMap[T] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}

@@ -1,0 +1,57 @@
+/** What of the market a reader looks at, and in which order: as the page's address keeps it. */
+
+export const COLUMNS = ["symbol", "spot", "bid", "ask", "spread", "change", "percent", "trend", "age", "source"] as const;
+export type Column = (typeof COLUMNS)[number];
+
+export interface Sort {
+  readonly by: Column;
+  readonly descending: boolean;
+}
+
+export interface View {
+  readonly filter: string;
+  readonly favouritesOnly: boolean;
+  /** Without one the rows are in the order of the catalogue. */
+  readonly sort: Sort | undefined;
+  /** The asset whose chart is open. */
+  readonly symbol: string | undefined;
+}
+
+/** Words are looked up from A, ages from the youngest; of numbers the highest is what is looked for. */
+const ASCENDING_FIRST: ReadonlySet<Column> = new Set<Column>(["symbol", "age", "source"]);
+
+/** The view that an address asks for: `?symbol=BTC_CAD&sort=change&order=asc&filter=bit&favourites=1`. */
+export function viewOf(query: string): View {
+  const asked = new URLSearchParams(query);
+  const by = COLUMNS.find((column) => column === asked.get("sort"));
+  const order = asked.get("order");
+  return {
+    filter: asked.get("filter") ?? "",
+    favouritesOnly: asked.get("favourites") === "1",
+    sort: by && { by, descending: order ? order === "desc" : isDescendingFirst(by) },
+    symbol: asked.get("symbol")?.toUpperCase() || undefined,
+  };
+}
+
+/** The query of a view's address, with its question mark; empty for the plain view. */
+export function queryOf({ filter, favouritesOnly, sort, symbol }: View): string {
+  const query = new URLSearchParams();
+  if (symbol) query.set("symbol", symbol);
+  if (sort) query.set("sort", sort.by);
+  if (sort && sort.descending !== isDescendingFirst(sort.by)) query.set("order", sort.descending ? "desc" : "asc");
+  if (filter) query.set("filter", filter);
+  if (favouritesOnly) query.set("favourites", "1");
+  const text = query.toString();
+  return text && `?${text}`;
+}
+
+/** The order after one more press of a column's header: its own way, the other way, none. */
+export function nextSort(sort: Sort | undefined, by: Column): Sort | undefined {
+  const first = isDescendingFirst(by);
+  if (sort?.by !== by) return { by, descending: first };
+  return sort.descending === first ? { by, descending: !first } : undefined;
+}
+
+export function isDescendingFirst(column: Column): boolean {
+  return !ASCENDING_FIRST.has(column);
+}

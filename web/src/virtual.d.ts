@@ -1,0 +1,5 @@
+/** Made by the build of shared/assets.json: symbol, name, and the name of today where that is another. */
+declare module "virtual:catalogue" {
+  const assets: [symbol: string, name: string, renamedTo?: string][];
+  export default assets;
+}

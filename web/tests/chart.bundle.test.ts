@@ -1,0 +1,51 @@
+/** What a browser has to load for a chart, and when. */
+
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "vite";
+import type { Rolldown } from "vite";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+
+const DRAWING_BYTES = 55_000;
+const DIALOG_BYTES = 6_000;
+const LIBRARY = "lightweight-charts";
+let chunks: Rolldown.OutputChunk[];
+
+beforeAll(async () => {
+  // Of the two builds of the library take the one that is deployed.
+  vi.stubEnv("NODE_ENV", "production");
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const options = { input: `${root}src/chart/index.ts`, preserveEntrySignatures: "strict" as const };
+  const built = await build({ root, logLevel: "error", build: { write: false, rolldownOptions: options } });
+  if (!("output" in built)) throw new Error("one build makes one output");
+  chunks = built.output.filter((file) => file.type === "chunk");
+});
+
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
+
+it("the drawing is a file of its own, so that the dialog does not wait for it, and within its limit", () => {
+  const drawing = chunks.filter(isDrawing);
+  expect(drawing).toHaveLength(1);
+  expect(drawing[0]?.isDynamicEntry).toBe(true);
+  expect(drawing[0]?.isEntry).toBe(false);
+  expect(bytesOf(drawing)).toBeGreaterThan(30_000);
+  expect(bytesOf(drawing)).toBeLessThanOrEqual(DRAWING_BYTES);
+});
+
+it("the drawing names the library's licence", () => {
+  expect(chunks.find(isDrawing)?.code).toMatch(/@license[^]*Copyright[^]*Apache License 2\.0/);
+});
+
+it("the dialog is small, with all that the page has already", () => {
+  expect(bytesOf(chunks.filter((chunk) => !isDrawing(chunk)))).toBeLessThanOrEqual(DIALOG_BYTES);
+});
+
+function isDrawing({ moduleIds }: Rolldown.OutputChunk): boolean {
+  return moduleIds.some((id) => id.includes(LIBRARY));
+}
+
+function bytesOf(some: readonly Rolldown.OutputChunk[]): number {
+  return some.map(({ code }) => gzipSync(code).length).reduce((sum, length) => sum + length, 0);
+}
