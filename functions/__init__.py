@@ -2,6 +2,6 @@
 
 import gc
 
-# While modules are imported next to nothing becomes garbage, and to look through all that boto3 makes takes some 12 ms
-# each time. Between invocations there is less to look through than this.
+# While modules are imported next to nothing becomes garbage, and each look through all that boto3 has made takes longer
+# than most imports. https://docs.python.org/3/library/gc.html#gc.set_threshold
 gc.set_threshold(100_000)

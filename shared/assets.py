@@ -40,6 +40,11 @@ class Asset:
     def symbol(self) -> str:
         return f"{self.code}_CAD"
 
+    @property
+    def symbol_of_today(self) -> str | None:
+        """That of the renamed asset, which the feed does not list; `None` where the name is the old one."""
+        return f"{self.renamed_to}_CAD" if self.renamed_to else None
+
 
 @cache
 def catalogue() -> Mapping[str, Asset]:

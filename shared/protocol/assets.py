@@ -29,8 +29,8 @@ def _fields(asset: Asset, snapshot: Snapshot) -> dict[str, str | int]:
         "decimals": asset.decimals,
         "status": _status(asset.symbol, snapshot),
     }
-    if asset.renamed_to:
-        fields["renamed_to"] = f"{asset.renamed_to}_CAD"
+    if asset.symbol_of_today:
+        fields["renamed_to"] = asset.symbol_of_today
     return fields
 
 

@@ -38,8 +38,8 @@ def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:
         "seq": quote.seq,
         "source": quote.source,
     }
-    if (asset := catalogue().get(quote.symbol)) and asset.renamed_to:
-        fields["renamed_to"] = f"{asset.renamed_to}_CAD"
+    if (asset := catalogue().get(quote.symbol)) and asset.symbol_of_today:
+        fields["renamed_to"] = asset.symbol_of_today
     if quote.stale:
         fields["stale"] = True
     if quote.simulated:

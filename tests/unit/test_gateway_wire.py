@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from select import select
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -252,7 +253,8 @@ def test_a_connection_that_speaks_unasked_is_not_used_again() -> None:
     with serving([HEAR, OK, GONE, HEAR], [HEAR, OK]) as url:
         gateway = connect(url)
         gateway.post(ID, FRAME)
-        time.sleep(0.1)
+        (connection,) = gateway._posts._open.values()  # type: ignore[attr-defined]
+        assert select([connection.descriptor], [], [], 10)[0]
         gateway.post(ID, FRAME)
 
 
