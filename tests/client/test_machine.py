@@ -212,6 +212,18 @@ def test_a_snapshot_that_is_refused_for_now_is_asked_for_when_the_server_says(li
     assert [message["event"] for _, message in live.sent()] == ["snapshot"]
 
 
+@pytest.mark.parametrize(("limit_ms", "late_ms", "said"), [(45_000, 3, "45 s"), (300, 1, "0.3 s"), (1_500, 0, "1.5 s")])
+def test_a_connection_on_which_nothing_is_heard_is_given_up_and_for_how_long_is_said(
+    limit_ms: int, late_ms: int, said: str
+) -> None:
+    machine = Machine(Subscription("rates_batch"), dead_after_ms=limit_ms)
+    machine.start()
+    machine.opened(1, 0)
+    assert End(1) not in machine.tick(limit_ms - 1)
+    assert End(1) in machine.tick(limit_ms + late_ms)
+    assert machine.state.reason == f"nothing was heard for {said}"
+
+
 def test_a_silent_successor_is_given_up_and_the_old_one_kept(live: Stage) -> None:
     live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
     live.at(0)

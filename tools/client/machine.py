@@ -181,8 +181,8 @@ class Machine:
             dead_ms = self._dead_ms(connection)
             if dead_ms is not None and dead_ms <= now_ms:
                 self._actions.append(End(connection.number))
-                silent_s = (now_ms - connection.heard_ms) // 1000
-                self._lose(connection.number, f"nothing was heard for {silent_s} s", now_ms, None)
+                silent_s = round((now_ms - connection.heard_ms) / 1000, 1)
+                self._lose(connection.number, f"nothing was heard for {silent_s:g} s", now_ms, None)
                 continue
             for message in connection.requests.due(now_ms):
                 self._send(connection, message)
