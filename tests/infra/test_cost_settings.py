@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 
+from infra.config import FeedConfig
 from tests.infra.synthesis import Synthesised
 from tools.cost import measured
+from tools.cost.workload import Options
 
 
 def test_memory_alarms_pace_and_retention_are_those_of_the_template(stack: Synthesised) -> None:
@@ -20,3 +22,12 @@ def test_memory_alarms_pace_and_retention_are_those_of_the_template(stack: Synth
 
 def test_the_site_changes_none_of_it(with_site: Synthesised) -> None:
     test_memory_alarms_pace_and_retention_are_those_of_the_template(with_site)
+
+
+def test_by_default_clients_come_through_cloudfront_at_its_price_for_north_america(with_site: Synthesised) -> None:
+    assert Options(1).site == FeedConfig().site is True
+    (distribution,) = with_site.properties("AWS::CloudFront::Distribution").values()
+    settings = distribution["DistributionConfig"]
+    assert settings["PriceClass"] == "PriceClass_100"
+    # One function runs at each handshake, in either spelling of the path.
+    assert [len(each["FunctionAssociations"]) for each in settings["CacheBehaviors"]] == [1, 1]

@@ -44,7 +44,7 @@ def test_above_a_billion_messages_cost_80_cents_a_million() -> None:
 def test_the_ingest_is_some_nine_dollars_of_lambda() -> None:
     runs = 43_800 * (60 + Decimal("2.5"))  # half a tick of two ingests in each minute
     ingest = runs / 4 * Decimal("0.0000133334") + 43_800 * Decimal("0.2e-6")
-    publish = 525_600 * (Decimal("0.2e-6") + Decimal("0.03005") * 1769 / 1024 * Decimal("0.0000133334"))
+    publish = 525_600 * (Decimal("0.2e-6") + Decimal("0.030056") * 1769 / 1024 * Decimal("0.0000133334"))
     assert bill(Design.THIS, ONE)[Service.LAMBDA] == pytest.approx(ingest + publish + ROUTES)
     assert 9 < ingest < Decimal("9.2")
 
@@ -131,13 +131,20 @@ def test_the_loop_sends_a_message_for_each_symbol_that_changed() -> None:
     assert loop[Service.MESSAGES] == pytest.approx(1000 + ((525_600 * each + begun) * 100 - 10**9) * Decimal("0.8e-6"))
 
 
-def test_cloudfront_is_paid_for_its_bytes_in_place_of_the_region() -> None:
-    region, edge = cost(Design.THIS, 1_000), cost(Design.THIS, 1_000, cloudfront=True)
-    assert {service for service in Service if region[service] != edge[service]} == {Service.TRANSFER}
-    requests = 1000 * SESSIONS / 10**6
-    assert edge[Service.TRANSFER] == pytest.approx(
-        region[Service.TRANSFER] / Decimal("0.09") * Decimal("0.085") + requests
-    )
+def test_with_the_page_cloudfront_is_paid_for_bytes_and_handshakes_in_place_of_the_region() -> None:
+    with_page, without = cost(Design.THIS, 1_000), cost(Design.THIS, 1_000, site=False)
+    assert {service for service in Service if with_page[service] != without[service]} == {Service.TRANSFER}
+    gigabytes = workload(Options(1_000)).bytes_out(RATES_BATCH) / 1024**3
+    assert 7_000 < gigabytes < 10_240  # within the first tier of both
+    assert without[Service.TRANSFER] == pytest.approx(gigabytes * Decimal("0.09"))
+    # A handshake is an HTTPS request, and runs the function that puts the stage into its path.
+    handshakes = 1000 * SESSIONS * (Decimal("0.01") / 10_000 + Decimal("0.10") / 10**6)
+    assert with_page[Service.TRANSFER] == pytest.approx(gigabytes * Decimal("0.085") + handshakes)
+
+
+@pytest.mark.parametrize("design", Design)
+def test_every_design_has_cloudfront_in_front_or_none(design: Design) -> None:
+    assert 0 < cost(design, 1_000)[Service.TRANSFER] < cost(design, 1_000, site=False)[Service.TRANSFER]
 
 
 @given(designs, numbers, numbers)

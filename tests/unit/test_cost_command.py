@@ -3,16 +3,20 @@
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tools.cost.designs import Design, Service
+from tools.cost import measured
+from tools.cost.designs import Design, Service, bill
 from tools.cost.plot import plot
 from tools.cost.workload import Options
 
 ROOT = Path(__file__).parent.parent.parent
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
 SCALING = ROOT / "docs" / "scaling.md"
 PLOT = ROOT / "docs" / "scaling.svg"
 
@@ -34,7 +38,7 @@ def test_the_table_has_each_design_at_each_size_and_the_asked_one() -> None:
     for design in Design:
         rows = [line.split()[0] for line in done.stdout.splitlines() if f" {design.value} " in line]
         assert rows == ["100", "1,000", "2,500", "10,000", "100,000"]
-    assert "API Gateway is the cheapest of them below 81 connections." in done.stdout
+    assert "API Gateway is the cheapest of them below 83 connections." in done.stdout
     assert "warning" not in done.stdout
 
 
@@ -84,11 +88,35 @@ def test_make_passes_its_variables_on() -> None:
     assert "--channel rates --json" in done.stdout.replace("\\\n\t\t", "")
 
 
+@pytest.mark.parametrize(
+    ("assumed_s", "table", "row", "column"),
+    [
+        (measured.CPU_PER_POST_S, "### Growth", "100,000", "CPU µs per connection"),
+        (measured.LOOP_CPU_PER_POST_S, "### Posts over TLS", "boto3, 50 threads", "CPU ms per 1,000 posts"),
+    ],
+)
+def test_the_processor_time_of_a_post_is_what_the_benchmarks_say(
+    assumed_s: Decimal, table: str, row: str, column: str
+) -> None:
+    _, _, below = BENCHMARKS.read_text(encoding="utf-8").partition(f"{table}\n\n")
+    head, _, *rows = ([cell.strip() for cell in line.split("|")] for line in below.partition("\n\n")[0].splitlines())
+    (measured_us,) = (each[head.index(column)] for each in rows if each[1] == row)
+    assert float(assumed_s) == float(f"{float(measured_us) / 1e6:.1e}")
+
+
 def test_the_documentation_shows_the_table_of_today() -> None:
     printed = [line.rstrip() for line in run().stdout.splitlines()]
     shown = [line.rstrip() for line in SCALING.read_text(encoding="utf-8").splitlines()]
     missing = [line for line in printed if line not in shown]
     assert not missing, "docs/scaling.md is not what `make cost` prints: put it there anew"
+
+
+@pytest.mark.parametrize("connections", [100, 1_000, 10_000, 100_000])
+def test_the_readme_shows_the_bill_of_today(connections: int) -> None:
+    made = bill(Design.THIS, Options(connections))
+    row = (made.total, made[Service.MESSAGES], made[Service.TRANSFER])
+    shown = " | ".join((f"{connections:,}", *(f"{dollars:,.2f}" for dollars in row)))
+    assert f"| {shown} |" in README.read_text(encoding="utf-8").splitlines()
 
 
 def test_the_documentation_shows_the_plot_of_today() -> None:

@@ -30,7 +30,7 @@ def main() -> int:
             quiet=given.quiet / 100,
             session_minutes=given.session_minutes,
             requests=given.requests,
-            cloudfront=given.cloudfront,
+            site=not given.no_site,
             tracing=not given.no_tracing,
             free_tier=given.free_tier,
         )
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--quiet", type=_number, default=Decimal(0), metavar="%", help="of the ticks change nothing (default: 0)")
     option("--session-minutes", type=_number, default=Decimal(115), metavar="M", help="until a client connects anew")
     option("--requests", type=_number, default=Decimal(0), metavar="N", help="of a client per hour, beside subscribe")
-    option("--cloudfront", action="store_true", help="CloudFront stands in front of the API")
+    option("--no-site", action="store_true", help="deployed with -c site=false: no CloudFront in front")
     option("--no-tracing", action="store_true", help="deployed with -c tracing=false")
     option("--free-tier", action="store_true", help="count what is free each month for good")
     option("--json", action="store_true", help="everything as JSON")

@@ -26,7 +26,7 @@ class Service(StrEnum):
     CLOUDWATCH = "CloudWatch"
     XRAY = "X-Ray"
     SCHEDULER = "Scheduler"
-    TRANSFER = "transfer"  # to the internet, by CloudFront where that is in front
+    TRANSFER = "transfer"  # to the internet, by CloudFront where that is in front, with its requests
 
 
 class Design(StrEnum):
@@ -128,7 +128,8 @@ def _store(meter: _Meter, size_bytes: Decimal) -> None:
 
 
 def _transfer(meter: _Meter, size_bytes: Decimal) -> None:
-    if meter.load.options.cloudfront:
+    """Bytes to the internet: through CloudFront in every design, or in none."""
+    if meter.load.options.site:
         meter.use(Service.TRANSFER, prices.CLOUDFRONT_OUT_GB, size_bytes / GB)
         meter.use(Service.TRANSFER, prices.CLOUDFRONT_REQUEST, meter.load.sessions)
     else:
@@ -144,6 +145,8 @@ def _api_gateway(meter: _Meter, channel: str) -> None:
     meter.use(Service.MESSAGES, prices.API_GATEWAY_MESSAGE, messages)
     meter.use(Service.MINUTES, prices.API_GATEWAY_MINUTE, load.connected_minutes)
     _transfer(meter, load.bytes_out(channel))
+    if load.options.site:  # the function that puts the stage into the path, of each handshake
+        meter.use(Service.TRANSFER, prices.CLOUDFRONT_FUNCTION, load.sessions)
 
     for seconds in (measured.CONNECT_S, measured.SUBSCRIBE_S, measured.DISCONNECT_S):
         meter.invoke(load.sessions, seconds, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)

@@ -101,7 +101,9 @@ CLOUDWATCH_LOGS_GB = _tiered(
 CLOUDWATCH_LOGS_GB_MONTH = _flat(_CLOUDWATCH, "0.03", free="5")
 XRAY_TRACE = _flat("https://aws.amazon.com/xray/pricing/", "5.00", MILLION, free="100000")
 
-# To the internet. What goes from a Region to CloudFront costs nothing, and CloudFront has tiers of its own.
+# To the internet: by the Region, or by CloudFront, to which it goes from an AWS origin for nothing
+# (https://aws.amazon.com/cloudfront/pricing/). Of a WebSocket CloudFront bills the handshake and what the server says
+# (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CloudFrontPricing.html).
 TRANSFER_OUT_GB = _tiered(
     "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
     (10 * TB_GB, "0.09"),
@@ -123,6 +125,7 @@ CLOUDFRONT_OUT_GB = _tiered(  # to the United States, Mexico and Canada
     free=TB_GB,
 )
 CLOUDFRONT_REQUEST = _flat(_CLOUDFRONT, "0.0100", Decimal(10_000), free="10000000")  # HTTPS; a WebSocket is one
+CLOUDFRONT_FUNCTION = _flat(_CLOUDFRONT, "0.10", MILLION, free="2000000")
 
 # AppSync Events: what is published and what is delivered, one operation for each 5 KB that is begun.
 _APPSYNC = "https://aws.amazon.com/appsync/pricing/"

@@ -31,7 +31,7 @@ class Options:
     `connections`: how many there are at the same time, for `hours` hours a day; else nobody listens. `symbols`: how
     many each sees (0: all). `quiet`: in which share of the ticks nothing changes. `session_minutes`: how long a
     connection lasts before its client connects anew. `requests`: what a client asks per hour beside `subscribe`.
-    `free_tier`: count what is free each month for good.
+    `site`: with the page, so that clients come through CloudFront. `free_tier`: count what is free each month for good.
     """
 
     connections: int
@@ -42,7 +42,7 @@ class Options:
     quiet: Decimal = Decimal(0)
     session_minutes: Decimal = Decimal(115)
     requests: Decimal = Decimal(0)
-    cloudfront: bool = False
+    site: bool = True
     tracing: bool = True
     free_tier: bool = False
 
