@@ -1,83 +1,151 @@
-/** The built page in a real browser, with a feed of this process behind it and the policy of the deployed page. */
+/** What each test of the page is given: a site of its own, and a visit to it in a real Chromium. */
 
-import { existsSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server } from "node:http";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "vite";
-import { WebSocketServer } from "ws";
-import type { Browser, Page } from "../../../tools/node_modules/playwright-core/types/types.js";
-import { Market } from "./market.ts";
-import type { Asked } from "./market.ts";
+import type axe from "axe-core";
+import { expect, test } from "vitest";
+import type { Browser, BrowserContextOptions, Page } from "../../../tools/node_modules/playwright-core/types/types.js";
+import { built, Site } from "./site.ts";
+import type { Built } from "./site.ts";
 
 export const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-const TOOLS = new URL("../../../tools/package.json", import.meta.url);
+export const TIMEOUT_MS = 60_000;
+export const DESKTOP = { width: 1360, height: 860 };
+export const PHONE = { width: 390, height: 844 };
+export const REFUSED = "refused by the policy:";
+const PLAYWRIGHT = createRequire(new URL("../../../tools/package.json", import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** From before anything of the page runs: what is refused, and what moves without the reader's doing. */
+const WATCH = `
+  addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => console.error("${REFUSED}", effectiveDirective, blockedURI));
+  window.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const { sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) {
+      const name = node?.id || node?.className || node?.parentElement?.className || node?.nodeName;
+      window.shifts.push([name, JSON.stringify(previousRect), JSON.stringify(currentRect)].join(" "));
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+`;
 
-/** A page's files and its feed on one port. */
-export class Site {
-  readonly market = new Market();
-  url = "";
-  readonly #files: Map<string, string | Uint8Array>;
-  #server: Server | undefined;
-  #sockets: WebSocketServer | undefined;
-  #port = 0;
+interface Opening extends BrowserContextOptions {
+  /** The page's clock is this test's, and begins at this time. */
+  readonly clockFrom?: number;
+  /** Runs before the page's own. */
+  readonly script?: string;
+}
 
-  constructor(files: Map<string, string | Uint8Array>) {
-    this.#files = files;
+export class Visit {
+  /** What went wrong in the page, and what its policy refused. */
+  readonly errors: string[] = [];
+  readonly #browser: Browser;
+  readonly #site: Site;
+  #page: Page | undefined;
+
+  constructor(browser: Browser, site: Site) {
+    [this.#browser, this.#site] = [browser, site];
   }
 
-  async start(): Promise<void> {
-    const server = createServer(({ url = "/" }, response) => {
-      const path = new URL(url, "http://localhost").pathname;
-      const body = this.#files.get(path === "/" ? "index.html" : path.slice(1));
-      const type = TYPES[extname(path) || ".html"] ?? "text/plain";
-      response.writeHead(body ? 200 : 404, { "Content-Type": type, "Content-Security-Policy": this.#policy() }).end(body);
+  get page(): Page {
+    if (!this.#page) throw new Error("no page is open");
+    return this.#page;
+  }
+
+  /** Open the page, and wait until the feed's prices are drawn and one of its ticks. */
+  async open(query = "", { clockFrom, script = "", ...options }: Opening = {}): Promise<Page> {
+    const context = await this.#browser.newContext({ viewport: DESKTOP, ...options });
+    const page = await context.newPage();
+    this.#page = page;
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && this.errors.push(message.text()));
+    await page.addInitScript(WATCH + script);
+    if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
+    await page.goto(this.#site.url + query);
+    await this.is("live");
+    await this.tick();
+    return page;
+  }
+
+  /** Wait until the page says that its feed is so. */
+  async is(kind: string, timeout = 5000): Promise<void> {
+    await this.page.locator(`#state[data-kind="${kind}"]`).waitFor({ timeout });
+  }
+
+  /** Send a tick and wait until it is drawn. */
+  async tick(): Promise<void> {
+    this.#site.tick();
+    const { seq } = this.#site.market;
+    await this.page.waitForFunction((drawn) => document.getElementById("quotes")?.dataset["seq"] === drawn, String(seq));
+    await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  }
+
+  /** The symbols in sight, in their order. */
+  shown(): Promise<string[]> {
+    const rows = this.page.locator("#quotes tr:not([hidden])");
+    return rows.evaluateAll((all) => all.map((row) => (row as HTMLElement).dataset["symbol"] ?? ""));
+  }
+
+  query(): Promise<string> {
+    return this.page.evaluate(() => location.search);
+  }
+
+  /** What has the focus: its id or its name, and its row's symbol. */
+  focused(): Promise<string> {
+    return this.page.evaluate(() => {
+      const { activeElement: at } = document;
+      const name = at?.id || at?.getAttribute("aria-label") || at?.className || at?.textContent || "";
+      return [at?.closest("tr")?.dataset["symbol"], name].filter(Boolean).join(" ").replaceAll("\u00a0", " ");
     });
-    const sockets = new WebSocketServer({ server });
-    sockets.on("connection", (socket) => {
-      socket.on("message", (data) => {
-        for (const text of this.market.answer(JSON.parse(String(data)) as Asked, Date.now())) socket.send(text);
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (server.address() as AddressInfo).port;
-    this.url = `http://127.0.0.1:${this.#port}/`;
-    [this.#server, this.#sockets] = [server, sockets];
   }
 
-  /** The next tick, to everyone. */
-  tick(): void {
-    const frame = this.market.update(Date.now());
-    for (const socket of this.#sockets?.clients ?? []) socket.send(frame);
+  /** What breaks the accessibility rules of axe-core. */
+  async violations(): Promise<string[]> {
+    // Through the protocol, so that the page's own policy stays as it is.
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] }));
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(" ")}`);
   }
 
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets?.clients ?? []) socket.terminate();
-    this.#server?.closeAllConnections();
-    await new Promise((resolve) => this.#server?.close(resolve));
-  }
-
-  #policy(): string {
-    const socket = `ws://127.0.0.1:${this.#port}`;
-    return `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ${socket}; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  async end(): Promise<void> {
+    await this.#page?.context().close();
+    // Connections that could not be made are told of by the browser, whatever the page does.
+    expect(this.errors.filter((error) => !error.includes("WebSocket connection to"))).toEqual([]);
   }
 }
 
-export async function builtSite(): Promise<Site> {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const built = await build({ root, logLevel: "error", build: { write: false } });
-  if (!("output" in built)) throw new Error("one build makes one output");
-  return new Site(new Map(built.output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source])));
+interface Given {
+  readonly browser: Browser;
+  readonly from: Built;
+  readonly site: Site;
+  readonly visit: Visit;
 }
 
-export function launched(): Promise<Browser> {
-  const { chromium } = createRequire(TOOLS)("playwright-core") as typeof import("../../../tools/node_modules/playwright-core/types/types.js");
+export type { Page };
+
+export const it = test.extend<Given>({
+  browser: [
+    async ({}, use) => {
+      const browser = await launched();
+      await use(browser);
+      await browser.close();
+    },
+    { scope: "file" },
+  ],
+  from: [async ({}, use) => use(await built()), { scope: "file" }],
+  site: async ({ from }, use) => {
+    const site = new Site(from);
+    await site.start();
+    await use(site);
+    await site.stop();
+  },
+  visit: async ({ browser, site }, use) => {
+    const visit = new Visit(browser, site);
+    await use(visit);
+    await visit.end();
+  },
+});
+
+function launched(): Promise<Browser> {
+  const { chromium } = PLAYWRIGHT("playwright-core") as typeof import("../../../tools/node_modules/playwright-core/types/types.js");
   if (!CHROMIUM) throw new Error("no Chromium is installed");
   return chromium.launch({ executablePath: CHROMIUM });
 }
-
-export type { Browser, Page };

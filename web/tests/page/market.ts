@@ -27,6 +27,7 @@ export class Market {
   /** These have no price, and these one that no source confirms. */
   readonly unavailable = new Set<string>();
   readonly stale = new Set<string>();
+  hasCandles = true;
   status: Record<string, string> = STATUS;
   seq = 1;
   readonly #spots: Map<string, number>;
@@ -73,6 +74,7 @@ export class Market {
     const opened = now - (now % step);
     let price = this.#spot(symbol);
     const candles: string[] = [];
+    if (!this.hasCandles) limit = 0;
     for (let open = opened - step; candles.length < limit; open -= step) {
       const [close, before] = [price, price * (1 + (this.#random() - 0.5) / 40)];
       candles.unshift(`[${[open, ...[before, Math.max(before, close), Math.min(before, close), close].map(plain)].join()}]`);

@@ -1,0 +1,109 @@
+/** The built page and a feed on one port of this machine, sent with the headers of the deployed page. */
+
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+import { WebSocketServer } from "ws";
+import { Market } from "./market.ts";
+import type { Asked } from "./market.ts";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const HOST = "host.invalid";
+const HEADERS = `
+import json
+from infra.security_headers import HEADERS, content_security_policy
+print(json.dumps({**HEADERS, "Content-Security-Policy": content_security_policy("${HOST}")}))
+`;
+
+/** What the page consists of, and the headers that it is deployed with. */
+export interface Built {
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export async function built(): Promise<Built> {
+  const output = await build({ root: `${ROOT}/web`, logLevel: "error", build: { write: false } });
+  if (!("output" in output)) throw new Error("one build makes one output");
+  const files = new Map(output.output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source]));
+  const headers = execFileSync(`${ROOT}/.venv/bin/python`, ["-c", HEADERS], { cwd: ROOT, encoding: "utf8" });
+  return { files, headers: JSON.parse(headers) };
+}
+
+export class Site {
+  readonly market = new Market();
+  url = "";
+  /** The time that the feed tells. */
+  now: () => number = Date.now;
+  /** The feed turns new connections away. */
+  isFull = false;
+  /** The feed takes connections and all that is said on them, and says nothing. */
+  isMute = false;
+  readonly #built: Built;
+  #server: Server | undefined;
+  #sockets: WebSocketServer | undefined;
+  #port = 0;
+
+  constructor(from: Built) {
+    this.#built = from;
+  }
+
+  /** How many connections there are to the feed. */
+  get connections(): number {
+    return this.#sockets?.clients.size ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const server = createServer(({ url = "/" }, response) => {
+      const path = new URL(url, "http://localhost").pathname;
+      const body = this.#built.files.get(path === "/" ? "index.html" : path.slice(1));
+      const type = TYPES[extname(path) || ".html"] ?? "text/plain";
+      response.writeHead(body ? 200 : 404, { "Content-Type": type, ...this.#headers() }).end(body);
+    });
+    const verifyClient = (_: unknown, answer: (taken: boolean, code: number) => void) => answer(!this.isFull, 503);
+    const sockets = new WebSocketServer({ server, verifyClient });
+    sockets.on("connection", (socket) => {
+      socket.on("message", (data) => {
+        if (this.isMute) return;
+        for (const text of this.market.answer(JSON.parse(String(data)) as Asked, this.now())) socket.send(text);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (server.address() as AddressInfo).port;
+    this.url = `http://127.0.0.1:${this.#port}/`;
+    [this.#server, this.#sockets] = [server, sockets];
+  }
+
+  /** The next tick, to everyone. */
+  tick(): void {
+    this.send(this.market.update(this.now()));
+  }
+
+  send(frame: string): void {
+    if (this.isMute) return;
+    for (const socket of this.#sockets?.clients ?? []) socket.send(frame);
+  }
+
+  /** End all connections: with this code, or as a network does that breaks. */
+  cut(code?: number): void {
+    for (const socket of this.#sockets?.clients ?? []) {
+      if (code === undefined) socket.terminate();
+      else socket.close(code);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    this.#server?.closeAllConnections();
+    await new Promise((resolve) => this.#server?.close(resolve));
+  }
+
+  #headers(): Record<string, string> {
+    const entries = Object.entries(this.#built.headers);
+    return Object.fromEntries(entries.map(([name, value]) => [name, value.replace(`wss://${HOST}`, `ws://127.0.0.1:${this.#port}`)]));
+  }
+}
