@@ -7,6 +7,7 @@ import socket
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +27,8 @@ Scene = Callable[[str], Coroutine[Any, Any, None]]
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "BACKOFF_BASE_MS", 10)
     monkeypatch.setattr(machine, "BACKOFF_CAP_MS", 50)
+    # Drawn by chance the wait may be none at all, and nobody hears of it.
+    monkeypatch.setattr("tools.client.feed.Machine", partial(machine.Machine, draw=lambda _, most: most))
 
 
 def play(session: Callable[[ServerConnection, int], Awaitable[object]], scene: Scene, **options: Any) -> None:
