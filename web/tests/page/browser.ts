@@ -15,16 +15,8 @@ export const PHONE = { width: 390, height: 844 };
 export const REFUSED = "refused by the policy:";
 const PLAYWRIGHT = createRequire(new URL("../../../tools/package.json", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-/** From before anything of the page runs: what is refused, and what moves without the reader's doing. */
-const WATCH = `
+const WATCH_REFUSALS = `
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => console.error("${REFUSED}", effectiveDirective, blockedURI));
-  window.shifts = [];
-  new PerformanceObserver((list) => {
-    for (const { sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) {
-      const name = node?.id || node?.className || node?.parentElement?.className || node?.nodeName;
-      window.shifts.push([name, JSON.stringify(previousRect), JSON.stringify(currentRect)].join(" "));
-    }
-  }).observe({ type: "layout-shift", buffered: true });
 `;
 
 interface Opening extends BrowserContextOptions {
@@ -57,7 +49,7 @@ export class Visit {
     this.#page = page;
     page.on("pageerror", (error) => this.errors.push(String(error)));
     page.on("console", (message) => message.type() === "error" && this.errors.push(message.text()));
-    await page.addInitScript(WATCH + script);
+    await page.addInitScript(WATCH_REFUSALS + script);
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
     await page.goto(this.#site.url + query);
     await this.is("live");

@@ -5,6 +5,17 @@ import { CHROMIUM, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import type { Page } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 
+/** What moves without the reader's doing, noted from before anything of the page runs. */
+const WATCH_SHIFTS = `
+  window.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const { sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) {
+      const name = node?.id || node?.className || node?.parentElement?.className || node?.nodeName;
+      window.shifts.push([name, JSON.stringify(previousRect), JSON.stringify(currentRect)].join(" "));
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+`;
+
 const numbers = async (page: Page, column: string) =>
   (await page.locator(`#quotes td.${column}`).allTextContents()).map((text) => Number(text.replace("−", "-").replace(/[,%+]/g, "")));
 const directions = (page: Page) =>
@@ -13,7 +24,7 @@ const shifts = (page: Page) => page.evaluate(() => (window as unknown as { shift
 
 describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   it("has its rows before the feed answers, and nothing moves when the prices come", async ({ visit }) => {
-    const page = await visit.open();
+    const page = await visit.open("", { script: WATCH_SHIFTS });
     expect(await visit.shown()).toEqual(SYMBOLS);
     expect(await page.locator("#quotes .open").first().textContent()).toBe("BTC_CADBitcoin");
     await visit.tick();
@@ -23,7 +34,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   });
 
   it("moves nothing on a phone either", async ({ visit }) => {
-    const page = await visit.open("", { viewport: PHONE });
+    const page = await visit.open("", { viewport: PHONE, script: WATCH_SHIFTS });
     await visit.tick();
     expect(await shifts(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);

@@ -1,0 +1,104 @@
+/** An hour of cuts at random in accelerated time: the page is back after each of them, right, and as light as before. */
+
+import { describe, expect } from "vitest";
+import { parseExact } from "../../src/feed/exact.ts";
+import { CHROMIUM, it } from "./browser.ts";
+import type { Page } from "./browser.ts";
+import { Hour } from "./hour.ts";
+import { countsOf } from "./leaks.ts";
+
+const TIMEOUT_MS = 240_000;
+const SEED = 7;
+const SECONDS = 3600;
+/** By then the page holds all that it ever will, and the chart's library. */
+const WARM_SECONDS = 400;
+const CHART = { opened: 1200, closed: 2000 };
+const FEWEST_CUTS = 50;
+const MOST_GROWTH_BYTES = 500_000;
+const LONGEST_DELAY_MS = 30_000;
+/** How long the page waits, by its own clock, from when it has no connection until it tries to have one. */
+const WATCH_DELAYS = `
+  window.delays = [];
+  let standing = 0;
+  let lostAt;
+  window.WebSocket = new Proxy(WebSocket, {
+    construct(Real, args) {
+      if (lostAt !== undefined) window.delays.push(Math.round(Date.now() - lostAt));
+      lostAt = undefined;
+      standing += 1;
+      const socket = new Real(...args);
+      socket.addEventListener("close", () => {
+        standing -= 1;
+        if (!standing) lostAt = Date.now();
+      });
+      return socket;
+    },
+  });
+`;
+
+describe.skipIf(!CHROMIUM)("an hour of cuts", { timeout: TIMEOUT_MS }, () => {
+  it("is survived with right prices, one connection, and nothing left behind", async ({ site, visit }) => {
+    const page = await visit.open("?sort=change", { clockFrom: Date.now(), script: WATCH_DELAYS });
+    const beganAt = Date.now() + 1000;
+    await page.clock.pauseAt(beganAt);
+    const hour = new Hour(site, visit, beganAt, SEED);
+    const counts = await countsOf(page);
+
+    await cutWithChart(page, hour, WARM_SECONDS / 2);
+    await hour.until(WARM_SECONDS);
+    await hour.settle();
+    const before = await counts();
+    await hour.until(CHART.opened);
+    await cutWithChart(page, hour, CHART.closed);
+    await hour.until(SECONDS);
+    await hour.settle();
+    const after = await counts();
+
+    expect([...hour.cuts.values()].every(Boolean), JSON.stringify([...hour.cuts])).toBe(true);
+    expect([...hour.cuts.values()].reduce((all, some) => all + some)).toBeGreaterThan(FEWEST_CUTS);
+    await expect.poll(() => site.connections).toBe(1);
+    expect(await pricesOf(page)).toEqual(pricesIn(site.market.snapshot(site.now())));
+    const delays = await page.evaluate(() => (window as unknown as { delays: number[] }).delays);
+    expect(new Set(delays).size, "delays are spread").toBeGreaterThan(delays.length / 2);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(LONGEST_DELAY_MS);
+    expect({ nodes: after.nodes, listeners: after.listeners }).toEqual({ nodes: before.nodes, listeners: before.listeners });
+    expect(after.heapBytes - before.heapBytes).toBeLessThan(MOST_GROWTH_BYTES);
+  });
+});
+
+/** Cuts until then, with a chart open. */
+async function cutWithChart(page: Page, hour: Hour, second: number): Promise<void> {
+  await page.click('tr[data-symbol="BTC_CAD"] .open');
+  await hour.until(second);
+  await page.waitForFunction(() => Boolean(document.querySelector("dialog.chart[open] .chart-state[hidden]")));
+  await hour.settle();
+  expect(await page.textContent(".chart-of-close dd")).toBe(await page.textContent('tr[data-symbol="BTC_CAD"] td.spot'));
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("dialog.chart"));
+  // Rows trade places only while none of them has the focus.
+  await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+}
+
+type Prices = Record<string, string[]>;
+
+/** What each cell with a price says to the last digit when the pointer is over it. */
+function pricesOf(page: Page): Promise<Prices> {
+  return page.evaluate(() => {
+    const whole = (cell: HTMLElement | null): string => {
+      cell?.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+      return cell?.title ?? "";
+    };
+    const cells = ["td.spot", "td.bid", "td.ask", "td.change", "td.percent"];
+    const rows = [...document.querySelectorAll<HTMLElement>("#quotes tr")];
+    return Object.fromEntries(rows.map((row) => [row.dataset["symbol"], cells.map((cell) => whole(row.querySelector(cell)))]));
+  });
+}
+
+function pricesIn(snapshot: string): Prices {
+  const { data } = parseExact(snapshot) as { data: { symbol: string; spot: string; bid: string; ask: string; change: string; change_pct: string }[] };
+  const rows = data.map(({ symbol, spot, bid, ask, change, change_pct: percent }) => [
+    symbol,
+    [...[spot, bid, ask, change].map((price) => `${price} CAD`), `${percent} %`],
+  ]);
+  return Object.fromEntries(rows);
+}
