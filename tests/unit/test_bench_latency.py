@@ -9,7 +9,7 @@ from shared.values import Snapshot
 from tests.unit.lambdas import CONNECTION_ID as ID
 from tests.unit.lambdas import Context, Load, stream_record
 from tests.unit.samples import NOW_MS, after, quote, quotes
-from tools.bench.latency import UPDATE, Handled, Window, marks, parts, table
+from tools.bench.latency import UPDATE, Handled, Listener, Window, heard, marks, parts, table
 
 FIRST = after(Snapshot(), quotes())
 SECOND = after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, NOW_MS + 1_000)
@@ -84,3 +84,12 @@ def test_an_update_is_known_by_its_beginning() -> None:
     assert found
     assert found.groups() == ("12", "1795366537076")
     assert not UPDATE.search(frame.replace("update", "snapshot"))
+
+
+def test_a_ticks_time_is_known_though_one_client_had_its_whole_view_in_place_of_the_update() -> None:
+    first, second = (Listener.__new__(Listener) for _ in range(2))
+    first.at_ms, first.ts_ms = {7: 1_040}, {7: 1_000}
+    second.at_ms, second.ts_ms = {7: 1_055, 8: 2_072}, {7: 1_000, 8: 2_000}
+    window = heard([first, second], range(7, 10))
+    assert window.arrivals_ms == {7: [1_040, 1_055], 8: [2_072]}
+    assert parts(window, PRICED, HANDLED)["write to arrival"] == [35, 50, 66]

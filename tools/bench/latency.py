@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-import signal
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from tools.bench.machine import machine
 from tools.bench.report import Report, rounded, write
+from tools.bench.stack import NotMeasured, running_stack, shown_progress
 from tools.bench.workload import ROOT
 
 if TYPE_CHECKING:
@@ -45,10 +44,6 @@ HEAD = 200
 WHOLE = ("write to handler entry", "handler entry to last post", "last post to last arrival")
 OURS = "- its processor time"
 SUBSCRIBE = json.dumps({"event": "subscribe", "channel": "rates_batch"})
-
-
-class NotMeasured(Exception):
-    """The stack did not do what is measured; the text says what was missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +121,7 @@ def main() -> int:
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     try:
-        with _progress(console) as progress, local_stack(progress) as stack:
+        with shown_progress(console) as progress, local_stack(progress) as stack:
             windows = asyncio.run(measure(stack, options.sizes or SIZES, options.ticks, progress))
             progress("reading the stack's log")
             marks = _logged_marks(stack, {seq for window in windows for seq in window.arrivals_ms})
@@ -149,30 +144,17 @@ def local_stack(progress: Callable[[str], None], state: Path = STATE) -> Iterato
     Raises:
         NotMeasured: it did not start.
     """
-    progress("starting the local stack")
-    state.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tools.local", "--json", "--port=0", "--tick=1", "--simulated"]
-    command += [f"--state={state}", "--", "--seed=1"]
-    with (state / "stack.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603 - ours
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise NotMeasured(f"the local stack did not start; its log is {state / 'stack.log'}")
-            running = json.loads(line)
-            session = boto3.Session("test", "test", region_name="us-east-1")
-            stack = Stack(
-                running["feed"],
-                ssl.create_default_context(cafile=running["ca"]),
-                session.client("lambda", endpoint_url=running["aws"]),
-                session.client("logs", endpoint_url=running["aws"]),
-            )
-            for service in SERVICES:
-                log_all(stack, service)
-            yield stack
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+    with running_stack(progress, state) as running:
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        stack = Stack(
+            running["feed"],
+            ssl.create_default_context(cafile=running["ca"]),
+            session.client("lambda", endpoint_url=running["aws"]),
+            session.client("logs", endpoint_url=running["aws"]),
+        )
+        for service in SERVICES:
+            log_all(stack, service)
+        yield stack
 
 
 def log_all(stack: Stack, service: str) -> None:
@@ -237,8 +219,15 @@ async def _window(listeners: Sequence[Listener], ticks: int, progress: Callable[
             raise TimeoutError
         progress(f"{len(listeners)} clients, tick {max(0, last - first + 1)} of {ticks}")
         await asyncio.sleep(1)
+    return heard(listeners, seqs)
+
+
+def heard(listeners: Sequence[Listener], seqs: range) -> Window:
+    """What came to them in these ticks. A tick's time is whoever's heard it: once a minute each client hears its whole
+    view in place of the update."""
     arrivals = {seq: [each.at_ms[seq] for each in listeners if seq in each.at_ms] for seq in seqs}
-    return Window(len(listeners), seqs, {seq: at for seq, at in arrivals.items() if at}, listeners[0].ts_ms)
+    ts_ms = {seq: ts for each in listeners for seq, ts in each.ts_ms.items()}
+    return Window(len(listeners), seqs, {seq: at for seq, at in arrivals.items() if at}, ts_ms)
 
 
 def _logged_marks(stack: Stack, seqs: set[int]) -> tuple[dict[int, int], dict[int, Handled]]:
@@ -307,24 +296,6 @@ def parts(window: Window, priced: dict[int, int], handled: dict[int, Handled]) -
 def percentiles(values: Sequence[int]) -> list[str]:
     cuts = quantiles(values, n=100, method="inclusive")
     return [rounded(cuts[rank - 1]) for rank in PERCENTILES]
-
-
-@contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """What goes on: one line that changes at a terminal, a line each time that it is another stage elsewhere."""
-    began = time.monotonic()
-    if console.is_terminal:
-        with console.status("starting", refresh_per_second=2) as status:
-            yield lambda text: status.update(f"{time.monotonic() - began:.0f} s  {text}")
-        return
-    said: list[float] = []
-
-    def say(text: str) -> None:
-        if not said or time.monotonic() - said[-1] >= 5:
-            said.append(time.monotonic())
-            print(f"{time.monotonic() - began:6.0f} s  {text}", file=sys.stderr, flush=True)
-
-    yield say
 
 
 def _parser() -> argparse.ArgumentParser:
