@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.typedefs import Handler
 from yarl import URL
 
 from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
@@ -63,7 +64,7 @@ async def start_edge(certificates: Certificates, upstream_url: str, port: int, w
         OSError: the port is taken.
     """
     relays = _Relays(upstream_url)
-    app = web.Application()
+    app = web.Application(middlewares=[_compress])
     app.on_response_prepare.append(_harden)
     for path in ("/markets/ws", "/markets/ws/"):
         app.router.add_get(path, relays.handle, allow_head=False)
@@ -91,6 +92,15 @@ async def start_edge(certificates: Certificates, upstream_url: str, port: int, w
         await runner.cleanup()
         raise
     return Edge(runner, relays, bound)
+
+
+@web.middleware
+async def _compress(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """As CloudFront does for who takes it. A part of a file is sent as it is."""
+    response = await handler(request)
+    if isinstance(response, web.FileResponse) and "Range" not in request.headers:
+        response.enable_compression()
+    return response
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
