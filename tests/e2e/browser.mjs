@@ -1,4 +1,5 @@
-// A real browser on the page, for a test: a line of JSON with what it shows for each line on stdin, until that ends.
+// A real browser on the page, for a test: a line of JSON with what it shows for each line on stdin, until that ends. A line
+// that names a symbol opens its chart before that.
 //
 //   node browser.mjs '{"url":"https://localhost:8000/","chromium":"/usr/bin/chromium","spki":"...","screenshot":"page.png"}'
 
@@ -21,12 +22,23 @@ page.on("console", (message) => {
 });
 await page.goto(options.url);
 
-for await (const _ of createInterface({ input: process.stdin })) {
+for await (const symbol of createInterface({ input: process.stdin })) {
+  if (symbol) await page.click(`tr[data-symbol="${symbol}"] .open`);
   const shown = await page.evaluate(() => {
     const element = (id) => document.getElementById(id);
     const cells = (row) => [...row.querySelectorAll("td")].map((cell) => [cell.classList[0], cell]);
+    // A cell has its title when it is pointed at.
+    const titleOf = (cell) => {
+      cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+      return cell.title;
+    };
     const each = (row, said) => Object.fromEntries(cells(row).map(([name, cell]) => [name, said(cell)]));
+    // Values to the last digit, and the text of those that are none.
+    const value = (name) => document.querySelector(`.chart-of-${name} dd`);
+    const values = () => Object.fromEntries(["open", "high", "low", "close"].map((name) => [name, value(name).title]));
+    const isDrawn = document.querySelector("dialog.chart[open] .chart-state[hidden]") !== null;
     return {
+      chart: isDrawn ? { time: value("time").textContent, values: values() } : null,
       state: element("state").dataset.kind,
       label: element("state").textContent,
       detail: element("detail").textContent,
@@ -38,7 +50,7 @@ for await (const _ of createInterface({ input: process.stdin })) {
         symbol: row.dataset.symbol,
         isStale: row.classList.contains("stale"),
         texts: each(row, (cell) => cell.textContent),
-        titles: each(row, (cell) => cell.title),
+        titles: each(row, titleOf),
       })),
     };
   });

@@ -2,7 +2,7 @@
 
 import type { Clock } from "./clock.ts";
 import type { Change, Feed, State } from "./feed/index.ts";
-import { healthOf, pulseText, quietAfter, sourcesText } from "./health.ts";
+import { dailyRateOf, healthOf, pulseText, quietAfter, sourcesText } from "./health.ts";
 import type { Facts, Kind } from "./health.ts";
 import { element, say } from "./page.ts";
 
@@ -35,10 +35,8 @@ export class Banner {
 
   connected(state: State): void {
     if (state.link === "reconnecting") this.#retryAt = Date.now() + state.inMs;
-    if (state.link !== "live") {
-      this.#lostAt ??= Date.now();
-      this.#gaps = [];
-    }
+    // Before anything has come there is nothing to lose.
+    if (state.link !== "live" && this.#heardAt !== undefined) this.#lostAt ??= Date.now();
     this.draw();
   }
 
@@ -46,7 +44,7 @@ export class Banner {
     // Answers to requests say that the connection is there, not that the prices are.
     if (!ts) return;
     const now = Date.now();
-    // The first gap of a connection is none of the feed's.
+    // The gap between two connections is none of the feed's.
     if (this.#heardAt !== undefined && this.#lostAt === undefined) {
       this.#gaps = [...this.#gaps.slice(1 - GAPS), now - this.#heardAt];
     }
@@ -79,6 +77,7 @@ export class Banner {
       retryAt: this.#retryAt,
       quietAfterMs: quietAfter(this.#gaps),
       sources: this.#feed.status,
+      dailyRate: dailyRateOf([...this.#feed.quotes.values()].map(({ source }) => source)),
       roundTripMs: this.#clock.roundTripMs,
     };
   }

@@ -46,6 +46,8 @@ export function listen(reader: Reader, table: QuoteTable): void {
     if (row && button === row.star) reader.toggleFavourite(row);
     else if (row && button === row.opener) reader.open(row);
   });
+  body.addEventListener("pointerover", ({ target }) => table.point(target));
+  body.addEventListener("pointerleave", () => table.point(null));
   body.addEventListener("keydown", (event) => walk(event, table));
   document.addEventListener("keydown", shortcut);
 }

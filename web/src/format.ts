@@ -6,6 +6,8 @@ const SIGNIFICANT_DIGITS = 6;
 const SPREAD_DECIMALS = 3;
 /** The most decimals that `Intl` is sure to show. */
 const MOST_DECIMALS = 20;
+/** Those of a price of some millionths of a dollar. */
+const PREPARED_DECIMALS = 11;
 const UNITS: readonly (readonly [string, number])[] = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]];
 /** As wide as a plus and a digit, where the hyphen is not. */
 const MINUS = "−";
@@ -92,6 +94,11 @@ function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
     formats.set(key, format);
   }
   return format;
+}
+
+/** Make the formats that prices need, while there is nothing else to do: all of them take longer than to draw a table. */
+export function prepare(): void {
+  for (let digits = CENTS; digits <= PREPARED_DECIMALS; digits++) for (const signed of [false, true]) formatOf(digits, signed);
 }
 
 function decimalsOf(number: string): number {

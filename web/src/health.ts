@@ -16,6 +16,8 @@ export interface Facts {
   /** A silence of this length is none of a feed as it was of late. */
   readonly quietAfterMs: number;
   readonly sources: SourceStatus;
+  /** The source of a price in sight that rests on a daily exchange rate, if one does. */
+  readonly dailyRate: string | undefined;
   /** The way to the feed and back. */
   readonly roundTripMs: number | undefined;
 }
@@ -30,6 +32,8 @@ export interface Health {
   readonly isStale: boolean;
 }
 
+/** A price through US dollars names the rate's source last. */
+const DAILY = / x (bank_of_canada|er_api):/;
 /** A connection that is back so soon has left nothing stale. */
 const BRIEF_MS = 2000;
 /** With the second between two looks, a price looks stale within 5 s. */
@@ -61,7 +65,7 @@ export function healthOf(facts: Facts): Health {
     const detail = `Nothing was heard for ${ageText(silence)}: prices may be out of date. The page reconnects if it lasts.`;
     return { kind: "quiet", label: "No updates", detail, isStale: true };
   }
-  return { kind: "live", label: "Live", detail: state.reason || outageText(facts.sources), isStale: isLost };
+  return { kind: "live", label: "Live", detail: state.reason || outageText(facts.sources) || closedText(facts.dailyRate), isStale: isLost };
 }
 
 /** How fresh and how far away the feed is. */
@@ -80,6 +84,21 @@ export function sourcesText(sources: SourceStatus): string {
 function outageText(sources: SourceStatus): string {
   const names = down(sources).map((name) => name.replaceAll("_", " "));
   return names.length ? `Without an answer: ${names.join(", ")}. Other sources serve where they can.` : "";
+}
+
+/** The way from US to Canadian dollars by a rate of the day: no live market of the two said anything. */
+export function dailyRateOf(priceSources: Iterable<string>): string | undefined {
+  for (const source of priceSources) {
+    const daily = DAILY.exec(source)?.[1];
+    if (daily) return daily.replaceAll("_", " ");
+  }
+  return undefined;
+}
+
+function closedText(dailyRate: string | undefined): string {
+  return dailyRate
+    ? `There is no live rate of the US dollar, as when its market is closed: some prices use the daily one (${dailyRate}).`
+    : "";
 }
 
 function down(sources: SourceStatus): string[] {

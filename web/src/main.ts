@@ -7,6 +7,7 @@ import { columnName, drawControls, listen } from "./controls.ts";
 import { storedFavourites, storeFavourites } from "./favourites.ts";
 import { Feed } from "./feed/index.ts";
 import type { Change, State } from "./feed/index.ts";
+import { prepare } from "./format.ts";
 import { element, say } from "./page.ts";
 import { Past } from "./past.ts";
 import type { Row } from "./row.ts";
@@ -27,19 +28,21 @@ let pointedAt = 0;
 let orderedAt = 0;
 let announcement: ReturnType<typeof setTimeout> | undefined;
 
-const table = new QuoteTable(element("quotes", HTMLTableSectionElement), CATALOGUE, () => clock.now());
-table.drawFavourites(favourites);
+// Before anything else: its connection is made while the table is.
 const feed = new Feed(`${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`, {
   onState: showState,
   onChange: showChange,
 });
 const clock = new Clock(feed);
+const table = new QuoteTable(element("quotes", HTMLTableSectionElement), CATALOGUE, () => clock.now());
+table.drawFavourites(favourites);
 const banner = new Banner(feed, clock, announce);
 const past = new Past(feed, table);
 
 listen({ view: () => view, change, toggleFavourite, open: ({ symbol }) => void openChart(symbol) }, table);
 for (const moved of ["pointermove", "wheel"]) element("quotes").addEventListener(moved, () => (pointedAt = Date.now()), { passive: true });
 for (const news of ["online", "offline"]) addEventListener(news, () => banner.draw());
+addEventListener("online", () => feed.hasten());
 document.addEventListener("visibilitychange", tick);
 drawControls(view);
 arrange();
@@ -58,7 +61,10 @@ if (view.symbol) void openChart(view.symbol);
 
 function showState(state: State): void {
   banner.connected(state);
-  if (state.link === "live") clock.look(true);
+  if (state.link !== "live") return;
+  clock.look(true);
+  // The snapshot is on its way.
+  prepare();
 }
 
 function showChange(news: Change): void {
@@ -74,7 +80,7 @@ function tick(): void {
   if (document.hidden) return;
   if (feed.state.link === "live") clock.look();
   banner.draw();
-  table.drawAges();
+  table.age();
 }
 
 function change(wanted: Partial<View>): void {

@@ -13,17 +13,15 @@ const LINE = { width: 96, height: 22 };
 /** A line of hours does not look another one a tick later, and is most of what a row costs to draw. */
 const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
-/** An age begins where it did when it gets a digit more. */
-const FIGURE_SPACE = "\u2007";
-const AGE_LENGTH = 3;
 const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
 type CellName = Exclude<Column, "symbol">;
 
-/** What a cell shows: to ask the page for it costs more than to set it. */
-interface Shown {
-  text: string;
-  title: string;
+/** A cell and what it shows: to ask the page for that costs more than to set it. */
+interface Cell {
+  readonly element: HTMLTableCellElement;
+  text: Text;
+  shown: string;
   sign: number;
 }
 
@@ -36,9 +34,8 @@ export class Row implements Entry {
   readonly opener: HTMLButtonElement;
   quote: Quote | undefined;
   readonly #trend = new Trend();
-  readonly #cells: Readonly<Record<CellName, HTMLTableCellElement>>;
+  readonly #cells: Readonly<Record<CellName, Cell>>;
   readonly #line: SVGPolylineElement;
-  readonly #shown = new Map<CellName, Shown>();
   #lineDrawnAt = Number.NEGATIVE_INFINITY;
   /** Where the price went in the last tick: -1, 0 or 1. */
   #moved = 0;
@@ -54,16 +51,16 @@ export class Row implements Entry {
     const line = this.element.querySelector("polyline");
     if (!star || !opener || !head || !line) throw new Error("the row's template is not complete");
     [this.star, this.opener, this.#line] = [star, opener, line];
-    this.#cells = Object.fromEntries(COLUMNS.slice(1).map((column, index) => [column, cells[index]])) as typeof this.cells;
+    const named = COLUMNS.slice(1).map((column, index) => {
+      const element = cells[index] as HTMLTableCellElement;
+      return [column, { element, text: element.firstChild as Text, shown: "", sign: 0 }];
+    });
+    this.#cells = Object.fromEntries(named) as Record<CellName, Cell>;
     const [base = asset.symbol, counter = ""] = asset.symbol.split("_", 2);
     star.setAttribute("aria-label", `Favourite ${base}`);
     opener.title = asset.renamedTo ? `${asset.name}, today ${asset.renamedTo}` : asset.name;
     const texts: Record<string, string> = { b: base, i: `_${counter}`, ".name": asset.name };
     for (const [part, text] of Object.entries(texts)) opener.querySelector(part)?.append(text);
-  }
-
-  get cells(): Readonly<Record<CellName, HTMLTableCellElement>> {
-    return this.#cells;
   }
 
   get rise(): number | undefined {
@@ -99,14 +96,13 @@ export class Row implements Entry {
     const { quote } = this;
     if (!quote) return this.#drawNothing();
     const { bid, ask, spot, change, change_pct: percent, source } = quote;
-    const spread = format.spreadPercent(bid, ask);
-    this.#set("spot", format.priceText(spot), `${spot} CAD`, this.#moved);
-    this.#set("bid", format.priceText(bid), `${bid} CAD`);
-    this.#set("ask", format.priceText(ask), `${ask} CAD`);
-    this.#set("spread", format.spreadText(spread), `${format.difference(ask, bid)} CAD`);
-    this.#set("change", format.changeText(change, spot), `${change} CAD`, format.direction(change));
-    this.#set("percent", format.percentText(percent), `${percent} %`, format.direction(percent));
-    if (this.#shown.get("source")?.title !== source) this.#set("source", format.sourceText(source), source);
+    this.#set("spot", format.priceText(spot), this.#moved);
+    this.#set("bid", format.priceText(bid));
+    this.#set("ask", format.priceText(ask));
+    this.#set("spread", format.spreadText(format.spreadPercent(bid, ask)));
+    this.#set("change", format.changeText(change, spot), format.direction(change));
+    this.#set("percent", format.percentText(percent), format.direction(percent));
+    this.#set("source", format.sourceText(source));
     this.element.classList.toggle("stale", quote.stale === true);
     this.element.classList.remove("priceless");
     this.#drawTrend();
@@ -116,7 +112,32 @@ export class Row implements Entry {
     const { quote } = this;
     if (!quote) return;
     const age = format.ageText(now - quote.ts);
-    this.#set("age", quote.stale ? `stale ${age}` : age.padStart(AGE_LENGTH, FIGURE_SPACE));
+    this.#set("age", quote.stale ? `stale ${age}` : age);
+  }
+
+  /** Give this cell the whole of what it shows a part of as its title: only the one that is pointed at needs it. */
+  explain(element: Element): void {
+    const name = COLUMNS.find((column): column is CellName => column !== "symbol" && this.#cells[column].element === element);
+    if (name) this.#cells[name].element.title = this.#whole(name);
+  }
+
+  #whole(name: CellName): string {
+    const { quote } = this;
+    if (!quote) return name === "spot" ? "No source has a price of it now." : "";
+    switch (name) {
+      case "spread":
+        return `${format.difference(quote.ask, quote.bid)} CAD`;
+      case "percent":
+        return `${quote.change_pct} %`;
+      case "source":
+        return quote.source;
+      case "age":
+        return new Date(quote.ts).toISOString();
+      case "trend":
+        return "";
+      default:
+        return `${quote[name]} CAD`;
+    }
   }
 
   #drawTrend(): void {
@@ -125,28 +146,37 @@ export class Row implements Entry {
     if (rise === undefined || now - this.#lineDrawnAt < LINE_LASTS_MS) return;
     this.#lineDrawnAt = now;
     this.#line.setAttribute("points", polyline(this.#trend.points, LINE.width, LINE.height));
-    this.#set("trend", "", "", Math.sign(rise));
+    this.#set("trend", "", Math.sign(rise));
   }
 
   #drawNothing(): void {
     for (const name of COLUMNS.slice(1) as CellName[]) {
       if (name !== "trend") this.#set(name, NOTHING);
     }
-    this.#set("spot", "no price", "No source has a price of it now.");
+    this.#set("spot", "no price");
     this.element.classList.remove("stale");
     this.element.classList.add("priceless");
   }
 
-  #set(name: CellName, text: string, title = "", sign = 0): void {
+  #set(name: CellName, text: string, sign = 0): void {
     const cell = this.#cells[name];
-    const shown = this.#shown.get(name) ?? { text: "", title: "", sign: 0 };
-    this.#shown.set(name, shown);
-    if (shown.text !== text) (cell.firstChild as Text).data = shown.text = text;
-    if (shown.title !== title) cell.title = shown.title = title;
-    if (shown.sign === sign) return;
-    shown.sign = sign;
-    cell.dataset["direction"] = sign < 0 ? "down" : sign > 0 ? "up" : "";
+    if (cell.shown !== text) write(cell, text);
+    if (cell.sign === sign) return;
+    cell.sign = sign;
+    cell.element.setAttribute("data-direction", sign < 0 ? "down" : sign > 0 ? "up" : "");
   }
+}
+
+/** A text of another length is another node: of the same one a browser would say that it shifted, since it ends where it did. */
+function write(cell: Cell, text: string): void {
+  if (text.length === cell.shown.length) {
+    cell.text.data = text;
+  } else {
+    const node = new Text(text);
+    cell.text.replaceWith(node);
+    cell.text = node;
+  }
+  cell.shown = text;
 }
 
 /** What all rows are copies of. The roles are said, since cards on a phone are laid out as no table is. */
@@ -163,7 +193,6 @@ export function rowTemplate(): HTMLTableRowElement {
     const cell = made("td", { role: "cell", class: `${column}${LEFT.has(column) ? "" : " number"}` });
     const label = LABELS[column];
     if (label) cell.dataset["label"] = label;
-    // Empty, and no dash: a browser takes it for a shift when a text becomes a longer one that ends where it did.
     cell.append(column === "trend" ? lineTemplate() : document.createTextNode(""));
     row.append(cell);
   }

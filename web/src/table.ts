@@ -6,13 +6,24 @@ import { select } from "./order.ts";
 import { Row, rowTemplate } from "./row.ts";
 import type { View } from "./view.ts";
 
+const AGE_STEP_MS = 1000;
+/** Half of what is in sight on most screens. */
+const FOREMOST = 12;
+/** Where no prices come the other rows are there without them. */
+const FOREMOST_MS = 3000;
+
 export class QuoteTable {
   readonly rows = new Map<string, Row>();
   readonly #body: HTMLTableSectionElement;
   readonly #template = rowTemplate();
   readonly #changed = new Set<Row>();
   readonly #moved = new Set<Row>();
+  /** The cell under the pointer, whose title goes with the quotes. */
+  #pointed: Element | undefined;
   #frame = 0;
+  /** The first prices do not wait for those of the rows out of sight, which are laid out with the second picture. */
+  #isFirst = true;
+  #drawnAt = 0;
   #seq = 0;
 
   readonly #now: () => number;
@@ -22,6 +33,7 @@ export class QuoteTable {
     this.#body = body;
     this.#now = now;
     this.list(assets);
+    setTimeout(() => this.#showAll(), FOREMOST_MS);
   }
 
   /** Have a row for each of these assets, and for those that the feed has sent nevertheless. */
@@ -59,15 +71,21 @@ export class QuoteTable {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
+  /** The pointer is over this element: tell the whole figure of its cell. */
+  point(target: EventTarget | null): void {
+    this.#pointed = (target instanceof Element && target.closest("td")) || undefined;
+    if (this.#pointed) this.rowOf(this.#pointed)?.explain(this.#pointed);
+  }
+
   /** Draw a row again whose trend has become known. */
   redraw(row: Row): void {
     this.#changed.add(row);
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  drawAges(): void {
-    const now = this.#now();
-    for (const row of this.rows.values()) if (!row.element.hidden) row.drawAge(now);
+  /** Ages go on without a tick. With one they are drawn: a picture of their own would cost as much again. */
+  age(): void {
+    if (this.#now() - this.#drawnAt >= AGE_STEP_MS) this.#drawAges();
   }
 
   drawFavourites(favourites: ReadonlySet<string>): void {
@@ -113,12 +131,29 @@ export class QuoteTable {
 
   #draw(): void {
     this.#frame = 0;
-    const now = this.#now();
-    for (const row of this.#changed) {
+    for (const row of this.#isFirst ? this.#foremost() : this.#changed) {
       row.draw();
-      row.drawAge(now);
+      this.#changed.delete(row);
     }
-    this.#changed.clear();
-    this.#body.dataset["seq"] = String(this.#seq);
+    if (!this.#isFirst) this.#showAll();
+    this.#isFirst = false;
+    this.#drawAges();
+    if (this.#pointed) this.rowOf(this.#pointed)?.explain(this.#pointed);
+    if (this.#changed.size) this.#frame = requestAnimationFrame(() => this.#draw());
+    else this.#body.dataset["seq"] = String(this.#seq);
+  }
+
+  #foremost(): Row[] {
+    const shown = [...this.#body.rows].filter(({ hidden }) => !hidden).slice(0, FOREMOST);
+    return shown.map((element) => this.rowOf(element)).filter((row) => row !== undefined && this.#changed.has(row)) as Row[];
+  }
+
+  #showAll(): void {
+    this.#body.classList.remove("foremost");
+  }
+
+  #drawAges(): void {
+    const now = (this.#drawnAt = this.#now());
+    for (const row of this.rows.values()) if (!row.element.hidden) row.drawAge(now);
   }
 }

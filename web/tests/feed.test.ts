@@ -1,7 +1,7 @@
 /** The feed over real sockets, those of the platform. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 
 import { Feed, FeedError } from "../src/feed/index.ts";
 import type { Change, Quote, State } from "../src/feed/index.ts";
@@ -11,6 +11,10 @@ import { replying, withFeed } from "./server.ts";
 const IMAGES = imagesOf([{ BTC_CAD: true }, { BTC_CAD: true, SHIB_CAD: false }, { ETH_CAD: true }]);
 const [FIRST, SECOND, THIRD, FOURTH] = IMAGES as [Image, Image, Image, Image];
 type Image = (typeof IMAGES)[number];
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 function acked(id = 1): string {
   return JSON.stringify({ event: "subscribed", status: "subscribed", channel: "rates_batch", symbols: [], id });
@@ -156,4 +160,26 @@ it("closing ends a loop that waits, and nothing is tried again", async () => {
 
 it("an address that is none of a WebSocket is refused at once", () => {
   expect(() => new Feed("mailto:feed@example.com")).toThrow(expect.objectContaining({ name: "SyntaxError" }));
+});
+
+it("connects at once when it is told that the network is back", async () => {
+  let opened = 0;
+  await withFeed(
+    (socket) => {
+      opened += 1;
+      // Each of the first ones is broken, so that the next attempt is some seconds away.
+      if (opened < 6) socket.terminate();
+      else replying(socket, ({ id }) => [acked(id), ...snapshotOf(FIRST)]);
+    },
+    async (url) => {
+      vi.spyOn(Math, "random").mockReturnValue(1);
+      const feed = new Feed(url);
+      for (let broken = 1; broken < 6; broken += 1) {
+        await expect.poll(() => feed.state.link === "reconnecting" && opened).toBe(broken);
+        feed.hasten();
+      }
+      await expect.poll(() => feed.state.link).toBe("live");
+      feed.close();
+    },
+  );
 });

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { offsetOf } from "../src/clock.ts";
-import { healthOf, pulseText, quietAfter, sourcesText } from "../src/health.ts";
+import { dailyRateOf, healthOf, pulseText, quietAfter, sourcesText } from "../src/health.ts";
 import type { Facts } from "../src/health.ts";
 
 const NOW = 1_000_000;
@@ -15,6 +15,7 @@ const LIVE: Facts = {
   retryAt: 0,
   quietAfterMs: 4000,
   sources: { kraken: "ok", binance: "ok" },
+  dailyRate: undefined,
   roundTripMs: 42.4,
 };
 const LOST: Facts = { ...LIVE, state: { link: "reconnecting", reason: "It broke.", inMs: 3000 }, lostAt: NOW, retryAt: NOW + 2400 };
@@ -31,6 +32,16 @@ describe("the state", () => {
     expect(health.isStale).toBe(false);
     expect(sourcesText({ kraken: "ok", er_api: "down" })).toBe("1 of 2 sources");
     expect(sourcesText({})).toBe("");
+  });
+
+  it("says when prices rest on a daily exchange rate", () => {
+    expect(dailyRateOf(["kraken:BTCCAD", "binance:SHIBUSDT x kraken:USDTCAD"])).toBeUndefined();
+    expect(dailyRateOf(["kraken:BTCCAD", "binance:SHIBUSDT x kraken:USDTUSD x er_api:USDCAD"])).toBe("er api");
+    const dailyRate = dailyRateOf(["coinbase:XYZUSD x bank_of_canada:FXUSDCAD"]);
+    expect(healthOf({ ...LIVE, dailyRate })).toMatchObject({
+      kind: "live",
+      detail: "There is no live rate of the US dollar, as when its market is closed: some prices use the daily one (bank of canada).",
+    });
   });
 
   it("is stale when the feed is silent for longer than it was of late", () => {

@@ -77,6 +77,24 @@ describe("back-off", () => {
   });
 });
 
+describe("a network that is back", () => {
+  it("brings the next attempt forward", () => {
+    const session = live();
+    session.lost(1, "gone", 20_000);
+    expect(session.wakeAt).toBe(20_500);
+    expect(words(session.hasten(20_100))).toEqual(["open 2"]);
+    expect(session.state.link).toBe("connecting");
+  });
+
+  it("makes no second connection, and none of a session that was closed", () => {
+    const session = live();
+    expect(words(session.hasten(1000))).toEqual([]);
+    session.close();
+    expect(words(session.hasten(2000))).toEqual([]);
+    expect(session.wakeAt).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe("silence", () => {
   it("is asked about once, and any word ends it", () => {
     const session = live();

@@ -61,7 +61,7 @@ export class Chart {
     plot.addEventListener("keydown", (event) => this.#key(event));
     this.#stop = feed.observe({ onChange: ({ ts }) => this.#heard(ts), onState: (state) => this.#moved(state) });
     document.body.append(dialog);
-    this.#panel.showQuote(feed.quotes.get(symbol));
+    this.#panel.showQuote(feed.quotes.get(symbol), feed.unavailable.has(symbol));
     dialog.showModal();
     void this.#load("1m");
   }
@@ -149,7 +149,7 @@ export class Chart {
   /** The server has said something, as of the tick at `ts`. */
   #heard(ts: number): void {
     const quote = this.#feed.quotes.get(this.#symbol);
-    this.#panel.showQuote(quote);
+    this.#panel.showQuote(quote, this.#feed.unavailable.has(this.#symbol));
     if (!quote || quote.stale || !ts) return;
     // As on the server, a price counts in the interval in which a source confirmed it: in this tick, or after it began.
     const { interval, last: before } = this.#candles;

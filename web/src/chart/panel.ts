@@ -80,13 +80,13 @@ export class Panel {
     this.#again.addEventListener("click", again);
   }
 
-  /** The latest quote, if there is one. */
-  showQuote(quote: Quote | undefined): void {
+  /** The latest quote; without one, whether that is because there is no price, or because nothing was heard yet. */
+  showQuote(quote: Quote | undefined, isUnavailable: boolean): void {
     const way = quote ? direction(quote.change_pct) : 0;
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
     write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
-    const marks = [quote?.simulated && "simulated", quote ? quote.stale && "stale" : "no price now"].filter(Boolean);
+    const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(Boolean);
     write(this.#marks, marks.join(", "));
     this.dialog.classList.toggle("stale", quote?.stale === true || !quote);
   }

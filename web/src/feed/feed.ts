@@ -112,6 +112,11 @@ export class Feed implements AsyncIterable<Quote> {
     return answer.finally(() => signal?.removeEventListener("abort", cancel));
   }
 
+  /** Connect now, if the next attempt is still to come: the device is online again. */
+  hasten(): void {
+    this.#apply(this.#session.hasten(Date.now()));
+  }
+
   close(): void {
     this.#apply(this.#session.close());
   }

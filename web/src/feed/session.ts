@@ -161,6 +161,12 @@ export class Session {
     return this.#outcome();
   }
 
+  /** The network is back: what is to be tried again is tried now. */
+  hasten(now: number): Outcome {
+    if (this.#retryAt !== NEVER) this.#retryAt = now;
+    return this.elapsed(now);
+  }
+
   /** Time has passed. */
   elapsed(now: number): Outcome {
     for (const connection of this.#connections()) {

@@ -33,6 +33,15 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.locator("#sources").textContent()).toBe("6 of 6 sources");
   });
 
+  it("moves nothing while it goes on, nor behind a chart", async ({ visit }) => {
+    for (const query of ["", "?symbol=BTC_CAD"]) {
+      const page = await visit.open(query, { script: WATCH_SHIFTS });
+      if (query) await page.locator("dialog.chart[open] .chart-state[hidden]").waitFor({ state: "attached" });
+      for (let tick = 0; tick < 20; tick += 1) await visit.tick();
+      expect(await shifts(page)).toEqual([]);
+    }
+  });
+
   it("moves nothing on a phone either", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE, script: WATCH_SHIFTS });
     await visit.tick();
