@@ -8,7 +8,7 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test web-test prices catalogue-check cost bench bench-cold bench-latency lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test web-test prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -72,6 +72,9 @@ bench-cold: setup ## how long each Lambda takes to import, against boto3 alone: 
 
 bench-latency: setup ## from the write of a tick to its arrival, on the local stack: ARGS=--write
 	@$(BIN)/python -m tools.bench.latency $(ARGS)
+
+bench-page: setup ## the page in Chromium: first price, script per tick, heap with a chart open: ARGS=--write
+	@$(BIN)/python -m tools.bench.page $(ARGS)
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,8 +1,6 @@
 """The page in a real browser: it shows what a client of the feed hears, and outlives a cut of its connection."""
 
 import asyncio
-import base64
-import hashlib
 import json
 import re
 import shutil
@@ -10,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.assets import catalogue
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import ROOT, Stack
+from tools.local.certificates import key_pin
 
 TICK = 1
 EXCHANGE = ["--seed=7"]
@@ -30,6 +28,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 NODE = Path(sys.executable).parent / "node"
 SCREENSHOT = ROOT / ".local" / "page.png"
 DEADLINE_S = 60
+# A tick may come between the server's answer and the look at the page.
+ATTEMPTS = 10
 # The page's columns, and the field of a quote that each shows.
 NUMBERS = {"bid": "bid", "ask": "ask", "spot": "spot", "change": "change", "percent": "change_pct"}
 SIGNIFICANT_DIGITS = 6
@@ -84,6 +84,27 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
     asyncio.run(run())
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+def test_a_charts_live_candle_is_the_servers(stack: Stack) -> None:
+    async def run() -> None:
+        async with opened(stack) as client, browser_on(stack.dashboard, stack) as browser:
+            await browser.until(lambda shown: shown["state"] == "live" and shown["seq"] > 0)
+            await browser.shown("BTC_CAD")
+            await browser.until(lambda shown: shown["chart"] and shown["chart"]["values"]["close"])
+            for _ in range(ATTEMPTS):
+                await client.send({"event": "history", "symbol": "BTC_CAD", "interval": "1m", "limit": 1, "id": 1})
+                answer = await client.until(lambda frame: frame["event"] == "history")
+                open_ms, *prices = answer["in_progress"]
+                time = datetime.fromtimestamp(open_ms / 1000, UTC)
+                chart = (await browser.shown())["chart"]
+                shown = [Decimal(chart["values"][name]) for name in ("open", "high", "low", "close")]
+                if f"{time:%H:%M}" in chart["time"] and shown == prices:
+                    return
+            pytest.fail(f"the chart shows {chart}, the server says {answer}")
+
+    asyncio.run(run())
+
+
 async def the_same(shown: Shown, client: Client) -> None:
     """Every number on the page is the one that a client has heard of by the same tick: its title to the last digit."""
     tick = shown["seq"]
@@ -114,11 +135,11 @@ class Browser:
 
     process: asyncio.subprocess.Process
 
-    async def shown(self) -> Shown:
-        """What the page shows now."""
+    async def shown(self, open_chart_of: str = "") -> Shown:
+        """What the page shows now, or after a click on this symbol."""
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(b"\n")
+        self.process.stdin.write(f"{open_chart_of}\n".encode())
         line = await self.process.stdout.readline()
         assert line, "the browser has ended"
         return dict(json.loads(line))
@@ -137,7 +158,7 @@ class Browser:
 
 @asynccontextmanager
 async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
-    options = {"url": url, "chromium": CHROMIUM, "spki": spki_of(stack), "screenshot": str(SCREENSHOT)}
+    options = {"url": url, "chromium": CHROMIUM, "spki": key_pin(Path(stack.ca)), "screenshot": str(SCREENSHOT)}
     process = await asyncio.create_subprocess_exec(
         *(str(NODE), str(ROOT / "tests" / "e2e" / "browser.mjs"), json.dumps(options)),
         stdin=asyncio.subprocess.PIPE,
@@ -156,13 +177,6 @@ async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
             process.kill()
             status = await process.wait()
     assert status == 0
-
-
-def spki_of(stack: Stack) -> str:
-    """The hash of the public key of the stack's own CA, by which a browser is told to trust it."""
-    certificate = x509.load_pem_x509_certificate(Path(stack.ca).read_bytes())
-    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
 @dataclass

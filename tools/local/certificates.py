@@ -1,6 +1,8 @@
 """The local stack's certificates: a CA that can vouch for loopback names only, and the one leaf that it signed."""
 
+import base64
 import contextlib
+import hashlib
 import ipaddress
 import os
 import secrets
@@ -62,6 +64,16 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
     context.load_cert_chain(certificates.chain_pem, certificates.key_pem)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def key_pin(pem: Path) -> str:
+    """The SHA-256 of a certificate's public key, base64, as Chromium takes it for one that it is to trust.
+
+    https://www.rfc-editor.org/rfc/rfc7469#section-2.4
+    """
+    key = x509.load_pem_x509_certificate(pem.read_bytes()).public_key()
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
 def trust_instructions(certificates: Certificates) -> str:

@@ -1,0 +1,151 @@
+"""`make bench-page`: what the page takes in Chromium, on the local stack, beside one as it is written at first."""
+
+import argparse
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from rich.console import Console
+
+from tools.bench.machine import machine
+from tools.bench.report import Report, rounded, write
+from tools.bench.stack import NotMeasured, Progress, running_stack, shown_progress
+from tools.bench.workload import ROOT
+from tools.local.certificates import key_pin
+
+STATE = ROOT / ".local" / "bench-page"
+FILES = ROOT / "web" / "dist"
+SCRIPT = Path(__file__).with_name("page.mjs")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PEER = "written anew each tick"
+NAMES = {"peer": PEER, "page": "this page", "page, chart open": "this page, chart open"}
+Result = dict[str, Any]
+
+
+def main() -> int:
+    """0, or 1 when it could not be measured; it is said why."""
+    options = _parser().parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    try:
+        with shown_progress(console) as progress, running_stack(progress, STATE) as stack:
+            results = list(measured(stack, options, progress))
+    except NotMeasured as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    reports = [loading(results), per_tick(results, options.ticks), steady(results)]
+    for report in reports:
+        report.show(console)
+    conditions = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, local stack with ticks of 1 s on the same cores."
+    console.print(conditions, style="dim", markup=False)
+    if options.write:
+        tables = "\n\n".join(report.markdown() for report in reports)
+        write("make bench-page", f"`make bench-page`, {conditions}\n\n{tables}")
+    return 0
+
+
+def measured(stack: dict[str, str], options: argparse.Namespace, progress: Progress) -> Iterator[Result]:
+    """Each result as the browser's program tells it.
+
+    Raises:
+        NotMeasured: there is no browser, or it failed.
+    """
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not chromium:
+        raise NotMeasured("there is no Chromium to measure with; on Debian: apt install chromium")
+    told = {"url": stack["dashboard"], "chromium": chromium, "spki": key_pin(Path(stack["ca"]))}
+    told |= {"ticks": options.ticks, "loads": options.loads, "minutes": options.minutes}
+    process = subprocess.Popen(  # noqa: S603 - ours
+        [str(Path(sys.executable).parent / "node"), str(SCRIPT), json.dumps(told)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = ""
+    for said in process.stderr or ():
+        progress(said.strip())
+    results = [json.loads(line) for line in process.stdout or ()]
+    if process.wait():
+        raise NotMeasured(f"the browser's program failed: {said.strip()}")
+    yield from results
+
+
+def loading(results: list[Result]) -> Report:
+    """What is loaded, and how long it takes to the first price where the network and the device are slow."""
+    report = Report("Until the first row has its price", ["", "median ms", "fastest", "slowest", "JS kB", "CSS kB"])
+    (times,) = (result["ms"] for result in results if result["what"] == "first row")
+    figures = (median(times), min(times), max(times), _kilobytes("index-*.js"), _kilobytes("index-*.css"))
+    report.rows.append(["this page", *map(rounded, figures)])
+    report.notes.append(
+        f"{len(times)} first visits, with the network and the processor of Lighthouse's slow 4G: 150 ms and 1.6 Mbit/s "
+        "for each request, a core at a quarter of its speed. Sizes are gzip's. A chart, when the first one is opened, "
+        f"is {rounded(_kilobytes('chart-*.js') + _kilobytes('canvas-*.js'))} kB more."
+    )
+    return report
+
+
+def per_tick(results: list[Result], ticks: int) -> Report:
+    """What a tick takes of the page's thread."""
+    report = Report(
+        "A tick of 75 rows, ms",
+        ["", "script p50", "script p95", "with layout p50", "with layout p95", "script: x peer"],
+    )
+    found = list(_of(results, "per tick"))
+    peer = median(dict(found)[PEER]["script_ms"])
+    for name, result in found:
+        figures = [figure for part in ("script_ms", "task_ms") for figure in _percentiles(result[part])]
+        report.rows.append([name, *map(rounded, figures), rounded(median(result["script_ms"]) / peer)])
+    report.notes.append(
+        f"{ticks} ticks each, processor time of the page's thread. With layout: all that the thread did, style, layout "
+        "and painting as well. The peer sets `innerHTML` for each tick and shows no lines, ages, order or states."
+    )
+    return report
+
+
+def steady(results: list[Result]) -> Report:
+    """What minutes with a chart open leave behind."""
+    (result,) = (result for result in results if result["what"] == "steady")
+    samples = result["samples"]
+    report = Report("With a chart open", ["after", "heap MB", "DOM nodes", "listeners"])
+    for minute, sample in enumerate(samples):
+        figures = [f"{sample['heap_mb']:.2f}", f"{sample['nodes']:,}", f"{sample['listeners']:,}"]
+        report.rows.append([f"{minute} min", *figures])
+    slow = ", ".join(f"{duration:.0f} ms" for duration in result["long_tasks_ms"]) or "none"
+    report.notes.append(
+        f"After a collection of garbage each. Heap growth {samples[-1]['heap_mb'] - samples[0]['heap_mb']:+.2f} MB. "
+        f"Tasks above 50 ms: {slow}. Layout shifts: {', '.join(result['shifts']) or 'none'}. "
+        f"Refused by the page's policy: {', '.join(result['refused']) or 'nothing'}."
+    )
+    return report
+
+
+def _of(results: list[Result], what: str) -> Iterator[tuple[str, Result]]:
+    return ((NAMES[result["script"]], result) for result in results if result["what"] == what)
+
+
+def _percentiles(values: list[float]) -> tuple[float, float]:
+    cuts = quantiles(values, n=100, method="inclusive")
+    return cuts[49], cuts[94]
+
+
+def _kilobytes(pattern: str) -> float:
+    return sum(len(gzip.compress(file.read_bytes())) for file in (FILES / "assets").glob(pattern)) / 1000
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.page", description=__doc__)
+    parser.add_argument("--ticks", type=int, default=120, help="measured of each page")
+    parser.add_argument("--loads", type=int, default=9, help="first visits to each page")
+    parser.add_argument("--minutes", type=int, default=5, help="with a chart open")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
