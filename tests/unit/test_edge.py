@@ -335,6 +335,25 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
     play(scene, certificates, web_folder=tmp_path)
 
 
+@pytest.mark.parametrize(("asked", "encoding"), [({}, "gzip"), ({"Range": "bytes=0-"}, None)])
+def test_files_are_compressed_unless_a_part_is_asked_for(
+    certificates: Certificates, tls: ssl.SSLContext, tmp_path: Path, asked: dict[str, str], encoding: str | None
+) -> None:
+    script = "const quotes = [];\n" * 500
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "index-B0ley9Ao.js").write_text(script)
+
+    async def scene(edge: Edge) -> None:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
+            url = f"https://localhost:{edge.port}/assets/index-B0ley9Ao.js"
+            async with session.get(url, headers={"Accept-Encoding": "gzip"} | asked) as response:
+                assert response.headers.get("Content-Encoding") == encoding
+                assert "immutable" in response.headers["Cache-Control"]
+                assert await response.text() == script
+
+    play(scene, certificates, web_folder=tmp_path)
+
+
 def test_a_port_that_is_taken_is_an_error(certificates: Certificates, tmp_path: Path) -> None:
     async def scene(edge: Edge) -> None:
         with pytest.raises(OSError, match="address already in use"):

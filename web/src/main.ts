@@ -22,7 +22,11 @@ const HOLD_MS = 3000;
 /** Who types hears the count when done, not at each letter. */
 const ANNOUNCE_MS = 600;
 
+/** The first prices are drawn by then. */
+const MORE_AFTER_MS = 500;
+
 const favourites = storedFavourites();
+let hasPrices = false;
 let view = viewOf(location.search);
 let pointedAt = 0;
 let orderedAt = 0;
@@ -46,17 +50,8 @@ addEventListener("online", () => feed.hasten());
 document.addEventListener("visibilitychange", tick);
 drawControls(view);
 arrange();
-past.watch();
 banner.draw();
 setInterval(tick, 1000);
-void feed.request({ event: "assets" }).then(
-  (listed) => {
-    table.list(catalogueOf(listed));
-    past.watch();
-    arrange();
-  },
-  () => undefined, // The rows of the build are those of the feed, unless one is newer than the other.
-);
 if (view.symbol) void openChart(view.symbol);
 
 function showState(state: State): void {
@@ -69,11 +64,26 @@ function showState(state: State): void {
 
 function showChange(news: Change): void {
   table.apply(news, feed.seq);
+  if (news.isSnapshot && !hasPrices) setTimeout(askForMore, MORE_AFTER_MS);
+  hasPrices ||= news.isSnapshot;
   banner.heard(news);
   element("simulated").hidden = !table.isSimulated;
   const now = Date.now();
   const isHeld = now - pointedAt < HOLD_MS || element("quotes").contains(document.activeElement);
   if (view.sort && !isHeld && now - orderedAt >= REORDER_MS) arrange();
+}
+
+/** What the first prices need not wait for. */
+function askForMore(): void {
+  past.watch();
+  void feed.request({ event: "assets" }).then(
+    (listed) => {
+      if (!table.list(catalogueOf(listed))) return;
+      past.watch();
+      arrange();
+    },
+    () => undefined, // The rows of the build are those of the feed, unless one is newer than the other.
+  );
 }
 
 function tick(): void {

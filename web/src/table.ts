@@ -36,8 +36,9 @@ export class QuoteTable {
     setTimeout(() => this.#showAll(), FOREMOST_MS);
   }
 
-  /** Have a row for each of these assets, and for those that the feed has sent nevertheless. */
-  list(assets: readonly Asset[]): void {
+  /** Have a row for each of these assets, and for those that the feed has sent nevertheless; whether that changed any. */
+  list(assets: readonly Asset[]): boolean {
+    const before = new Set(this.rows.values());
     const listed = new Set(assets.map(({ symbol }) => symbol));
     for (const [symbol, row] of this.rows) {
       if (listed.has(symbol) || row.quote) continue;
@@ -45,6 +46,7 @@ export class QuoteTable {
       this.rows.delete(symbol);
     }
     for (const asset of assets) if (!this.rows.has(asset.symbol)) this.#add(asset);
+    return before.size !== this.rows.size || [...this.rows.values()].some((row) => !before.has(row));
   }
 
   get isSimulated(): boolean {
@@ -94,6 +96,7 @@ export class QuoteTable {
 
   /** Show what the view asks for, in its order; how many rows that is. Only rows that are elsewhere are moved. */
   arrange(view: View, favourites: ReadonlySet<string>): number {
+    const focused = document.activeElement;
     const shown = select([...this.rows.values()], view, favourites);
     const isShown = new Set(shown);
     for (const row of this.rows.values()) {
@@ -105,6 +108,8 @@ export class QuoteTable {
       if (next === element) next = next.nextElementSibling;
       else this.#body.insertBefore(element, next);
     }
+    // A row that is moved loses the focus that is in it.
+    if (focused instanceof HTMLElement && focused !== document.activeElement) focused.focus({ preventScroll: true });
     return shown.length;
   }
 

@@ -17,11 +17,11 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     ["no favourites", "?favourites=1", { colorScheme: "dark" }],
     ["sorted", "?sort=percent", {}],
     ["sorted on a dark phone", "?sort=spot", { viewport: PHONE, colorScheme: "dark" }],
-  ] as const)("has no accessibility violations: %s", async ([, search, options], { site, visit }) => {
+  ] as const)("has no accessibility violations: %s", async ([name, search, options], { site, visit }) => {
     site.market.stale.add("ETH_CAD");
     site.market.unavailable.add("LTC_CAD");
     const page = await visit.open(search, options);
-    expect(await visit.violations()).toEqual([]);
+    expect(await visit.violations(name)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   });
 
@@ -29,14 +29,14 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     ["light", {}],
     ["dark", { colorScheme: "dark" }],
     ["phone", { viewport: PHONE }],
-  ] as const)("has no accessibility violations, live, silent, offline and reconnecting: %s", async ([, options], { site, visit }) => {
+  ] as const)("has no accessibility violations, live, silent, offline and reconnecting: %s", async ([name, options], { site, visit }) => {
     site.market.stale.add("ETH_CAD");
     site.market.unavailable.add("LTC_CAD");
     const page = await visit.open("", { ...options, clockFrom: Date.now() });
     const isWell = async (state: string, outOfDate: boolean) => {
       await visit.is(state);
       expect(await page.locator("body.out-of-date").count(), state).toBe(Number(outOfDate));
-      expect(await visit.violations(), state).toEqual([]);
+      expect(await visit.violations(`${name} ${state}`), state).toEqual([]);
     };
     await isWell("live", false);
     await page.clock.fastForward(QUIET_MS);

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import type axe from "axe-core";
 import { expect, test } from "vitest";
 import type { Browser, BrowserContextOptions, Page } from "../../../tools/node_modules/playwright-core/types/types.js";
@@ -15,6 +16,7 @@ export const PHONE = { width: 390, height: 844 };
 export const REFUSED = "refused by the policy:";
 const PLAYWRIGHT = createRequire(new URL("../../../tools/package.json", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PICTURES = new URL("../../../.local/page/", import.meta.url);
 const WATCH_REFUSALS = `
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => console.error("${REFUSED}", effectiveDirective, blockedURI));
 `;
@@ -89,8 +91,9 @@ export class Visit {
     });
   }
 
-  /** What breaks the accessibility rules of axe-core. */
-  async violations(): Promise<string[]> {
+  /** What breaks the accessibility rules of axe-core; a picture of what was looked at is kept in `.local/page/`. */
+  async violations(name: string): Promise<string[]> {
+    await this.page.screenshot({ path: fileURLToPath(new URL(`${name.replaceAll(/\W+/g, "-")}.png`, PICTURES)) });
     // Through the protocol, so that the page's own policy stays as it is.
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] }));

@@ -88,22 +88,22 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     await expect.poll(async () => (await value(page, "close")) === (await spot(page))).toBe(true);
   });
 
-  it.for(LOOKS)("has no violation of accessibility rules, live and cut: %s", async ([, options], { site, visit }) => {
+  it.for(LOOKS)("has no violation of accessibility rules, live and cut: %s", async ([name, options], { site, visit }) => {
     const page = await visit.open("", options);
     await openChart(page);
-    expect(await visit.violations(), "live").toEqual([]);
+    expect(await visit.violations(`chart ${name}`), "live").toEqual([]);
     await site.stop();
     await expect.poll(() => notice(page)).toMatch(/^No connection/);
-    expect(await visit.violations(), "cut").toEqual([]);
+    expect(await visit.violations(`chart cut ${name}`), "cut").toEqual([]);
   });
 
-  it.for(LOOKS)("has none of an asset without candles, or a price: %s", async ([, options], { site, visit }) => {
+  it.for(LOOKS)("has none of an asset without candles, or a price: %s", async ([name, options], { site, visit }) => {
     site.market.hasCandles = false;
     site.market.unavailable.add("REN_CAD");
     const page = await visit.open("?symbol=REN_CAD", options);
     await expect.poll(() => page.textContent(".chart-state")).toContain("There are no candles of this asset yet.");
     expect(await page.textContent(".chart-marks")).toBe("no price now");
-    expect(await visit.violations()).toEqual([]);
+    expect(await visit.violations(`chart without candles ${name}`)).toEqual([]);
   });
 
   it("leaves nothing behind, however often it is opened", async ({ visit }) => {

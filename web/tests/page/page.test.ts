@@ -176,6 +176,26 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await visit.is("live", 1000);
   });
 
+  it("calls them so on a new connection too: the feed's pace is what it was", async ({ visit, site }) => {
+    const page = await visit.open();
+    for (let tick = 0; tick < 10; tick += 1) {
+      await visit.tick();
+      await page.waitForTimeout(50);
+    }
+    site.cut();
+    await visit.is("reconnecting");
+    await visit.is("live");
+    await visit.is("quiet", 5000);
+  });
+
+  it("keeps the focus in a row that is moved", async ({ visit }) => {
+    const page = await visit.open();
+    await page.locator('tr[data-symbol="XMR_CAD"] .open').focus();
+    await page.locator('th[data-column="symbol"]').evaluate((header) => (header as HTMLElement).click());
+    expect((await visit.shown()).at(-1)).not.toBe(SYMBOLS.at(-1));
+    expect(await visit.focused()).toBe("XMR_CAD open");
+  });
+
   it("draws the last hours of the rows in sight, and asks for each of them once", async ({ visit }) => {
     const page = await visit.open("?filter=bitcoin");
     await page.locator('tr[data-symbol="BCH_CAD"] polyline[points*=","]').waitFor({ state: "attached" });
