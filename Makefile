@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 TICK ?= 5
+WORKERS ?= 3
 BIN := $(CURDIR)/.venv/bin
 CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
@@ -46,8 +47,8 @@ watch: setup ## a live table in the terminal: URL=wss://... ARGS=--json
 trust: setup ## make the local certificate and tell how to trust it
 	@$(BIN)/python -m tools.local --trust
 
-test: setup lint web-test ## every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup lint web-test ## every check and every test: WORKERS=3, which mostly wait for ticks
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 web-test: setup ## the types and the tests of the page and its client
 	@cd web && npm run --silent check && npm run --silent test
