@@ -136,16 +136,29 @@ export class QuoteTable {
 
   #draw(): void {
     this.#frame = 0;
-    for (const row of this.#isFirst ? this.#foremost() : this.#changed) {
-      row.draw();
-      this.#changed.delete(row);
-    }
-    if (!this.#isFirst) this.#showAll();
+    // The answer to the subscription comes before the first prices.
+    if (this.#isFirst && !this.#changed.size) return;
+    if (this.#isFirst) this.#drawRows(this.#foremost());
+    else this.#drawRest();
     this.#isFirst = false;
-    this.#drawAges();
     if (this.#pointed) this.rowOf(this.#pointed)?.explain(this.#pointed);
     if (this.#changed.size) this.#frame = requestAnimationFrame(() => this.#draw());
     else this.#body.dataset["seq"] = String(this.#seq);
+  }
+
+  #drawRest(): void {
+    this.#drawRows(this.#changed);
+    this.#showAll();
+    this.#drawAges();
+  }
+
+  #drawRows(rows: Iterable<Row>): void {
+    const now = this.#now();
+    for (const row of rows) {
+      row.draw();
+      row.drawAge(now);
+      this.#changed.delete(row);
+    }
   }
 
   #foremost(): Row[] {

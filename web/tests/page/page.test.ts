@@ -16,6 +16,17 @@ const WATCH_SHIFTS = `
   }).observe({ type: "layout-shift", buffered: true });
 `;
 
+/** How many rows have a price, in each picture in which that is another number. */
+const WATCH_PRICES = `
+  window.priced = [];
+  (function look() {
+    const cells = [...document.querySelectorAll("#quotes td.spot")];
+    const count = cells.filter(({ textContent }) => /[0-9]/.test(textContent)).length;
+    if (count && window.priced.at(-1) !== count) window.priced.push(count);
+    requestAnimationFrame(look);
+  })();
+`;
+
 const numbers = async (page: Page, column: string) =>
   (await page.locator(`#quotes td.${column}`).allTextContents()).map((text) => Number(text.replace("−", "-").replace(/[,%+]/g, "")));
 const directions = (page: Page) =>
@@ -31,6 +42,13 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await shifts(page)).toEqual([]);
     expect(await page.locator("#simulated").isVisible()).toBe(true);
     expect(await page.locator("#sources").textContent()).toBe("6 of 6 sources");
+  });
+
+  it("does not have the prices in sight wait for the others", async ({ visit }) => {
+    const page = await visit.open("", { script: WATCH_PRICES });
+    const [first, ...others] = await page.evaluate(() => (window as unknown as { priced: number[] }).priced);
+    expect(first).toBeLessThan(SYMBOLS.length / 2);
+    expect(others).toEqual([SYMBOLS.length]);
   });
 
   it("moves nothing while it goes on, nor behind a chart", async ({ visit }) => {
