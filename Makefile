@@ -47,7 +47,8 @@ watch: setup ## a live table in the terminal: URL=wss://... ARGS=--json
 trust: setup ## make the local certificate and tell how to trust it
 	@$(BIN)/python -m tools.local --trust
 
-test: setup lint web-test ## every check and every test: WORKERS=3, which mostly wait for ticks
+test: setup ## every check and every test: WORKERS=3, which mostly wait for ticks
+	@$(MAKE) --no-print-directory -j 2 lint web-test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 web-test: setup ## the types and the tests of the page and its client

@@ -126,7 +126,8 @@ def test_with_every_source_off_all_is_marked_stale_heartbeats_go_on_and_it_recov
             await failed(stack, dict.fromkeys(PRICE_SOURCES + RATE_SOURCES, OFF), PRICE_SOURCES)
             await client.until(lambda _: stale(client) == first.keys(), 60)
             quiet_from = len(client.frames)
-            heartbeat = await client.until(lambda frame: frame["event"] == "heartbeat", 60)
+            # Twice a minute, once where the minute's snapshot comes in the place of one.
+            heartbeat = await client.until(lambda frame: frame["event"] == "heartbeat", 90)
             assert set(heartbeat["stale"]) == first.keys()
             assert {heartbeat["status"][source] for source in PRICE_SOURCES} == {"down"}
             assert not [frame for frame in client.frames[quiet_from:] if is_update(frame)]

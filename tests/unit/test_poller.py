@@ -356,6 +356,7 @@ def test_an_answer_in_chunks_is_read() -> None:
         request.protocol_version = "HTTP/1.1"
         request.send_response(200)
         request.send_header("Transfer-Encoding", "chunked")
+        request.send_header("Connection", "close")  # as it does: the request came before the version was set
         request.end_headers()
         for part in (body[:10], body[10:]):
             request.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
