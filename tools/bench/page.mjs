@@ -16,7 +16,7 @@ const SLOW_CPU = 4;
 const SETTLED_MS = 500;
 const SETTLING_TICKS = 10;
 const WATCH = `
-  window.seen = { longTasks: [], shifts: [], refused: [], firstRow: 0 };
+  window.seen = { longTasks: [], shifts: [], refused: [], row: 0, price: 0 };
   new PerformanceObserver((list) => window.seen.longTasks.push(...list.getEntries().map(({ startTime, duration }) => [startTime, duration])))
     .observe({ type: "longtask", buffered: true });
   new PerformanceObserver((list) => list.getEntries().forEach(({ value, sources }) => {
@@ -24,7 +24,10 @@ const WATCH = `
   })).observe({ type: "layout-shift", buffered: true });
   document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.seen.refused.push(violatedDirective + " " + blockedURI));
   (function look() {
-    if (/[0-9]/.test(document.querySelector("#quotes td.spot")?.textContent ?? "")) window.seen.firstRow = performance.now();
+    // What stands there at the beginning of a picture was in the one before.
+    const spot = document.querySelector("#quotes td.spot");
+    if (spot) window.seen.row ||= performance.now();
+    if (/[0-9]/.test(spot?.textContent ?? "")) window.seen.price = performance.now();
     else requestAnimationFrame(look);
   })();
 `;
@@ -38,7 +41,7 @@ try {
   for (const script of ["peer", "page"]) tell({ what: "per tick", script, ...(await perTick(script)) });
   tell({ what: "per tick", script: "page, chart open", ...(await perTick("page", "BTC_CAD")) });
   // By now the feed's functions are warm.
-  tell({ what: "first row", ms: await firstRows() });
+  tell({ what: "first visits", ...(await firstVisits()) });
   tell({ what: "steady", ...(await steady()) });
 } finally {
   await browser.close();
@@ -57,20 +60,22 @@ async function visit(script) {
   return { context, page, protocol };
 }
 
-async function firstRows() {
-  const times = [];
+async function firstVisits() {
+  const [row_ms, price_ms] = [[], []];
   for (let load = 0; load < options.loads; load++) {
     const { context, page, protocol } = await visit("page");
     await protocol.send("Network.enable");
     await protocol.send("Network.emulateNetworkConditions", SLOW_4G);
     await protocol.send("Emulation.setCPUThrottlingRate", { rate: SLOW_CPU });
     await page.goto(options.url, { waitUntil: "commit" });
-    await page.waitForFunction(() => window.seen.firstRow > 0, null, { polling: 200 });
-    times.push(await page.evaluate(() => window.seen.firstRow));
-    say(`first row after ${times.at(-1).toFixed(0)} ms`);
+    await page.waitForFunction(() => window.seen.price > 0, null, { polling: 200 });
+    const { row, price } = await page.evaluate(() => window.seen);
+    row_ms.push(row);
+    price_ms.push(price);
+    say(`first row after ${row.toFixed(0)} ms, its price after ${price.toFixed(0)} ms`);
     await context.close();
   }
-  return times;
+  return { row_ms, price_ms };
 }
 
 /** Per tick how long scripts ran, and all that the page's thread did: layout and style as well. */
