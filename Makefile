@@ -3,7 +3,6 @@
 PYTHON ?= python3
 PORT ?= 8000
 TICK ?= 5
-WORKERS ?= 3
 BIN := $(CURDIR)/.venv/bin
 CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
@@ -47,9 +46,10 @@ watch: setup ## a live table in the terminal: URL=wss://... ARGS=--json
 trust: setup ## make the local certificate and tell how to trust it
 	@$(BIN)/python -m tools.local --trust
 
-test: setup ## every check and every test: WORKERS=3, which mostly wait for ticks
+test: setup ## every check and every test
 	@$(MAKE) --no-print-directory -j 2 lint web-test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest tests/e2e -n 3 --dist loadfile --no-loadscope-reorder  # which mostly wait for ticks
+	@$(BIN)/python -m pytest --ignore=tests/e2e -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 web-test: setup ## the types and the tests of the page and its client
 	@cd web && npm run --silent check && npm run --silent test

@@ -219,8 +219,8 @@ def test_what_is_overtaken_is_not_sent(clients: Clients) -> None:
         gateway=clients.gateway_at(2_000, 1),
     )
     assert next(asked) == 3
-    assert 500 <= posted.elapsed_ms < 800
-    assert posted.unsent > 0
+    assert 500 <= posted.elapsed_ms < 2_000
+    assert posted.posts < 10_000  # of twenty millions
     assert not posted.whole
     assert posted.error is None
 
