@@ -105,7 +105,7 @@ def per_tick(results: list[Result], ticks: int) -> Report:
         report.rows.append([name, *map(rounded, figures), rounded(median(result["script_ms"]) / peer)])
     report.notes.append(
         f"{ticks} ticks each, processor time of the page's thread. With layout: all that the thread did, style, layout "
-        "and painting as well. The peer sets `innerHTML` for each tick and shows no lines, ages, order or states."
+        "and painting as well. The peer sets `innerHTML` for each tick and shows no lines, order or states."
     )
     return report
 
