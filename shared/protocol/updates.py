@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
+from shared.protocol.frames import source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
 from shared.quotes import Delta, view_seq
@@ -15,6 +16,7 @@ class UpdateFrames:
     quotes that are encoded once however many views share them.
 
     With `since`, a tick before the delta's own, they hold all that changed since then, for who missed what came after.
+    How the sources do is in them when that changed, or may have.
     `texts` are those of the delta's new snapshot, if other frames of it are made as well.
     """
 
@@ -25,6 +27,7 @@ class UpdateFrames:
         self._unavailable = set(delta.unavailable_since(self._since))
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
         self._texts = texts or QuoteTexts(delta.new)
+        self._has_status = self._since < delta.old.seq or source_status(delta.old) != source_status(delta.new)
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
         """The frames to post, none when nothing in the view changed."""
@@ -55,6 +58,8 @@ class UpdateFrames:
             }
             if part.is_last and unavailable:
                 fields["unavailable"] = unavailable
+            if part.is_last and self._has_status:
+                fields["status"] = source_status(self._delta.new)
             return dumps(fields).encode()
 
         return in_parts(quotes, frame)

@@ -1,5 +1,6 @@
 """Outbound frames, to the character: what each says, and that a view is encoded once however many see it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -199,6 +200,19 @@ def test_a_symbol_that_lost_its_price_is_named_once_on_rates_batch_and_not_on_ra
     later = after(lost, quotes("3", SYMBOLS[1:]), NOW_MS + DAY_MS + 2)
     (batch,) = UpdateFrames(Delta(lost, later)).of(RATES_BATCH, None)
     assert "unavailable" not in loads(batch)
+
+
+def test_an_update_says_how_the_sources_do_when_that_changed_and_to_who_may_have_missed_it() -> None:
+    snapshots = [replace(after(Snapshot(), quotes()), sources={"binance": SourceState(NOW_MS)})]
+    for number, error in enumerate(("", "HTTP 503", "no answer in 3 s", "")):
+        later = after(snapshots[-1], quotes(str(number + 1)), NOW_MS + number)
+        snapshots.append(replace(later, sources={"binance": SourceState(NOW_MS + number, error)}))
+    first, *others = snapshots
+    frames = [UpdateFrames(Delta(old, new)).of(RATES_BATCH, ("BTC_CAD",)) for old, new in pairwise(snapshots)]
+    down, ok = {"binance": "down"}, {"binance": "ok"}
+    assert [loads(frame).get("status") for (frame,) in frames] == [None, down, None, ok]
+    (missed,) = UpdateFrames(Delta(others[-3], others[-2]), first.seq).of(RATES_BATCH, ("BTC_CAD",))
+    assert loads(missed)["status"] == down
 
 
 @pytest.mark.parametrize("view", [None, ("BTC_CAD",), ("BTC_CAD", "ETH_CAD")])

@@ -194,6 +194,15 @@ it("the second part of an update whose first one is lost shows the gap at once",
   expect(words(session.received(1, second, 20_000))).toEqual(["snapshot on 1"]);
 });
 
+it("how the sources do is known from an update that says so, and from no other", () => {
+  const session = live();
+  const [update = ""] = updateOf(FIRST, SECOND);
+  session.received(1, JSON.stringify({ ...JSON.parse(update), status: { kraken: "down" } }), 20_000);
+  expect(session.status).toEqual({ kraken: "down" });
+  session.received(1, update, 20_001);
+  expect(session.status).toEqual({ kraken: "down" });
+});
+
 it("a session that is closed does nothing more", () => {
   const session = live();
   session.received(1, CLOSING, 0);

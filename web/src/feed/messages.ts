@@ -36,11 +36,12 @@ export interface Batch extends Parts {
   readonly ts: number;
   readonly data: readonly Quote[];
   readonly unavailable: readonly string[];
+  /** In a snapshot, and in an update when it changed. */
+  readonly status?: SourceStatus;
 }
 
 export interface Snapshot extends Batch {
   readonly event: "snapshot";
-  readonly status?: SourceStatus;
 }
 
 export interface Update extends Batch {
@@ -130,8 +131,8 @@ function batchOf(frame: Fields): Snapshot | Update | undefined {
   const parts = partsOf(frame);
   if (frame["channel"] !== "rates_batch" || !isWhole(seq) || !Array.isArray(data) || !parts) return undefined;
   if (!data.every(isQuote) || !isStrings(unavailable)) return undefined;
-  const batch = { seq, ts: isWhole(ts) ? ts : 0, data, unavailable, ...parts };
-  if (frame["event"] === "snapshot") return { event: "snapshot", ...batch, ...statusOf(frame) };
+  const batch = { seq, ts: isWhole(ts) ? ts : 0, data, unavailable, ...parts, ...statusOf(frame) };
+  if (frame["event"] === "snapshot") return { event: "snapshot", ...batch };
   return isWhole(prevSeq) ? { event: "update", prev_seq: prevSeq, ...batch } : undefined;
 }
 

@@ -208,6 +208,7 @@ export class Session {
   #update(connection: Connection, frame: Update, now: number): Outcome {
     this.#isServed(connection);
     this.seq = Math.max(this.seq, frame.seq);
+    this.status = frame.status ?? this.status;
     connection.update(frame, now);
     const changed = this.book.take(frame.data, frame.seq);
     return this.#outcome({ changed, withdrawn: this.book.withdraw(frame.unavailable, frame.seq), ts: frame.ts });
