@@ -49,7 +49,7 @@ trust: setup ## make the local certificate and tell how to trust it
 test: setup ## every check and every test
 	@$(MAKE) --no-print-directory -j 2 lint web-test
 	@$(BIN)/python -m pytest tests/e2e -n 3 --dist loadfile --no-loadscope-reorder  # which mostly wait for ticks
-	@$(BIN)/python -m pytest --ignore=tests/e2e -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
 
 web-test: setup ## the types and the tests of the page and its client
 	@cd web && npm run --silent check && npm run --silent test

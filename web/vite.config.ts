@@ -16,7 +16,8 @@ export default defineConfig({
     rolldownOptions: { output: { comments: { legal: true } } },
   },
   test: {
-    include: ["tests/**/*.test.ts"],
+    // Those on a whole stack need one: tests/e2e/test_page_on_stack.py starts it, and them.
+    include: process.env["CADFEED_STACK"] ? ["tests/stack/*.test.ts"] : ["tests/*.test.ts", "tests/page/*.test.ts"],
     reporters: ["dot"],
   },
 });

@@ -1,5 +1,4 @@
-// A real browser on the page, for a test: a line of JSON with what it shows for each line on stdin, until that ends. A line
-// that names a symbol opens its chart before that.
+// A real browser on the page, for a test: a line of JSON with what it shows for each line on stdin, until that ends.
 //
 //   node browser.mjs '{"url":"https://localhost:8000/","chromium":"/usr/bin/chromium","spki":"...","screenshot":"page.png"}'
 
@@ -22,8 +21,7 @@ page.on("console", (message) => {
 });
 await page.goto(options.url);
 
-for await (const symbol of createInterface({ input: process.stdin })) {
-  if (symbol) await page.click(`tr[data-symbol="${symbol}"] .open`);
+for await (const _ of createInterface({ input: process.stdin })) {
   const shown = await page.evaluate(() => {
     const element = (id) => document.getElementById(id);
     const cells = (row) => [...row.querySelectorAll("td")].map((cell) => [cell.classList[0], cell]);
@@ -33,12 +31,7 @@ for await (const symbol of createInterface({ input: process.stdin })) {
       return cell.title;
     };
     const each = (row, said) => Object.fromEntries(cells(row).map(([name, cell]) => [name, said(cell)]));
-    // Values to the last digit, and the text of those that are none.
-    const value = (name) => document.querySelector(`.chart-of-${name} dd`);
-    const values = () => Object.fromEntries(["open", "high", "low", "close"].map((name) => [name, value(name).title]));
-    const isDrawn = document.querySelector("dialog.chart[open] .chart-state[hidden]") !== null;
     return {
-      chart: isDrawn ? { time: value("time").textContent, values: values() } : null,
       state: element("state").dataset.kind,
       label: element("state").textContent,
       detail: element("detail").textContent,

@@ -4,7 +4,6 @@ They all listen at once, each program with a subscription to `rates` and one to 
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,10 +17,10 @@ from shared.assets import catalogue
 from tests import schemas
 from tests.e2e.foreign import FOREIGN, NODE, NODE_MODULES, Line, Program, running
 from tests.e2e.local_stack import Stack
+from tools.browser import CHROMIUM, NO_CHROMIUM
 
 PLAIN = '{"event":"subscribe","channel":"rates"}'
 BATCH = {"event": "subscribe", "channel": "rates_batch", "symbols": ["BTC_CAD", "ETH_CAD"], "id": "mine"}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 Command = Callable[[Stack], list[str | Path]]
 
@@ -41,7 +40,7 @@ CLIENTS: dict[str, Command] = {
 }  # fmt: skip
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 each_client = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=needs_chromium if name == "chromium" else ()) for name in CLIENTS]
 )

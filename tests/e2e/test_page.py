@@ -3,12 +3,10 @@
 import asyncio
 import json
 import re
-import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,16 +18,14 @@ import requests
 from shared.assets import catalogue
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import ROOT, Stack
+from tools.browser import CHROMIUM, NO_CHROMIUM
 from tools.local.certificates import key_pin
 
 TICK = 1
 EXCHANGE = ["--seed=7"]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NODE = Path(sys.executable).parent / "node"
 SCREENSHOT = ROOT / ".local" / "page.png"
 DEADLINE_S = 60
-# A tick may come between the server's answer and the look at the page.
-ATTEMPTS = 10
 # The page's columns, and the field of a quote that each shows.
 NUMBERS = {"bid": "bid", "ask": "ask", "spot": "spot", "change": "change", "percent": "change_pct"}
 SIGNIFICANT_DIGITS = 6
@@ -49,60 +45,47 @@ def test_what_may_change_is_asked_for_each_time_and_the_rest_is_kept(stack: Stac
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> None:
     async def run() -> None:
-        async with opened(stack) as client, wire_to(stack) as wire, browser_on(wire.url, stack) as browser:
+        async with opened(stack) as client:
             await client.subscribe("rates_batch")
-            shown = await browser.until(
-                lambda shown: shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])
-            )
-            assert [row["symbol"] for row in shown["rows"]] == list(catalogue())
-            assert shown["simulated"]
-            await the_same(shown, client)
-
-            shown = await browser.until(lambda later: later["seq"] > shown["seq"] + 1)
-            await the_same(shown, client)
-
-            wire.refusing = True
-            wire.cut()
-            shown = await browser.until(lambda shown: shown["state"] == "reconnecting", within_s=2)
-            assert "The connection could not be made or broke." in shown["detail"]
-            assert re.fullmatch(r"Reconnecting in \d+ s", shown["label"])
-            assert all(row["titles"]["spot"] for row in shown["rows"])  # what was there stays in sight
-            await browser.until(lambda shown: bool(shown["outOfDate"]), within_s=5)
-            cut_at = client.frames[-1]["seq"]
-            wire.refusing = False
-            shown = await browser.until(
-                lambda shown: shown["state"] == "live" and shown["seq"] > cut_at + 1 and not shown["outOfDate"]
-            )
-            assert shown["detail"] == ""
-            await the_same(shown, client)
-            # A browser tells of each connection that it could not make; of the page itself there is nothing to tell.
-            assert [error for error in shown["errors"] if not error.startswith("WebSocket connection to")] == []
+            # So that it has heard of every tick that the page shows.
+            await client.until(lambda frame: bool(frame.get("data")), DEADLINE_S)
+            async with wire_to(stack) as wire, browser_on(wire.url, stack) as browser:
+                await outlives_a_cut(client, wire, browser)
 
     asyncio.run(run())
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
-def test_a_charts_live_candle_is_the_servers(stack: Stack) -> None:
-    async def run() -> None:
-        async with opened(stack) as client, browser_on(stack.dashboard, stack) as browser:
-            await browser.until(lambda shown: shown["state"] == "live" and shown["seq"] > 0)
-            await browser.shown("BTC_CAD")
-            await browser.until(lambda shown: shown["chart"] and shown["chart"]["values"]["close"])
-            for _ in range(ATTEMPTS):
-                await client.send({"event": "history", "symbol": "BTC_CAD", "interval": "1m", "limit": 1, "id": 1})
-                answer = await client.until(lambda frame: frame["event"] == "history")
-                open_ms, *prices = answer["in_progress"]
-                time = datetime.fromtimestamp(open_ms / 1000, UTC)
-                chart = (await browser.shown())["chart"]
-                shown = [Decimal(chart["values"][name]) for name in ("open", "high", "low", "close")]
-                if f"{time:%H:%M}" in chart["time"] and shown == prices:
-                    return
-            pytest.fail(f"the chart shows {chart}, the server says {answer}")
+async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> None:
+    """The page shows what the client hears: at first, later on, and after its connection was cut."""
+    shown = await browser.until(
+        lambda shown: shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])
+    )
+    assert [row["symbol"] for row in shown["rows"]] == list(catalogue())
+    assert shown["simulated"]
+    await the_same(shown, client)
 
-    asyncio.run(run())
+    shown = await browser.until(lambda later: later["seq"] > shown["seq"] + 1)
+    await the_same(shown, client)
+
+    wire.refusing = True
+    wire.cut()
+    shown = await browser.until(lambda shown: shown["state"] == "reconnecting", within_s=2)
+    assert "The connection could not be made or broke." in shown["detail"]
+    assert re.fullmatch(r"Reconnecting in \d+ s", shown["label"])
+    assert all(row["titles"]["spot"] for row in shown["rows"])  # what was there stays in sight
+    await browser.until(lambda shown: bool(shown["outOfDate"]), within_s=5)
+    cut_at = client.frames[-1]["seq"]
+    wire.refusing = False
+    shown = await browser.until(
+        lambda shown: shown["state"] == "live" and shown["seq"] > cut_at + 1 and not shown["outOfDate"]
+    )
+    assert shown["detail"] == ""
+    await the_same(shown, client)
+    # A browser tells of each connection that it could not make; of the page itself there is nothing to tell.
+    assert [error for error in shown["errors"] if not error.startswith("WebSocket connection to")] == []
 
 
 async def the_same(shown: Shown, client: Client) -> None:
@@ -135,11 +118,11 @@ class Browser:
 
     process: asyncio.subprocess.Process
 
-    async def shown(self, open_chart_of: str = "") -> Shown:
-        """What the page shows now, or after a click on this symbol."""
+    async def shown(self) -> Shown:
+        """What the page shows now."""
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(f"{open_chart_of}\n".encode())
+        self.process.stdin.write(b"\n")
         line = await self.process.stdout.readline()
         assert line, "the browser has ended"
         return dict(json.loads(line))

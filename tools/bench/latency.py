@@ -9,7 +9,7 @@ import re
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from tools.bench.machine import machine
 from tools.bench.report import Report, rounded, write
-from tools.bench.stack import NotMeasured, running_stack, shown_progress
+from tools.bench.stack import NotMeasured, Progress, running_stack, shown_progress
 from tools.bench.workload import ROOT
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def local_stack(progress: Callable[[str], None], state: Path = STATE) -> Iterator[Stack]:
+def local_stack(progress: Progress, state: Path = STATE) -> Iterator[Stack]:
     """The stack that `make run` starts, with what it does not log otherwise.
 
     Raises:
@@ -170,7 +170,7 @@ def log_all(stack: Stack, service: str) -> None:
     stack.functions.get_waiter("function_updated_v2").wait(FunctionName=function["FunctionName"])
 
 
-async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Callable[[str], None]) -> list[Window]:
+async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Progress) -> list[Window]:
     """So many ticks with so many clients, the sizes one after the other, growing.
 
     Raises:
@@ -208,7 +208,7 @@ async def listen(stack: Stack) -> Listener:
     return Listener(socket)
 
 
-async def _window(listeners: Sequence[Listener], ticks: int, progress: Callable[[str], None]) -> Window:
+async def _window(listeners: Sequence[Listener], ticks: int, progress: Progress) -> Window:
     for each in listeners:
         await asyncio.wait_for(each.updated.wait(), TIMEOUT_S)
     first = max(max(each.at_ms) for each in listeners) + WARM_UP_TICKS

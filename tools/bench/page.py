@@ -3,7 +3,6 @@
 import argparse
 import gzip
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,12 +17,12 @@ from tools.bench.machine import machine
 from tools.bench.report import Report, rounded, write
 from tools.bench.stack import NotMeasured, Progress, running_stack, shown_progress
 from tools.bench.workload import ROOT
+from tools.browser import CHROMIUM, NO_CHROMIUM
 from tools.local.certificates import key_pin
 
 STATE = ROOT / ".local" / "bench-page"
 FILES = ROOT / "web" / "dist"
 SCRIPT = Path(__file__).with_name("page.mjs")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PEER = "written anew each tick"
 NAMES = {"peer": PEER, "page": "this page", "page, chart open": "this page, chart open"}
 Result = dict[str, Any]
@@ -56,10 +55,9 @@ def measured(stack: dict[str, str], options: argparse.Namespace, progress: Progr
     Raises:
         NotMeasured: there is no browser, or it failed.
     """
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not chromium:
-        raise NotMeasured("there is no Chromium to measure with; on Debian: apt install chromium")
-    told = {"url": stack["dashboard"], "chromium": chromium, "spki": key_pin(Path(stack["ca"]))}
+    if not CHROMIUM:
+        raise NotMeasured(NO_CHROMIUM)
+    told = {"url": stack["dashboard"], "chromium": CHROMIUM, "spki": key_pin(Path(stack["ca"]))}
     told |= {"ticks": options.ticks, "loads": options.loads, "minutes": options.minutes}
     process = subprocess.Popen(  # noqa: S603 - ours
         [str(Path(sys.executable).parent / "node"), str(SCRIPT), json.dumps(told)],

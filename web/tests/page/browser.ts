@@ -1,4 +1,4 @@
-/** What each test of the page is given: a site of its own, and a visit to it in a real Chromium. */
+/** A visit to the page in a real Chromium, and what each test of it is given: one to a site of its own. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,6 +11,8 @@ import type { Built } from "./site.ts";
 
 export const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 export const TIMEOUT_MS = 60_000;
+/** A Lambda may have to start before. */
+const FIRST_ANSWER_MS = 30_000;
 export const DESKTOP = { width: 1360, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 export const REFUSED = "refused by the policy:";
@@ -20,6 +22,13 @@ const PICTURES = new URL("../../../.local/page/", import.meta.url);
 const WATCH_REFUSALS = `
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => console.error("${REFUSED}", effectiveDirective, blockedURI));
 `;
+
+/** What is visited. */
+export interface Served {
+  readonly url: string;
+  /** The number of the feed's next tick; `drawn` is the one that the page shows. */
+  next(drawn: number): number;
+}
 
 interface Opening extends BrowserContextOptions {
   /** The page's clock is this test's, and begins at this time. */
@@ -32,11 +41,11 @@ export class Visit {
   /** What went wrong in the page, and what its policy refused. */
   readonly errors: string[] = [];
   readonly #browser: Browser;
-  readonly #site: Site;
+  readonly #served: Served;
   #page: Page | undefined;
 
-  constructor(browser: Browser, site: Site) {
-    [this.#browser, this.#site] = [browser, site];
+  constructor(browser: Browser, served: Served) {
+    [this.#browser, this.#served] = [browser, served];
   }
 
   get page(): Page {
@@ -53,8 +62,8 @@ export class Visit {
     page.on("console", (message) => message.type() === "error" && this.errors.push(message.text()));
     await page.addInitScript(WATCH_REFUSALS + script);
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
-    await page.goto(this.#site.url + query);
-    await this.is("live");
+    await page.goto(this.#served.url + query);
+    await this.is("live", FIRST_ANSWER_MS);
     await this.tick();
     return page;
   }
@@ -64,11 +73,11 @@ export class Visit {
     await this.page.locator(`#state[data-kind="${kind}"]`).waitFor({ timeout });
   }
 
-  /** Send a tick and wait until it is drawn. */
+  /** Wait until the feed's next tick is drawn. */
   async tick(): Promise<void> {
-    this.#site.tick();
-    const { seq } = this.#site.market;
-    await this.page.waitForFunction((drawn) => document.getElementById("quotes")?.dataset["seq"] === drawn, String(seq));
+    const seq = () => this.page.evaluate(() => Number(document.getElementById("quotes")?.dataset["seq"] ?? 0));
+    const next = this.#served.next(await seq());
+    await this.page.waitForFunction((wanted) => Number(document.getElementById("quotes")?.dataset["seq"]) >= wanted, next);
     await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   }
 
@@ -80,6 +89,12 @@ export class Visit {
 
   query(): Promise<string> {
     return this.page.evaluate(() => location.search);
+  }
+
+  /** The numbers in a column, from top to bottom. */
+  async numbers(column: string): Promise<number[]> {
+    const texts = await this.page.locator(`#quotes td.${column}`).allTextContents();
+    return texts.map((text) => Number(text.replace("−", "-").replace(/[,%+]/g, "")));
   }
 
   /** What has the focus: its id or its name, and its row's symbol. */
@@ -114,7 +129,7 @@ interface Given {
   readonly visit: Visit;
 }
 
-export type { Page };
+export type { Browser, Page };
 
 export const it = test.extend<Given>({
   browser: [
@@ -139,8 +154,8 @@ export const it = test.extend<Given>({
   },
 });
 
-function launched(): Promise<Browser> {
+export function launched(args: string[] = []): Promise<Browser> {
   const { chromium } = PLAYWRIGHT("playwright-core") as typeof import("../../../tools/node_modules/playwright-core/types/types.js");
   if (!CHROMIUM) throw new Error("no Chromium is installed");
-  return chromium.launch({ executablePath: CHROMIUM });
+  return chromium.launch({ executablePath: CHROMIUM, args });
 }

@@ -4,17 +4,7 @@ import { describe, expect } from "vitest";
 import { CHROMIUM, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import type { Page } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
-
-/** What moves without the reader's doing, noted from before anything of the page runs. */
-const WATCH_SHIFTS = `
-  window.shifts = [];
-  new PerformanceObserver((list) => {
-    for (const { sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) {
-      const name = node?.id || node?.className || node?.parentElement?.className || node?.nodeName;
-      window.shifts.push([name, JSON.stringify(previousRect), JSON.stringify(currentRect)].join(" "));
-    }
-  }).observe({ type: "layout-shift", buffered: true });
-`;
+import { shifts, WATCH_SHIFTS } from "./shifts.ts";
 
 /** How many rows have a price, in each picture in which that is another number. */
 const WATCH_PRICES = `
@@ -27,11 +17,8 @@ const WATCH_PRICES = `
   })();
 `;
 
-const numbers = async (page: Page, column: string) =>
-  (await page.locator(`#quotes td.${column}`).allTextContents()).map((text) => Number(text.replace("−", "-").replace(/[,%+]/g, "")));
 const directions = (page: Page) =>
   page.locator("#quotes td.spot").evaluateAll((all) => all.map((cell) => (cell as HTMLElement).dataset["direction"]));
-const shifts = (page: Page) => page.evaluate(() => (window as unknown as { shifts: string[] }).shifts);
 
 describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   it("has its rows before the feed answers, and nothing moves when the prices come", async ({ visit }) => {
@@ -79,14 +66,14 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     const page = await visit.open();
     for (const column of ["spot", "bid", "ask", "change", "percent"]) {
       await page.locator(`th[data-column="${column}"] button`).click();
-      const descending = await numbers(page, column);
+      const descending = await visit.numbers(column);
       expect(descending).toEqual(descending.toSorted((a, b) => b - a));
       expect(await page.locator(`th[data-column="${column}"]`).getAttribute("aria-sort")).toBe("descending");
       expect(await page.locator('th[aria-sort="descending"], th[aria-sort="ascending"]').count()).toBe(1);
       expect(await visit.query()).toBe(`?sort=${column}`);
     }
     await page.locator('th[data-column="percent"] button').press("Enter");
-    const ascending = await numbers(page, "percent");
+    const ascending = await visit.numbers("percent");
     expect(ascending).toEqual(ascending.toSorted((a, b) => a - b));
     expect(await page.locator('th[data-column="percent"]').getAttribute("aria-sort")).toBe("ascending");
     await page.locator('th[data-column="percent"] button').press("Enter");
@@ -120,9 +107,9 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   it("marks where a price went until the next tick, in words for those who do not see the colour", async ({ visit }) => {
     const page = await visit.open();
     expect(await directions(page)).toEqual(expect.arrayContaining(["up", "down"]));
-    const before = await numbers(page, "spot");
+    const before = await visit.numbers("spot");
     await visit.tick();
-    const after = await numbers(page, "spot");
+    const after = await visit.numbers("spot");
     const marked = await directions(page);
     after.forEach((spot, row) => {
       const moved = spot - (before[row] ?? 0);
@@ -230,7 +217,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await page.locator("dialog[open]").waitFor({ state: "detached" });
     expect(await visit.query()).toBe("?sort=change");
     expect(await visit.focused()).toBe("ETH_CAD open");
-    const changes = await numbers(page, "change");
+    const changes = await visit.numbers("change");
     expect(changes).toEqual(changes.toSorted((a, b) => b - a));
   });
 });

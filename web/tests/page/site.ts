@@ -8,6 +8,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { WebSocketServer } from "ws";
+import type { Served } from "./browser.ts";
 import { Market } from "./market.ts";
 import type { Asked } from "./market.ts";
 
@@ -34,7 +35,7 @@ export async function built(): Promise<Built> {
   return { files, headers: JSON.parse(headers) };
 }
 
-export class Site {
+export class Site implements Served {
   readonly market = new Market();
   url = "";
   /** The time that the feed tells. */
@@ -81,6 +82,11 @@ export class Site {
   /** The next tick, to everyone. */
   tick(): void {
     this.send(this.market.update(this.now()));
+  }
+
+  next(): number {
+    this.tick();
+    return this.market.seq;
   }
 
   send(frame: string): void {

@@ -1,0 +1,41 @@
+"""The page's own tests on a whole stack, in a real browser: table, chart, and what is said when sources fail."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.local_stack import ROOT, Stack
+from tools.browser import CHROMIUM, NO_CHROMIUM
+from tools.local.certificates import key_pin
+
+TICK = 1
+NO_LIVE_DOLLAR = {"kraken": {"missing": ["USDCAD", "USDTCAD", "USDTUSD"]}}
+EXCHANGE = ["--seed=11", f"--fault={json.dumps(NO_LIVE_DOLLAR)}"]
+CONTEXT = ["stale_after_seconds=5", "coinbase_poll_seconds=1", "coingecko_poll_seconds=3"]
+NODE = Path(sys.executable).parent / "node"
+VITEST = ROOT / "web" / "node_modules" / "vitest" / "vitest.mjs"
+DEADLINE_S = 600
+
+
+# `truth` first: the stack begins without a live rate of the US dollar.
+@pytest.mark.parametrize("name", ["truth", "table", "chart"])
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_on_a_whole_stack(stack: Stack, name: str) -> None:
+    addresses = {"dashboard": stack.dashboard, "feed": stack.feed, "exchange": stack.exchange}
+    addresses["spki"] = key_pin(Path(stack.ca))
+    tests = subprocess.run(
+        [str(NODE), str(VITEST), "run", "--reporter=verbose", f"tests/stack/{name}.test.ts"],
+        cwd=ROOT / "web",
+        env=os.environ | {"CADFEED_STACK": json.dumps(addresses), "NODE_EXTRA_CA_CERTS": stack.ca},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert tests.returncode == 0, tests.stdout
+    assert "passed" in tests.stdout

@@ -1,0 +1,76 @@
+/** The page on a whole stack whose sources fail, and whose connection does: it says what is so, and takes it back. */
+
+import { describe, expect } from "vitest";
+import { PHONE } from "../page/browser.ts";
+import { SYMBOLS } from "../page/market.ts";
+import { it, setFaults, UPSTREAMS } from "./stack.ts";
+
+const TIMEOUT_MS = 120_000;
+const SOON = { timeout: 30_000 };
+/** Sources that failed are asked again after a while, each time a longer one. */
+const HEALED_WITHIN = { timeout: 60_000 };
+const OFF = { status: 503 };
+/** Prices look stale so long after the last one. */
+const LOOKS_STALE_MS = 5000;
+const SAID_WITHIN_MS = 2000;
+
+describe("the page on a stack that fails", { timeout: TIMEOUT_MS }, () => {
+  // The stack is started with the fault: a live rate is used for two minutes more.
+  it("names the daily rate that prices rest on while there is no live one", async ({ visit }) => {
+    const page = await visit.open();
+    const detail = () => page.textContent("#detail");
+    await expect.poll(detail, SOON).toMatch(/^There is no live rate of the US dollar, .* \(bank of canada\)\.$/);
+    expect(await visit.violations("stack daily rate")).toEqual([]);
+    // The feed finds the market when it next asks for all that there are. The last of these tests sees that.
+    await setFaults({});
+  });
+
+  it("names the sources that do not answer, and goes on", async ({ visit }) => {
+    const page = await visit.open();
+    const detail = () => page.textContent("#detail");
+    await setFaults({ coinbase: OFF, coingecko: OFF });
+    await expect.poll(detail, SOON).toBe("Without an answer: coinbase, coingecko. Other sources serve where they can.");
+    expect(await page.textContent("#sources")).toBe("4 of 6 sources");
+    await visit.is("live");
+    await visit.tick();
+    await setFaults({});
+    await expect.poll(() => page.textContent("#sources"), HEALED_WITHIN).toBe("6 of 6 sources");
+  });
+
+  it.for([
+    ["light", {}],
+    ["dark", { colorScheme: "dark" }],
+  ] as const)("shows prices as stale that no source confirms: %s", async ([name, options], { visit }) => {
+    const page = await visit.open("", options);
+    const stale = () => page.locator("#quotes tr.stale").count();
+    await setFaults(Object.fromEntries(UPSTREAMS.map((source) => [source, OFF])));
+    await expect.poll(stale, HEALED_WITHIN).toBeGreaterThan(SYMBOLS.length / 2);
+    expect(await page.locator("#quotes tr.stale td.age").first().textContent()).toMatch(/^stale \d+[sm]$/);
+    expect(await visit.violations(`stack stale ${name}`)).toEqual([]);
+    await setFaults({});
+    await expect.poll(stale, HEALED_WITHIN).toBe(0);
+  });
+
+  it.for([
+    ["light", {}],
+    ["dark phone", { colorScheme: "dark", viewport: PHONE }],
+  ] as const)("says that it is cut off, and that the device is, until neither is so: %s", async ([name, options], { visit, wire }) => {
+    const page = await visit.open("", options);
+    const outOfDate = page.locator("body.out-of-date");
+    wire.cut();
+    await visit.is("reconnecting", SAID_WITHIN_MS);
+    await outOfDate.waitFor({ timeout: LOOKS_STALE_MS });
+    expect(await page.textContent("#detail")).toMatch(/^Prices are \d+s old\. /);
+    expect(await visit.violations(`stack reconnecting ${name}`)).toEqual([]);
+    await page.context().setOffline(true);
+    await visit.is("offline", SAID_WITHIN_MS);
+    expect(await page.textContent("#detail")).toContain("This device has no network");
+    expect(await visit.violations(`stack offline ${name}`)).toEqual([]);
+    wire.mend();
+    await page.context().setOffline(false);
+    await visit.is("live", SOON.timeout);
+    await expect.poll(() => outOfDate.count(), SOON).toBe(0);
+    await visit.tick();
+    await expect.poll(() => page.textContent("#detail"), HEALED_WITHIN).toBe("");
+  });
+});
