@@ -68,6 +68,7 @@ export class Banner {
   }
 
   #facts(): Facts {
+    const quotes = [...this.#feed.quotes.values()];
     return {
       state: this.#feed.state,
       isOnline: navigator.onLine,
@@ -77,7 +78,8 @@ export class Banner {
       retryAt: this.#retryAt,
       quietAfterMs: quietAfter(this.#gaps),
       sources: this.#feed.status,
-      dailyRate: dailyRateOf([...this.#feed.quotes.values()].map(({ source }) => source)),
+      areAllStale: quotes.length > 0 && quotes.every(({ stale }) => stale),
+      dailyRate: dailyRateOf(quotes.map(({ source }) => source)),
       roundTripMs: this.#clock.roundTripMs,
     };
   }

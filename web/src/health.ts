@@ -16,6 +16,8 @@ export interface Facts {
   /** A silence of this length is none of a feed as it was of late. */
   readonly quietAfterMs: number;
   readonly sources: SourceStatus;
+  /** There are prices, and no source confirms one of them any more. */
+  readonly areAllStale: boolean;
   /** The source of a price in sight that rests on a daily exchange rate, if one does. */
   readonly dailyRate: string | undefined;
   /** The way to the feed and back. */
@@ -65,6 +67,10 @@ export function healthOf(facts: Facts): Health {
     const detail = `Nothing was heard for ${ageText(silence)}: prices may be out of date. The page reconnects if it lasts.`;
     return { kind: "quiet", label: "No updates", detail, isStale: true };
   }
+  if (facts.areAllStale) {
+    const detail = `No source confirms a price any more: all are stale. ${silentText(facts.sources)}`.trim();
+    return { kind: "quiet", label: "No updates", detail, isStale: true };
+  }
   return { kind: "live", label: "Live", detail: state.reason || outageText(facts.sources) || closedText(facts.dailyRate), isStale: isLost };
 }
 
@@ -82,8 +88,13 @@ export function sourcesText(sources: SourceStatus): string {
 }
 
 function outageText(sources: SourceStatus): string {
+  const silent = silentText(sources);
+  return silent && `${silent} Other sources serve where they can.`;
+}
+
+function silentText(sources: SourceStatus): string {
   const names = down(sources).map((name) => name.replaceAll("_", " "));
-  return names.length ? `Without an answer: ${names.join(", ")}. Other sources serve where they can.` : "";
+  return names.length ? `Without an answer: ${names.join(", ")}.` : "";
 }
 
 /** The way from US to Canadian dollars by a rate of the day: no live market of the two said anything. */

@@ -15,6 +15,7 @@ const LIVE: Facts = {
   retryAt: 0,
   quietAfterMs: 4000,
   sources: { kraken: "ok", binance: "ok" },
+  areAllStale: false,
   dailyRate: undefined,
   roundTripMs: 42.4,
 };
@@ -32,6 +33,13 @@ describe("the state", () => {
     expect(health.isStale).toBe(false);
     expect(sourcesText({ kraken: "ok", er_api: "down" })).toBe("1 of 2 sources");
     expect(sourcesText({})).toBe("");
+  });
+
+  it("is not live when no source confirms a price any more, however often the feed speaks", () => {
+    const health = healthOf({ ...LIVE, areAllStale: true, sources: { kraken: "down", er_api: "ok" } });
+    expect(health).toMatchObject({ kind: "quiet", label: "No updates", isStale: true });
+    expect(health.detail).toBe("No source confirms a price any more: all are stale. Without an answer: kraken.");
+    expect(healthOf({ ...LIVE, areAllStale: true, isOnline: false, heardAt: NOW - 4000 }).kind).toBe("offline");
   });
 
   it("says when prices rest on a daily exchange rate", () => {
