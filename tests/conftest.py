@@ -1,8 +1,16 @@
-"""The order of the tests: with two workers, what takes longest starts first."""
+"""The order of the tests: with several workers, what takes longest starts first."""
 
 import pytest
 
-LONGEST_FIRST = ("e2e/test_failover", "e2e/test_schedule", "e2e/test_candles", "e2e/", "fan_out/", "infra/")
+LONGEST_FIRST = (
+    "e2e/test_failover",
+    "e2e/test_schedule",
+    "e2e/test_candles",
+    "e2e/test_page_on",
+    "e2e/",
+    "fan_out/",
+    "infra/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

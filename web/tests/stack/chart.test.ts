@@ -5,9 +5,9 @@ import type { Page } from "../page/browser.ts";
 import { shifts, WATCH_SHIFTS } from "../page/shifts.ts";
 import { ask, it } from "./stack.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 150_000;
 /** A tick may come between the feed's answer and the look at the page. */
-const ALIKE_WITHIN = { timeout: 20_000 };
+const ALIKE_WITHIN = { timeout: 40_000 };
 const INTERVALS = ["1m", "1h", "1d"];
 const LOOKS = [
   ["light", { colorScheme: "light" }],

@@ -1,0 +1,71 @@
+"""CoinGecko failing in each way, any two sources, and all: the matrix's other part beside `test_failover.py`."""
+
+import asyncio
+import time
+from itertools import combinations
+
+import pytest
+
+from tests.e2e.clients import opened
+from tests.e2e.failover import (
+    CONTEXT,
+    EVERY_TICK,
+    EXCHANGE,
+    FAULTS,
+    LATE_S,
+    LONGEST_BACK_OFF_S,
+    OFF,
+    PRICE_SOURCES,
+    RATE_SOURCES,
+    TICK,
+    fail,
+    failed,
+    is_shown,
+    is_update,
+    served_without,
+    settled,
+    stale,
+    wrong,
+)
+from tests.e2e.local_stack import Stack
+
+__all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_only_coingecko_has_is_marked_stale_until_it_is_back(stack: Stack, fault: str) -> None:
+    # The exchanges stay: with them off nobody else would be left.
+    row = asyncio.run(fail(stack, {}, {"coingecko": FAULTS[fault]}, ("coingecko",), shown=is_shown("coingecko", fault)))
+    print(f"| coingecko | {fault} | {row} |")
+
+
+@pytest.mark.parametrize("failing", list(combinations(PRICE_SOURCES, 2)), ids=" and ".join)
+def test_two_sources_that_are_off_are_passed_over_and_come_back(stack: Stack, failing: tuple[str, ...]) -> None:
+    row = asyncio.run(fail(stack, {}, dict.fromkeys(failing, OFF), failing, shown=True))
+    print(f"| {' and '.join(failing)} | off | {row} |")
+
+
+def test_with_every_source_off_all_is_marked_stale_heartbeats_go_on_and_it_recovers(stack: Stack) -> None:
+    first = served_without(())
+    every_tick = {symbol for symbol, source in first.items() if source in EVERY_TICK}
+
+    async def run() -> None:
+        async with opened(stack) as client:
+            reference = await settled(stack, client, {}, first)
+            await failed(stack, dict.fromkeys(PRICE_SOURCES + RATE_SOURCES, OFF), PRICE_SOURCES)
+            await client.until(lambda _: stale(client) == first.keys(), 60)
+            quiet_from = len(client.frames)
+            # Twice a minute, once where the minute's snapshot comes in the place of one.
+            heartbeat = await client.until(lambda frame: frame["event"] == "heartbeat", 90)
+            assert set(heartbeat["stale"]) == first.keys()
+            assert {heartbeat["status"][source] for source in PRICE_SOURCES} == {"down"}
+            assert not [frame for frame in client.frames[quiet_from:] if is_update(frame)]
+            stack.control("faults", {})
+            healed_ms = time.time_ns() // 1_000_000
+            back = await client.until(lambda _: not stale(client) & every_tick, 60)
+            assert back["ts"] - healed_ms <= (2 * TICK + LATE_S) * 1000
+            await client.until(lambda _: not stale(client), LONGEST_BACK_OFF_S + 3 * TICK + 1)
+            assert not wrong(client, reference)
+            print(f"| all | off | recovered after {(back['ts'] - healed_ms) / 1000:.1f} s |")
+
+    asyncio.run(run())
