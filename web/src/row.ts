@@ -167,9 +167,9 @@ export class Row implements Entry {
   }
 }
 
-/** A text of another length is another node: of the same one a browser would say that it shifted, since it ends where it did. */
+/** A text of another width is another node: of the same one a browser would say that it shifted, since it ends where it did. */
 function write(cell: Cell, text: string): void {
-  if (text.length === cell.shown.length) {
+  if (isAsWide(text, cell.shown)) {
     cell.text.data = text;
   } else {
     const node = new Text(text);
@@ -177,6 +177,12 @@ function write(cell: Cell, text: string): void {
     cell.text = node;
   }
   cell.shown = text;
+}
+
+/** All digits are as wide as each other. An age may end with another unit. */
+function isAsWide(one: string, other: string): boolean {
+  const last = one.at(-1) ?? "";
+  return one.length === other.length && (last <= "9" || last === other.at(-1));
 }
 
 /** What all rows are copies of. The roles are said, since cards on a phone are laid out as no table is. */

@@ -47,6 +47,16 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     }
   });
 
+  it("moves nothing when an age has another unit", async ({ site, visit }) => {
+    site.market.ageMs = 65_000;
+    const page = await visit.open("", { script: WATCH_SHIFTS });
+    expect(await page.locator("#quotes td.age").first().textContent()).toBe("1m");
+    site.market.ageMs = undefined;
+    await visit.tick();
+    expect(await page.locator("#quotes td.age").first().textContent()).toBe("0s");
+    expect(await shifts(page)).toEqual([]);
+  });
+
   it("moves nothing on a phone either", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE, script: WATCH_SHIFTS });
     await visit.tick();
