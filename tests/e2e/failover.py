@@ -21,7 +21,8 @@ TICK = int(os.environ.get("CADFEED_FAILOVER_TICK", "1"))
 EXCHANGE = ["--seed=5"]
 CONTEXT = [f"stale_after_seconds={5 * TICK}", f"coinbase_poll_seconds={TICK}", f"coingecko_poll_seconds={3 * TICK}"]
 
-PRICE_SOURCES = ("binance", "kraken", "coinbase", "coingecko")
+EXCHANGES = ("binance", "kraken", "coinbase")
+PRICE_SOURCES = (*EXCHANGES, "coingecko")
 RATE_SOURCES = ("bank_of_canada", "er_api")
 EVERY_TICK = {"binance", "kraken"}
 OFF = {"status": 503}

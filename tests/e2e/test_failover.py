@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from tests.e2e.failover import CONTEXT, EXCHANGE, FAULTS, OFF, PRICE_SOURCES, TICK, fail, is_shown
+from tests.e2e.failover import CONTEXT, EXCHANGE, EXCHANGES, FAULTS, OFF, PRICE_SOURCES, TICK, fail, is_shown
 from tests.e2e.local_stack import Stack
 
 __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("failing", ["binance", "kraken", "coinbase"])
+@pytest.mark.parametrize("failing", EXCHANGES)
 def test_an_exchange_that_fails_is_passed_over_and_comes_back(stack: Stack, failing: str, fault: str) -> None:
     off = dict.fromkeys(PRICE_SOURCES[: PRICE_SOURCES.index(failing)], OFF)
     row = asyncio.run(fail(stack, off, off | {failing: FAULTS[fault]}, (failing,), shown=is_shown(failing, fault)))
