@@ -19,8 +19,6 @@ export default defineConfig({
     // Those on a whole stack need one: tests/e2e/test_page_on_stack.py starts it, and them.
     include: process.env["CADFEED_STACK"] ? ["tests/stack/*.test.ts"] : ["tests/*.test.ts", "tests/page/*.test.ts"],
     reporters: ["dot"],
-    // Most of the time goes into the browser, which its tests wait for.
-    maxWorkers: 2,
   },
 });
 
