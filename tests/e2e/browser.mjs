@@ -22,7 +22,7 @@ page.on("console", (message) => {
 await page.goto(options.url);
 
 for await (const _ of createInterface({ input: process.stdin })) {
-  const shown = await page.evaluate(() => {
+  const shown = await page.evaluate(async () => {
     const element = (id) => document.getElementById(id);
     const cells = (row) => [...row.querySelectorAll("td")].map((cell) => [cell.classList[0], cell]);
     // A cell has its title when it is pointed at.
@@ -31,7 +31,7 @@ for await (const _ of createInterface({ input: process.stdin })) {
       return cell.title;
     };
     const each = (row, said) => Object.fromEntries(cells(row).map(([name, cell]) => [name, said(cell)]));
-    return {
+    const read = () => ({
       state: element("state").dataset.kind,
       label: element("state").textContent,
       detail: element("detail").textContent,
@@ -45,7 +45,15 @@ for await (const _ of createInterface({ input: process.stdin })) {
         texts: each(row, (cell) => cell.textContent),
         titles: each(row, titleOf),
       })),
-    };
+    });
+    // A frame is in the titles as soon as it has come, and in all else with the next picture: a tick in between does not count.
+    const picture = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    let seen;
+    do {
+      seen = read();
+      await picture();
+    } while (seen.seq !== Number(element("quotes").dataset.seq ?? 0));
+    return seen;
   });
   process.stdout.write(`${JSON.stringify({ ...shown, errors })}\n`);
 }

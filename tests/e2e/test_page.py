@@ -60,8 +60,11 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
 
 async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> None:
     """The page shows what the client hears: at first, later on, and after its connection was cut."""
+    # The page has a tick once every row of that is drawn, not once it has come.
     shown = await browser.until(
-        lambda shown: shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])
+        lambda shown: (
+            shown["seq"] > 0 and shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])
+        )
     )
     assert [row["symbol"] for row in shown["rows"]] == list(catalogue())
     assert shown["simulated"]
