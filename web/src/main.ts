@@ -64,13 +64,14 @@ function showState(state: State): void {
 
 function showChange(news: Change): void {
   table.apply(news, feed.seq);
-  if (news.isSnapshot && !hasPrices) setTimeout(askForMore, MORE_AFTER_MS);
-  hasPrices ||= news.isSnapshot;
+  const isFirst = news.isSnapshot && !hasPrices;
+  if (isFirst) setTimeout(askForMore, MORE_AFTER_MS);
+  hasPrices ||= isFirst;
   banner.heard(news);
   element("simulated").hidden = !table.isSimulated;
   const now = Date.now();
   const isHeld = now - pointedAt < HOLD_MS || element("quotes").contains(document.activeElement);
-  if (view.sort && !isHeld && now - orderedAt >= REORDER_MS) arrange();
+  if (view.sort && (isFirst || (!isHeld && now - orderedAt >= REORDER_MS))) arrange();
 }
 
 /** What the first prices need not wait for. */

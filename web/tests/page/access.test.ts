@@ -13,6 +13,7 @@ const LOST_MS = 3_000;
 describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS }, () => {
   it.for([
     ["200 % zoom", "", { viewport: { width: DESKTOP.width / 2, height: DESKTOP.height / 2 }, deviceScaleFactor: 2 }],
+    ["a small phone", "", { viewport: { width: 320, height: 568 } }],
     ["an empty filter", "?filter=there-is-none", {}],
     ["no favourites", "?favourites=1", { colorScheme: "dark" }],
     ["sorted", "?sort=percent", {}],

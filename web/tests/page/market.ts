@@ -30,6 +30,8 @@ export class Market {
   hasCandles = true;
   /** How old the prices are that are not stale, if not below a second. */
   ageMs: number | undefined;
+  /** By how much all prices have changed in a day, if not each by its own. */
+  percent: number | undefined;
   status: Record<string, string> = STATUS;
   seq = 1;
   readonly #spots: Map<string, number>;
@@ -87,7 +89,7 @@ export class Market {
 
   #quote(symbol: string, now: number): string {
     const spot = this.#spot(symbol);
-    const percent = 12 * Math.sin(SYMBOLS.indexOf(symbol) * 1.7) ** 3;
+    const percent = this.percent ?? 12 * Math.sin(SYMBOLS.indexOf(symbol) * 1.7) ** 3;
     const ts = this.stale.has(symbol) ? now - 95_000 : now - (this.ageMs ?? Math.floor(900 * this.#random()));
     const source = SYMBOLS.indexOf(symbol) % 3 ? `binance:${symbol.slice(0, -4)}USDT x kraken:USDTCAD` : `kraken:${symbol.slice(0, -4)}CAD`;
     const rest = { timestamp: Math.floor(ts / 1000), ts, seq: this.seq, source, simulated: true, ...(this.stale.has(symbol) ? { stale: true } : {}) };

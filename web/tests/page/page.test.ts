@@ -1,7 +1,7 @@
 /** The built page in a real Chromium, under the deployed page's headers: what it shows. */
 
 import { describe, expect } from "vitest";
-import { CHROMIUM, it, PHONE, TIMEOUT_MS } from "./browser.ts";
+import { CHROMIUM, DESKTOP, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import type { Page } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 import { shifts, WATCH_SHIFTS } from "./shifts.ts";
@@ -17,11 +17,38 @@ const WATCH_PRICES = `
   })();
 `;
 
+/** The symbols that stood in the first row in sight, in the order in which they came there. */
+const WATCH_FIRST = `
+  window.first = [];
+  (function look() {
+    const row = document.querySelector("#quotes tr:not([hidden])");
+    if (row?.checkVisibility({ visibilityProperty: true }) && window.first.at(-1) !== row.dataset.symbol) window.first.push(row.dataset.symbol);
+    requestAnimationFrame(look);
+  })();
+`;
+
 /** 4 s and the second between two looks, with room for a busy machine; a feed whose pace is not known is quiet after 35 s. */
 const QUIET_WITHIN_MS = 15_000;
 
 const directions = (page: Page) =>
   page.locator("#quotes td.spot").evaluateAll((all) => all.map((cell) => (cell as HTMLElement).dataset["direction"]));
+
+/** The texts of a row that stand on one another, or outside the row. Runs in the page. */
+function covered(): string[] {
+  return [...document.querySelectorAll<HTMLTableRowElement>("#quotes tr")].slice(0, 12).flatMap((row) => {
+    const places = [...row.cells].filter((cell) => cell.textContent).map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell.querySelector(".ticker") ?? cell);
+      return { text: cell.textContent, box: range.getBoundingClientRect() };
+    });
+    const { left, right } = row.getBoundingClientRect();
+    const outside = places.filter(({ box }) => box.left < left || box.right > right).map(({ text }) => `${text} outside`);
+    const pairs = places.flatMap((one, at) => places.slice(at + 1).map((other) => [one, other] as const));
+    const isOn = (one: DOMRect, other: DOMRect) =>
+      one.left < other.right && other.left < one.right && one.top + 4 < other.bottom && other.top + 4 < one.bottom;
+    return [...outside, ...pairs.filter(([one, other]) => isOn(one.box, other.box)).map(([one, other]) => `${one.text} on ${other.text}`)];
+  });
+}
 
 describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   it("has its rows before the feed answers, and nothing moves when the prices come", async ({ visit }) => {
@@ -41,6 +68,15 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(others).toEqual([SYMBOLS.length]);
   });
 
+  it.for([DESKTOP, PHONE])("has the order that its address asks for from the first prices on, $width px wide", async (viewport, { site, visit }) => {
+    site.answersAfterMs = 500;
+    const page = await visit.open("?sort=percent", { viewport, script: WATCH_SHIFTS + WATCH_FIRST });
+    const percents = await visit.numbers("percent");
+    expect(percents).toEqual(percents.toSorted((one, other) => other - one));
+    expect(await page.evaluate(() => (window as unknown as { first: string[] }).first)).toEqual((await visit.shown()).slice(0, 1));
+    expect(await shifts(page)).toEqual([]);
+  });
+
   it("moves nothing while it goes on, nor behind a chart", async ({ visit }) => {
     for (const query of ["", "?symbol=BTC_CAD"]) {
       const page = await visit.open(query, { script: WATCH_SHIFTS });
@@ -57,6 +93,17 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     site.market.ageMs = undefined;
     await visit.tick();
     expect(await page.locator("#quotes td.age").first().textContent()).toBe("0s");
+    expect(await shifts(page)).toEqual([]);
+  });
+
+  it.for([320, 390, 1217, 1440])("moves and covers nothing when a change has all its digits, %i px wide", async (width, { site, visit }) => {
+    const page = await visit.open("", { viewport: { width, height: 860 }, script: WATCH_SHIFTS });
+    for (const [percent, text] of [[-0.000001, "−0.000001%"], [0.01, "+0.01%"], [12_345.67, "+12,345.67%"]] as const) {
+      site.market.percent = percent;
+      await visit.tick();
+      expect(await page.locator("#quotes td.percent").allTextContents()).toContain(text);
+      expect(await page.evaluate(covered)).toEqual([]);
+    }
     expect(await shifts(page)).toEqual([]);
   });
 

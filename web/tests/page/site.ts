@@ -44,6 +44,8 @@ export class Site implements Served {
   isFull = false;
   /** The feed takes connections and all that is said on them, and says nothing. */
   isMute = false;
+  /** As a feed far away. */
+  answersAfterMs = 0;
   readonly #built: Built;
   #server: Server | undefined;
   #sockets: WebSocketServer | undefined;
@@ -70,7 +72,9 @@ export class Site implements Served {
     sockets.on("connection", (socket) => {
       socket.on("message", (data) => {
         if (this.isMute) return;
-        for (const text of this.market.answer(JSON.parse(String(data)) as Asked, this.now())) socket.send(text);
+        const answer = () => this.market.answer(JSON.parse(String(data)) as Asked, this.now()).forEach((text) => socket.send(text));
+        if (this.answersAfterMs) setTimeout(answer, this.answersAfterMs);
+        else answer();
       });
     });
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
