@@ -8,7 +8,7 @@ CDK := $(CURDIR)/tools/node_modules/.bin/cdk
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test web-test prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy lock clean
+.PHONY: help setup run watch trust test web-test stack-test parts-test prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,8 +48,13 @@ trust: setup ## make the local certificate and tell how to trust it
 
 test: setup ## every check and every test
 	@$(MAKE) --no-print-directory -j 2 lint web-test
-	@$(BIN)/python -m pytest tests/e2e -n 3 --dist loadfile --no-loadscope-reorder  # which mostly wait for ticks
-	@$(BIN)/python -m pytest --ignore=tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
+	@$(MAKE) --no-print-directory -j 2 stack-test parts-test
+
+stack-test: setup ## the tests of the whole feed, which mostly wait for ticks
+	@$(BIN)/python -m pytest tests/e2e -n 3 --dist loadfile --no-loadscope-reorder
+
+parts-test: setup ## the tests of its parts, with what the others leave of the machine
+	@nice -n 19 $(BIN)/python -m pytest --ignore=tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
 
 web-test: setup ## the types and the tests of the page and its client
 	@cd web && npm run --silent check && npm run --silent test
