@@ -30,7 +30,7 @@ def test_what_always_fails_keeps_nobody_else(stage: Stage, word: str) -> None:
     ids = named(f"always-{word[::-1]}-", 300, "", "", "", word)
     stage.audience.join(ids)
     failing = {each for each in ids if word in each}
-    publisher = stage.publisher(post_timeout_s=0.5 if word == "slow" else 20)
+    publisher = stage.publisher(post_timeout_s=2 if word == "slow" else 20)
     for _ in range(2):
         posted = publisher.publish(stage.feed.tick(), deadline_s=30)
         assert (posted.reached, posted.unsent, posted.whole) == (225, 0, False)
