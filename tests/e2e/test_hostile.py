@@ -112,9 +112,8 @@ def test_who_sends_too_fast_is_told_so_and_goes_on_after_waiting(common_stack: S
             await asyncio.sleep(errors[-1]["retry_in_ms"] / 1000)
             await client.send({"event": "subscriptions"})
             told = await client.until(lambda frame: "subscriptions" in frame)
-            assert bool(told["subscriptions"]) == bool(
-                client.of("subscribed")
-            )  # with what is over the limit nothing is done
+            # With what is over the limit nothing is done.
+            assert bool(told["subscriptions"]) == bool(client.of("subscribed"))
 
     asyncio.run(run())
 
