@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+DEFAULT_BAND = Decimal("0.02")
+
 
 @dataclass(frozen=True, slots=True)
 class Market:
@@ -27,7 +29,8 @@ class Asset:
     """An asset and its markets, the preferred one first. Its symbol on the wire is e.g. `BTC_CAD`.
 
     `decimals` is for display only: with so many a price shows six significant digits, cents at least. `renamed_to`
-    is the asset's name of today where that is another; the old symbol goes on.
+    is the asset's name of today where that is another; the old symbol goes on. `band` is how far a market's price may
+    lie from what its sources agree on, as a fraction of that, and still be chosen.
     """
 
     code: str
@@ -35,6 +38,7 @@ class Asset:
     decimals: int
     markets: tuple[Market, ...]
     renamed_to: str | None = None
+    band: Decimal = DEFAULT_BAND
 
     @property
     def symbol(self) -> str:
@@ -59,6 +63,7 @@ def catalogue() -> Mapping[str, Asset]:
                 Market(m["source"], m["market"], m["quote"], Decimal(m.get("per_unit", 1))) for m in row["markets"]
             ),
             renamed_to=row.get("renamed_to"),
+            band=Decimal(row.get("band", DEFAULT_BAND)),
         )
         for row in rows
     ]

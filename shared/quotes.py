@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from shared.assets import catalogue
-from shared.rates import DAY_MS, hourly, usd_cad, usdt_cad
+from shared.pricing.fx import DAY_MS, hourly, usd_cad, usdt_cad
 from shared.values import Quote, Rate, Snapshot, SourceState
 
 DROP_AFTER_MS = DAY_MS  # a price that nobody confirmed for a day is no longer a price, not even a stale one

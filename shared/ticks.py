@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.candles import Closed, roll
-from shared.pricing import price_all
+from shared.pricing.fx import believable_rates
+from shared.pricing.quotes_in_cad import price_all
 from shared.quotes import Delta, advance
-from shared.rates import believable_rates
 from shared.sources.all_sources import AllSources, Polled
 from shared.store.candles_table import CandlesTable, NotWritten
 from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMoved

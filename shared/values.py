@@ -12,8 +12,12 @@ from shared.wire import EXACT
 class Ticker:
     """One market as its source states it: best bid and ask, last trade, and the price 24 h before that.
 
-    `ts_ms` is the source's own time, or that of reception where it gives none. `simulated` is true when the
-    source said that its market is simulated or replayed.
+    `ts_ms` is the source's own time, or that of reception where it gives none; `answered_ms` is when the answer came.
+    `simulated` is true when the source said that its market is simulated or replayed. `has_book` is false where the
+    source states no book: then bid and ask are the last trade. `activity_24h` is what was traded in 24 h, as the source
+    counts it (trades or volume), `None` where it does not say. `shared/pricing/rules.py` sets the last two: `refused`
+    is the rule that the ticker breaks, empty where it is a price; `old_last` says that the last trade lay outside the
+    book, so that `last` is the nearer side of it.
     """
 
     source: str
@@ -23,7 +27,12 @@ class Ticker:
     last: Decimal
     open_24h: Decimal | None
     ts_ms: int
+    answered_ms: int
     simulated: bool = False
+    has_book: bool = True
+    activity_24h: Decimal | None = None
+    refused: str = ""
+    old_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,8 @@ class Quote:
     """The whole state of one symbol in CAD.
 
     `ts_ms` is the source's time of the price, `seen_ms` ours when a source last confirmed it, `seq` the tick in
-    which the state last changed. `stale` means that no source has confirmed the price for a while.
+    which the state last changed. `stale` means that no source has confirmed the price for a while. `sources` is how
+    many independent sources agree with the price now, its own included; a change of it alone is no change of state.
     """
 
     symbol: str
@@ -62,6 +72,7 @@ class Quote:
     seq: int = 0
     stale: bool = False
     simulated: bool = False
+    sources: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ class SourceState:
 class Snapshot:
     """All that the feed knows after a tick, stored as one item.
 
-    `unavailable` maps a symbol that has no price to the tick in which that became so. `rates` are the last known
+    `unavailable` maps a symbol that has no price to the tick in which that became so. `suspects` maps a source that
+    casts no vote to the ticks in which it still has to agree with the others. `rates` are the last known
     currency rates by source and market, the histories one (ts_ms, mid) per hour for 25 hours, oldest first.
     `candles` are those in progress. Of this tick alone, and not stored: the candles that it `closed`, and the
     symbols of which it `held` a price back.
@@ -93,6 +105,7 @@ class Snapshot:
     usd_cad_history: tuple[tuple[int, Decimal], ...] = ()
     usdt_cad_history: tuple[tuple[int, Decimal], ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    suspects: Mapping[str, int] = field(default_factory=dict)
     candles: OpenCandles = field(default_factory=dict)
     closed: tuple[Closed, ...] = ()
     held: tuple[str, ...] = ()

@@ -38,4 +38,4 @@ def parse(answer: Answer) -> list[Ticker]:
     except ValueError as error:
         raise SourceUnavailable(f"not a rate: {error}") from error
     ts_ms = int(day.timestamp()) * 1000
-    return [Ticker(NAME, SERIES, rate, rate, rate, None, ts_ms, answer.simulated)]
+    return [Ticker(NAME, SERIES, rate, rate, rate, None, ts_ms, answer.received_ms, answer.simulated)]

@@ -86,6 +86,7 @@ def _ticker(row: Mapping[str, object], answer: Answer) -> Ticker | None:
                 last=positive(row, "lastPrice"),
                 open_24h=positive(row, "openPrice"),
                 ts_ms=close_ms,
+                answered_ms=answer.received_ms,
                 simulated=answer.simulated,
             )
         )

@@ -44,6 +44,17 @@ def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:
     try:
         positive(stats, "volume")
         last = positive(stats, "last")
-        return Ticker(NAME, market, last, last, last, positive(stats, "open"), answer.received_ms, answer.simulated)
+        return Ticker(
+            NAME,
+            market,
+            last,
+            last,
+            last,
+            positive(stats, "open"),
+            answer.received_ms,
+            answer.received_ms,
+            answer.simulated,
+            has_book=False,
+        )
     except ValueError:
         return None

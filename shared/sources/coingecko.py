@@ -63,7 +63,18 @@ def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:
         last = positive(row, "cad")
     except ValueError:
         return None
-    return Ticker(NAME, market, last, last, last, _open_24h(last, row), ts_ms, answer.simulated)
+    return Ticker(
+        NAME,
+        market,
+        last,
+        last,
+        last,
+        _open_24h(last, row),
+        ts_ms,
+        answer.received_ms,
+        answer.simulated,
+        has_book=False,
+    )
 
 
 def _open_24h(last: Decimal, row: Mapping[str, object]) -> Decimal | None:

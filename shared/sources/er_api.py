@@ -34,4 +34,4 @@ def parse(answer: Answer) -> list[Ticker]:
         rate = positive(body["rates"], "CAD")
     except ValueError as error:
         raise SourceUnavailable(f"not a rate: {error}") from error
-    return [Ticker(NAME, "USDCAD", rate, rate, rate, None, updated_s * 1000, answer.simulated)]
+    return [Ticker(NAME, "USDCAD", rate, rate, rate, None, updated_s * 1000, answer.received_ms, answer.simulated)]

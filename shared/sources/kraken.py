@@ -110,6 +110,7 @@ def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:
                 last=positive(first, "c"),
                 open_24h=None,  # `o` is today's open at 00:00 UTC, not the price 24 h ago
                 ts_ms=answer.received_ms,
+                answered_ms=answer.received_ms,
                 simulated=answer.simulated,
             )
         )

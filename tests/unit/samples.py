@@ -32,7 +32,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 def ticker(market: str = "BTCUSDT", last: str | Decimal = "65000.00", **changes: Any) -> Ticker:
     """A Binance ticker; bid and ask stand 0.01 % around the last price unless told."""
     price = Decimal(last)
-    made = Ticker("binance", market, price * Decimal("0.9999"), price * Decimal("1.0001"), price, price, NOW_MS)
+    made = Ticker("binance", market, price * Decimal("0.9999"), price * Decimal("1.0001"), price, price, NOW_MS, NOW_MS)
     return replace(made, **changes)
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.candles import OpenCandles, roll
-from shared.pricing import price_all
+from shared.pricing.fx import DAY_MS, HOUR_MS, MAX_AGE_MS
+from shared.pricing.quotes_in_cad import price_all
 from shared.quotes import advance
-from shared.rates import DAY_MS, HOUR_MS, MAX_AGE_MS
 from shared.store.codec import pack, unpack, unpack_or_restart
 from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
 from shared.wire import dumps, loads

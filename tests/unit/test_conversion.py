@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.assets import catalogue
-from shared.pricing import price_all
+from shared.pricing.fx import DAY_MS
+from shared.pricing.quotes_in_cad import price_all
 from shared.protocol import quote_fields
-from shared.rates import DAY_MS
 from shared.values import Quote, Rate, Snapshot, Ticker
 from shared.wire import dumps, loads
 from tests.unit.samples import NOW_MS, prices, quote, rate, ticker

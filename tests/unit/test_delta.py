@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.pricing.fx import DAY_MS
 from shared.protocol import RATES_BATCH, UpdateFrames, snapshot_frames
 from shared.quotes import Delta
-from shared.rates import DAY_MS
 from shared.values import Snapshot
 from shared.wire import loads
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, after, quote, quotes

@@ -9,10 +9,10 @@ from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.fan_out import MOST_TICKS_BEHIND, FanOut
 from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS, Period, reconnect_in_ms, spread_of
+from shared.pricing.fx import DAY_MS
 from shared.protocol import heartbeat_frame
 from shared.publisher import Publisher, Worker
 from shared.quotes import Delta
-from shared.rates import DAY_MS
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from shared.store.progress_table import Counted, Overtaken, ProgressTable
 from shared.store.quotes_table import QuotesTable

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.pricing.fx import DAY_MS
 from shared.protocol import (
     ERRORS,
     RATES,
@@ -27,7 +28,6 @@ from shared.protocol import (
     unsubscribed_frame,
 )
 from shared.quotes import Delta
-from shared.rates import DAY_MS
 from shared.values import Quote, Snapshot, SourceState
 from shared.wire import dumps, loads
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes

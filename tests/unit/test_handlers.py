@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.rates import DAY_MS
+from shared.pricing.fx import DAY_MS
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable, NotConnected
 from shared.store.quotes_table import QuotesTable
 from shared.values import Snapshot

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.rates import DAY_MS, HOUR_MS, cross
+from shared.pricing.fx import DAY_MS, HOUR_MS, cross
 from shared.sources.all_sources import Polled
 from shared.ticks import next_snapshot
 from shared.values import Snapshot, SourceState, Ticker

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.assets import Asset, catalogue
-from shared.pricing import FORGET_AFTER_MS, Priced, choose, price_all
+from shared.pricing.quotes_in_cad import FORGET_AFTER_MS, Priced, choose, price_all
 from shared.values import Quote, Rate, Snapshot, Ticker
 from tests.unit.samples import NOW_MS, SYMBOLS, quote, rate, ticker
 

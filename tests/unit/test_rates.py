@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rates import (
+from shared.pricing.fx import (
     CLOCK_SKEW_MS,
     DAY_MS,
     HOUR_MS,

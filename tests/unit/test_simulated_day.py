@@ -24,7 +24,7 @@ UNIT_BYTES = 1024
 def market(rng: random.Random, prices: dict[str, Decimal], now_ms: int) -> Polled:
     """Every asset's first market after a random step of each price, and the rates."""
     tickers = [
-        Ticker("kraken", name, Decimal(rate), Decimal(rate) + Decimal("0.0001"), Decimal(rate), None, now_ms)
+        Ticker("kraken", name, Decimal(rate), Decimal(rate) + Decimal("0.0001"), Decimal(rate), None, now_ms, now_ms)
         for name, rate in (("USDCAD", "1.3700"), ("USDTCAD", "1.3695"))
     ]
     for symbol, asset in catalogue().items():
@@ -32,7 +32,7 @@ def market(rng: random.Random, prices: dict[str, Decimal], now_ms: int) -> Polle
         step = Decimal(rng.randint(-20, 20)).scaleb(-4)
         prices[symbol] = (prices[symbol] * (1 + step)).quantize(Decimal("1e-8"))
         last = prices[symbol]
-        tickers.append(Ticker(first.source, first.name, last, last, last, last, now_ms))
+        tickers.append(Ticker(first.source, first.name, last, last, last, last, now_ms, now_ms))
     return Polled(tickers, dict.fromkeys(("binance", "kraken", "coinbase", "coingecko"), SourceState(now_ms)))
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.pricing.fx import DAY_MS, HOUR_MS
 from shared.quotes import Delta, advance, view_seq
-from shared.rates import DAY_MS, HOUR_MS
 from shared.values import Snapshot
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, USD_CAD, after, quote, quotes
 

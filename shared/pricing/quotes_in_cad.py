@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
 from shared.assets import Asset, Market, catalogue
-from shared.rates import HOUR_MS, a_day_ago, agree, jumped, usd_cad, usdt_cad
+from shared.pricing.fx import HOUR_MS, a_day_ago, agree, jumped, usd_cad, usdt_cad
 from shared.values import Quote, Rate, Snapshot, Ticker
 from shared.wire import EXACT
 
