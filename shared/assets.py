@@ -23,6 +23,9 @@ class Market:
     quote: str
     per_unit: Decimal = Decimal(1)
 
+    def per_unit_at(self, now_ms: int) -> Decimal:
+        return self.per_unit
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
