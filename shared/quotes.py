@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 
 from shared.assets import catalogue
-from shared.pricing.fx import DAY_MS
+from shared.candles import INTERVAL_MS
 from shared.values import Quote, Rate, Snapshot, SourceState
 
-DROP_AFTER_MS = DAY_MS  # a price that nobody confirmed for a day is no longer a price, not even a stale one
+DROP_AFTER_MS = INTERVAL_MS["1d"]  # a price that nobody confirmed for a day is no longer a price, not even a stale one
 FRESH_MS = 15_000
 LATE_MS = 30_000  # a snapshot is written at least as often
 TICKS = 3

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TypeVar, get_type_hints
 
+from shared.quotes import Ages, ages
+
 T = TypeVar("T")
 
 
@@ -53,12 +55,19 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """For what answers or feeds clients. `connections_url` is where API Gateway takes posts to connections."""
+    """For what answers or feeds clients. `connections_url` is where API Gateway takes posts to connections. By the tick
+    and by `stale_after_seconds` they judge how old what they read is."""
 
     quotes_table: str
     connections_table: str
     connection_shards: int
     connections_url: str
+    tick_seconds: int
+    stale_after_seconds: int
+
+    @property
+    def ages(self) -> Ages:
+        return ages(self.tick_seconds, self.stale_after_seconds)
 
 
 @dataclass(frozen=True, slots=True)

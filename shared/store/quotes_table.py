@@ -6,11 +6,13 @@ Every write is conditional, so whoever is late writes nothing:
 - the audience that `publish` counted loses against a subscription that came while it counted (`ts_ms`).
 """
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from shared.quotes import Ages, as_of
 from shared.store.codec import pack, unpack_or_restart
 from shared.values import Snapshot
 
@@ -49,6 +51,10 @@ class QuotesTable:
         """The current snapshot; an empty one (`seq` 0) when there is none yet."""
         item = self._get(SNAPSHOT_KEY)
         return unpack_or_restart(bytes(item["packed"]), int(item["seq"])) if item else Snapshot()
+
+    def snapshot_now(self, limits: Ages) -> Snapshot:
+        """The current snapshot as somebody sees it who reads it now (`as_of`)."""
+        return as_of(self.snapshot(), time.time_ns() // 1_000_000, limits)
 
     def write_snapshot(self, snapshot: Snapshot, epoch: int) -> None:
         """Put the snapshot after that with the `seq` before it.
