@@ -79,12 +79,15 @@ class Quote:
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """How an upstream does: `ok_ms` is its last success (0: never), `error` empty when well, `failures` how many there
-    were in a row, `retry_ms` when it may be asked again after them (0: now)."""
+    were in a row, `retry_ms` when it may be asked again after them (0: now). `fingerprint` stands for all that it said
+    last of its markets, `moved_ms` is since when it has said just that."""
 
     ok_ms: int = 0
     error: str = ""
     failures: int = 0
     retry_ms: int = 0
+    fingerprint: int = 0
+    moved_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
