@@ -16,8 +16,8 @@ DEFAULT_BAND = Decimal("0.02")
 class Market:
     """A market at a source, and the currency that it is quoted in: CAD, USD or USDT.
 
-    `upgrade` says how many of its coins one unit of the asset becomes, from which time on, oldest first (MKR: 24,000 SKY,
-    less a penalty that grows each quarter). `unseen_since` is the year since which nobody has seen the market's name in
+    `upgrade` says how many of its coins one unit of the asset becomes, from which time on, oldest first (an MKR becomes
+    24,000 SKY, less a penalty that grows each quarter). `unseen_since` is the year since which nobody has seen the market's name in
     a recording: it may be gone, which costs nothing.
     """
 

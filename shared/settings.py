@@ -12,7 +12,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
     """`*_base_url`: where a source is asked, empty for its public address. `*_poll_seconds`: how often, 0 for its own
-    pace."""
+    pace. `coingecko_key_parameter`: where CoinGecko's key is, empty for none."""
 
     quotes_table: str
     tick_seconds: int
@@ -21,14 +21,21 @@ class IngestSettings:
     kraken_base_url: str = ""
     bank_of_canada_base_url: str = ""
     er_api_base_url: str = ""
+    ndax_base_url: str = ""
     coinbase_base_url: str = ""
     coingecko_base_url: str = ""
+    ndax_poll_seconds: int = 0
     coinbase_poll_seconds: int = 0
     coingecko_poll_seconds: int = 0
+    coingecko_key_parameter: str = ""
 
     @property
     def poll_every_ms(self) -> dict[str, int]:
-        seconds = {"coinbase": self.coinbase_poll_seconds, "coingecko": self.coingecko_poll_seconds}
+        seconds = {
+            "ndax": self.ndax_poll_seconds,
+            "coinbase": self.coinbase_poll_seconds,
+            "coingecko": self.coingecko_poll_seconds,
+        }
         return {source: pace_s * 1000 for source, pace_s in seconds.items() if pace_s}
 
     @property
@@ -38,6 +45,7 @@ class IngestSettings:
             "kraken": self.kraken_base_url,
             "bank_of_canada": self.bank_of_canada_base_url,
             "er_api": self.er_api_base_url,
+            "ndax": self.ndax_base_url,
             "coinbase": self.coinbase_base_url,
             "coingecko": self.coingecko_base_url,
         }

@@ -112,7 +112,7 @@ class Subscriptions:
 
 
 class Requests:
-    """The requests that change nothing: ping, subscriptions, snapshot, assets, history."""
+    """The requests that change nothing: ping, subscriptions, snapshot, assets, explain, history."""
 
     def __init__(self, quotes: QuotesTable, candles: CandlesTable, gateway: Gateway, limits: Ages) -> None:
         self._quotes = quotes
@@ -140,6 +140,8 @@ class Requests:
                 return self._snapshot(connection, message)
             case "assets":
                 return protocol.assets_frames(self._quotes.snapshot_now(self._limits), message.message_id)
+            case "explain":
+                return (protocol.explain_frame(message, self._quotes.explanations()),)
             case "history":
                 open_candles = self._quotes.snapshot_now(self._limits).candles  # before the table: so none is missed
                 return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)

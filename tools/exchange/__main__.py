@@ -20,8 +20,8 @@ from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import Exchange
 from tools.exchange.simulated import SimulatedMarket
 
-EXPLAINED = """Serves Binance, Kraken, Coinbase, CoinGecko, Bank of Canada and open.er-api.com under one address: point
-the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the header
+EXPLAINED = """Serves Binance, Kraken, NDAX, Coinbase, CoinGecko, Bank of Canada and open.er-api.com under one address:
+point the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the header
 X-Cadfeed-Market."""
 
 

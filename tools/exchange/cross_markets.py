@@ -1,4 +1,4 @@
-"""The simulated markets outside Binance, quoted in USD and CAD: Kraken's pairs, Coinbase's products."""
+"""The simulated markets outside Binance, quoted in USD and CAD: Kraken's pairs, NDAX's markets, Coinbase's products."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from shared.assets import catalogue
 from tools.exchange.fair_prices import FairPrices
-from tools.exchange.listings import reference, walking
+from tools.exchange.listings import coins_of, reference, walking
 from tools.exchange.market import DAY_MS, Moment, PairTicker
 from tools.exchange.random_walk import draw
 from tools.exchange.time_steps import TimeSteps
@@ -14,7 +14,12 @@ from tools.exchange.time_steps import TimeSteps
 BASIS_POINT = Decimal("0.0001")
 MOST_OFFSET = 4 * BASIS_POINT
 # What a source trades of Binance's turnover, and the least that it trades of anything.
-SHARES = {"kraken": Decimal("0.05"), "coinbase": Decimal("0.2")}
+SHARES = {"kraken": Decimal("0.05"), "ndax": Decimal("0.001"), "coinbase": Decimal("0.2")}
+# How many time steps a source's price is behind.
+LAGS = {"kraken": 0, "ndax": 1, "coinbase": 2}
+# Books in which nobody has traded for hours: the last trade is where the market was then.
+THIN = {("kraken", "XDGCAD"), ("kraken", "XRPCAD"), ("ndax", "GRT_CAD"), ("ndax", "SAND_CAD"), ("ndax", "UNI_CAD")}
+HOURS_SINCE_A_TRADE = 6
 LEAST_TURNOVER = Decimal(100_000)
 KRAKEN_ALWAYS = {"USDTUSD": "USD", "USDTCAD": "CAD"}
 # Still listed at Kraken, as cancel_only: the asset whose market is dead there.
@@ -23,7 +28,8 @@ KRAKEN_DEAD = {"ETHWUSD": "ETHW", "USTUSD": "UST"}
 
 @dataclass(frozen=True, slots=True)
 class CrossMarket:
-    """A market in USD or CAD. Its price is the fair one x (1 + `offset`) / `per_unit`, with `places` decimals.
+    """A market in USD or CAD. Its price is the fair one x (1 + `offset`) / `coins`, with `places` decimals, as of `lag`
+    steps ago.
 
     The offset, drawn once by seed, source and name, is at most 4 basis points; USDT's markets have none. The book is
     as wide as `spread` says, relative, and at least one tick.
@@ -33,15 +39,17 @@ class CrossMarket:
     name: str
     code: str
     quote: str
-    per_unit: Decimal
+    coins: Decimal
     places: int
     offset: Decimal
     spread: Decimal
     turnover: Decimal
     volume: Decimal
+    lag: int = 0
+    is_thin: bool = False
 
     def price(self, fair: FairPrices, step: int) -> Decimal:
-        exact = fair.price(self.code, self.quote, step) * (1 + self.offset) / self.per_unit
+        exact = fair.price(self.code, self.quote, step - self.lag) * (1 + self.offset) / self.coins
         return exact.quantize(Decimal(1).scaleb(-self.places))
 
     def ticker(self, fair: FairPrices, steps: TimeSteps, moment: Moment) -> PairTicker:
@@ -49,16 +57,19 @@ class CrossMarket:
         the open 24 h ago and the last price."""
         listing = walking(self.code)
         traded = fair.last_trade(listing, moment.index)
-        last = self.price(fair, moment.index)
+        near = last = self.price(fair, moment.index)
+        if self.is_thin:
+            traded = moment.index - moment.index % steps.per_day - steps.per_day // 24 * HOURS_SINCE_A_TRADE
+            last = self.price(fair, traded)
         opened = self.price(fair, moment.index - steps.per_day)
         prices = [opened, *(self.price(fair, step) for step in steps.marks(moment.index)), last]
         tick = Decimal(1).scaleb(-self.places)
-        spread = max(tick, (last * self.spread).quantize(tick))
+        spread = max(tick, (near * self.spread).quantize(tick))
         bought = fair.bought(listing, traded)
         trades = int(self.turnover) // 1_500 + 1
         return PairTicker(
-            bid=last - spread if bought else last,
-            ask=last if bought else last + spread,
+            bid=near - spread if bought else near,
+            ask=near if bought else near + spread,
             last=last,
             low=min(prices),
             high=max(prices),
@@ -73,9 +84,9 @@ class CrossMarket:
 
 
 def cross_markets(seed: int, source: str) -> list[CrossMarket]:
-    """Every market of the catalogue at Kraken or Coinbase; at Kraken also USDT in USD and CAD, whatever it says."""
+    """Every market of the catalogue at Kraken, NDAX or Coinbase; at Kraken also USDT in USD and CAD, whatever it says."""
     found = {
-        market.name: _cross(seed, source, market.name, asset.code, market.quote, market.per_unit)
+        market.name: _cross(seed, source, market.name, asset.code, market.quote, coins_of(market))
         for asset in catalogue().values()
         for market in asset.markets
         if market.source == source
@@ -112,11 +123,11 @@ def dead_pairs(now_ms: int) -> Iterator[tuple[str, PairTicker]]:
         )
 
 
-def _cross(seed: int, source: str, name: str, code: str, quote: str, per_unit: Decimal) -> CrossMarket:
+def _cross(seed: int, source: str, name: str, code: str, quote: str, coins: Decimal) -> CrossMarket:
     listing = walking(code)
-    in_quote = reference(code).price / per_unit * (reference("usd_cad").price if quote == "CAD" else 1)
+    in_quote = reference(code).price / coins * (reference("usd_cad").price if quote == "CAD" else 1)
     # Cents are Coinbase's tick for what costs more than 100.
-    places = _places(in_quote) if source == "kraken" else min(max(2, _places(in_quote) - 1), 10)
+    places = _places(in_quote) if source != "coinbase" else min(max(2, _places(in_quote) - 1), 10)
     turnover = max(LEAST_TURNOVER, listing.turnover * SHARES[source])
     spread = 1 if code == "USDT" else 1 + Decimal(listing.moves_every) / 2
     return CrossMarket(
@@ -124,12 +135,14 @@ def _cross(seed: int, source: str, name: str, code: str, quote: str, per_unit: D
         name=name,
         code=code,
         quote=quote,
-        per_unit=per_unit,
+        coins=coins,
         places=places,
         offset=Decimal(0) if code == "USDT" else offset(seed, source, name),
         spread=spread * BASIS_POINT,
         turnover=turnover,
         volume=(turnover / in_quote).quantize(BASIS_POINT),
+        lag=LAGS[source],
+        is_thin=(source, name) in THIN,
     )
 
 

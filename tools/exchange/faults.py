@@ -12,6 +12,7 @@ class Upstream(StrEnum):
 
     BINANCE = "binance"
     KRAKEN = "kraken"
+    NDAX = "ndax"
     COINBASE = "coinbase"
     COINGECKO = "coingecko"
     BANK_OF_CANADA = "bank_of_canada"
@@ -41,7 +42,7 @@ class Fault:
         frozen: prices and times stay what they were when the fault was set.
         clock_frozen: times stay what they were when the fault was set, and prices go on.
         hang: no answer until the client gives up.
-        missing: markets left out of answers, by the upstream's own names: `BTCUSDT`, `XBTUSD` or `XXBTZUSD`, `BTC-USD`,
+        missing: markets left out of answers, by the upstream's own names: `BTCUSDT`, `XBTUSD` or `XXBTZUSD`, `BTC_CAD`, `BTC-USD`,
             `bitcoin`, `FXUSDCAD`, `CAD`; `*` for all of them.
         absurd: by such a name: `x1000` (any factor), `crossed` (bid above ask), `negative`, or `text` for a price.
             A market's own rule comes before that of `*`. Where no bid and ask are stated, `crossed` changes nothing.

@@ -1,4 +1,4 @@
-"""The exchange's HTTP server on 127.0.0.1: six upstreams under one address, their faults, and the controls."""
+"""The exchange's HTTP server on 127.0.0.1: seven upstreams under one address, their faults, and the controls."""
 
 import asyncio
 import time

@@ -9,7 +9,7 @@ from functools import lru_cache
 from shared.assets import catalogue
 from tools.exchange.cross_markets import CrossMarket, cross_markets, dead_pairs, offset
 from tools.exchange.fair_prices import FairPrices
-from tools.exchange.listings import DEAD_ASSETS, Listing, binance_listings, reference
+from tools.exchange.listings import NEVER_TRADED, Listing, binance_listings, coins_of, left_of, reference
 from tools.exchange.market import (
     DAY_MS,
     BinanceRow,
@@ -61,11 +61,12 @@ class SimulatedMarket:
         self._statuses = (
             {listing.name: "TRADING" for listing in self._live}
             | {listing.name: "BREAK" for listing in self._retired}
-            | {f"{asset}USDT": "BREAK" for asset in DEAD_ASSETS}
+            | dict.fromkeys(NEVER_TRADED, "BREAK")
         )
         self._usd_cad = reference("usd_cad")
         self._fair = FairPrices(seed, self._steps.per_day)
         self._kraken = cross_markets(seed, "kraken")
+        self._ndax = cross_markets(seed, "ndax")
         self._coinbase = cross_markets(seed, "coinbase")
         self._mark = lru_cache(maxsize=20_000)(self._trade)
 
@@ -87,7 +88,7 @@ class SimulatedMarket:
         # Both kinds of dead pairs that the exchange keeps: never a trade in the window, or delisted with the last
         # price of weeks ago and an empty book.
         long_ago_ms = moment.now_ms - 30 * DAY_MS
-        dead = [never_traded(f"{asset}USDT", long_ago_ms) for asset in DEAD_ASSETS]
+        dead = [never_traded(name, long_ago_ms) for name in NEVER_TRADED]
         return live + dead + [binance_row(_delisted(listing, long_ago_ms)) for listing in self._retired]
 
     def trading_status(self, symbol: str) -> str | None:
@@ -100,6 +101,9 @@ class SimulatedMarket:
             **dict(dead_pairs(moment.now_ms)),
         }
 
+    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:
+        return self._tickers(self._ndax, moment)
+
     def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:
         return self._tickers(self._coinbase, moment)
 
@@ -108,11 +112,15 @@ class SimulatedMarket:
         coins: dict[str, CoinPrice] = {}
         for asset in catalogue().values():
             for market in (market for market in asset.markets if market.source == "coingecko"):
-                factor = (1 + offset(self._seed, "coingecko", market.name)) / market.per_unit
-                now, before = (
-                    self._fair.price(asset.code, "CAD", at) * factor for at in (step, step - self._steps.per_day)
+                factor = (1 + offset(self._seed, "coingecko", market.name)) / coins_of(market)
+                factor *= left_of(asset, moment.now_ms)
+                cad, cad_before, usd, usd_before = (
+                    self._fair.price(asset.code, quote, at) * factor
+                    for quote in ("CAD", "USD")
+                    for at in (step, step - self._steps.per_day)
                 )
-                coins[market.name] = CoinPrice(now, before, self._steps.time_ms(moment, step))
+                updated_ms = self._steps.time_ms(moment, step)
+                coins[market.name] = CoinPrice(cad, cad_before, usd, usd_before, updated_ms)
         return coins
 
     def daily_usd_cad(self, day: date) -> Decimal:
@@ -178,7 +186,7 @@ class SimulatedMarket:
             quantity=(volume / count).quantize(Decimal("0.0001")),
             volume=volume,
             turnover=volume * sum(prices, Decimal(0)) / len(prices),
-            close_ms=moment.now_ms - int((moment.index - trade.step) * self._length_s * 1000),
+            close_ms=self._steps.time_ms(moment, trade.step),
             first_id=last_id - count + 1,
             last_id=last_id,
             count=count,

@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
-from tools.exchange import binance, coinbase, coingecko, kraken, rates
+from tools.exchange import binance, coinbase, coingecko, kraken, ndax, rates
 from tools.exchange.answer import Answer
 from tools.exchange.faults import Fault, Upstream
 from tools.exchange.market import Market, Moment
@@ -17,6 +17,7 @@ Speaker = Callable[[web.Request, Moment, Fault], Answer]
 ERROR_BODIES: Mapping[Upstream, Callable[[int], str]] = {
     Upstream.BINANCE: binance.error_of_status,
     Upstream.KRAKEN: kraken.error_of_status,
+    Upstream.NDAX: ndax.error_of_status,
     Upstream.COINBASE: coinbase.error_of_status,
     Upstream.COINGECKO: coingecko.error_of_status,
     Upstream.BANK_OF_CANADA: rates.valet_error_of_status,
@@ -42,6 +43,7 @@ class Speakers:
                 kraken.TICKER_PATH: partial(self._kraken, kraken.ticker_answer),
                 kraken.PAIRS_PATH: partial(self._kraken, kraken.pairs_answer),
             },
+            Upstream.NDAX: {ndax.TICKER_PATH: self._ndax},
             Upstream.COINBASE: {
                 coinbase.PRODUCTS_PATH: partial(self._coinbase, coinbase.products_answer),
                 coinbase.ALL_STATS_PATH: partial(self._coinbase, coinbase.all_stats_answer),
@@ -62,6 +64,9 @@ class Speakers:
 
     def _kraken(self, speak: Callable[..., Answer], request: web.Request, moment: Moment, fault: Fault) -> Answer:
         return speak(request.query, self.market, moment, fault)
+
+    def _ndax(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:  # noqa: ARG002
+        return ndax.ticker_answer(self.market, moment, fault)
 
     def _coinbase(self, speak: Callable[..., Answer], request: web.Request, moment: Moment, fault: Fault) -> Answer:
         refused = coinbase.refusal(request.headers.get("User-Agent"), self.coinbase_limit, self.clock_ms())
