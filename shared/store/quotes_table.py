@@ -45,7 +45,7 @@ class Lease:
 
 
 class QuotesTable:
-    """Reads and writes of the four items. Reads that decide something are consistent."""
+    """Reads and writes of the four items. Reads are consistent."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
@@ -84,9 +84,9 @@ class QuotesTable:
 
     def explanations(self) -> Explanations:
         """Those of the last tick that was written; none where there are none, or of another version."""
-        item = self._table.get_item(Key=EXPLAIN_KEY).get("Item")
+        item = self._get(EXPLAIN_KEY)
         try:
-            return unpack_explanations(bytes(cast(Binary, item["packed"]))) if item else Explanations()
+            return unpack_explanations(bytes(item["packed"])) if item else Explanations()
         except ValueError:
             return Explanations()
 

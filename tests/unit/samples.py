@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.assets import catalogue
+from shared.explanation import Candidate, Explanation, Explanations
 from shared.quotes import advance
 from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
 
@@ -86,3 +87,41 @@ def after(
         now_ms=now_ms,
         stale_after_ms=STALE_AFTER_MS,
     )
+
+
+def explanation(symbol: str = "BTC_CAD") -> Explanation:
+    """One with a candidate of each verdict."""
+    common: dict[str, Any] = {
+        "source": "kraken",
+        "currency": "USD",
+        "rate": Decimal("1.37"),
+        "rate_source": "kraken:USDCAD",
+    }
+    priced: dict[str, Any] = {"price": Decimal("63330.4"), "price_cad": Decimal("86762.648"), "age_ms": 120}
+    without: dict[str, Any] = {"price": None, "rate": None, "rate_source": "", "price_cad": None, "age_ms": None}
+    return Explanation(
+        symbol,
+        reference=Decimal("86762.648"),
+        dispersion=Decimal("0.000012"),
+        sources=2,
+        candidates=(
+            Candidate(**common, **priced, market="XBTUSD", vote=True, verdict="taken", reason="first_in_band"),
+            Candidate(
+                **(common | {"source": "ndax", "currency": "CAD", "rate": Decimal(1), "rate_source": ""}),
+                **priced,
+                market="BTC_CAD",
+                vote=True,
+                verdict="passed_over",
+                reason="behind",
+                old_last=True,
+            ),
+            Candidate(**common, **priced, market="XBTCAD", vote=True, verdict="held", reason="jump"),
+            Candidate(**(common | without), market="XBTEUR", vote=False, verdict="unusable", reason="no_answer"),
+        ),
+    )
+
+
+def explanations(symbols: list[str] | None = None, **changes: Any) -> Explanations:
+    """The same for each symbol."""
+    made = {symbol: explanation(symbol) for symbol in (SYMBOLS if symbols is None else symbols)}
+    return replace(Explanations(42, NOW_MS, made), **changes)
