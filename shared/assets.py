@@ -17,8 +17,8 @@ class Market:
     """A market at a source, and the currency that it is quoted in: CAD, USD or USDT.
 
     `upgrade` says how many of its coins one unit of the asset becomes, from which time on, oldest first (an MKR becomes
-    24,000 SKY, less a penalty that grows each quarter). `unseen_since` is the year since which nobody has seen the market's name in
-    a recording: it may be gone, which costs nothing.
+    24,000 SKY, less a penalty that grows each quarter). `unseen_since` is the year since which no recording shows the
+    market: it may be gone, which costs nothing.
     """
 
     source: str

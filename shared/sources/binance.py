@@ -38,8 +38,8 @@ def source(clock_ms: Callable[[], int] | None = None) -> Source:
         listing.learn(str(row["symbol"]) for row in _rows(answer.payload))
         return tickers
 
-    def failed(_status: int | None, payload: object) -> None:
-        if isinstance(payload, dict) and payload.get("code") == INVALID_SYMBOL:
+    def failed(status: int | None, payload: object) -> None:
+        if status == 400 and isinstance(payload, dict) and payload.get("code") == INVALID_SYMBOL:
             listing.is_wrong()
         else:
             listing.refused()

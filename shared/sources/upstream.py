@@ -24,7 +24,7 @@ from shared.sources.circuit import (
 from shared.values import SourceState, Ticker
 from shared.wire import loads
 
-__all__ = ["Answer", "Poller", "Source", "SourceUnavailable"]
+__all__ = ["Answer", "Poller", "Source", "SourceUnavailable", "read"]
 
 USER_AGENT = "cadfeed/0.1"
 CONNECT_TIMEOUT_S = 2.0
@@ -74,6 +74,27 @@ class Source:
     newest_within_ms: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     on_failure: Callable[[int | None, object], None] = field(default=lambda _status, _payload: None)
+
+
+def read(source: Source, answer: Answer) -> list[Ticker]:
+    """All that the source says in an answer, judged by the rules that hold for all: those that are no price among them.
+
+    Raises:
+        SourceUnavailable: nothing in it is a price, or it is an old one.
+    """
+    try:
+        rows = source.parse(answer)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A parser that stumbles costs its source's prices, never the tick.
+        raise SourceUnavailable(f"the answer could not be read: {type(error).__name__}: {error!s:.80}") from error
+    tickers = [judged(ticker, answer.received_ms, source.max_age_ms) for ticker in rows]
+    usable = [ticker for ticker in tickers if not ticker.refused]
+    if not usable:
+        raise SourceUnavailable("no live market in the answer")
+    newest_ms = max(ticker.ts_ms for ticker in usable)
+    if source.newest_within_ms and answer.received_ms - newest_ms > source.newest_within_ms:
+        raise SourceUnavailable("its clock stands still")
+    return tickers
 
 
 class Poller:
@@ -151,22 +172,7 @@ class Poller:
         Raises:
             SourceUnavailable: no answer in time, an error status, or an answer that cannot be trusted.
         """
-        return self._read(self._get(now_ms, timeout_s))
-
-    def _read(self, answer: Answer) -> list[Ticker]:
-        source = self.source
-        try:
-            rows = source.parse(answer)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # A parser that stumbles costs its source's prices, never the tick.
-            raise SourceUnavailable(f"the answer could not be read: {type(error).__name__}: {error!s:.80}") from error
-        tickers = [judged(ticker, answer.received_ms, source.max_age_ms) for ticker in rows]
-        if all(ticker.refused for ticker in tickers):
-            raise SourceUnavailable("no live market in the answer")
-        newest_ms = max(ticker.ts_ms for ticker in tickers if not ticker.refused)
-        if source.newest_within_ms and answer.received_ms - newest_ms > source.newest_within_ms:
-            raise SourceUnavailable("its clock stands still")
-        return tickers
+        return read(self.source, self._get(now_ms, timeout_s))
 
     def _check_moved(self, tickers: list[Ticker], asked_ms: int) -> None:
         if len(tickers) < FEWEST_TO_BE_FROZEN:

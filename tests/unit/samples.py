@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from shared.assets import catalogue
 from shared.explanation import Candidate, Explanation, Explanations
-from shared.quotes import advance
+from shared.quotes import Ages, advance, ages
 from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
 
 NOW_MS = 1_718_707_723_456
 USD_CAD = Rate("kraken:USDCAD", Decimal("1.3346"), Decimal("1.3348"), NOW_MS)
 STALE_AFTER_MS = 30_000
+LIMITS = ages(5, 30)
+# For tests whose snapshots are of long ago, and not about age.
+AGELESS = Ages(10**15, 10**15, 10**15)
 SYMBOLS = list(catalogue())
 
 # What `decimal_of` lets in and is above zero: about 40 characters, from 1e-30 to just below 1e31.

@@ -21,8 +21,8 @@ from tools.exchange.server import Exchange
 from tools.exchange.simulated import SimulatedMarket
 
 EXPLAINED = """Serves Binance, Kraken, NDAX, Coinbase, CoinGecko, Bank of Canada and open.er-api.com under one address:
-point the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the header
-X-Cadfeed-Market."""
+point the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the
+header X-Cadfeed-Market."""
 
 
 def main() -> int:
