@@ -43,7 +43,7 @@ class Answering:
         self.payloads = dict(payloads)
         if self._sources is None:
             urls = dict.fromkeys(PATHS.values(), self.url)
-            self._sources = AllSources(urls, random=lambda: 0.5)
+            self._sources = AllSources(urls, random=lambda: 0.5, monotonic=lambda: 0)
             self._sources.resume(self.snapshot.sources)
         polled = self._sources.poll(TIMEOUT_S)
         self.snapshot = next_snapshot(self.snapshot, polled, self.clock.ms, ages(TICK_S, 30))
