@@ -131,10 +131,10 @@ class CandleReplay:
     def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
         return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread, moment.now_ms)}
 
-    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
         return {}
 
-    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
         return {}
 
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded

@@ -6,14 +6,14 @@ https://docs.coingecko.com/reference/coins-list
 
 import json
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 
 from multidict import MultiMapping
 
 from shared.assets import catalogue
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.dead_markets import COINGECKO_UNPRICED
+from tools.exchange.faults import Fault
 from tools.exchange.market import CoinPrice, Market, Moment
 from tools.exchange.request_limit import RequestLimit
 
@@ -32,7 +32,8 @@ def refusal(limit: RequestLimit, now_ms: int) -> Answer | None:
 
 
 def price_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The coins in `ids` that there are, in the currencies of `vs_currencies` that there are: CAD and USD.
+    """The coins in `ids` that there are, in the currencies of `vs_currencies` that there are, which are CAD and USD. A
+    coin without a price is an empty object. A key, in whichever header, is let pass: here everyone has the same limit.
 
     Without `precision` prices have two decimals from 1 on and six significant digits below; `full` gives 15 digits.
     """
@@ -43,14 +44,14 @@ def price_answer(query: MultiMapping[str], market: Market, moment: Moment, fault
         return Answer(400, _json({"error": "invalid precision"}))
     coins, times = market.coingecko_coins(moment), market.coingecko_coins(moment.clock)
     asked = query["vs_currencies"].lower().split(",")
-    currencies = [currency for currency in CURRENCIES if currency in asked]
+    currencies = [currency for currency in dict.fromkeys(asked) if currency in CURRENCIES]
     return Answer(
         200,
         _json(
             {
-                coin: _price(query, currencies, coins[coin], times[coin], fault.rule(coin)) if currencies else {}
+                coin: _row(query, currencies, coin, coins[coin], times[coin], fault) if coin in coins else {}
                 for coin in dict.fromkeys(query["ids"].lower().split(","))
-                if coin in coins and not fault.leaves_out(coin)
+                if (coin in coins or (coins and coin in COINGECKO_UNPRICED)) and not fault.leaves_out(coin)
             }
         ),
     )
@@ -85,16 +86,21 @@ def error_of_status(status: int) -> str:
     return _json({"status": {"error_code": status, "error_message": message}})
 
 
-def _price(
-    query: MultiMapping[str], currencies: Sequence[str], coin: CoinPrice, times: CoinPrice, rule: str | None
+def _row(
+    query: MultiMapping[str], currencies: list[str], coin: str, price: CoinPrice, times: CoinPrice, fault: Fault
 ) -> dict[str, object]:
+    if not currencies:
+        return {}
+    now_and_before = {"cad": (price.cad, price.cad_24h_ago), "usd": (price.usd, price.usd_24h_ago)}
+    true = {of: _rounded(now_and_before[of][0], query.get("precision", "")) for of in currencies}
+    said = fault.stated(coin, **true)
     row: dict[str, object] = {}
-    for currency in currencies:
-        now, before = (coin.cad, coin.cad_24h_ago) if currency == "cad" else (coin.usd, coin.usd_24h_ago)
-        text = _rounded(now, query.get("precision", ""))
-        if rule is not None:
-            text = distorted(rule, text, text, text)[2]
-        row[currency] = text if rule == "text" else _printed(text)
+    for currency, text in said.items():
+        now, before = now_and_before[currency]
+        row[currency] = text if fault.rule(coin) == "text" else _printed(text)
+        if text != true[currency] and fault.rule(coin) is None:
+            # Who states another price states the change that goes with it.
+            now = Decimal(text)
         if query.get("include_24hr_change") == "true":
             row[f"{currency}_24h_change"] = _printed(f"{(now / before - 1) * 100:.15f}")
     if query.get("include_last_updated_at") == "true":

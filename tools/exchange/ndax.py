@@ -1,60 +1,56 @@
-"""NDAX's tickers as the exchange speaks them: its markets in CAD, one that is frozen and one with an empty book.
+"""NDAX's `ticker` as the exchange speaks it: every market, numbers as JSON numbers, no time.
 
-The fields are those of `GET https://core.ndax.io/v1/ticker`.
+https://ndax.io/api
 """
 
-import json
+from decimal import Decimal
 
+from shared.wire import dumps
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.faults import Fault
 from tools.exchange.market import Market, Moment, PairTicker
 
-TICKER_PATH = "/v1/ticker"
-FROZEN, EMPTY = "TRUMP_CAD", "DGB_CAD"  # no asset of the feed's: a market that stands still and one without orders
+PATH = "/v1/ticker"
 
 
 def ticker_answer(market: Market, moment: Moment, fault: Fault) -> Answer:
-    """Every market by its name, e.g. `BTC_CAD`."""
-    markets = market.ndax_markets(moment)
-    rows: dict[str, object] = {
-        name: _row(number, ticker, fault.rule(name))
-        for number, (name, ticker) in enumerate(markets.items(), 1)
-        if not fault.leaves_out(name)
-    }
-    if markets:
-        first = next(iter(markets.values()))
-        rows[FROZEN] = _row(900, first, None) | {"isFrozen": 1}
-        rows[EMPTY] = _row(901, first, None) | {"highestBid": 0, "lowestAsk": 0, "baseVolume": 0}
-    return Answer(200, json.dumps(rows, separators=(",", ":")))
+    """Every market by its name, frozen ones among them; a side of a book without an order is 0."""
+    rows = market.ndax_markets(moment).items()
+    return Answer(
+        200,
+        dumps(
+            {
+                name: _row(number, name, ticker, fault)
+                for number, (name, ticker) in enumerate(rows, 1)
+                if not fault.leaves_out(name)
+            }
+        ),
+    )
 
 
 def error_of_status(status: int) -> str:
     """The body that comes with a status."""
-    return json.dumps({"result": False, "errormsg": "Operation Failed", "errorcode": status, "detail": None})
+    known = {401: "Not Authorized", 404: "Resource Not Found", 429: "Too many requests"}
+    message = known.get(status, "Server Error")
+    return dumps({"result": False, "errormsg": message, "errorcode": status, "detail": None})
 
 
-def _row(number: int, ticker: PairTicker, rule: str | None) -> dict[str, object]:
-    bid, ask, last = (f"{price:.{ticker.price_places}f}" for price in (ticker.bid, ticker.ask, ticker.last))
-    if rule is not None:
-        bid, ask, last = distorted(rule, bid, ask, last)
-    change = (ticker.last / ticker.open_24h - 1) * 100
+def _row(number: int, name: str, ticker: PairTicker, fault: Fault) -> dict[str, object]:
+    places = ticker.price_places
+    bid, ask, last = (f"{price:.{places}f}" for price in (ticker.bid, ticker.ask, ticker.last))
+    said = fault.stated(name, bid=bid, ask=ask, last=last)
+    numbers = said if fault.rule(name) == "text" else {side: Decimal(text) for side, text in said.items()}
+    # Who states another price states the change that goes with it.
+    now = ticker.last if fault.rule(name) else Decimal(said["last"])
     return {
         "id": number,
-        "last": _printed(last),
-        "lowestAsk": _printed(ask),
-        "highestBid": _printed(bid),
-        "percentChange": float(round(change, 4)),
-        "baseVolume": float(ticker.volume),
-        "quoteVolume": float(round(ticker.volume * ticker.last, 2)),
-        "isFrozen": 0,
-        "high24hr": float(ticker.high),
-        "low24hr": float(ticker.low),
+        "last": numbers["last"],
+        "lowestAsk": numbers["ask"],
+        "highestBid": numbers["bid"],
+        "percentChange": ((now / ticker.open_24h - 1) * 100).quantize(Decimal("0.01")),
+        "baseVolume": ticker.volume,
+        "quoteVolume": (ticker.volume * ticker.last).quantize(Decimal("0.01")),
+        "isFrozen": 0 if ticker.online else 1,
+        "high24hr": ticker.high,
+        "low24hr": ticker.low,
     }
-
-
-def _printed(text: str) -> object:
-    """A JSON number as a server of doubles prints it; a text stays one."""
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -17,9 +17,9 @@ Speaker = Callable[[web.Request, Moment, Fault], Answer]
 ERROR_BODIES: Mapping[Upstream, Callable[[int], str]] = {
     Upstream.BINANCE: binance.error_of_status,
     Upstream.KRAKEN: kraken.error_of_status,
-    Upstream.NDAX: ndax.error_of_status,
     Upstream.COINBASE: coinbase.error_of_status,
     Upstream.COINGECKO: coingecko.error_of_status,
+    Upstream.NDAX: ndax.error_of_status,
     Upstream.BANK_OF_CANADA: rates.valet_error_of_status,
     Upstream.ER_API: rates.er_api_error_of_status,
 }
@@ -43,7 +43,6 @@ class Speakers:
                 kraken.TICKER_PATH: partial(self._kraken, kraken.ticker_answer),
                 kraken.PAIRS_PATH: partial(self._kraken, kraken.pairs_answer),
             },
-            Upstream.NDAX: {ndax.TICKER_PATH: self._ndax},
             Upstream.COINBASE: {
                 coinbase.PRODUCTS_PATH: partial(self._coinbase, coinbase.products_answer),
                 coinbase.ALL_STATS_PATH: partial(self._coinbase, coinbase.all_stats_answer),
@@ -54,6 +53,7 @@ class Speakers:
                 coingecko.PRICE_PATH: self._coingecko_price,
                 coingecko.LIST_PATH: self._coingecko_list,
             },
+            Upstream.NDAX: {ndax.PATH: self._ndax},
             Upstream.BANK_OF_CANADA: {rates.VALET_PATH: self._valet},
             Upstream.ER_API: {rates.ER_API_PATH: self._er_api},
         }
@@ -64,9 +64,6 @@ class Speakers:
 
     def _kraken(self, speak: Callable[..., Answer], request: web.Request, moment: Moment, fault: Fault) -> Answer:
         return speak(request.query, self.market, moment, fault)
-
-    def _ndax(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:  # noqa: ARG002
-        return ndax.ticker_answer(self.market, moment, fault)
 
     def _coinbase(self, speak: Callable[..., Answer], request: web.Request, moment: Moment, fault: Fault) -> Answer:
         refused = coinbase.refusal(request.headers.get("User-Agent"), self.coinbase_limit, self.clock_ms())
@@ -84,6 +81,9 @@ class Speakers:
     def _coingecko_list(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:  # noqa: ARG002
         refused = coingecko.refusal(self.coingecko_limit, self.clock_ms())
         return refused or coingecko.list_answer(self.market, moment, fault)
+
+    def _ndax(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:  # noqa: ARG002
+        return ndax.ticker_answer(self.market, moment, fault)
 
     def _valet(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:
         return rates.valet_answer(request.match_info["series"], request.query, self.market, moment, fault)
