@@ -1,15 +1,19 @@
 """Why prices are what they are, as one attribute of a DynamoDB item: compressed JSON with exact decimals.
 
 Rows are short arrays in the order of the fields of `Candidate`. Rates stand once, in a table, and codes as the index of
-their text: of 75 assets with five markets each that is some 6 KB.
+their text; what a price is in CAD is computed again on reading. Of 75 assets with five markets each that is some 5 KB.
 """
 
 import zlib
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import Decimal, localcontext
 from typing import Any
 
+from shared.assets import catalogue
 from shared.explanation import Candidate, Explanation, Explanations
-from shared.wire import dumps, loads
+from shared.wire import EXACT, dumps, loads
+
+_PerUnit = Mapping[tuple[str, str], Decimal]
 
 
 class _Table:
@@ -57,21 +61,27 @@ def unpack_explanations(packed: bytes) -> Explanations:
     """
     try:
         stored = loads(zlib.decompress(packed))
-        texts = stored["texts"]
-        rates = [(_decimal(mid), source) for mid, source in stored["rates"]]
-        made = [
-            Explanation(
-                symbol,
-                _decimal(reference),
-                _decimal(dispersion),
-                sources,
-                tuple(_unpacked(row, texts, rates) for row in rows),
-            )
-            for symbol, reference, dispersion, sources, rows in stored["rows"]
-        ]
-        return Explanations(stored["seq"], stored["ts_ms"], {each.symbol: each for each in made})
+        with localcontext(EXACT):
+            return _explanations(stored)
     except (zlib.error, ArithmeticError, LookupError, TypeError, AttributeError) as error:
         raise ValueError("not packed explanations") from error
+
+
+def _explanations(stored: Any) -> Explanations:
+    texts = stored["texts"]
+    rates = [(_decimal(mid), source) for mid, source in stored["rates"]]
+    per_unit = _per_unit_at(stored["ts_ms"])
+    made = [
+        Explanation(
+            symbol,
+            _decimal(reference),
+            _decimal(dispersion),
+            sources,
+            tuple(_unpacked(row, texts, rates, per_unit) for row in rows),
+        )
+        for symbol, reference, dispersion, sources, rows in stored["rows"]
+    ]
+    return Explanations(stored["seq"], stored["ts_ms"], {each.symbol: each for each in made})
 
 
 def _packed(candidate: Candidate, texts: _Table, rates: _Table) -> list[Any]:
@@ -81,7 +91,6 @@ def _packed(candidate: Candidate, texts: _Table, rates: _Table) -> list[Any]:
         texts.index(candidate.currency),
         candidate.price,
         rates.index((candidate.rate, candidate.rate_source)),
-        candidate.price_cad,
         candidate.age_ms,
         int(candidate.vote),
         texts.index(candidate.verdict),
@@ -90,23 +99,34 @@ def _packed(candidate: Candidate, texts: _Table, rates: _Table) -> list[Any]:
     ]
 
 
-def _unpacked(row: list[Any], texts: list[Any], rates: list[tuple[Decimal | None, str]]) -> Candidate:
-    source, market, currency, price, rate, price_cad, age_ms, vote, verdict, reason, old_last = row
-    mid, rate_source = rates[rate]
+def _unpacked(
+    row: list[Any], texts: list[Any], rates: list[tuple[Decimal | None, str]], per_unit: _PerUnit
+) -> Candidate:
+    source, market, currency, stated, rate, age_ms, vote, verdict, reason, old_last = row
+    (mid, rate_source), price = rates[rate], _decimal(stated)
+    price_cad = None
+    if price is not None and mid is not None and texts[verdict] != "unusable":
+        price_cad = price * per_unit.get((texts[source], market), Decimal(1)) * mid
     return Candidate(
         source=texts[source],
         market=market,
         currency=texts[currency],
-        price=_decimal(price),
+        price=price,
         rate=mid,
         rate_source=rate_source,
-        price_cad=_decimal(price_cad),
+        price_cad=price_cad,
         age_ms=age_ms,
         vote=bool(vote),
         verdict=texts[verdict],
         reason=texts[reason],
         old_last=bool(old_last),
     )
+
+
+def _per_unit_at(now_ms: int) -> _PerUnit:
+    """How many of a market's coins are one of its asset, by source and market."""
+    markets = (market for asset in catalogue().values() for market in asset.markets)
+    return {(market.source, market.name): market.per_unit_at(now_ms) for market in markets if market.upgrade}
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -111,7 +111,7 @@ def explanation(symbol: str = "BTC_CAD") -> Explanation:
             Candidate(**common, **priced, market="XBTUSD", vote=True, verdict="taken", reason="first_in_band"),
             Candidate(
                 **(common | {"source": "ndax", "currency": "CAD", "rate": Decimal(1), "rate_source": ""}),
-                **priced,
+                **(priced | {"price": Decimal("86762.648")}),
                 market="BTC_CAD",
                 vote=True,
                 verdict="passed_over",

@@ -9,8 +9,11 @@ import pytest
 
 from shared.assets import catalogue
 from shared.candles import INTERVAL_MS, Candle
+from shared.explanation import Explanations
+from shared.quotes import ages
 from shared.sources.all_sources import Polled
 from shared.store.codec import pack, unpack
+from shared.store.explanations_codec import pack_explanations
 from shared.ticks import next_snapshot
 from shared.values import Snapshot, SourceState, Ticker
 
@@ -19,21 +22,34 @@ START_MS = 20_000 * DAY_MS  # midnight, UTC
 TICK_MS = 30_000
 MOST_UNITS_A_TICK, MOST_UNITS_A_MINUTE = 20, 75
 UNIT_BYTES = 1024
+MEASURED_EVERY = 10  # of the ticks, with all their markets; one is like another
+ALL_MARKETS = 9
+RATES = {"USDCAD": "1.3700", "USDTCAD": "1.3695", "USDTUSD": "0.9996"}
+IN_CAD = {"CAD": Decimal(1), "USD": Decimal("1.37"), "USDT": Decimal("1.3695")}
 
 
-def market(rng: random.Random, prices: dict[str, Decimal], now_ms: int) -> Polled:
-    """Every asset's first market after a random step of each price, and the rates."""
+def market(rng: random.Random, prices: dict[str, Decimal], now_ms: int, markets: int) -> Polled:
+    """So many markets of every asset after a random step of each price, and the rates."""
     tickers = [
         Ticker("kraken", name, Decimal(rate), Decimal(rate) + Decimal("0.0001"), Decimal(rate), None, now_ms, now_ms)
-        for name, rate in (("USDCAD", "1.3700"), ("USDTCAD", "1.3695"))
+        for name, rate in RATES.items()
     ]
     for symbol, asset in catalogue().items():
-        first = asset.markets[0]
         step = Decimal(rng.randint(-20, 20)).scaleb(-4)
         prices[symbol] = (prices[symbol] * (1 + step)).quantize(Decimal("1e-8"))
-        last = prices[symbol]
-        tickers.append(Ticker(first.source, first.name, last, last, last, last, now_ms, now_ms))
+        if asset.code == "USDT":
+            prices[symbol] = IN_CAD["USDT"]
+        for market in asset.markets[:markets]:
+            if market.name not in RATES:
+                in_currency = prices[symbol] * (1 + Decimal(rng.randint(-9, 9)).scaleb(-4)) / IN_CAD[market.quote]
+                last = (in_currency / market.per_unit_at(now_ms)).quantize(Decimal("1e-9"))
+                tickers.append(Ticker(market.source, market.name, last, last, last, last, now_ms, now_ms))
     return Polled(tickers, dict.fromkeys(("binance", "kraken", "coinbase", "coingecko"), SourceState(now_ms)))
+
+
+def units_of(packed: bytes) -> int:
+    """The write units of an item with that attribute."""
+    return math.ceil((len(packed) + 64) / UNIT_BYTES)
 
 
 def test_a_days_candles_are_those_of_the_prices_sent_and_its_writes_are_within_bounds(
@@ -43,16 +59,21 @@ def test_a_days_candles_are_those_of_the_prices_sent_and_its_writes_are_within_b
     prices = {symbol: Decimal(rng.randint(1, 10**9)).scaleb(-5) for symbol in catalogue()}
     sent: dict[tuple[str, str, int], list[Decimal]] = defaultdict(list)
     closed: dict[tuple[str, str, int], Candle] = {}
-    snapshot, packed = Snapshot(), b""
-    snapshot_units, candle_units, most_units = 0, 0, 0
+    snapshot = Snapshot()
+    snapshot_units, explained_units, candle_units, most_units = 0, 0, 0, 0
     for now_ms in range(START_MS, START_MS + DAY_MS + TICK_MS, TICK_MS):
-        if now_ms % INTERVAL_MS["1h"] == TICK_MS and packed:
-            snapshot = unpack(packed)  # another invocation goes on
-        snapshot = next_snapshot(snapshot, market(rng, prices, now_ms), now_ms, 30_000)
-        packed = pack(snapshot)
-        units = math.ceil((len(packed) + 64) / UNIT_BYTES)
-        most_units = max(most_units, units)
-        snapshot_units += units
+        if now_ms % INTERVAL_MS["1h"] == TICK_MS and snapshot.seq:
+            snapshot = unpack(pack(snapshot))  # another invocation goes on
+        is_measured = now_ms % (MEASURED_EVERY * TICK_MS) == 0
+        polled = market(rng, prices, now_ms, ALL_MARKETS if is_measured else 1)
+        snapshot = next_snapshot(snapshot, polled, now_ms, ages(30, 60))
+        if is_measured:
+            packed = pack(snapshot)
+            explained = pack_explanations(Explanations(snapshot.seq, snapshot.ts_ms, snapshot.explained))
+            units, more_units = units_of(packed), units_of(explained)
+            most_units = max(most_units, units + more_units)
+            snapshot_units += units * MEASURED_EVERY
+            explained_units += more_units * MEASURED_EVERY
         candle_units += len(snapshot.closed)
         closed |= {(symbol, interval, candle.open_ms): candle for symbol, interval, candle in snapshot.closed}
         for symbol, quote in snapshot.quotes.items():
@@ -64,7 +85,11 @@ def test_a_days_candles_are_those_of_the_prices_sent_and_its_writes_are_within_b
     assert closed == {key: Candle(key[2], sent[key][0], max(sent[key]), min(sent[key]), sent[key][-1]) for key in over}
     ticks = DAY_MS // TICK_MS + 1
     with capsys.disabled():
-        print(f"\nwrite units: at most {most_units} a tick, {snapshot_units / ticks:.1f} on average; ", end="")
+        print(
+            f"\nwrite units: at most {most_units} a tick, on average {snapshot_units / ticks:.1f} for the snapshot ",
+            end="",
+        )
+        print(f"and {explained_units / ticks:.1f} for what explains it; ", end="")
         print(f"{candle_units} a day for candles, {candle_units / 1440:.1f} a minute")
     assert most_units <= MOST_UNITS_A_TICK
-    assert snapshot_units + candle_units <= MOST_UNITS_A_TICK * ticks + MOST_UNITS_A_MINUTE * 1440
+    assert snapshot_units + explained_units + candle_units <= MOST_UNITS_A_TICK * ticks + MOST_UNITS_A_MINUTE * 1440
