@@ -4,10 +4,11 @@ import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
 const CATALOGUE = "virtual:catalogue";
+const PRELOAD = "\0vite/preload-helper.js";
 const ASSETS = fileURLToPath(new URL("../shared/assets.json", import.meta.url));
 
 export default defineConfig({
-  plugins: [catalogue()],
+  plugins: [catalogue(), preload()],
   build: {
     // Nothing inline: the page's policy allows its own files only, no `data:`.
     assetsInlineLimit: 0,
@@ -21,6 +22,15 @@ export default defineConfig({
     reporters: ["dot"],
   },
 });
+
+/** Vite's own helper, replaced: see src/preload.ts. */
+function preload(): Plugin {
+  return {
+    name: "preload",
+    enforce: "pre",
+    resolveId: (id) => (id === PRELOAD ? fileURLToPath(new URL("src/preload.ts", import.meta.url)) : undefined),
+  };
+}
 
 /** What the page needs of the catalogue, and not the markets, which are most of it. */
 function catalogue(): Plugin {

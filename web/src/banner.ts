@@ -1,6 +1,7 @@
 /** The head of the page: how the feed is, and whether the prices in sight are still true. */
 
 import type { Clock } from "./clock.ts";
+import { steadyNow } from "./feed/index.ts";
 import type { Change, Feed, State } from "./feed/index.ts";
 import { dailyRateOf, healthOf, pulseText, quietAfter, sourcesText } from "./health.ts";
 import type { Facts, Kind } from "./health.ts";
@@ -34,16 +35,16 @@ export class Banner {
   }
 
   connected(state: State): void {
-    if (state.link === "reconnecting") this.#retryAt = Date.now() + state.inMs;
+    if (state.link === "reconnecting") this.#retryAt = steadyNow() + state.inMs;
     // Before anything has come there is nothing to lose.
-    if (state.link !== "live" && this.#heardAt !== undefined) this.#lostAt ??= Date.now();
+    if (state.link !== "live" && this.#heardAt !== undefined) this.#lostAt ??= steadyNow();
     this.draw();
   }
 
   heard({ isSnapshot, ts }: Change): void {
     // Answers to requests say that the connection is there, not that the prices are.
     if (!ts) return;
-    const now = Date.now();
+    const now = steadyNow();
     // The gap between two connections is none of the feed's.
     if (this.#heardAt !== undefined && this.#lostAt === undefined) {
       this.#gaps = [...this.#gaps.slice(1 - GAPS), now - this.#heardAt];
@@ -72,7 +73,7 @@ export class Banner {
     return {
       state: this.#feed.state,
       isOnline: navigator.onLine,
-      now: Date.now(),
+      now: steadyNow(),
       heardAt: this.#heardAt,
       lostAt: this.#lostAt,
       retryAt: this.#retryAt,

@@ -1,5 +1,6 @@
 /** How far the feed is away, and how wrong this device's clock is: told by a ping now and then. */
 
+import { steadyNow } from "./feed/index.ts";
 import type { Feed } from "./feed/index.ts";
 
 /** Each ping is two messages that the operator pays for. */
@@ -17,23 +18,24 @@ export class Clock {
 
   /** The server's time, in Unix milliseconds. */
   now(): number {
-    return Date.now() + this.#offsetMs;
+    return steadyNow() + this.#offsetMs;
   }
 
   /** Ask when it is time to, or `anew`: the connection is another one. */
   look(anew = false): void {
-    const at = performance.now();
+    const at = steadyNow();
     if (!anew && at - this.#askedAt < EVERY_MS) return;
     this.#askedAt = at;
     void this.#ask();
   }
 
   async #ask(): Promise<void> {
-    const sentAt = performance.now();
+    const sentAt = steadyNow();
     try {
       const { ts } = await this.#feed.request({ event: "ping" });
-      this.roundTripMs = performance.now() - sentAt;
-      this.#offsetMs = offsetOf(ts, Date.now(), this.roundTripMs);
+      const receivedAt = steadyNow();
+      this.roundTripMs = receivedAt - sentAt;
+      this.#offsetMs = offsetOf(ts, receivedAt, this.roundTripMs);
     } catch {
       this.roundTripMs = undefined;
     }

@@ -62,6 +62,11 @@ export function sourceText(source: string): string {
   return [...new Set(names)].join(" × ");
 }
 
+/** How many independent sources say what the price is. */
+export function agreementText(sources: number): string {
+  return sources > 1 ? `${sources} sources agree` : "Only one source";
+}
+
 /** -1, 0 or 1. */
 export function direction(number: string): number {
   return Math.sign(Number(number));

@@ -24,6 +24,9 @@ export interface Facts {
   readonly roundTripMs: number | undefined;
 }
 
+/** A key of the status that is no source. */
+const FEED = "feed";
+
 export type Kind = State["link"] | "quiet" | "offline";
 
 export interface Health {
@@ -46,7 +49,9 @@ const MOST_QUIET_MS = 35_000;
 export function healthOf(facts: Facts): Health {
   const { state, isOnline, now, heardAt, lostAt, quietAfterMs } = facts;
   const silence = heardAt === undefined ? 0 : now - heardAt;
-  const isLost = lostAt !== undefined && now - lostAt >= BRIEF_MS;
+  const isLate = facts.sources[FEED] === "late";
+  const isQuiet = silence >= quietAfterMs;
+  const isStale = isLate || isQuiet || (lostAt !== undefined && now - lostAt >= BRIEF_MS);
   const asOf = heardAt === undefined ? "" : `Prices are ${ageText(silence)} old. `;
   if (state.link === "closed") {
     return { kind: "closed", label: "Closed", detail: `${asOf}${state.reason} Reload the page to try again.`, isStale: true };
@@ -58,20 +63,25 @@ export function healthOf(facts: Facts): Health {
   if (state.link === "reconnecting") {
     const seconds = Math.max(0, Math.ceil((facts.retryAt - now) / 1000));
     const detail = `${asOf}${state.reason} If trying again does not help, check your network.`;
-    return { kind: "reconnecting", label: `Reconnecting in ${seconds} s`, detail, isStale: isLost };
+    return { kind: "reconnecting", label: `Reconnecting in ${seconds} s`, detail, isStale };
   }
-  if (state.link === "connecting") {
-    return { kind: "connecting", label: "Connecting", detail: `${asOf}${state.reason}`, isStale: isLost };
+  // A feed that answers may still have only old prices to tell: its snapshot says so.
+  if (state.link === "connecting" || heardAt === undefined || lostAt !== undefined) {
+    return { kind: "connecting", label: "Connecting", detail: `${asOf}${state.reason}`, isStale };
   }
-  if (silence >= quietAfterMs) {
+  if (isLate) {
+    const detail = "The feed has read no prices for a while: all in sight may be out of date. New ones come as soon as it does.";
+    return { kind: "quiet", label: "Late", detail, isStale };
+  }
+  if (isQuiet) {
     const detail = `Nothing was heard for ${ageText(silence)}: prices may be out of date. The page reconnects if it lasts.`;
-    return { kind: "quiet", label: "No updates", detail, isStale: true };
+    return { kind: "quiet", label: "No updates", detail, isStale };
   }
   if (facts.areAllStale) {
     const detail = `No source confirms a price any more: all are stale. ${silentText(facts.sources)}`.trim();
     return { kind: "quiet", label: "No updates", detail, isStale: true };
   }
-  return { kind: "live", label: "Live", detail: state.reason || outageText(facts.sources) || closedText(facts.dailyRate), isStale: isLost };
+  return { kind: "live", label: "Live", detail: state.reason || outageText(facts.sources) || closedText(facts.dailyRate), isStale };
 }
 
 /** How fresh and how far away the feed is. */
@@ -81,20 +91,27 @@ export function pulseText({ heardAt, now, roundTripMs }: Facts): string {
   return `heard ${ageText(now - heardAt)} ago${trip}`;
 }
 
-/** How many of the sources answer. */
+/** How many of the sources answer, and agree with each other. */
 export function sourcesText(sources: SourceStatus): string {
-  const count = Object.keys(sources).length;
-  return count ? `${count - down(sources).length} of ${count} sources` : "";
+  const { [FEED]: _, ...states } = sources;
+  const count = Object.keys(states).length;
+  return count ? `${named(states, "ok").length} of ${count} sources` : "";
 }
 
 function outageText(sources: SourceStatus): string {
-  const silent = silentText(sources);
-  return silent && `${silent} Other sources serve where they can.`;
+  const texts = [suspectText(sources), silentText(sources)].filter(Boolean);
+  return texts.length ? `${texts.join(" ")} Other sources serve where they can.` : "";
 }
 
 function silentText(sources: SourceStatus): string {
-  const names = down(sources).map((name) => name.replaceAll("_", " "));
+  const names = named(sources, "down");
   return names.length ? `Without an answer: ${names.join(", ")}.` : "";
+}
+
+function suspectText(sources: SourceStatus): string {
+  const names = named(sources, "suspect").join(" and ");
+  const [disagrees, is] = names.includes(" and ") ? ["disagree", "are"] : ["disagrees", "is"];
+  return names && `${names.charAt(0).toUpperCase()}${names.slice(1)} ${disagrees} with the others and ${is} left out.`;
 }
 
 /** The way from US to Canadian dollars by a rate of the day: no live market of the two said anything. */
@@ -112,8 +129,9 @@ function closedText(dailyRate: string | undefined): string {
     : "";
 }
 
-function down(sources: SourceStatus): string[] {
-  return Object.keys(sources).filter((name) => sources[name] !== "ok");
+/** The sources that are so, as people call them. */
+function named(sources: SourceStatus, state: string): string[] {
+  return Object.keys(sources).filter((name) => sources[name] === state).map((name) => name.replaceAll("_", " "));
 }
 
 /** After what silence a feed that spoke with these gaps of late is quiet: twice the longest, within bounds. */

@@ -5,7 +5,7 @@ import { CATALOGUE, catalogueOf } from "./catalogue.ts";
 import { Clock } from "./clock.ts";
 import { columnName, drawControls, listen } from "./controls.ts";
 import { storedFavourites, storeFavourites } from "./favourites.ts";
-import { Feed } from "./feed/index.ts";
+import { Feed, steadyNow } from "./feed/index.ts";
 import type { Change, State } from "./feed/index.ts";
 import { prepare } from "./format.ts";
 import { element, say } from "./page.ts";
@@ -44,7 +44,7 @@ const banner = new Banner(feed, clock, announce);
 const past = new Past(feed, table);
 
 listen({ view: () => view, change, toggleFavourite, open: ({ symbol }) => void openChart(symbol) }, table);
-for (const moved of ["pointermove", "wheel"]) element("quotes").addEventListener(moved, () => (pointedAt = Date.now()), { passive: true });
+for (const moved of ["pointermove", "wheel"]) element("quotes").addEventListener(moved, () => (pointedAt = steadyNow()), { passive: true });
 for (const news of ["online", "offline"]) addEventListener(news, () => banner.draw());
 addEventListener("online", () => feed.hasten());
 document.addEventListener("visibilitychange", tick);
@@ -69,7 +69,7 @@ function showChange(news: Change): void {
   hasPrices ||= isFirst;
   banner.heard(news);
   element("simulated").hidden = !table.isSimulated;
-  const now = Date.now();
+  const now = steadyNow();
   const isHeld = now - pointedAt < HOLD_MS || element("quotes").contains(document.activeElement);
   if (view.sort && (isFirst || (!isHeld && now - orderedAt >= REORDER_MS))) arrange();
 }
@@ -105,7 +105,7 @@ function change(wanted: Partial<View>): void {
 }
 
 function arrange(): number {
-  orderedAt = Date.now();
+  orderedAt = steadyNow();
   const shown = table.arrange(view, favourites);
   say("count", countText(shown));
   element("empty").hidden = shown > 0;

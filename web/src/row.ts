@@ -92,7 +92,8 @@ export class Row implements Entry {
     this.#lineDrawnAt = Number.NEGATIVE_INFINITY;
   }
 
-  draw(): void {
+  /** `isAlone`: no other source agrees with the price, where several do with others. */
+  draw(isAlone = false): void {
     const { quote } = this;
     if (!quote) return this.#drawNothing();
     const { bid, ask, spot, change, change_pct: percent, source } = quote;
@@ -102,7 +103,7 @@ export class Row implements Entry {
     this.#set("spread", format.spreadText(format.spreadPercent(bid, ask)));
     this.#set("change", format.changeText(change, spot), format.direction(change));
     this.#set("percent", format.percentText(percent), format.direction(percent));
-    this.#set("source", format.sourceText(source));
+    this.#set("source", `${isAlone ? "only " : ""}${format.sourceText(source)}`);
     this.element.classList.toggle("stale", quote.stale === true);
     this.element.classList.remove("priceless");
     this.#drawTrend();
@@ -130,7 +131,7 @@ export class Row implements Entry {
       case "percent":
         return `${quote.change_pct} %`;
       case "source":
-        return quote.source;
+        return `${quote.source}\n${format.agreementText(quote.sources)}`;
       case "age":
         return new Date(quote.ts).toISOString();
       case "trend":

@@ -24,6 +24,8 @@ export class QuoteTable {
   /** The first prices do not wait for those of the rows out of sight, which are laid out with the second picture. */
   #isFirst = true;
   #drawnAt = 0;
+  /** Several sources agree with some price: that only one tells another is worth a word. */
+  #doSomeAgree = false;
   #seq = 0;
 
   readonly #now: () => number;
@@ -70,6 +72,10 @@ export class QuoteTable {
       row?.drop();
       if (row) this.#changed.add(row);
     }
+    if (!this.#doSomeAgree && changed.some(({ sources }) => sources > 1)) {
+      this.#doSomeAgree = true;
+      for (const row of this.rows.values()) this.#changed.add(row);
+    }
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
@@ -87,7 +93,7 @@ export class QuoteTable {
 
   /** Ages go on without a tick. With one they are drawn: a picture of their own would cost as much again. */
   age(): void {
-    if (this.#now() - this.#drawnAt >= AGE_STEP_MS) this.#drawAges();
+    if (Math.abs(this.#now() - this.#drawnAt) >= AGE_STEP_MS) this.#drawAges();
   }
 
   drawFavourites(favourites: ReadonlySet<string>): void {
@@ -155,7 +161,7 @@ export class QuoteTable {
   #drawRows(rows: Iterable<Row>): void {
     const now = this.#now();
     for (const row of rows) {
-      row.draw();
+      row.draw(this.#doSomeAgree && row.quote?.sources === 1);
       row.drawAge(now);
       this.#changed.delete(row);
     }

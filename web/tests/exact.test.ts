@@ -34,6 +34,17 @@ describe.each(Object.entries(WAYS))("by %s", (_, parse) => {
     });
   });
 
+  it("keeps those of an explanation, and nothing where there is no number", () => {
+    const candidate = '{"price":63.40,"rate":1.3699999999999999999,"price_cad":null,"age_ms":120}';
+    expect(parse(`{"reference":115.230,"dispersion":0.000412,"band":0.020,"sources":3,"candidates":[${candidate}]}`)).toEqual({
+      reference: "115.230",
+      dispersion: "0.000412",
+      band: "0.020",
+      sources: 3,
+      candidates: [{ price: "63.40", rate: "1.3699999999999999999", price_cad: null, age_ms: 120 }],
+    });
+  });
+
   it("takes a text for a text, also one that looks like a number or a mark", () => {
     const texts = ["1.50", "\u00001.50", "\u0000", "\u0000\u00007", 'say "bid":1.0', "\\", "\\u0000"];
     for (const text of texts) expect(parse(JSON.stringify({ bid: text, other: [text] }))).toEqual({ bid: text, other: [text] });

@@ -35,6 +35,33 @@ describe("the state", () => {
     expect(sourcesText({})).toBe("");
   });
 
+  it("names the sources that contradict the others, and those that do not answer beside them", () => {
+    const suspect = { binance: "suspect", kraken: "ok", coinbase: "ok" };
+    expect(healthOf({ ...LIVE, sources: suspect })).toMatchObject({ kind: "live", isStale: false });
+    expect(healthOf({ ...LIVE, sources: suspect }).detail).toBe(
+      "Binance disagrees with the others and is left out. Other sources serve where they can.",
+    );
+    expect(healthOf({ ...LIVE, sources: { ...suspect, kraken: "suspect", er_api: "down" } }).detail).toBe(
+      "Binance and kraken disagree with the others and are left out. Without an answer: er api. Other sources serve where they can.",
+    );
+    expect(sourcesText(suspect)).toBe("2 of 3 sources");
+  });
+
+  it("is not live when the feed itself is late, however well its sources were and however lately it spoke", () => {
+    const sources = { feed: "late", kraken: "ok", binance: "ok" };
+    const health = healthOf({ ...LIVE, sources, heardAt: NOW });
+    expect(health).toMatchObject({ kind: "quiet", label: "Late", isStale: true });
+    expect(health.detail).toContain("The feed has read no prices for a while");
+    expect(sourcesText(sources)).toBe("2 of 2 sources");
+    // What keeps news from coming at all is said first.
+    expect(healthOf({ ...LOST, sources }).kind).toBe("reconnecting");
+  });
+
+  it("is not live before the snapshot has come, which may say that the feed is late", () => {
+    expect(healthOf({ ...LIVE, heardAt: undefined })).toMatchObject({ kind: "connecting", detail: "" });
+    expect(healthOf({ ...LIVE, lostAt: NOW - 1000 })).toMatchObject({ kind: "connecting", isStale: false });
+  });
+
   it("is not live when no source confirms a price any more, however often the feed speaks", () => {
     const health = healthOf({ ...LIVE, areAllStale: true, sources: { kraken: "down", er_api: "ok" } });
     expect(health).toMatchObject({ kind: "quiet", label: "No updates", isStale: true });
@@ -68,6 +95,11 @@ describe("the state", () => {
     expect(healthOf(later).isStale).toBe(true);
     expect(healthOf({ ...later, state: { link: "connecting", reason: "It broke." } }).isStale).toBe(true);
     expect(healthOf({ ...later, state: { link: "live", reason: "" }, heardAt: NOW + 2000 }).isStale).toBe(true);
+  });
+
+  it("has prices that stay stale when a connection is given up that was silent, or of a feed that was late", () => {
+    expect(healthOf({ ...LOST, heardAt: NOW - 45_000 }).isStale).toBe(true);
+    expect(healthOf({ ...LOST, sources: { feed: "late" } }).isStale).toBe(true);
   });
 
   it("is offline when the device is, and says so in place of a countdown", () => {

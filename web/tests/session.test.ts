@@ -203,6 +203,51 @@ it("how the sources do is known from an update that says so, and from no other",
   expect(session.status).toEqual({ kraken: "down" });
 });
 
+describe("a feed that is late", () => {
+  const [first = ""] = snapshotOf(FIRST);
+  const late = JSON.stringify({ ...JSON.parse(first), status: { feed: "late", kraken: "ok" } });
+
+  it("is late until it has made another tick, whose update need not say so", () => {
+    const session = live();
+    session.received(1, late, 20_000);
+    expect(session.status).toEqual({ feed: "late", kraken: "ok" });
+    for (const text of updateOf(FIRST, SECOND)) session.received(1, text, 20_100);
+    expect(session.status).toEqual({ kraken: "ok" });
+  });
+
+  it("is late still after an update of a tick that was known before", () => {
+    const session = live();
+    for (const text of updateOf(FIRST, SECOND)) session.received(1, text, 100);
+    const [second = ""] = snapshotOf(SECOND);
+    session.received(1, JSON.stringify({ ...JSON.parse(second), status: { feed: "late" } }), 20_000);
+    for (const text of updateOf(FIRST, SECOND)) session.received(1, text, 20_001);
+    expect(session.status).toEqual({ feed: "late" });
+  });
+
+  it("is on time when a heartbeat says how its sources do, and not that it is late", () => {
+    const session = live();
+    session.received(1, late, 20_000);
+    session.received(1, '{"event":"heartbeat","ts":1,"seq":9,"stale":[],"status":{"kraken":"suspect"}}', 20_100);
+    expect(session.status).toEqual({ kraken: "suspect" });
+  });
+});
+
+describe("how many sources agree", () => {
+  const quoteWith = (field: string): string | undefined => {
+    const session = live();
+    const [update = ""] = updateOf(FIRST, SECOND);
+    session.received(1, update.replaceAll('"source":', `${field}"source":`), 100);
+    const quote = session.book.quotes.get("BTC_CAD");
+    return quote && `${quote.sources} of tick ${quote.seq}`;
+  };
+
+  it("is part of a quote", () => expect(quoteWith('"sources":4,')).toBe("4 of tick 2"));
+  it("is one where the server does not say", () => expect(quoteWith("")).toBe("1 of tick 2"));
+  it("is a whole number: a frame with anything else is broken", () => {
+    for (const wrong of ["1.5", "-1", '"4"', "null"]) expect(quoteWith(`"sources":${wrong},`)).toBe("1 of tick 1");
+  });
+});
+
 it("a session that is closed does nothing more", () => {
   const session = live();
   session.received(1, CLOSING, 0);

@@ -1,6 +1,6 @@
 /** The dialog that a chart is in: what is in it, and how it is shown. It knows no feed. */
 
-import { direction, percentText, priceText } from "../format.ts";
+import { agreementText, direction, percentText, priceText } from "../format.ts";
 import type { Candle, Interval, Quote } from "../feed/index.ts";
 import "./chart.css";
 import { arrowOf, moveOf, moveText, sentenceOf, timeText } from "./words.ts";
@@ -22,6 +22,7 @@ export class Panel {
   readonly #form = document.createElement("form");
   readonly #price = make("strong", "chart-price");
   readonly #change = make("span", "chart-change");
+  readonly #agreement = make("span", "chart-agreement");
   readonly #marks = make("span", "chart-marks");
   readonly #notice = make("p", "chart-notice");
   readonly #state = make("div", "chart-state");
@@ -39,7 +40,7 @@ export class Panel {
     close.addEventListener("click", () => this.dialog.close());
     const head = make("div", "chart-head");
     const now = make("p", "chart-now");
-    now.append(this.#price, this.#change, this.#marks);
+    now.append(this.#price, this.#change, this.#agreement, this.#marks);
     this.#form.append(choice());
     head.append(title, now, this.#form, close);
 
@@ -86,6 +87,7 @@ export class Panel {
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
     write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
+    write(this.#agreement, quote ? agreementText(quote.sources) : "");
     const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(Boolean);
     write(this.#marks, marks.join(", "));
     this.dialog.classList.toggle("stale", quote?.stale === true || !quote);

@@ -1,5 +1,7 @@
 /** What may be asked of the feed besides quotes, and its answers. */
 
+import { isExplanation } from "./explanation.ts";
+import type { Explanation } from "./explanation.ts";
 import { isFields, isNumberText, isWhole, partsOf, textOf } from "./fields.ts";
 import type { Fields, Parts } from "./fields.ts";
 
@@ -40,12 +42,15 @@ export type Request =
       readonly before?: number;
     }
   | { readonly event: "assets" }
+  /** Why the price of this symbol is what it is. */
+  | { readonly event: "explain"; readonly symbol: string }
   | { readonly event: "ping" };
 
 /** What each request is answered with. */
 export interface Answers {
   readonly history: History;
   readonly assets: readonly Asset[];
+  readonly explain: Explanation;
   /** The server's time, in Unix milliseconds. */
   readonly ping: { readonly ts: number };
 }
@@ -63,13 +68,18 @@ export interface AssetsPart extends Identified {
   readonly assets: readonly Asset[];
 }
 
+export interface ExplainPart extends Identified {
+  readonly event: "explain";
+  readonly explanation: Explanation;
+}
+
 export interface Pong extends Identified {
   readonly event: "pong";
   readonly ts: number;
 }
 
 /** A frame that answers a request, or is a part of its answer. */
-export type AnswerPart = HistoryPart | AssetsPart | Pong;
+export type AnswerPart = HistoryPart | AssetsPart | ExplainPart | Pong;
 
 /** A part of an answer, or nothing when the frame is broken or its `id` is none of this client's. */
 export function answerOf(frame: Fields): AnswerPart | undefined {
@@ -81,6 +91,8 @@ export function answerOf(frame: Fields): AnswerPart | undefined {
       return historyOf(frame, { id, ...parts });
     case "assets":
       return assetsOf(frame, { id, ...parts });
+    case "explain":
+      return explainOf(frame, { id, ...parts });
     default:
       return { event: "pong", ts: isWhole(ts) ? ts : 0, id, ...parts };
   }
@@ -96,7 +108,7 @@ export function joined(parts: readonly AnswerPart[]): Answers[keyof Answers] {
     return { candles: rows.flatMap(({ candles }) => candles), ...(last ? { inProgress: last } : {}) };
   }
   if (first?.event === "assets") return inOrder.flatMap((part) => (part.event === "assets" ? part.assets : []));
-  return { ts: first?.ts ?? 0 };
+  return first?.event === "explain" ? first.explanation : { ts: first?.ts ?? 0 };
 }
 
 function historyOf({ candles, in_progress: row }: Fields, id: Identified): HistoryPart | undefined {
@@ -121,6 +133,13 @@ function assetsOf({ assets }: Fields, id: Identified): AssetsPart | undefined {
   if (!Array.isArray(assets)) return undefined;
   const known = assets.map(assetOf).filter((asset) => asset !== undefined);
   return { event: "assets", assets: known, ...id };
+}
+
+function explainOf(frame: Fields, id: Identified): ExplainPart | undefined {
+  if (!isExplanation(frame)) return undefined;
+  const { symbol, seq, ts, reference, dispersion, band, sources, candidates } = frame;
+  const explanation = { symbol, seq, ts, reference, dispersion, band, sources, candidates };
+  return { event: "explain", explanation, ...id };
 }
 
 function assetOf(value: unknown): Asset | undefined {

@@ -5,7 +5,9 @@
  * all others as numbers.
  */
 
-const PRICES = new Set(["bid", "ask", "spot", "change", "change_pct"]);
+const QUOTED = ["bid", "ask", "spot", "change", "change_pct"];
+const EXPLAINED = ["price", "rate", "price_cad", "reference", "dispersion", "band"];
+const PRICES = new Set([...QUOTED, ...EXPLAINED]);
 // A string that never ends is left as it is too, with all that stands in it.
 const TOKENS = /("(?:[^"\\]|\\[^])*"?)(\s*:)?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 // Begins each number that is carried through `JSON.parse` as a string. A string that begins so is given one more.

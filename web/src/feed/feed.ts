@@ -1,10 +1,12 @@
 /** The session on a real `WebSocket` and real time, in browsers and in Node. */
 
 import type { Answers, Request } from "./answers.ts";
+import type { Explanation } from "./explanation.ts";
 import type { Quote, SourceStatus } from "./messages.ts";
-import { Session } from "./session.ts";
 import type { Settled } from "./requests.ts";
+import { Session } from "./session.ts";
 import type { Command, FeedError, Outcome, State } from "./session.ts";
+import { steadyNow } from "./steady.ts";
 
 export interface Observer {
   /** Each time when the connection's state changes. */
@@ -51,7 +53,7 @@ export class Feed implements AsyncIterable<Quote> {
     this.#url = url;
     this.#observers = new Set([options]);
     this.#session = new Session(options.symbols);
-    this.#apply(this.#session.start(Date.now()));
+    this.#apply(this.#session.start(steadyNow()));
   }
 
   get state(): State {
@@ -73,7 +75,7 @@ export class Feed implements AsyncIterable<Quote> {
     return this.#session.rejected;
   }
 
-  /** Per source `ok` or `down`. */
+  /** Per source `ok`, `down` or `suspect`; and `feed: "late"` where the feed itself is. */
   get status(): SourceStatus {
     return this.#session.status;
   }
@@ -108,13 +110,22 @@ export class Feed implements AsyncIterable<Quote> {
       };
     });
     signal?.addEventListener("abort", cancel);
-    this.#apply(this.#session.request(key, request, Date.now()));
+    this.#apply(this.#session.request(key, request, steadyNow()));
     return answer.finally(() => signal?.removeEventListener("abort", cancel));
+  }
+
+  /**
+   * Why the price of a symbol is what it is: each of its markets, and what became of it.
+   *
+   * @throws RequestError: there is no answer, or the server refused.
+   */
+  explain(symbol: string, signal?: AbortSignal): Promise<Explanation> {
+    return this.request({ event: "explain", symbol }, signal);
   }
 
   /** Connect now, if the next attempt is still to come: the device is online again. */
   hasten(): void {
-    this.#apply(this.#session.hasten(Date.now()));
+    this.#apply(this.#session.hasten(steadyNow()));
   }
 
   close(): void {
@@ -196,20 +207,20 @@ export class Feed implements AsyncIterable<Quote> {
     const socket = new WebSocket(this.#url);
     this.#sockets.set(connection, socket);
     const session = this.#session;
-    socket.onopen = () => this.#apply(session.opened(connection, Date.now()));
+    socket.onopen = () => this.#apply(session.opened(connection, steadyNow()));
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (typeof data === "string") this.#apply(session.received(connection, data, Date.now()), true);
+      if (typeof data === "string") this.#apply(session.received(connection, data, steadyNow()), true);
     };
     socket.onclose = ({ code, reason }) => {
       this.#sockets.delete(connection);
-      this.#apply(session.lost(connection, wordsOf(code, reason), Date.now()));
+      this.#apply(session.lost(connection, wordsOf(code, reason), steadyNow()));
     };
   }
 
   #wakeAt(time: number): void {
     clearTimeout(this.#timer);
     if (time === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => this.#apply(this.#session.elapsed(Date.now())), Math.max(0, time - Date.now()));
+    this.#timer = setTimeout(() => this.#apply(this.#session.elapsed(steadyNow())), Math.max(0, time - steadyNow()));
   }
 }
 

@@ -12,13 +12,16 @@
  * ```
  *
  * It reconnects, subscribes again, repairs what was missed, and keeps all digits of a price: they are strings. Candles
- * come from `await feed.request({ event: "history", symbol: "BTC_CAD", interval: "1m" })`.
+ * come from `await feed.request({ event: "history", symbol: "BTC_CAD", interval: "1m" })`; `await feed.explain("BTC_CAD")`
+ * tells why a price is what it is.
  */
 
 export { Feed } from "./feed.ts";
 export type { Change, Observer, Options } from "./feed.ts";
 export type { Answers, Asset, Candle, History, Interval, Request } from "./answers.ts";
+export type { Candidate, Explanation } from "./explanation.ts";
 export type { Quote, SourceStatus } from "./messages.ts";
 export { RequestError } from "./requests.ts";
 export { FeedError } from "./session.ts";
 export type { State } from "./session.ts";
+export { steadyNow } from "./steady.ts";

@@ -21,6 +21,8 @@ export interface Quote {
   /** The tick in which it last changed: per symbol the highest is right. */
   readonly seq: number;
   readonly source: string;
+  /** How many independent sources agree with the price, its own included; 1 where the server does not say. */
+  readonly sources: number;
   readonly renamed_to?: string;
   /** No source has confirmed the price for a while. */
   readonly stale?: boolean;
@@ -28,6 +30,10 @@ export interface Quote {
   readonly simulated?: boolean;
 }
 
+/**
+ * Per source `ok`, `down` when it does not answer, or `suspect` when it contradicts the others so often that none of its
+ * prices counts. `feed` is no source: it is there, and `late`, where the feed itself has made no tick for a while.
+ */
 export type SourceStatus = Readonly<Record<string, string>>;
 
 /** Its parts, if it has several, all have the same `seq`. */
@@ -117,6 +123,7 @@ function messageOf(frame: Fields): ServerMessage | undefined {
       return refusalOf(frame);
     case "history":
     case "assets":
+    case "explain":
     case "pong":
       return answerOf(frame);
     case undefined:
@@ -131,7 +138,8 @@ function batchOf(frame: Fields): Snapshot | Update | undefined {
   const parts = partsOf(frame);
   if (frame["channel"] !== "rates_batch" || !isWhole(seq) || !Array.isArray(data) || !parts) return undefined;
   if (!data.every(isQuote) || !isStrings(unavailable)) return undefined;
-  const batch = { seq, ts: isWhole(ts) ? ts : 0, data, unavailable, ...parts, ...statusOf(frame) };
+  const quotes = data.map((quote) => ({ sources: 1, ...quote }));
+  const batch = { seq, ts: isWhole(ts) ? ts : 0, data: quotes, unavailable, ...parts, ...statusOf(frame) };
   if (frame["event"] === "snapshot") return { event: "snapshot", ...batch };
   return isWhole(prevSeq) ? { event: "update", prev_seq: prevSeq, ...batch } : undefined;
 }
@@ -178,13 +186,13 @@ function statusOf({ status }: Fields): { status?: SourceStatus } {
   return { status: Object.fromEntries(Object.entries(status).map(([name, word]) => [name, textOf(word)])) };
 }
 
-function isQuote(value: unknown): value is Quote {
+function isQuote(value: unknown): value is Omit<Quote, "sources"> & Partial<Quote> {
   if (!isFields(value)) return false;
   const { symbol, timestamp, ts, bid, ask, spot, change, change_pct: changePct, seq, source } = value;
-  const { renamed_to: renamedTo = "", stale = false, simulated = false } = value;
+  const { sources = 1, renamed_to: renamedTo = "", stale = false, simulated = false } = value;
   return (
     [bid, ask, spot, change, changePct].every(isNumberText) &&
-    [timestamp, ts, seq].every(isWhole) &&
+    [timestamp, ts, seq, sources].every(isWhole) &&
     [symbol, source, renamedTo].every((text) => typeof text === "string") &&
     [stale, simulated].every((flag) => typeof flag === "boolean")
   );

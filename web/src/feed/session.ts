@@ -61,7 +61,7 @@ export class Session {
   readonly book = new Book();
   /** The newest tick that was heard of. */
   seq = 0;
-  /** Per source whether it answers. */
+  /** How each source does, and the feed itself. */
   status: SourceStatus = {};
   /** Symbols that were asked for and that there are not. */
   rejected: readonly string[] = [];
@@ -132,6 +132,7 @@ export class Session {
         return this.#refused(connection, message, now);
       case "history":
       case "assets":
+      case "explain":
       case "pong":
         this.#requests.answered(message);
         return this.#outcome();
@@ -207,8 +208,8 @@ export class Session {
 
   #update(connection: Connection, frame: Update, now: number): Outcome {
     this.#isServed(connection);
+    this.status = frame.status ?? (frame.seq > this.seq ? onTime(this.status) : this.status);
     this.seq = Math.max(this.seq, frame.seq);
-    this.status = frame.status ?? this.status;
     connection.update(frame, now);
     const changed = this.book.take(frame.data, frame.seq);
     return this.#outcome({ changed, withdrawn: this.book.withdraw(frame.unavailable, frame.seq), ts: frame.ts });
@@ -316,4 +317,9 @@ export class Session {
     this.#commands = [];
     return { changed: [], withdrawn: [], isSnapshot: false, ts: 0, ...change, commands, settled: this.#requests.settled() };
   }
+}
+
+/** How a feed is that has just made a tick: it is not late, and says nothing of its sources where they are as before. */
+function onTime({ feed: _, ...sources }: SourceStatus): SourceStatus {
+  return sources;
 }

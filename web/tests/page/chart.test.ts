@@ -47,6 +47,20 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     expect(await page.textContent(".chart-marks")).toBe("simulated");
   });
 
+  it("is not opened without its style sheet, and is when that comes the next time", async ({ visit }) => {
+    const page = await visit.open();
+    await page.route("**/chart-*.css", (route) => route.abort());
+    await page.click('tr[data-symbol="BTC_CAD"] .open');
+    await page.locator("#announcer").filter({ hasText: "The chart could not be loaded" }).waitFor({ state: "attached" });
+    expect(await page.locator("dialog").count()).toBe(0);
+    await page.unroute("**/chart-*.css");
+    await openChart(page);
+    expect(await page.locator("dialog.chart").evaluate((dialog) => getComputedStyle(dialog).display)).toBe("flex");
+    expect(await page.locator('link[href*="chart-"]').count()).toBe(1);
+    // The browser tells of the file that it was not given.
+    expect(visit.errors.splice(0)).toEqual(["Failed to load resource: net::ERR_FAILED"]);
+  });
+
   it("is used with the keyboard alone, and gives the focus back", async ({ visit }) => {
     const page = await visit.open();
     await page.focus('tr[data-symbol="SHIB_CAD"] .open');

@@ -27,12 +27,14 @@ export class Market {
   /** These have no price, and these one that no source confirms. */
   readonly unavailable = new Set<string>();
   readonly stale = new Set<string>();
+  /** No other source agrees with the prices of these. */
+  readonly alone = new Set<string>();
   hasCandles = true;
   /** How old the prices are that are not stale, if not below a second. */
   ageMs: number | undefined;
   /** By how much all prices have changed in a day, if not each by its own. */
   percent: number | undefined;
-  status: Record<string, string> = STATUS;
+  status: Readonly<Record<string, string>> = STATUS;
   seq = 1;
   readonly #spots: Map<string, number>;
   #seed: number;
@@ -92,7 +94,8 @@ export class Market {
     const percent = this.percent ?? 12 * Math.sin(SYMBOLS.indexOf(symbol) * 1.7) ** 3;
     const ts = this.stale.has(symbol) ? now - 95_000 : now - (this.ageMs ?? Math.floor(900 * this.#random()));
     const source = SYMBOLS.indexOf(symbol) % 3 ? `binance:${symbol.slice(0, -4)}USDT x kraken:USDTCAD` : `kraken:${symbol.slice(0, -4)}CAD`;
-    const rest = { timestamp: Math.floor(ts / 1000), ts, seq: this.seq, source, simulated: true, ...(this.stale.has(symbol) ? { stale: true } : {}) };
+    const sources = this.alone.has(symbol) ? 1 : 4;
+    const rest = { timestamp: Math.floor(ts / 1000), ts, seq: this.seq, source, sources, simulated: true, ...(this.stale.has(symbol) ? { stale: true } : {}) };
     const prices = { bid: spot * 0.99991, ask: spot * 1.00006, spot, change: (spot * percent) / (100 + percent), change_pct: percent };
     const texts = Object.entries(prices).map(([name, price]) => `"${name}":${plain(price)}`);
     return `{"symbol":"${symbol}",${texts.join()},${JSON.stringify(rest).slice(1)}`;
