@@ -20,9 +20,9 @@ from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import Exchange
 from tools.exchange.simulated import SimulatedMarket
 
-EXPLAINED = """Serves Binance, Kraken, Coinbase, CoinGecko, Bank of Canada and open.er-api.com under one address: point
-the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the header
-X-Cadfeed-Market."""
+EXPLAINED = """Serves Binance, Kraken, Coinbase, CoinGecko, NDAX, Bank of Canada and open.er-api.com under one address:
+point the feed's base URLs at it. Without --recording or --candles its market is simulated. Every answer says so in the
+header X-Cadfeed-Market."""
 
 
 def main() -> int:
@@ -127,7 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_FAULT_HELP = """a fault from the start, as for POST /control/faults: {"binance": {"status": 429, "retry_after": 30}}"""
+_FAULT_HELP = """a fault from the start, as for POST /control/faults: {"binance": {"status": 429, "retry_after": 30}},
+{"kraken": {"lie": {"factor": "1.2", "markets": ["XBTCAD"]}}}"""
 
 
 _T = TypeVar("_T")

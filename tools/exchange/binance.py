@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from multidict import MultiMapping
 
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.faults import Fault
 from tools.exchange.market import MINUTE_MS, BinanceRow, Market, Moment
 
 PATH = "/api/v3/ticker/24hr"
@@ -132,7 +132,7 @@ def _tickers(query: MultiMapping[str], market: Market, moment: Moment, fault: Fa
         rows = [row for row in rows if market.trading_status(str(row["symbol"])) in (None, status)]
         if "symbol" in query and not rows:
             raise BadRequest(-1220, "The symbol's status does not match the requested symbolStatus.")
-    rows = [_with_absurd(row, fault) for row in rows if not fault.leaves_out(str(row["symbol"]))]
+    rows = [_as_stated(row, fault) for row in rows if not fault.leaves_out(str(row["symbol"]))]
     if query.get("type") == "MINI":
         return [{name: row[name] for name in MINI_FIELDS} for row in rows]
     return rows
@@ -173,12 +173,10 @@ def _asked(query: MultiMapping[str]) -> set[str] | None:
     return set(symbols)
 
 
-def _with_absurd(row: BinanceRow, fault: Fault) -> BinanceRow:
-    rule = fault.rule(str(row["symbol"]))
-    if rule is None:
-        return row
-    names = ("bidPrice", "askPrice", "lastPrice")
-    return row | dict(zip(names, distorted(rule, *(str(row[name]) for name in names)), strict=True))
+def _as_stated(row: BinanceRow, fault: Fault) -> BinanceRow:
+    bid, ask, last = (str(row[name]) for name in ("bidPrice", "askPrice", "lastPrice"))
+    said = fault.stated(str(row["symbol"]), bid=bid, ask=ask, last=last)
+    return row | {"bidPrice": said["bid"], "askPrice": said["ask"], "lastPrice": said["last"]}
 
 
 def _error(status: int, code: int, message: str, retry_after_s: int | None = None) -> Answer:

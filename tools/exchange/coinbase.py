@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.faults import Fault
 from tools.exchange.market import Market, Moment, PairTicker
 from tools.exchange.request_limit import RequestLimit
 
@@ -42,7 +42,7 @@ def all_stats_answer(market: Market, moment: Moment, fault: Fault) -> Answer:
         {
             name: {
                 "stats_30day": {"volume": _size(ticker.volume * DAYS_OF_VOLUME)},
-                "stats_24hour": _stats(ticker, fault.rule(name)),
+                "stats_24hour": _stats(ticker, name, fault),
             }
             for name, ticker in market.coinbase_products(moment).items()
             if not fault.leaves_out(name)
@@ -55,7 +55,7 @@ def stats_answer(name: str, market: Market, moment: Moment, fault: Fault) -> Ans
     ticker = _known(name, market, moment, fault)
     if ticker is None:
         return Answer(404, error_of_status(404))
-    return _json({**_stats(ticker, fault.rule(name)), "volume_30day": _size(ticker.volume * DAYS_OF_VOLUME)})
+    return _json({**_stats(ticker, name, fault), "volume_30day": _size(ticker.volume * DAYS_OF_VOLUME)})
 
 
 def ticker_answer(name: str, market: Market, moment: Moment, fault: Fault) -> Answer:
@@ -63,18 +63,16 @@ def ticker_answer(name: str, market: Market, moment: Moment, fault: Fault) -> An
     ticker, clock = _known(name, market, moment, fault), _known(name, market, moment.clock, fault)
     if ticker is None or clock is None:
         return Answer(404, error_of_status(404))
-    price, bid, ask = (_price(value, ticker) for value in (ticker.last, ticker.bid, ticker.ask))
-    rule = fault.rule(name)
-    if rule is not None:
-        bid, ask, price = distorted(rule, bid, ask, price)
+    bid, ask, last = (_price(value, ticker) for value in (ticker.bid, ticker.ask, ticker.last))
+    said = fault.stated(name, bid=bid, ask=ask, last=last)
     traded = datetime.fromtimestamp(clock.traded_ms // 1000, UTC).replace(microsecond=clock.traded_ms % 1000 * 1000)
     return _json(
         {
             "trade_id": ticker.trade_id,
-            "price": price,
+            "price": said["last"],
             "size": "0.01000000",
-            "bid": bid,
-            "ask": ask,
+            "bid": said["bid"],
+            "ask": said["ask"],
             "volume": _size(ticker.volume),
             "time": f"{traded:%Y-%m-%dT%H:%M:%S.%f}Z",
         }
@@ -122,15 +120,12 @@ def _product(name: str, ticker: PairTicker) -> dict[str, object]:
     }
 
 
-def _stats(ticker: PairTicker, rule: str | None) -> dict[str, object]:
-    last = _price(ticker.last, ticker)
-    if rule is not None:
-        last = distorted(rule, last, last, last)[2]
+def _stats(ticker: PairTicker, name: str, fault: Fault) -> dict[str, object]:
     return {
         "open": _price(ticker.open_24h, ticker),
         "high": _price(ticker.high, ticker),
         "low": _price(ticker.low, ticker),
-        "last": last,
+        "last": fault.stated(name, last=_price(ticker.last, ticker))["last"],
         "volume": _size(ticker.volume),
     }
 

@@ -1,4 +1,4 @@
-"""CoinGecko's simple prices in CAD and its list of coins as the exchange speaks them.
+"""CoinGecko's simple prices in CAD and USD and its list of coins as the exchange speaks them.
 
 https://docs.coingecko.com/reference/simple-price
 https://docs.coingecko.com/reference/coins-list
@@ -12,7 +12,8 @@ from multidict import MultiMapping
 
 from shared.assets import catalogue
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.dead_markets import COINGECKO_UNPRICED
+from tools.exchange.faults import Fault
 from tools.exchange.market import CoinPrice, Market, Moment
 from tools.exchange.request_limit import RequestLimit
 
@@ -20,7 +21,7 @@ PRICE_PATH = "/api/v3/simple/price"
 LIST_PATH = "/api/v3/coins/list"
 
 LIMIT_PER_MINUTE = 30
-CURRENCY = "cad"
+CURRENCIES = ("cad", "usd")
 FULL_DIGITS = 15
 
 
@@ -31,7 +32,8 @@ def refusal(limit: RequestLimit, now_ms: int) -> Answer | None:
 
 
 def price_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The coins in `ids` that there are, in the currencies of `vs_currencies` that there are, which is CAD.
+    """The coins in `ids` that there are, in the currencies of `vs_currencies` that there are, which are CAD and USD. A
+    coin without a price is an empty object. A key, in whichever header, is let pass: here everyone has the same limit.
 
     Without `precision` prices have two decimals from 1 on and six significant digits below; `full` gives 15 digits.
     """
@@ -41,14 +43,15 @@ def price_answer(query: MultiMapping[str], market: Market, moment: Moment, fault
     if not re.fullmatch(r"(full|\d|1[0-8])?", query.get("precision", "")):
         return Answer(400, _json({"error": "invalid precision"}))
     coins, times = market.coingecko_coins(moment), market.coingecko_coins(moment.clock)
-    in_cad = CURRENCY in query["vs_currencies"].lower().split(",")
+    asked = query["vs_currencies"].lower().split(",")
+    currencies = [currency for currency in dict.fromkeys(asked) if currency in CURRENCIES]
     return Answer(
         200,
         _json(
             {
-                coin: _price(query, coins[coin], times[coin], fault.rule(coin)) if in_cad else {}
+                coin: _row(query, currencies, coin, coins[coin], times[coin], fault) if coin in coins else {}
                 for coin in dict.fromkeys(query["ids"].lower().split(","))
-                if coin in coins and not fault.leaves_out(coin)
+                if (coin in coins or (coins and coin in COINGECKO_UNPRICED)) and not fault.leaves_out(coin)
             }
         ),
     )
@@ -83,13 +86,23 @@ def error_of_status(status: int) -> str:
     return _json({"status": {"error_code": status, "error_message": message}})
 
 
-def _price(query: MultiMapping[str], coin: CoinPrice, times: CoinPrice, rule: str | None) -> dict[str, object]:
-    text = _rounded(coin.cad, query.get("precision", ""))
-    if rule is not None:
-        text = distorted(rule, text, text, text)[2]
-    row: dict[str, object] = {CURRENCY: text if rule == "text" else _printed(text)}
-    if query.get("include_24hr_change") == "true":
-        row["cad_24h_change"] = _printed(f"{(coin.cad / coin.cad_24h_ago - 1) * 100:.15f}")
+def _row(
+    query: MultiMapping[str], currencies: list[str], coin: str, price: CoinPrice, times: CoinPrice, fault: Fault
+) -> dict[str, object]:
+    if not currencies:
+        return {}
+    now_and_before = {"cad": (price.cad, price.cad_24h_ago), "usd": (price.usd, price.usd_24h_ago)}
+    precision = query.get("precision", "")
+    said = fault.stated(coin, **{of: _rounded(now_and_before[of][0], precision) for of in currencies})
+    row: dict[str, object] = {}
+    for currency, text in said.items():
+        now, before = now_and_before[currency]
+        row[currency] = text if fault.rule(coin) == "text" else _printed(text)
+        if fault.lie and fault.rule(coin) is None:
+            # Who states another price states the change that goes with it.
+            now = Decimal(text)
+        if query.get("include_24hr_change") == "true":
+            row[f"{currency}_24h_change"] = _printed(f"{(now / before - 1) * 100:.15f}")
     if query.get("include_last_updated_at") == "true":
         row["last_updated_at"] = times.updated_ms // 1000
     return row

@@ -1,11 +1,14 @@
-"""The exchange's controls over HTTP: its state, its faults, steps of its market."""
+"""The exchange's controls over HTTP: its state, its faults, steps of its market, what it would say without faults."""
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from shared.wire import dumps
 from tools.exchange.faults import BadFault, Upstream, parse_faults
+from tools.exchange.honest import honest
 from tools.exchange.market import CannotStep
 
 if TYPE_CHECKING:
@@ -18,10 +21,19 @@ def routes(exchange: "Exchange") -> list[web.RouteDef]:
     """`GET /control/state`, `POST /control/faults`, `POST /control/step`, `POST /control/reset_counts`.
 
     Each answers with the state that it leaves, or with status 400 and `{"error": "what is wrong"}`.
+    `GET /control/honest?at_ms=1767225600000` gives what every source would have said at that time (now, if it names
+    none) without its faults (`honest.py`).
     """
 
     async def get_state(request: web.Request) -> web.Response:  # noqa: ARG001
         return _json(state(exchange))
+
+    async def get_honest(request: web.Request) -> web.Response:
+        at_ms = request.query.get("at_ms", str(exchange.now().now_ms))
+        if not re.fullmatch(r"\d{1,15}", at_ms):
+            return _json({"error": "at_ms: Unix milliseconds"}, 400)
+        moment = exchange.market.moment(int(at_ms))
+        return web.Response(text=dumps(honest(exchange.market, moment)), content_type="application/json")
 
     async def post_faults(request: web.Request) -> web.Response:
         try:
@@ -45,6 +57,7 @@ def routes(exchange: "Exchange") -> list[web.RouteDef]:
 
     return [
         web.get("/control/state", get_state),
+        web.get("/control/honest", get_honest),
         web.post("/control/faults", post_faults),
         web.post("/control/step", post_step),
         web.post("/control/reset_counts", post_reset_counts),

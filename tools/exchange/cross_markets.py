@@ -1,143 +1,149 @@
-"""The simulated markets outside Binance, quoted in USD and CAD: Kraken's pairs, Coinbase's products."""
+"""The simulated markets outside Binance, quoted in USD and CAD: Kraken's pairs, Coinbase's products, NDAX's books."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.assets import catalogue
-from tools.exchange.fair_prices import FairPrices
-from tools.exchange.listings import reference, walking
-from tools.exchange.market import DAY_MS, Moment, PairTicker
+from shared.assets import Market
+from tools.exchange.fair_prices import BASIS_POINT, FairPrices
+from tools.exchange.listings import coins_per_unit, markets_at, reference
+from tools.exchange.market import Moment, PairTicker
 from tools.exchange.random_walk import draw
 from tools.exchange.time_steps import TimeSteps
 
-BASIS_POINT = Decimal("0.0001")
-MOST_OFFSET = 4 * BASIS_POINT
+MOST_OFFSET = BASIS_POINT
 # What a source trades of Binance's turnover, and the least that it trades of anything.
-SHARES = {"kraken": Decimal("0.05"), "coinbase": Decimal("0.2")}
-LEAST_TURNOVER = Decimal(100_000)
+SHARES = {"kraken": Decimal("0.05"), "coinbase": Decimal("0.2"), "ndax": Decimal("0.002")}
+LEAST_TURNOVER = {"kraken": Decimal(100_000), "coinbase": Decimal(100_000), "ndax": Decimal(10_000)}
+# How many times as wide a book is as Kraken's.
+WIDTHS = {"kraken": 1, "coinbase": 1, "ndax": 5}
+# How old an answer's prices are at most, in seconds; each market's lag is its own.
+LAGS_S = {"coinbase": 2, "ndax": 3}
 KRAKEN_ALWAYS = {"USDTUSD": "USD", "USDTCAD": "CAD"}
-# Still listed at Kraken, as cancel_only: the asset whose market is dead there.
-KRAKEN_DEAD = {"ETHWUSD": "ETHW", "USTUSD": "UST"}
+
+# Books in which hardly anybody trades: the last trade swept through one, so it lies 3 to 7 % beside the book.
+THIN = {"kraken": ("XDGCAD", "XRPCAD"), "ndax": ("LTC_CAD", "DOT_CAD", "SAND_CAD", "GRT_CAD")}
+THIN_SPREAD = 20 * BASIS_POINT
+THIN_TRADES_EVERY_S = 3_600
+LEAST_SWEEP, MOST_SWEEP = 300, 700
 
 
 @dataclass(frozen=True, slots=True)
 class CrossMarket:
-    """A market in USD or CAD. Its price is the fair one x (1 + `offset`) / `per_unit`, with `places` decimals.
+    """A market in USD or CAD. Its price is the fair one, as far off as the source strays, x (1 + `offset`) / coins per
+    unit, with `places` decimals.
 
-    The offset, drawn once by seed, source and name, is at most 4 basis points; USDT's markets have none. The book is
-    as wide as `spread` says, relative, and at least one tick.
+    The offset, drawn once by seed, source and name, is at most a basis point; USDT's markets have none. The book is
+    as wide as `spread` says, relative, and at least one tick. `lag` is how many steps ago its prices are from. A thin
+    market has a `sweep_seed`.
     """
 
-    source: str
-    name: str
+    market: Market
     code: str
-    quote: str
-    per_unit: Decimal
     places: int
     offset: Decimal
     spread: Decimal
     turnover: Decimal
-    volume: Decimal
+    lag: int
+    sweep_seed: int | None = None
 
-    def price(self, fair: FairPrices, step: int) -> Decimal:
-        exact = fair.price(self.code, self.quote, step) * (1 + self.offset) / self.per_unit
-        return exact.quantize(Decimal(1).scaleb(-self.places))
+    def price(self, fair: FairPrices, step: int, per_unit: Decimal) -> Decimal:
+        strays = fair.strays(self.market.source, self.code, step)
+        exact = fair.price(self.code, self.market.quote, step) * (1 + self.offset) * (1 + strays) / per_unit
+        return exact.quantize(self.tick)
+
+    @property
+    def tick(self) -> Decimal:
+        return Decimal(1).scaleb(-self.places)
 
     def ticker(self, fair: FairPrices, steps: TimeSteps, moment: Moment) -> PairTicker:
-        """Where a buyer took the last trade, the last price is the ask, else the bid. High and low are of hourly marks,
-        the open 24 h ago and the last price."""
-        listing = walking(self.code)
-        traded = fair.last_trade(listing, moment.index)
-        last = self.price(fair, moment.index)
-        opened = self.price(fair, moment.index - steps.per_day)
-        prices = [opened, *(self.price(fair, step) for step in steps.marks(moment.index)), last]
-        tick = Decimal(1).scaleb(-self.places)
-        spread = max(tick, (last * self.spread).quantize(tick))
-        bought = fair.bought(listing, traded)
+        """At Kraken and Coinbase the last price is the ask where a buyer took the last trade, else the bid; at NDAX it
+        is in the middle of the book, in a thin one outside of it. High and low are of hourly marks, the open 24 h ago
+        and the last price."""
+        listing, at = reference(self.code), moment.index - self.lag
+        per_unit = coins_per_unit(self.market, moment.now_ms)
+        traded = self._traded(fair, steps, at)
+        price, last = self.price(fair, at, per_unit), self._last(fair, steps, at, per_unit)
+        opened = self._last(fair, steps, at - steps.per_day, per_unit)
+        prices = [opened, *(self.price(fair, step, per_unit) for step in steps.marks(at)), last]
+        bid, ask = self._book(price, bought=fair.bought(listing, traded))
         trades = int(self.turnover) // 1_500 + 1
+        more = fair.more_traded(listing, traded)
+        volume = self.turnover / price
         return PairTicker(
-            bid=last - spread if bought else last,
-            ask=last if bought else last + spread,
+            bid=bid,
+            ask=ask,
             last=last,
             low=min(prices),
             high=max(prices),
             open_24h=opened,
-            open_today=self.price(fair, steps.midnight(moment)),
-            volume=self.volume,
-            trades=trades,
+            open_today=self._last(fair, steps, steps.midnight(moment), per_unit),
+            volume=(volume + volume * more / trades / 100).quantize(BASIS_POINT),
+            trades=trades + more,
             trade_id=10_000_000 + trades * traded // steps.per_day,
             traded_ms=steps.time_ms(moment, traded),
             price_places=self.places,
         )
 
+    def _traded(self, fair: FairPrices, steps: TimeSteps, step: int) -> int:
+        if self.sweep_seed is None:
+            return fair.last_trade(reference(self.code), step)
+        return steps.refreshed(step, THIN_TRADES_EVERY_S)
 
-def cross_markets(seed: int, source: str) -> list[CrossMarket]:
-    """Every market of the catalogue at Kraken or Coinbase; at Kraken also USDT in USD and CAD, whatever it says."""
-    found = {
-        market.name: _cross(seed, source, market.name, asset.code, market.quote, market.per_unit)
-        for asset in catalogue().values()
-        for market in asset.markets
-        if market.source == source
-    }
+    def _last(self, fair: FairPrices, steps: TimeSteps, step: int, per_unit: Decimal) -> Decimal:
+        if self.sweep_seed is None:
+            return self.price(fair, step, per_unit)
+        traded = self._traded(fair, steps, step)
+        drawn = draw(self.sweep_seed, "sweep", self.market.source, self.market.name, traded)
+        sweep = (LEAST_SWEEP + drawn % (MOST_SWEEP - LEAST_SWEEP + 1)) * BASIS_POINT
+        up = drawn >> 32 & 1
+        return (self.price(fair, traded, per_unit) * (1 + sweep if up else 1 - sweep)).quantize(self.tick)
+
+    def _book(self, price: Decimal, *, bought: bool) -> tuple[Decimal, Decimal]:
+        width = max(self.tick, (price * self.spread).quantize(self.tick))
+        if self.sweep_seed is not None or self.market.source == "ndax":
+            below = max(self.tick, (width / 2).quantize(self.tick))
+            return price - below, price + below
+        return (price - width, price) if bought else (price, price + width)
+
+
+def cross_markets(seed: int, source: str, length_s: Decimal) -> list[CrossMarket]:
+    """Every market of the catalogue that trades at Kraken, Coinbase or NDAX; at Kraken also USDT in USD and CAD,
+    whatever it says. `length_s` is how long a time step is."""
+    found = {market.name: _cross(seed, market, asset.code, length_s) for asset, market in markets_at(source)}
     if source == "kraken":
         for name, quote in KRAKEN_ALWAYS.items():
-            found.setdefault(name, _cross(seed, source, name, "USDT", quote, Decimal(1)))
+            found.setdefault(name, _cross(seed, Market(source, name, quote), "USDT", length_s))
     return list(found.values())
 
 
-def dead_pairs(now_ms: int) -> Iterator[tuple[str, PairTicker]]:
-    """Kraken's dead pairs: the last price is three times the reference, the bid a hundredth of it and the ask tenfold,
-    with no trade in 24 h."""
-    zero = Decimal(0)
-    for name, code in KRAKEN_DEAD.items():
-        last = reference(code).price * 3
-        yield (
-            name,
-            PairTicker(
-                bid=last / 100,
-                ask=last * 10,
-                last=last,
-                low=zero,
-                high=zero,
-                open_24h=last,
-                open_today=last,
-                volume=zero,
-                trades=0,
-                trade_id=1_000,
-                traded_ms=now_ms - 30 * DAY_MS,
-                price_places=_places(last),
-                online=False,
-            ),
-        )
-
-
-def _cross(seed: int, source: str, name: str, code: str, quote: str, per_unit: Decimal) -> CrossMarket:
-    listing = walking(code)
-    in_quote = reference(code).price / per_unit * (reference("usd_cad").price if quote == "CAD" else 1)
-    # Cents are Coinbase's tick for what costs more than 100.
-    places = _places(in_quote) if source == "kraken" else min(max(2, _places(in_quote) - 1), 10)
-    turnover = max(LEAST_TURNOVER, listing.turnover * SHARES[source])
-    spread = 1 if code == "USDT" else 1 + Decimal(listing.moves_every) / 2
-    return CrossMarket(
-        source=source,
-        name=name,
-        code=code,
-        quote=quote,
-        per_unit=per_unit,
-        places=places,
-        offset=Decimal(0) if code == "USDT" else offset(seed, source, name),
-        spread=spread * BASIS_POINT,
-        turnover=turnover,
-        volume=(turnover / in_quote).quantize(BASIS_POINT),
-    )
-
-
 def offset(seed: int, source: str, name: str) -> Decimal:
-    """How far a source's market stands from the fair price, relative: up to 4 basis points to either side."""
+    """How far a source's market always stands from the fair price, relative: up to a basis point to either side."""
     return MOST_OFFSET * (draw(seed, "offset", source, name) % 2_001 - 1_000) / 1_000
 
 
-def _places(price: Decimal) -> int:
+def places(price: Decimal) -> int:
     """Decimals that show a price with six significant digits."""
     return max(0, 5 - price.adjusted())
+
+
+def _cross(seed: int, market: Market, code: str, length_s: Decimal) -> CrossMarket:
+    of_asset, source = reference(code), market.source
+    # QCAD's reference is in CAD, all others are in USD.
+    rate = reference("usd_cad").price
+    in_cad = of_asset.price * (1 if code == "QCAD" else rate)
+    in_quote = (in_cad if market.quote == "CAD" else in_cad / rate) / coins_per_unit(market, 0)
+    # Cents are Coinbase's tick for what costs more than 100.
+    shown = min(max(2, places(in_quote) - 1), 10) if source == "coinbase" else places(in_quote)
+    thin = market.name in THIN.get(source, ())
+    spread = (1 if code == "USDT" else 1 + Decimal(of_asset.moves_every) / 2) * BASIS_POINT * WIDTHS[source]
+    lag_s = 1 + draw(seed, "lag", source, market.name) % LAGS_S[source] if source in LAGS_S else 0
+    return CrossMarket(
+        market=market,
+        code=code,
+        places=shown,
+        offset=Decimal(0) if code == "USDT" else offset(seed, source, market.name),
+        spread=THIN_SPREAD if thin else spread,
+        turnover=LEAST_TURNOVER["ndax"] if thin else max(LEAST_TURNOVER[source], of_asset.turnover * SHARES[source]),
+        lag=int(lag_s / length_s),
+        sweep_seed=seed if thin else None,
+    )

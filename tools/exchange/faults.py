@@ -1,10 +1,12 @@
-"""Faults that an upstream can be told to have: slow, failing, cut off, frozen, with rows missing or absurd."""
+"""Faults that an upstream can be told to have: slow, failing, cut off, frozen, lying, with rows missing or absurd."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from enum import StrEnum
+
+from tools.exchange.lies import BadLie, Lie, distorted, parse_lie
 
 
 class Upstream(StrEnum):
@@ -14,6 +16,7 @@ class Upstream(StrEnum):
     KRAKEN = "kraken"
     COINBASE = "coinbase"
     COINGECKO = "coingecko"
+    NDAX = "ndax"
     BANK_OF_CANADA = "bank_of_canada"
     ER_API = "er_api"
 
@@ -38,13 +41,15 @@ class Fault:
         garbage: an HTML page with status 200.
         empty: `[]` from Binance, `{}` from the others, with status 200.
         bad_json: the body ends in the middle, as if complete.
-        frozen: prices and times stay what they were when the fault was set.
+        frozen: prices, counts, volumes and times stay what they were when the fault was set.
+        prices_frozen: prices, counts and volumes do, and times go on.
         clock_frozen: times stay what they were when the fault was set, and prices go on.
         hang: no answer until the client gives up.
         missing: markets left out of answers, by the upstream's own names: `BTCUSDT`, `XBTUSD` or `XXBTZUSD`, `BTC-USD`,
-            `bitcoin`, `FXUSDCAD`, `CAD`; `*` for all of them.
+            `bitcoin`, `BTC_CAD`, `FXUSDCAD`, `CAD`; `*` for all of them.
         absurd: by such a name: `x1000` (any factor), `crossed` (bid above ask), `negative`, or `text` for a price.
             A market's own rule comes before that of `*`. Where no bid and ask are stated, `crossed` changes nothing.
+        lie: prices that are untrue and plausible (`Lie`). A market that is absurd does not lie.
     """
 
     latency_ms: int = 0
@@ -55,14 +60,18 @@ class Fault:
     empty: bool = False
     bad_json: bool = False
     frozen: bool = False
+    prices_frozen: bool = False
     clock_frozen: bool = False
     hang: bool = False
     missing: tuple[str, ...] = ()
     absurd: Mapping[str, str] = field(default_factory=dict)
+    lie: Lie | None = None
 
     def as_json(self) -> dict[str, object]:
         """Only what is set, in the form in which it is set."""
-        return {key: value for key, value in asdict(self).items() if value not in (0, None, False, (), {})}
+        said = {f.name: getattr(self, f.name) for f in fields(self)}
+        said |= {"lie": self.lie and self.lie.as_json(), "missing": list(self.missing), "absurd": dict(self.absurd)}
+        return {key: value for key, value in said.items() if value}
 
     def leaves_out(self, *names: str) -> bool:
         """Whether `missing` names a market that goes by these names."""
@@ -71,6 +80,17 @@ class Fault:
     def rule(self, *names: str) -> str | None:
         """The rule of `absurd` for a market that goes by these names."""
         return next((self.absurd[name] for name in (*names, ALL) if name in self.absurd), None)
+
+    def stated(self, *names: str, **prices: str) -> dict[str, str]:
+        """A row's prices as this upstream states them for a market that goes by these names."""
+        rule = self.rule(*names)
+        if rule is None:
+            return self.lie.told(names, prices) if self.lie else prices
+        if {"bid", "ask", "last"} <= prices.keys():
+            book = distorted(rule, prices["bid"], prices["ask"], prices["last"])
+            return dict(zip(("bid", "ask", "last"), book, strict=True))
+        # A single price has no bid that could be above its ask: `crossed` leaves it as it is.
+        return {name: distorted(rule, text, text, text)[2] for name, text in prices.items()}
 
 
 HEALTHY = Fault()
@@ -101,7 +121,9 @@ def _fault(upstream: str, described: object) -> Fault:
         _check(f"{upstream}.{key}", key, value)
     if "retry_after" in described and "status" not in described:
         raise BadFault(f"{upstream}.retry_after goes with a status")
-    return Fault(**(described | {"missing": tuple(described.get("missing", ()))}))
+    lie = described.get("lie")
+    parsed = {"missing": tuple(described.get("missing", ())), "lie": None if lie is None else parse_lie(lie)}
+    return Fault(**(described | parsed))
 
 
 def _check(where: str, key: str, value: object) -> None:
@@ -118,6 +140,11 @@ def _check(where: str, key: str, value: object) -> None:
         case "absurd":
             if not isinstance(value, dict) or not all(map(_is_rule, value.values())):
                 raise BadFault(f'{where}: by symbol x and a factor, crossed, negative or text: {{"BTCUSDT": "x1000"}}')
+        case "lie":
+            try:
+                parse_lie(value)
+            except BadLie as error:
+                raise BadFault(f"{where}: {error}") from None
         case _:
             if not isinstance(value, bool):
                 raise BadFault(f"{where}: true or false, not {value!r:.40}")
@@ -129,28 +156,3 @@ def _is_rule(rule: object) -> bool:
     if not isinstance(rule, str) or not re.fullmatch(r"x\d{1,12}(\.\d{1,12})?", rule):
         return False
     return Decimal(rule[1:]) > 0
-
-
-def distorted(rule: str, bid: str, ask: str, last: str) -> Sequence[str]:
-    """Bid, ask and last as that rule of `Fault.absurd` has them, with as many decimals as they came with."""
-    if rule == "text":
-        return ("n/a",) * 3
-    before = [_number(text) for text in (bid, ask, last)]
-    if rule == "crossed":
-        after = [before[1] * Decimal("1.01"), before[0], before[2]]
-    else:
-        factor = Decimal(-1) if rule == "negative" else Decimal(rule[1:])
-        after = [price * factor for price in before]
-    return [f"{price.quantize(Decimal(1).scaleb(_exponent(old)))}" for price, old in zip(after, before, strict=True)]
-
-
-def _number(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise BadFault(f"not a price: {text!r:.40}") from None
-
-
-def _exponent(price: Decimal) -> int:
-    exponent = price.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0

@@ -11,7 +11,7 @@ from decimal import Decimal
 from multidict import MultiMapping
 
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.faults import Fault
 from tools.exchange.kraken_pairs import Pair, asset_pair, pair
 from tools.exchange.market import Market, Moment, PairTicker
 
@@ -32,7 +32,7 @@ def ticker_answer(query: MultiMapping[str], market: Market, moment: Moment, faul
         pairs = _asked(query, market.kraken_pairs(moment), fault)
     except UnknownPair:
         return Answer(200, _errors("EQuery:Unknown asset pair"))
-    return _result({of.key: _ticker(ticker, fault.rule(*of.names)) for of, ticker in pairs.items()})
+    return _result({of.key: _ticker(ticker, of, fault) for of, ticker in pairs.items()})
 
 
 def pairs_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
@@ -66,23 +66,21 @@ def _asked(query: MultiMapping[str], tickers: Mapping[str, PairTicker], fault: F
     return {of: ticker for of, ticker in listed.items() if of in wanted and not fault.leaves_out(*of.names)}
 
 
-def _ticker(ticker: PairTicker, absurd: str | None) -> dict[str, object]:
+def _ticker(ticker: PairTicker, of: Pair, fault: Fault) -> dict[str, object]:
     """Price first in `a`, `b` and `c`; today's figure, then that of 24 h in the others."""
     places = max(LEAST_PLACES, ticker.price_places)
 
     def price(value: Decimal) -> str:
         return f"{value:.{places}f}"
 
-    bid, ask, last = price(ticker.bid), price(ticker.ask), price(ticker.last)
-    if absurd is not None:
-        bid, ask, last = distorted(absurd, bid, ask, last)
+    said = fault.stated(*of.names, bid=price(ticker.bid), ask=price(ticker.ask), last=price(ticker.last))
     volume = f"{ticker.volume:.{LOT_PLACES}f}"
     lot = f"{1:.{LOT_PLACES}f}"
     average = price((ticker.low + ticker.high) / 2)
     return {
-        "a": [ask, "1", "1.000"],
-        "b": [bid, "1", "1.000"],
-        "c": [last, lot],
+        "a": [said["ask"], "1", "1.000"],
+        "b": [said["bid"], "1", "1.000"],
+        "c": [said["last"], lot],
         "v": [volume, volume],
         "p": [average, average],
         "t": [ticker.trades, ticker.trades],

@@ -1,7 +1,7 @@
-"""How each asset of the catalogue trades in the simulated market: its reference, and what Binance lists of it."""
+"""How an asset trades in the simulated market: its reference, who lists it, and who no longer does."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -10,29 +10,42 @@ from typing import Any
 from shared.assets import Asset, Market, catalogue
 
 REFERENCES = Path(__file__).with_name("reference_prices.json")
-# Listed at Binance, and without a trade for years there. Other sources trade it.
-DEAD_ASSETS = ("DAI",)
+# Markets of the catalogue's assets that are dead at the real source, whether or not the catalogue still has them.
+DEAD = {
+    "binance": (
+        "BALUSDT", "DAIUSDT", "ELFUSDT", "EOSUSDT", "FTMUSDT", "LRCUSDT", "MATICUSDT", "MKRUSDT", "OMGUSDT", "RENUSDT",
+        "RNDRUSDT", "STORJUSDT", "USTUSDT", "XMRUSDT",
+    ),
+    "coinbase": ("CELO-USD", "DAI-USD"),
+    "coingecko": ("qcad",),
+}  # fmt: skip
+NEVER_TRADED_AT_BINANCE = "DAIUSDT"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How a market trades. `moves_every`: a trade in every so many time steps; `volatility`: of a day, relative."""
+    """How a market trades. `price` is that of one unit of the asset, `tick` the market's; `moves_every`: a trade in
+    every so many time steps; `volatility`: of a day, relative. `market` is the catalogue's, where it has one."""
 
     name: str
+    code: str
     price: Decimal
     tick: Decimal
     spread_ticks: int
     moves_every: int
     volatility: Decimal
     turnover: Decimal
+    market: Market | None = None
 
 
+@cache
 def reference(key: str) -> Listing:
     """The entry for an asset, or `usd_cad`, of the table of reference prices. Its name is the key."""
     table = _references()
     entry = table["usd_cad"] if key == "usd_cad" else table["assets"][key]
     return Listing(
         name=key,
+        code=key,
         price=Decimal(entry["price"]),
         tick=Decimal(entry["tick"]),
         spread_ticks=entry["spread_ticks"],
@@ -42,25 +55,33 @@ def reference(key: str) -> Listing:
     )
 
 
-def binance_listings() -> tuple[list[Listing], list[Listing]]:
-    """What Binance lists of the catalogue: the markets that trade, one per asset, and those that no longer do."""
-    live: list[Listing] = []
-    retired: list[Listing] = []
-    for asset in catalogue().values():
-        markets = _at_binance(asset)
-        if not markets or asset.code in DEAD_ASSETS:
-            continue
-        live.append(_listing(asset, markets[0]))
-        retired += [_listing(asset, market) for market in markets[1:]]
-    return live, retired
+def markets_at(source: str) -> list[tuple[Asset, Market]]:
+    """The catalogue's markets at a source that trade there."""
+    return [
+        (asset, market)
+        for asset in catalogue().values()
+        for market in asset.markets
+        if market.source == source and market.name not in DEAD.get(source, ())
+    ]
 
 
-@cache
-def walking(code: str) -> Listing:
-    """The listing on whose walk all markets of an asset are: its live one at Binance, else its reference."""
-    asset = catalogue()[f"{code}_CAD"]
-    markets = _at_binance(asset)
-    return _listing(asset, markets[0]) if markets and code not in DEAD_ASSETS else reference(code)
+def coins_per_unit(market: Market | None, now_ms: int) -> Decimal:  # noqa: ARG001 - not yet a matter of time
+    """How many of a market's coins one unit of its asset is at that time."""
+    return market.per_unit if market else Decimal(1)
+
+
+def live_at_binance() -> list[Listing]:
+    """The catalogue's markets that trade at Binance."""
+    return [_listing(asset.code, market) for asset, market in markets_at("binance")]
+
+
+def delisted_at_binance() -> list[Listing]:
+    """Those that Binance keeps with a last price. Each is named after its asset."""
+    return [
+        _listing(name.removesuffix("USDT"), Market("binance", name, "USDT"))
+        for name in DEAD["binance"]
+        if name != NEVER_TRADED_AT_BINANCE
+    ]
 
 
 @cache
@@ -69,22 +90,10 @@ def _references() -> dict[str, Any]:
     return table
 
 
-def _at_binance(asset: Asset) -> list[Market]:
-    return [market for market in asset.markets if market.source == "binance"]
-
-
-def _listing(asset: Asset, market: Market) -> Listing:
-    of_asset = reference(asset.code)
+def _listing(code: str, market: Market) -> Listing:
+    of_asset = reference(code)
     # An asset that became many coins is priced per coin there, with a tick as fine as before.
-    price = of_asset.price / market.per_unit
-    tick = of_asset.tick if market.per_unit == 1 else Decimal(1).scaleb(min(0, price.adjusted() - 4))
-    price = price.quantize(tick)
-    return Listing(
-        name=market.name,
-        price=price,
-        tick=tick,
-        spread_ticks=of_asset.spread_ticks,
-        moves_every=of_asset.moves_every,
-        volatility=of_asset.volatility,
-        turnover=of_asset.turnover,
-    )
+    per_unit = coins_per_unit(market, 0)
+    coin = of_asset.price / per_unit
+    tick = of_asset.tick if per_unit == 1 else Decimal(1).scaleb(min(0, coin.adjusted() - 4))
+    return replace(of_asset, name=market.name, tick=tick, market=market)

@@ -45,7 +45,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class PairTicker:
-    """What Kraken or Coinbase says of a market: prices in the quote currency, volume in the base currency over 24 h.
+    """What Kraken, Coinbase or NDAX says of a market: prices in the quote currency, 24 h's volume in the base currency.
 
     `open_today` is the price at 00:00 UTC, `price_places` the decimals of the market's tick. `online` is false where
     a pair is listed and no longer trades.
@@ -68,10 +68,12 @@ class PairTicker:
 
 @dataclass(frozen=True, slots=True)
 class CoinPrice:
-    """What CoinGecko says of a coin: CAD now and 24 h before, as of its last refresh."""
+    """What CoinGecko says of a coin: CAD and USD, now and 24 h before, as of its last refresh."""
 
     cad: Decimal
     cad_24h_ago: Decimal
+    usd: Decimal
+    usd_24h_ago: Decimal
     updated_ms: int
 
 
@@ -101,6 +103,9 @@ class Market(Protocol):
 
     def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:
         """Coinbase's products by their ID, e.g. `BTC-USD`."""
+
+    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:
+        """NDAX's markets by their name, e.g. `BTC_CAD`; one that is not online is frozen."""
 
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:
         """CoinGecko's coins by their ID, e.g. `bitcoin`."""

@@ -46,5 +46,13 @@ def walk(seed: str, step: int) -> Decimal:
     return Decimal(position) / ONE
 
 
+def wave(seed: str, step: int, length: int) -> Decimal:
+    """Where a slow wave is at a step: about a standard normal deviate at every `length` steps, a straight line between
+    them. It never leaves +-3.5."""
+    interval, at = divmod(step, length)
+    here, there = (_normal(seed, LEVELS, knot) for knot in (interval, interval + 1))
+    return Decimal((here * (length - at) + there * at) // length) / ONE
+
+
 # The square root of each level's interval, in millionths.
 _ROOTS = [int(Decimal(PERIOD >> level).sqrt() * ONE) for level in range(LEVELS)]

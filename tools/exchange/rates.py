@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from shared.wire import dumps
 from tools.exchange.answer import Answer
-from tools.exchange.faults import Fault, distorted
+from tools.exchange.faults import Fault
 from tools.exchange.market import Market, Moment
 
 VALET_PATH = "/valet/observations/{series}/json"
@@ -48,7 +48,7 @@ def valet_answer(series: str, query: MultiMapping[str], market: Market, moment: 
         "terms": {"url": "https://www.bankofcanada.ca/terms/"},
         "seriesDetail": {SERIES: detail},
         "observations": [
-            {"d": as_of.isoformat(), SERIES: {"v": _distorted(f"{market.daily_usd_cad(day):.4f}", fault, SERIES)}}
+            {"d": as_of.isoformat(), SERIES: {"v": _stated(_valet_text(market, day), fault, SERIES)}}
             for day, as_of in zip(days, stated, strict=True)
         ],
     }
@@ -64,7 +64,7 @@ def er_api_answer(base: str, market: Market, moment: Moment, fault: Fault) -> An
     following = last + timedelta(days=1, minutes=20)
     rates: dict[str, object] = {"USD": 1, "AED": Decimal("3.6725")}
     if not fault.leaves_out("CAD"):
-        text = _distorted(f"{market.daily_usd_cad(_last_refresh(moment.now_ms).date()):.6f}", fault, "CAD")
+        text = _stated(_er_api_text(market, moment.now_ms), fault, "CAD")
         rates["CAD"] = text if fault.rule("CAD") == "text" else Decimal(text)
     body = {
         "result": "success",
@@ -80,6 +80,16 @@ def er_api_answer(base: str, market: Market, moment: Moment, fault: Fault) -> An
         "rates": rates,
     }
     return Answer(200, dumps(body))
+
+
+def valet_rate(market: Market, now_ms: int) -> Decimal:
+    """The Bank of Canada's rate at that time."""
+    return Decimal(_valet_text(market, business_days(now_ms, 1)[0]))
+
+
+def er_api_rate(market: Market, now_ms: int) -> Decimal:
+    """open.er-api.com's rate at that time."""
+    return Decimal(_er_api_text(market, now_ms))
 
 
 def business_days(now_ms: int, count: int) -> list[date]:
@@ -108,10 +118,16 @@ def er_api_error_of_status(status: int) -> str:
     return dumps({"result": "error", "error-type": "quota-reached" if status == 429 else "unknown"})
 
 
-def _distorted(rate: str, fault: Fault, symbol: str) -> str:
-    rule = fault.rule(symbol)
-    # A single rate has no bid that could be above its ask: `crossed` leaves it as it is.
-    return rate if rule is None else distorted(rule, rate, rate, rate)[2]
+def _valet_text(market: Market, day: date) -> str:
+    return f"{market.daily_usd_cad(day):.4f}"
+
+
+def _er_api_text(market: Market, now_ms: int) -> str:
+    return f"{market.daily_usd_cad(_last_refresh(now_ms).date()):.6f}"
+
+
+def _stated(rate: str, fault: Fault, symbol: str) -> str:
+    return fault.stated(symbol, last=rate)["last"]
 
 
 def _valet_error(message: str) -> str:

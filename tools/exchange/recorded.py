@@ -60,6 +60,9 @@ class RecordedTickers:
     def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
         return {}
 
+    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+        return {}
+
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded
         return {}
 

@@ -1,4 +1,4 @@
-"""The exchange's HTTP server on 127.0.0.1: six upstreams under one address, their faults, and the controls."""
+"""The exchange's HTTP server on 127.0.0.1: seven upstreams under one address, their faults, and the controls."""
 
 import asyncio
 import time
@@ -68,7 +68,9 @@ class Exchange:
         self.statuses_since_reset: Counter[tuple[Upstream, int]] = Counter()
         self._clock_ms = clock_ms
         self._frozen_at: dict[Upstream, Moment] = {}
+        self._prices_frozen_at: dict[Upstream, Moment] = {}
         self._clock_frozen_at: dict[Upstream, Moment] = {}
+        self._lies_from: dict[Upstream, int] = {}
         self._runner: web.AppRunner | None = None
         self.set_faults(faults or {})
 
@@ -81,15 +83,23 @@ class Exchange:
 
     def set_faults(self, faults: Mapping[Upstream, Fault]) -> None:
         """Replace the faults of the upstreams named; none named: clear all."""
+        before = dict(self.faults)
         if not faults:
             self.faults.clear()
         self.faults.update(faults)
-        # What froze before stays as it was then.
+        # What froze before stays as it was then, and a lie goes on from where it began.
         now = self.now()
-        frozen = [upstream for upstream, fault in self.faults.items() if fault.frozen]
-        clock_frozen = [upstream for upstream, fault in self.faults.items() if fault.clock_frozen]
-        self._frozen_at = {upstream: self._frozen_at.get(upstream, now) for upstream in frozen}
-        self._clock_frozen_at = {upstream: self._clock_frozen_at.get(upstream, now) for upstream in clock_frozen}
+        of = self.faults.items()
+        self._frozen_at = {name: self._frozen_at.get(name, now) for name, fault in of if fault.frozen}
+        self._prices_frozen_at = {
+            name: self._prices_frozen_at.get(name, now) for name, fault in of if fault.prices_frozen
+        }
+        self._clock_frozen_at = {name: self._clock_frozen_at.get(name, now) for name, fault in of if fault.clock_frozen}
+        self._lies_from = {
+            name: self._lies_from[name] if before.get(name, HEALTHY).lie == fault.lie else now.now_ms
+            for name, fault in of
+            if fault.lie
+        }
 
     async def start(self) -> None:
         """Serve.
@@ -131,15 +141,27 @@ class Exchange:
                 await asyncio.sleep(fault.latency_ms / 1000)
             if fault.hang:
                 await asyncio.Event().wait()
-            answer = _failed(upstream, fault) or speak(request, self._moment(upstream), fault)
+            moment = self._moment(upstream)
+            answer = _failed(upstream, fault) or speak(request, moment, self._grown(upstream, fault, moment))
             self.statuses_since_reset[upstream, answer.status] += 1
             return await _respond(request, answer, fault)
 
         return serve
 
     def _moment(self, upstream: Upstream) -> Moment:
-        moment = self._frozen_at.get(upstream) or self.now()
-        return replace(moment, stopped=self._clock_frozen_at.get(upstream))
+        now, stopped = self.now(), self._clock_frozen_at.get(upstream)
+        if upstream in self._frozen_at:
+            return replace(self._frozen_at[upstream], stopped=stopped)
+        if upstream in self._prices_frozen_at:
+            return replace(self._prices_frozen_at[upstream], stopped=stopped or now)
+        return replace(now, stopped=stopped)
+
+    def _grown(self, upstream: Upstream, fault: Fault, moment: Moment) -> Fault:
+        """The fault with what its lie has become."""
+        if not fault.lie:
+            return fault
+        began_ms = self._lies_from.get(upstream, moment.now_ms)
+        return replace(fault, lie=fault.lie.after(moment.now_ms - began_ms))
 
     async def _say_market(self, request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG002
         response.headers[MARKET_HEADER] = self.market.origin

@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
-from tools.exchange import binance, coinbase, coingecko, kraken, rates
+from tools.exchange import binance, coinbase, coingecko, kraken, ndax, rates
 from tools.exchange.answer import Answer
 from tools.exchange.faults import Fault, Upstream
 from tools.exchange.market import Market, Moment
@@ -19,6 +19,7 @@ ERROR_BODIES: Mapping[Upstream, Callable[[int], str]] = {
     Upstream.KRAKEN: kraken.error_of_status,
     Upstream.COINBASE: coinbase.error_of_status,
     Upstream.COINGECKO: coingecko.error_of_status,
+    Upstream.NDAX: ndax.error_of_status,
     Upstream.BANK_OF_CANADA: rates.valet_error_of_status,
     Upstream.ER_API: rates.er_api_error_of_status,
 }
@@ -52,6 +53,7 @@ class Speakers:
                 coingecko.PRICE_PATH: self._coingecko_price,
                 coingecko.LIST_PATH: self._coingecko_list,
             },
+            Upstream.NDAX: {ndax.PATH: self._ndax},
             Upstream.BANK_OF_CANADA: {rates.VALET_PATH: self._valet},
             Upstream.ER_API: {rates.ER_API_PATH: self._er_api},
         }
@@ -79,6 +81,9 @@ class Speakers:
     def _coingecko_list(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:  # noqa: ARG002
         refused = coingecko.refusal(self.coingecko_limit, self.clock_ms())
         return refused or coingecko.list_answer(self.market, moment, fault)
+
+    def _ndax(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:  # noqa: ARG002
+        return ndax.ticker_answer(self.market, moment, fault)
 
     def _valet(self, request: web.Request, moment: Moment, fault: Fault) -> Answer:
         return rates.valet_answer(request.match_info["series"], request.query, self.market, moment, fault)
