@@ -10,8 +10,11 @@ import requests
 from shared.assets import market_names
 from tests.recordings import recorded_json
 from tests.unit.clock import Clock
+from tools.exchange.listings import DEAD
 from tools.exchange.server import Exchange, exchange_in_thread
 from tools.exchange.simulated import SimulatedMarket
+
+LIVE = [name for name in market_names("coinbase") if name not in DEAD["coinbase"]]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def get(exchange: Exchange, path: str) -> Any:
 def test_products_have_the_shape_of_the_recorded_ones(exchange: Exchange) -> None:
     recorded = recorded_json("coinbase/products_2021-04-17.json")[0]
     products = get(exchange, "/products")
-    assert [product["id"] for product in products] == list(market_names("coinbase"))
+    assert [product["id"] for product in products] == LIVE
     for product in products:
         assert {key: type(value) for key, value in product.items()} == {k: type(v) for k, v in recorded.items()}
     assert products[0]["display_name"] == "BTC/USD"
@@ -37,7 +40,7 @@ def test_products_have_the_shape_of_the_recorded_ones(exchange: Exchange) -> Non
 
 def test_statistics_of_all_products_come_at_once(exchange: Exchange) -> None:
     stats = get(exchange, "/products/stats")
-    assert list(stats) == list(market_names("coinbase"))
+    assert list(stats) == LIVE
     for row in stats.values():
         assert list(row) == ["stats_30day", "stats_24hour"]
         day = {key: Decimal(value) for key, value in row["stats_24hour"].items()}
@@ -60,10 +63,11 @@ def test_a_ticker_has_the_shape_of_the_recorded_one(exchange: Exchange) -> None:
     assert {key: type(value) for key, value in ticker.items()} == {k: type(v) for k, v in recorded.items()}
     assert Decimal(ticker["bid"]) < Decimal(ticker["ask"])
     assert ticker["price"] in (ticker["bid"], ticker["ask"])
-    assert ticker["time"] == "2026-01-01T00:00:00.000000Z"
+    # What it says is a second or two old.
+    assert ticker["time"] in ("2025-12-31T23:59:58.000000Z", "2025-12-31T23:59:59.000000Z")
 
 
-@pytest.mark.parametrize("path", ["/products/MATIC-USD/ticker", "/products/MATIC-USD/stats"])
+@pytest.mark.parametrize("path", ["/products/MATIC-USD/ticker", "/products/MATIC-USD/stats", "/products/DAI-USD/stats"])
 def test_an_unknown_product_is_404(exchange: Exchange, path: str) -> None:
     response = requests.get(exchange.url + path, timeout=5)
     assert (response.status_code, response.json()) == (404, {"message": "NotFound"})

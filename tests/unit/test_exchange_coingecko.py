@@ -37,13 +37,42 @@ def test_every_coin_of_the_catalogue_has_a_price_in_cad(exchange: Exchange) -> N
     coins = get(exchange, f"ids={','.join(market_names('coingecko'))}&{FULL}")
     assert list(coins) == list(market_names("coingecko"))
     assert len(coins) == len(catalogue())
+    qcad = catalogue()["QCAD_CAD"].markets[0].name
     for row in coins.values():
         assert list(row) == ["cad", "cad_24h_change", "last_updated_at"]
         assert row["cad"] > 0
         assert isinstance(row["last_updated_at"], int)
-    assert abs(coins["qcad"]["cad"] - 1) < Decimal("0.003")
+    assert abs(coins[qcad]["cad"] - 1) < Decimal("0.003")
     assert Decimal("1.3") < coins["tether"]["cad"] < Decimal("1.44")
     assert Decimal("1.3") < coins["dai"]["cad"] < Decimal("1.44")
+
+
+def test_each_currency_has_its_price_and_its_change(exchange: Exchange) -> None:
+    row = get(exchange, f"ids=bitcoin&{FULL.replace('cad', 'cad,usd', 1)}")["bitcoin"]
+    assert list(row) == ["cad", "cad_24h_change", "usd", "usd_24h_change", "last_updated_at"]
+    assert get(exchange, "ids=bitcoin&vs_currencies=usd,xxx&precision=full") == {"bitcoin": {"usd": row["usd"]}}
+
+
+def test_every_coin_implies_the_same_rate_of_the_us_dollar(exchange: Exchange) -> None:
+    coins = get(exchange, f"ids={','.join(market_names('coingecko'))}&vs_currencies=cad,usd&precision=full")
+    rates = {name: row["cad"] / row["usd"] for name, row in coins.items()}
+    kraken = requests.get(f"{exchange.url}/0/public/Ticker?pair=USDCAD", timeout=5).json()["result"]["ZUSDZCAD"]
+    for name, rate in rates.items():
+        assert abs(rate / Decimal(kraken["c"][0]) - 1) < Decimal("0.001"), name
+
+
+def test_a_coin_without_a_price_is_an_empty_object(exchange: Exchange) -> None:
+    assert get(exchange, f"ids=bitcoin,qcad,terra-classic&{FULL}") | {"bitcoin": {}} == {
+        "bitcoin": {},
+        "qcad": {},
+        "terra-classic": {},
+    }
+
+
+@pytest.mark.parametrize("header", ["x-cg-demo-api-key", "x-cg-pro-api-key"])
+def test_a_key_is_let_pass(exchange: Exchange, header: str) -> None:
+    url = f"{exchange.url}{PATH}?ids=bitcoin&vs_currencies=cad"
+    assert requests.get(url, headers={header: "CG-not-a-key"}, timeout=5).json() == requests.get(url, timeout=5).json()
 
 
 def test_small_numbers_have_an_exponent(exchange: Exchange) -> None:

@@ -19,6 +19,7 @@ PATHS = {
     "coinbase": "/products/stats",
     "coingecko": "/api/v3/simple/price?ids=bitcoin,shiba-inu&vs_currencies=cad"
     "&include_last_updated_at=true&precision=full",
+    "ndax": "/v1/ticker",
     "bank_of_canada": "/valet/observations/FXUSDCAD/json?recent=1",
     "er_api": "/v6/latest/USD",
 }
@@ -27,6 +28,7 @@ ERROR_KEYS = {
     "kraken": "error",
     "coinbase": "message",
     "coingecko": "status",
+    "ndax": "errormsg",
     "bank_of_canada": "message",
     "er_api": "error-type",
 }
@@ -145,7 +147,7 @@ def test_latency_delays_the_answer(exchange: Exchange) -> None:
         ask(exchange, "kraken", timeout_s=0.05)
 
 
-@pytest.mark.parametrize("upstream", ["binance", "kraken", "coinbase", "coingecko"])
+@pytest.mark.parametrize("upstream", ["binance", "kraken", "coinbase", "coingecko", "ndax"])
 def test_frozen_stops_prices_and_times(exchange: Exchange, clock: Clock, upstream: str) -> None:
     break_it(exchange, **{upstream: {"frozen": True}})
     before = ask(exchange, upstream).text
@@ -199,7 +201,9 @@ def test_an_upstreams_own_names_are_left_out(exchange: Exchange) -> None:
         kraken={"missing": ["XXBTZUSD", "ETHUSD"]},
         coinbase={"missing": ["BTC-USD"]},
         coingecko={"missing": ["bitcoin"]},
+        ndax={"missing": ["BTC_CAD"]},
     )
+    assert "BTC_CAD" not in ask(exchange, "ndax").json()
     answer = requests.get(f"{exchange.url}/0/public/Ticker?pair=XBTUSD,ETHUSD,SOLUSD", timeout=5).json()
     assert list(answer["result"]) == ["SOLUSD"]
     stats = ask(exchange, "coinbase").json()
@@ -220,6 +224,8 @@ def last_prices(exchange: Exchange, upstream: str) -> dict[str, Decimal]:
             return {key: Decimal(row["stats_24hour"]["last"]) for key, row in answer.items()}
         case "coingecko":
             return {key: Decimal(row["cad"]) for key, row in answer.items()}
+        case "ndax":
+            return {key: Decimal(row["last"]) for key, row in answer.items()}
         case "bank_of_canada":
             return {row["d"]: Decimal(row["FXUSDCAD"]["v"]) for row in answer["observations"]}
         case _:
@@ -256,6 +262,10 @@ def test_new_sources_are_crossed_negative_or_no_numbers(exchange: Exchange) -> N
     coins = ask(exchange, "coingecko").json()
     assert coins["bitcoin"]["cad"] == "n/a"
     assert coins["shiba-inu"]["cad"] < 0
+    break_it(exchange, ndax={"absurd": {"BTC_CAD": "crossed", "ETH_CAD": "text"}})
+    books = ask(exchange, "ndax").json()
+    assert books["BTC_CAD"]["highestBid"] > books["BTC_CAD"]["lowestAsk"] > 0
+    assert books["ETH_CAD"]["last"] == "n/a"
     break_it(exchange, coinbase={"absurd": {"BTC-USD": "text"}})
     assert ask(exchange, "coinbase").json()["BTC-USD"]["stats_24hour"]["last"] == "n/a"
 
@@ -299,6 +309,28 @@ def test_with_its_clock_frozen_an_upstream_goes_on_pricing(exchange: Exchange, c
     assert all(before != after for before, after in zip(times, thawed, strict=True))
 
 
+def test_with_its_prices_frozen_an_upstream_states_the_times_that_go_on(exchange: Exchange, clock: Clock) -> None:
+    upstreams = ("binance", "kraken", "coinbase", "coingecko", "ndax")
+    break_it(exchange, **{upstream: {"prices_frozen": True} for upstream in upstreams})
+
+    def answers() -> tuple[Any, ...]:
+        return tuple(ask(exchange, upstream).json() for upstream in upstreams)
+
+    before = answers()
+    clock.ms += 61_000
+    rows, kraken, coinbase, coins, ndax = answers()
+    assert (kraken, coinbase, ndax) == (before[1], before[2], before[4])
+    for row, old in zip(rows, before[0], strict=True):
+        assert row.pop("closeTime") > old.pop("closeTime")
+        assert row.pop("openTime") > old.pop("openTime")
+        assert row == old  # the count, the volume and the trade IDs, too
+    for name, coin in coins.items():
+        assert coin.pop("last_updated_at") > before[3][name].pop("last_updated_at")
+        assert coin == before[3][name]
+    break_it(exchange)
+    assert all(new != old for new, old in zip(answers(), before, strict=True))
+
+
 @pytest.mark.parametrize(
     ("faults", "complaint"),
     [
@@ -315,6 +347,17 @@ def test_with_its_clock_frozen_an_upstream_goes_on_pricing(exchange: Exchange, c
         ({"binance": {"missing": "BTCUSDT"}}, "a list of symbols"),
         ({"binance": {"absurd": {"BTCUSDT": "x0"}}}, "by symbol"),
         ({"binance": {"absurd": {"BTCUSDT": 1000}}}, "by symbol"),
+        ({"binance": {"prices_frozen": 1}}, "true or false"),
+        ({"binance": {"lie": "1.2"}}, "binance.lie: an object of factor"),
+        ({"binance": {"lie": {}}}, "nothing in it is untrue"),
+        ({"binance": {"lie": {"factor": "1", "markets": ["BTCUSDT"]}}}, "nothing in it is untrue"),
+        ({"binance": {"lie": {"factor": 1.2}}}, "factor: a positive number as text"),
+        ({"binance": {"lie": {"factor": "0"}}}, "factor: a positive number as text"),
+        ({"binance": {"lie": {"per_second": "-1"}}}, "per_second: a positive number as text"),
+        ({"binance": {"lie": {"factor": "2", "market": ["BTCUSDT"]}}}, "an object of factor"),
+        ({"binance": {"lie": {"factor": "2", "markets": "BTCUSDT"}}}, "markets: a list of names"),
+        ({"binance": {"lie": {"factor": "2", "prices": ["open"]}}}, "prices: some of bid, ask"),
+        ({"binance": {"lie": {"inverted": "yes"}}}, "inverted: true or false"),
     ],
 )
 def test_a_fault_that_is_not_understood_is_refused_and_changes_nothing(
@@ -347,7 +390,7 @@ def test_requests_are_counted_by_upstream_and_status() -> None:
         ask(exchange, "binance")
         counts = state(exchange)["requests"]
         assert counts["binance"] == {"since_start": 2, "since_reset": 2, "statuses_since_reset": {"200": 1, "503": 1}}
-        assert counts["kraken"] == {"since_start": 0, "since_reset": 0, "statuses_since_reset": {}}
+        assert counts["ndax"] == {"since_start": 0, "since_reset": 0, "statuses_since_reset": {}}
         assert control(exchange, "reset_counts", {}).status_code == 200
         counts = state(exchange)["requests"]
         assert counts["binance"] == {"since_start": 2, "since_reset": 0, "statuses_since_reset": {}}

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,12 +16,16 @@ from shared.assets import catalogue, market_names
 from tests.recordings import recording
 from tests.unit.clock import Clock
 from tools.exchange.candles import CandleReplay, Candles, read_candles
-from tools.exchange.listings import reference
-from tools.exchange.market import BinanceRow, CannotStep, Market, Moment
+from tools.exchange.cross_markets import THIN, cross_markets
+from tools.exchange.dead_markets import NDAX_EMPTY
+from tools.exchange.fair_prices import FairPrices
+from tools.exchange.listings import DEAD, markets_at, reference
+from tools.exchange.market import BinanceRow, CannotStep, Market, Moment, PairTicker
 from tools.exchange.random_walk import PERIOD, walk
 from tools.exchange.recorded import RecordedTickers
 from tools.exchange.server import exchange_in_thread
 from tools.exchange.simulated import SimulatedMarket
+from tools.exchange.time_steps import TimeSteps
 
 NOW_MS = 1_767_225_600_000
 DAY = 1_440
@@ -64,6 +69,7 @@ def test_of_what_was_not_recorded_nothing_is_served() -> None:
         assert list(get(f"{exchange.url}/0/public/Ticker")["result"]) == ["ZUSDZCAD"]
         assert get(f"{exchange.url}/0/public/Ticker?pair=XBTUSD") == {"error": ["EQuery:Unknown asset pair"]}
         assert get(f"{exchange.url}/products/stats") == {}
+        assert get(f"{exchange.url}/v1/ticker") == {}
         assert get(f"{exchange.url}/products/BTC-USD/ticker") == {"message": "NotFound"}
         assert get(f"{exchange.url}/api/v3/simple/price?ids=bitcoin&vs_currencies=cad") == {}
 
@@ -205,13 +211,14 @@ def test_the_same_seed_and_step_give_the_same_prices_however_they_were_reached()
     assert one.kraken_pairs(Moment(NOW_MS, 300)) == other.kraken_pairs(Moment(NOW_MS, 300))
     assert one.coinbase_products(Moment(NOW_MS, 300)) == other.coinbase_products(Moment(NOW_MS, 300))
     assert one.coingecko_coins(Moment(NOW_MS, 300)) == other.coingecko_coins(Moment(NOW_MS, 300))
+    assert one.ndax_markets(Moment(NOW_MS, 300)) == other.ndax_markets(Moment(NOW_MS, 300))
     assert rows_at(SimulatedMarket(seed=8), 300) != rows_at(other, 300)
 
 
 def test_a_price_of_any_source_is_the_open_of_24_hours_later() -> None:
     market = SimulatedMarket(seed=3)
     now, later = Moment(NOW_MS, 6_000), Moment(NOW_MS, 6_000 + 86_400)
-    for pairs_of in (market.kraken_pairs, market.coinbase_products):
+    for pairs_of in (market.kraken_pairs, market.coinbase_products, market.ndax_markets):
         before, after = pairs_of(now), pairs_of(later)
         assert {name: pair.open_24h for name, pair in after.items()} == {name: p.last for name, p in before.items()}
     coins = market.coingecko_coins(now)
@@ -232,7 +239,7 @@ def test_the_open_of_today_is_the_price_at_midnight_all_day() -> None:
 def test_a_price_is_the_open_of_24_hours_later() -> None:
     market = SimulatedMarket(seed=3)
     now, later = rows_at(market, 5_000), rows_at(market, 5_000 + 86_400)
-    for symbol in ("BTCUSDT", "SHIBUSDT", "BALUSDT"):
+    for symbol in ("BTCUSDT", "SHIBUSDT", "BANDUSDT"):
         assert later[symbol]["openPrice"] == now[symbol]["lastPrice"]
         change = Decimal(later[symbol]["lastPrice"]) - Decimal(later[symbol]["openPrice"])
         assert Decimal(later[symbol]["priceChange"]) == change
@@ -242,9 +249,7 @@ def test_a_book_is_never_crossed_and_its_prices_are_whole_ticks() -> None:
     market = SimulatedMarket(seed=2)
     for step in (0, 1, 50_000, PERIOD * 3 + 5):
         live = [row for row in market.binance_rows(Moment(NOW_MS, step)) if row["bidPrice"] != "0.00000000"]
-        assert (
-            len(live) == sum(any(at.source == "binance" for at in asset.markets) for asset in catalogue().values()) - 1
-        )
+        assert len(live) == len(markets_at("binance"))
         for row in live:
             bid, last, ask = (Decimal(row[name]) for name in ("bidPrice", "lastPrice", "askPrice"))
             assert 0 < bid < ask
@@ -253,12 +258,59 @@ def test_a_book_is_never_crossed_and_its_prices_are_whole_ticks() -> None:
             assert (ask - bid) / last < Decimal("0.01")
         pairs = market.kraken_pairs(Moment(NOW_MS, step))
         assert Decimal("1.30") < pairs["USDCAD"].last < Decimal("1.44")
-        for pair in (*pairs.values(), *market.coinbase_products(Moment(NOW_MS, step)).values()):
+        ndax = market.ndax_markets(Moment(NOW_MS, step))
+        others = {("kraken", name): pair for name, pair in pairs.items()}
+        others |= {("coinbase", name): pair for name, pair in market.coinbase_products(Moment(NOW_MS, step)).items()}
+        others |= {("ndax", name): pair for name, pair in ndax.items() if name not in NDAX_EMPTY}
+        for (source, name), pair in others.items():
             assert 0 < pair.bid < pair.ask
-            assert pair.bid <= pair.last <= pair.ask
+            if name not in THIN.get(source, ()):
+                assert pair.bid <= pair.last <= pair.ask
             if pair.online:
                 assert pair.low <= pair.last <= pair.high
-                assert (pair.ask - pair.bid) / pair.last < Decimal("0.002")
+                assert (pair.ask - pair.bid) / pair.bid < (Decimal("0.01") if source == "ndax" else Decimal("0.0025"))
+
+
+def test_the_last_trade_in_a_thin_book_lies_percents_beside_it_and_the_book_is_right() -> None:
+    market = SimulatedMarket(seed=2)
+    sides: set[bool] = set()
+    for hour in range(24):
+        moment = Moment(NOW_MS, 600 + 3_600 * hour)
+        pairs, ndax = market.kraken_pairs(moment), market.ndax_markets(moment)
+        for thin, mid in (
+            (pairs["XDGCAD"], _mid(pairs["XDGUSD"]) * _mid(pairs["USDCAD"])),
+            (pairs["XRPCAD"], _mid(pairs["XRPUSD"]) * _mid(pairs["USDCAD"])),
+            (ndax["LTC_CAD"], _mid(pairs["LTCUSD"]) * _mid(pairs["USDCAD"])),
+        ):
+            assert abs(_mid(thin) / mid - 1) < Decimal("0.002")
+            assert Decimal("0.01") < abs(thin.last / mid - 1) < Decimal("0.1")
+            assert not thin.bid <= thin.last <= thin.ask
+            assert thin.trades > 0
+            sides.add(thin.last > thin.ask)
+    assert sides == {True, False}
+
+
+@pytest.mark.parametrize(("source", "lags"), [("kraken", {0}), ("coinbase", {1, 2}), ("ndax", {1, 2, 3})])
+def test_sources_lag_by_some_seconds(source: str, lags: set[int]) -> None:
+    # What it says now is what it would have said then without its lag.
+    fair, steps = FairPrices(2, 86_400), TimeSteps(Decimal(1_000), NOW_MS)
+    markets = cross_markets(2, source, Decimal(1))
+    assert {of.lag for of in markets} <= lags
+    assert max(of.lag for of in markets) == max(lags)
+    for of in markets:
+        now, then = (steps_at(steps, seconds) for seconds in (7_000, 7_000 - of.lag))
+        late, early = of.ticker(fair, steps, now), replace(of, lag=0).ticker(fair, steps, then)
+        assert replace(late, open_today=early.open_today) == early
+    # A step may be longer than any lag.
+    assert {of.lag for of in cross_markets(2, source, Decimal(5))} == {0}
+
+
+def steps_at(steps: TimeSteps, seconds: int) -> Moment:
+    return Moment(steps.began_ms + seconds * 1_000, seconds)
+
+
+def _mid(pair: PairTicker) -> Decimal:
+    return (pair.bid + pair.ask) / 2
 
 
 def test_illiquid_assets_move_less_often() -> None:
@@ -269,9 +321,9 @@ def test_illiquid_assets_move_less_often() -> None:
         return sum(a[symbol]["lastPrice"] != b[symbol]["lastPrice"] for a, b in pairwise(seen))
 
     assert moves("BTCUSDT") > 80
-    assert 0 < moves("BANDUSDT") + moves("BALUSDT") < 20
+    assert 0 < moves("BANDUSDT") + moves("ENJUSDT") < 20
     # A row's time is that of its last trade.
-    ages = [NOW_MS - int(rows["BALUSDT"]["closeTime"]) for rows in seen]
+    ages = [NOW_MS - int(rows["ENJUSDT"]["closeTime"]) for rows in seen]
     assert all(later in (0, age + 1_000) for age, later in pairwise(ages))
     assert 0 < max(ages) < 2 * 20 * 1_000
 
@@ -291,12 +343,56 @@ def test_the_simulated_market_moves_with_the_clock_or_by_steps(clock: Clock) -> 
         assert get(f"{exchange.url}/api/v3/ticker/24hr?symbol=BTCUSDT")["lastPrice"] != before["lastPrice"]
 
 
-def test_the_first_market_of_an_asset_trades_and_its_later_ones_are_delisted() -> None:
-    rows = rows_at(SimulatedMarket(), 0)
-    assert set(rows) == set(market_names("binance"))
-    for asset in catalogue().values():
-        for at, market in enumerate(market for market in asset.markets if market.source == "binance"):
-            assert (Decimal(rows[market.name]["bidPrice"]) > 0) == (at == 0 and asset.code != "DAI"), market.name
+def test_what_the_catalogue_calls_dead_trades_nowhere() -> None:
+    market = SimulatedMarket()
+    rows, moment = rows_at(market, 0), Moment(NOW_MS, 0)
+    assert set(rows) == {*market_names("binance"), *DEAD["binance"]}
+    for name, row in rows.items():
+        dead = name in DEAD["binance"]
+        assert (row["bidPrice"] == row["askPrice"] == "0.00000000") == dead, name
+        assert market.trading_status(name) == ("BREAK" if dead else "TRADING")
+        assert (int(row["closeTime"]) < NOW_MS - 7 * 86_400_000) == dead
+    assert not market.coinbase_products(moment).keys() & set(DEAD["coinbase"])
+    assert not market.coingecko_coins(moment).keys() & set(DEAD["coingecko"])
+
+
+def test_no_time_of_any_source_ever_decreases() -> None:
+    clock, market = Clock(), SimulatedMarket(seed=6, step_seconds=Decimal("0.7"))
+    limits = {"weight_limit": 100_000, "coinbase_limit": 1_000, "coingecko_limit": 1_000}
+    with exchange_in_thread(market, clock_ms=clock, **limits) as exchange:
+        coins = ",".join(market_names("coingecko"))
+        coins = f"ids={coins}&vs_currencies=cad&include_last_updated_at=true"
+        before: dict[str, int | str] = {}
+        for look in range(120):
+            if look % 40 == 20:
+                # Steps that take no time do not turn it back either.
+                requests.post(f"{exchange.url}/control/step", json={"steps": 1 + look}, timeout=5)
+            times: dict[str, int | str] = {}
+            for row in get(f"{exchange.url}/api/v3/ticker/24hr"):
+                times |= {f"{row['symbol']} {name}": row[name] for name in ("openTime", "closeTime", "lastId")}
+            for name, row in get(f"{exchange.url}/api/v3/simple/price?{coins}").items():
+                times[name] = row["last_updated_at"]
+            for product in ("BTC-USD", "AMP-USD"):
+                times[product] = get(f"{exchange.url}/products/{product}/ticker")["time"]
+            times["er_api"] = get(f"{exchange.url}/v6/latest/USD")["time_last_update_unix"]
+            valet = get(f"{exchange.url}/valet/observations/FXUSDCAD/json?recent=1")["observations"]
+            times["bank_of_canada"] = valet[0]["d"]
+            fallen = [name for name in before if times[name] < before[name]]  # type: ignore[operator]
+            assert not fallen, (look, fallen)
+            before = times
+            clock.ms += (1, 246, 453, 699, 13)[look % 5]
+
+
+def test_a_step_is_of_the_same_time_whenever_it_is_looked_at() -> None:
+    steps = TimeSteps(Decimal(500), began_ms=1_000).jumped(4, 10).jumped(14, 3).jumped(30, 5)
+    assert steps.jumps == ((4, 13), (30, 5))
+    began: dict[int, int] = {}
+    for elapsed in range(20):
+        moment = Moment(1_000 + 500 * elapsed + 246, steps.index(elapsed))
+        assert steps.time_ms(moment, moment.index) == 1_000 + 500 * elapsed
+        for step in range(moment.index + 1):
+            assert began.setdefault(step, steps.time_ms(moment, step)) == steps.time_ms(moment, step)
+    assert list(began.values()) == sorted(began.values())
 
 
 def test_a_walk_steps_by_about_one_and_repeats_nothing_but_itself() -> None:

@@ -92,13 +92,13 @@ def _row(
     if not currencies:
         return {}
     now_and_before = {"cad": (price.cad, price.cad_24h_ago), "usd": (price.usd, price.usd_24h_ago)}
-    precision = query.get("precision", "")
-    said = fault.stated(coin, **{of: _rounded(now_and_before[of][0], precision) for of in currencies})
+    true = {of: _rounded(now_and_before[of][0], query.get("precision", "")) for of in currencies}
+    said = fault.stated(coin, **true)
     row: dict[str, object] = {}
     for currency, text in said.items():
         now, before = now_and_before[currency]
         row[currency] = text if fault.rule(coin) == "text" else _printed(text)
-        if fault.lie and fault.rule(coin) is None:
+        if text != true[currency] and fault.rule(coin) is None:
             # Who states another price states the change that goes with it.
             now = Decimal(text)
         if query.get("include_24hr_change") == "true":

@@ -41,7 +41,7 @@ def _row(number: int, name: str, ticker: PairTicker, fault: Fault) -> dict[str, 
     said = fault.stated(name, bid=bid, ask=ask, last=last)
     numbers = said if fault.rule(name) == "text" else {side: Decimal(text) for side, text in said.items()}
     # Who states another price states the change that goes with it.
-    now = Decimal(said["last"]) if fault.lie and fault.rule(name) is None else ticker.last
+    now = ticker.last if fault.rule(name) else Decimal(said["last"])
     return {
         "id": number,
         "last": numbers["last"],
