@@ -48,6 +48,8 @@ class Api(Construct):
         clients = {
             **connections,
             "QUOTES_TABLE": storage.quotes.table_name,
+            "TICK_SECONDS": str(self._config.tick_seconds),
+            "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
             "CONNECTIONS_URL": self.connections_url,
             "MESSAGES_PER_SECOND": str(self._config.messages_per_second),
             "MESSAGE_BURST": str(self._config.message_burst),

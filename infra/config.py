@@ -19,6 +19,7 @@ BOUNDS = {
     "messages_per_second": (1, 1_000),
     "message_burst": (1, 10_000),
     "max_connections_per_client": (0, 1_000_000),
+    "ndax_poll_seconds": (0, 3600),
     "coinbase_poll_seconds": (0, 3600),
     "coingecko_poll_seconds": (0, 3600),
     "waf_rate_limit": (0, 2_000_000_000),
@@ -29,6 +30,7 @@ DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
 CLOUDFRONT_REGION = "us-east-1"
 CERTIFICATE = re.compile(rf"arn:aws[a-z-]*:acm:{CLOUDFRONT_REGION}:\d{{12}}:certificate/[\w-]+")
+PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global/webacl/[\w-]+/[\w-]+")
 LEAST_WAF_RATE = 10
 
@@ -58,6 +60,8 @@ class FeedConfig:
     `web_acl_arn`: a web ACL for CloudFront that there is already; the way to have one with a stack in another Region.
     `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
     `*_base_url`: where a source is asked; empty for its public address.
+    `coingecko_key_parameter`: the name of a SecureString in SSM's Parameter Store that holds a key for CoinGecko; empty
+    for none. Its value is in no template.
     `*_poll_seconds`: how often; 0 for as often as it lets everybody ask, every 10 and every 60 seconds.
     `cli_credentials`: deploy with the caller's credentials instead of the bootstrap roles.
     `native_wheels`: carry wheels and byte code for the machine that deploys, for an emulator on it.
@@ -92,10 +96,13 @@ class FeedConfig:
     kraken_base_url: str = ""
     bank_of_canada_base_url: str = ""
     er_api_base_url: str = ""
+    ndax_base_url: str = ""
     coinbase_base_url: str = ""
     coingecko_base_url: str = ""
+    ndax_poll_seconds: int = 0
     coinbase_poll_seconds: int = 0
     coingecko_poll_seconds: int = 0
+    coingecko_key_parameter: str = ""
     cli_credentials: bool = False
     native_wheels: bool = False
 
@@ -118,6 +125,8 @@ def config_from(node: Node) -> FeedConfig:
             raise ValueError(f"{name} is {getattr(config, name)}; it is {least} to {most}")
     if config.alarm_email and not ADDRESS.fullmatch(config.alarm_email):
         raise ValueError(f"alarm_email is {config.alarm_email!r}; it is an e-mail address")
+    if config.coingecko_key_parameter and not PARAMETER.fullmatch(config.coingecko_key_parameter):
+        raise ValueError("coingecko_key_parameter is no name of a parameter; it is not the key itself")
     _check_site(config)
     return config
 

@@ -31,16 +31,25 @@ class Ingest(Construct):
                 "KRAKEN_BASE_URL": config.kraken_base_url,
                 "BANK_OF_CANADA_BASE_URL": config.bank_of_canada_base_url,
                 "ER_API_BASE_URL": config.er_api_base_url,
+                "NDAX_BASE_URL": config.ndax_base_url,
                 "COINBASE_BASE_URL": config.coinbase_base_url,
                 "COINGECKO_BASE_URL": config.coingecko_base_url,
+                "NDAX_POLL_SECONDS": str(config.ndax_poll_seconds),
                 "COINBASE_POLL_SECONDS": str(config.coinbase_poll_seconds),
                 "COINGECKO_POLL_SECONDS": str(config.coingecko_poll_seconds),
+                "COINGECKO_KEY_PARAMETER": config.coingecko_key_parameter,
             },
         )
         self.function.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"],
             [storage.quotes.table_arn],
         )
+        if config.coingecko_key_parameter:
+            # A SecureString under the key that AWS keeps for SSM, which needs no grant of its own.
+            parameter = Stack.of(self).format_arn(
+                service="ssm", resource="parameter", resource_name=config.coingecko_key_parameter.lstrip("/")
+            )
+            self.function.allow(["ssm:GetParameter"], [parameter])
         # Not retried: the next one comes in a minute, and a late one would only take over from it.
         scheduler.Schedule(
             self,

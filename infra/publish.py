@@ -31,6 +31,8 @@ class Publish(Construct):
         super().__init__(scope, construct_id)
         environment = {
             "QUOTES_TABLE": storage.quotes.table_name,
+            "TICK_SECONDS": str(config.tick_seconds),
+            "STALE_AFTER_SECONDS": str(config.stale_after_seconds),
             "CONNECTIONS_TABLE": storage.connections.table_name,
             "CONNECTION_SHARDS": str(config.connection_shards),
             "CONNECTIONS_URL": api.connections_url,

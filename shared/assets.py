@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,13 +16,20 @@ DEFAULT_BAND = Decimal("0.02")
 class Market:
     """A market at a source, and the currency that it is quoted in: CAD, USD or USDT.
 
-    `per_unit` is how many of its coins one unit of the asset became (MKR: 24,000 SKY).
+    `upgrade` says how many of its coins one unit of the asset becomes, from which time on, oldest first (an MKR becomes
+    24,000 SKY, less a penalty that grows each quarter). `unseen_since` is the year since which no recording shows the
+    market: it may be gone, which costs nothing.
     """
 
     source: str
     name: str
     quote: str
-    per_unit: Decimal = Decimal(1)
+    upgrade: tuple[tuple[int, Decimal], ...] = ()
+    unseen_since: str = ""
+
+    def per_unit_at(self, now_ms: int) -> Decimal:
+        """How many of its coins are one unit of the asset at that time."""
+        return next((coins for from_ms, coins in reversed(self.upgrade) if from_ms <= now_ms), Decimal(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,7 @@ def catalogue() -> Mapping[str, Asset]:
             code=row["asset"],
             name=row["name"],
             decimals=row["decimals"],
-            markets=tuple(
-                Market(m["source"], m["market"], m["quote"], Decimal(m.get("per_unit", 1))) for m in row["markets"]
-            ),
+            markets=tuple(_market(market, row.get("upgrades", {})) for market in row["markets"]),
             renamed_to=row.get("renamed_to"),
             band=Decimal(row.get("band", DEFAULT_BAND)),
         )
@@ -70,6 +76,17 @@ def catalogue() -> Mapping[str, Asset]:
     return MappingProxyType({asset.symbol: asset for asset in assets})
 
 
+def _market(row: Mapping[str, str], upgrades: Mapping[str, list[tuple[str, str]]]) -> Market:
+    steps = upgrades[row["per_unit"]] if "per_unit" in row else []
+    upgrade = tuple((_midnight_ms(day), Decimal(coins)) for day, coins in steps)
+    return Market(row["source"], row["market"], row["quote"], upgrade, row.get("unseen_since", ""))
+
+
+def _midnight_ms(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+@cache
 def market_names(source: str) -> tuple[str, ...]:
     """Every market of a source that some asset of the catalogue may be priced from."""
     return tuple(market.name for asset in catalogue().values() for market in asset.markets if market.source == source)

@@ -1,13 +1,37 @@
-"""From one tick's state of the feed to the next: the quotes that stay, grow stale or go, and what changed. All pure."""
+"""From one tick's state of the feed to the next: the quotes that stay, grow stale or go, and what changed. All pure.
+
+Staleness is judged by whoever reads, by the clock of that moment (`as_of`): what is stored is right when it is written
+and grows old with nobody to say so.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from shared.assets import catalogue
-from shared.pricing.fx import DAY_MS, hourly, usd_cad, usdt_cad
+from shared.candles import INTERVAL_MS
 from shared.values import Quote, Rate, Snapshot, SourceState
 
-DROP_AFTER_MS = DAY_MS  # a price that nobody confirmed for a day is no longer a price, not even a stale one
+DROP_AFTER_MS = INTERVAL_MS["1d"]  # a price that nobody confirmed for a day is no longer a price, not even a stale one
+FRESH_MS = 15_000
+LATE_MS = 30_000  # a snapshot is written at least as often
+TICKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old, in milliseconds, something is before: a quote is `stale`, a vote counts only where too few are `fresh`,
+    the feed itself is `late` since its snapshot is."""
+
+    stale_ms: int
+    fresh_ms: int = FRESH_MS
+    late_ms: int = LATE_MS
+
+
+def ages(tick_seconds: int, stale_after_seconds: int) -> Ages:
+    """Those of a feed with that tick: three ticks, or 15 and 30 s, whichever is longer."""
+    ticks_ms = TICKS * tick_seconds * 1000
+    return Ages(stale_after_seconds * 1000, max(ticks_ms, FRESH_MS), max(ticks_ms, LATE_MS))
 
 
 def advance(
@@ -20,26 +44,47 @@ def advance(
     stale_after_ms: int,
 ) -> Snapshot:
     """The snapshot after `old`. A quote whose state did not change keeps its `seq`; one that was not confirmed is
-    kept, marked stale once that is `stale_after_ms` ago, and dropped after a day."""
+    kept, marked stale once that is `stale_after_ms` ago, and dropped after a day.
+
+    Whoever read `old` late saw its quotes as stale. So one that is confirmed again after such a silence has changed.
+    """
     seq = old.seq + 1
     quotes: dict[str, Quote] = {}
     unavailable: dict[str, int] = {}
     for symbol in catalogue():
-        before = old.quotes.get(symbol)
-        quote = fresh.get(symbol) or _unconfirmed(before, now_ms, stale_after_ms)
+        stored = old.quotes.get(symbol)
+        before = _judged(stored, now_ms, stale_after_ms)
+        quote = _judged(fresh.get(symbol), now_ms, stale_after_ms) or before
         if quote is None:
             unavailable[symbol] = old.unavailable.get(symbol, seq)
         else:
-            quotes[symbol] = replace(quote, seq=before.seq if before and _same_state(before, quote) else seq)
+            known = stored and before and _same_state(stored, quote) and _same_state(before, quote)
+            quotes[symbol] = replace(quote, seq=stored.seq if stored and known else seq)
     return Snapshot(
         seq=seq,
         ts_ms=now_ms,
         quotes=quotes,
         unavailable=unavailable,
         rates=rates,
-        usd_cad_history=hourly(old.usd_cad_history, usd_cad(rates, now_ms), now_ms),
-        usdt_cad_history=hourly(old.usdt_cad_history, usdt_cad(rates, now_ms), now_ms),
         sources=sources,
+    )
+
+
+def as_of(snapshot: Snapshot, now_ms: int, limits: Ages) -> Snapshot:
+    """The snapshot as somebody sees it who reads it now: what has grown stale is marked, what is older than a day is
+    gone, and the feed itself is `late` where the snapshot is.
+
+    While it is not late its writer's word stands: a quiet market is confirmed tick after tick without a write.
+    """
+    late = snapshot.seq > 0 and now_ms - snapshot.ts_ms > limits.late_ms
+    if not late:
+        return snapshot
+    judged = {symbol: _judged(quote, now_ms, limits.stale_ms) for symbol, quote in snapshot.quotes.items()}
+    return replace(
+        snapshot,
+        quotes={symbol: quote for symbol, quote in judged.items() if quote},
+        unavailable=dict(snapshot.unavailable) | {s: snapshot.seq for s, quote in judged.items() if not quote},
+        late=True,
     )
 
 
@@ -80,12 +125,18 @@ def _changed_in(snapshot: Snapshot, symbol: str) -> int:
     return quote.seq if quote else snapshot.unavailable.get(symbol, 0)
 
 
+_state = attrgetter(*(f.name for f in fields(Quote) if f.name not in {"seq", "ts_ms", "seen_ms", "sources"}))
+
+
 def _same_state(a: Quote, b: Quote) -> bool:
-    """Whether a client would see no difference; that a source confirmed a price once more is none."""
-    return replace(a, seq=0, ts_ms=0, seen_ms=0) == replace(b, seq=0, ts_ms=0, seen_ms=0)
+    """Whether a client would see no difference worth a frame: that a source confirmed a price once more, or that more
+    of them or fewer agree with it, is none."""
+    return _state(a) == _state(b)
 
 
-def _unconfirmed(quote: Quote | None, now_ms: int, stale_after_ms: int) -> Quote | None:
+def _judged(quote: Quote | None, now_ms: int, stale_after_ms: int) -> Quote | None:
+    """The quote as it is now: fresh or stale by its age, none after a day."""
     if quote is None or now_ms - quote.seen_ms > DROP_AFTER_MS:
         return None
-    return replace(quote, stale=now_ms - quote.seen_ms > stale_after_ms)
+    stale = now_ms - quote.seen_ms > stale_after_ms
+    return quote if stale == quote.stale else replace(quote, stale=stale)

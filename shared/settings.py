@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TypeVar, get_type_hints
 
+from shared.quotes import Ages, ages
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
     """`*_base_url`: where a source is asked, empty for its public address. `*_poll_seconds`: how often, 0 for its own
-    pace."""
+    pace. `coingecko_key_parameter`: where CoinGecko's key is, empty for none."""
 
     quotes_table: str
     tick_seconds: int
@@ -19,14 +21,21 @@ class IngestSettings:
     kraken_base_url: str = ""
     bank_of_canada_base_url: str = ""
     er_api_base_url: str = ""
+    ndax_base_url: str = ""
     coinbase_base_url: str = ""
     coingecko_base_url: str = ""
+    ndax_poll_seconds: int = 0
     coinbase_poll_seconds: int = 0
     coingecko_poll_seconds: int = 0
+    coingecko_key_parameter: str = ""
 
     @property
     def poll_every_ms(self) -> dict[str, int]:
-        seconds = {"coinbase": self.coinbase_poll_seconds, "coingecko": self.coingecko_poll_seconds}
+        seconds = {
+            "ndax": self.ndax_poll_seconds,
+            "coinbase": self.coinbase_poll_seconds,
+            "coingecko": self.coingecko_poll_seconds,
+        }
         return {source: pace_s * 1000 for source, pace_s in seconds.items() if pace_s}
 
     @property
@@ -36,6 +45,7 @@ class IngestSettings:
             "kraken": self.kraken_base_url,
             "bank_of_canada": self.bank_of_canada_base_url,
             "er_api": self.er_api_base_url,
+            "ndax": self.ndax_base_url,
             "coinbase": self.coinbase_base_url,
             "coingecko": self.coingecko_base_url,
         }
@@ -53,12 +63,19 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """For what answers or feeds clients. `connections_url` is where API Gateway takes posts to connections."""
+    """For what answers or feeds clients. `connections_url` is where API Gateway takes posts to connections. By the tick
+    and by `stale_after_seconds` they judge how old what they read is."""
 
     quotes_table: str
     connections_table: str
     connection_shards: int
     connections_url: str
+    tick_seconds: int
+    stale_after_seconds: int
+
+    @property
+    def ages(self) -> Ages:
+        return ages(self.tick_seconds, self.stale_after_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from shared import protocol
 from shared.gateway import Gateway
 from shared.history import history_frames
 from shared.protocol import RATES, BadRequest, Message, Unsubscription, View
-from shared.quotes import Delta
+from shared.quotes import Ages, Delta
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import Changed, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
@@ -20,9 +20,15 @@ class Subscriptions:
     """The routes of the API over its tables. `wake_ingest` starts an ingest when none runs."""
 
     def __init__(
-        self, quotes: QuotesTable, connections: ConnectionsTable, gateway: Gateway, wake_ingest: Callable[[], None]
+        self,
+        quotes: QuotesTable,
+        connections: ConnectionsTable,
+        gateway: Gateway,
+        wake_ingest: Callable[[], None],
+        limits: Ages,
     ) -> None:
         self._quotes = quotes
+        self._limits = limits
         self._connections = connections
         self._gateway = gateway
         self._wake_ingest = wake_ingest
@@ -51,12 +57,12 @@ class Subscriptions:
         subscription = protocol.parse_subscription(message)
         channel, view = subscription.channel, subscription.view
         self._in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
-        first = self._quotes.snapshot()
+        first = self._quotes.snapshot_now(self._limits)
         if first.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
         self._connections.subscribe(connection_id, channel, view)
         self._be_heard()
-        moved = Delta(first, self._quotes.snapshot())
+        moved = Delta(first, self._quotes.snapshot_now(self._limits))
         if moved.old.seq:
             frames = protocol.UpdateFrames(moved).of(channel, view)
             # Each quote stands for itself, the parts of an update do not.
@@ -106,10 +112,11 @@ class Subscriptions:
 
 
 class Requests:
-    """The requests that change nothing: ping, subscriptions, snapshot, assets, history."""
+    """The requests that change nothing: ping, subscriptions, snapshot, assets, explain, history."""
 
-    def __init__(self, quotes: QuotesTable, candles: CandlesTable, gateway: Gateway) -> None:
+    def __init__(self, quotes: QuotesTable, candles: CandlesTable, gateway: Gateway, limits: Ages) -> None:
         self._quotes = quotes
+        self._limits = limits
         self._candles = candles
         self._gateway = gateway
 
@@ -132,9 +139,11 @@ class Requests:
             case "snapshot":
                 return self._snapshot(connection, message)
             case "assets":
-                return protocol.assets_frames(self._quotes.snapshot(), message.message_id)
+                return protocol.assets_frames(self._quotes.snapshot_now(self._limits), message.message_id)
+            case "explain":
+                return (protocol.explain_frame(message, self._quotes.explanations()),)
             case "history":
-                open_candles = self._quotes.snapshot().candles  # before the table: so none is missed
+                open_candles = self._quotes.snapshot_now(self._limits).candles  # before the table: so none is missed
                 return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)
             case _:
                 raise unknown_event(message)
@@ -145,7 +154,9 @@ class Requests:
         view = asked.view
         if message.body.get("symbols") is None:
             view = connection.subscriptions.get(asked.channel)
-        frames = protocol.snapshot_frames(self._quotes.snapshot(), asked.channel, view, message.message_id)
+        frames = protocol.snapshot_frames(
+            self._quotes.snapshot_now(self._limits), asked.channel, view, message.message_id
+        )
         if not frames:
             raise BadRequest("unavailable", "none of these has a price now", message.message_id)
         return frames

@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from shared.candles import Closed, roll
-from shared.pricing.fx import believable_rates
-from shared.pricing.quotes_in_cad import price_all
-from shared.quotes import Delta, advance
+from shared.explanation import Explanations
+from shared.pricing.fx import currencies, hourly, stated_rates
+from shared.pricing.quotes import price_all
+from shared.quotes import Ages, Delta, advance, ages
 from shared.sources.all_sources import AllSources, Polled
 from shared.store.candles_table import CandlesTable, NotWritten
 from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMoved
@@ -25,7 +28,8 @@ MOST_PENDING_CANDLES = 1_000
 class TickReport:
     """What a tick did: how long the sources and the whole took, what changed, whether it was written, what failed.
 
-    `priced_ms`: from the snapshot's time, when the sources had answered, to its write.
+    `priced_ms`: from the snapshot's time, when the sources had answered, to its write. `unexplained`: how often this
+    run could not store why prices are as they are. `suspects`: the sources that cast no vote.
     """
 
     seq: int
@@ -37,6 +41,8 @@ class TickReport:
     candles_pending: int
     held: int
     priced_ms: int = 0
+    unexplained: int = 0
+    suspects: tuple[str, ...] = ()
 
 
 class Ticks:
@@ -57,8 +63,9 @@ class Ticks:
         self._pending: list[Closed] = []  # candles that DynamoDB has not taken yet
         self._sources = sources
         self._tick_ms = tick_seconds * 1000
-        self._stale_after_ms = stale_after_seconds * 1000
+        self._ages = ages(tick_seconds, stale_after_seconds)
         self._report = report
+        self._unexplained = 0
 
     def run(self) -> str:
         """Tick until there is a reason to stop, and say which: `successor`, `nobody listens` or `end of run`."""
@@ -99,6 +106,8 @@ class Ticks:
                 held=len(snapshot.held),
                 candles_pending=len(self._pending),
                 priced_ms=priced_ms or 0,
+                unexplained=self._unexplained,
+                suspects=tuple(snapshot.suspects),
             )
         )
         return lease, snapshot
@@ -107,7 +116,7 @@ class Ticks:
         """Write the next snapshot, or none when nothing changed and the last one is recent. Also
         returns how much changed, and how long after its time the write began."""
         while True:
-            new = next_snapshot(old, polled, _now_ms(), self._stale_after_ms)
+            new = next_snapshot(old, polled, _now_ms(), self._ages)
             delta = Delta(old, new)
             changed = len(delta.quotes) + len(delta.unavailable)
             if not changed and not new.closed and new.ts_ms - old.ts_ms < WRITE_AT_LEAST_EVERY_MS:
@@ -120,7 +129,15 @@ class Ticks:
                 self._table.renew_lease(lease)
                 old = self._table.snapshot()
             else:
+                self._explain(new)
                 return new, changed, priced_ms
+
+    def _explain(self, snapshot: Snapshot) -> None:
+        """Store why the prices are as they are. Clients get the tick without it, so a failure is only counted."""
+        try:
+            self._table.write_explanations(Explanations(snapshot.seq, snapshot.ts_ms, snapshot.explained))
+        except (ClientError, BotoCoreError):
+            self._unexplained += 1
 
     def _write_candles(self, closed: tuple[Closed, ...]) -> None:
         """Before the snapshot that no longer holds them: done again after a crash it changes nothing. Candles never
@@ -153,13 +170,25 @@ class Ticks:
         return max(LEASE_TICKS * self._tick_ms, SHORTEST_LEASE_MS)
 
 
-def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, stale_after_ms: int) -> Snapshot:
+def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, limits: Ages) -> Snapshot:
     """The snapshot after `old`, from what the sources just said. Pure."""
-    rates = believable_rates(old.rates, polled.tickers, now_ms)
-    priced = price_all(old, polled.tickers, rates, now_ms)
-    new = advance(old, priced.quotes, rates, polled.states, now_ms=now_ms, stale_after_ms=stale_after_ms)
+    stated = stated_rates(old.rates, polled.tickers, now_ms)
+    currency = currencies(old, stated, now_ms)
+    priced = price_all(old, polled.tickers, currency.rates, now_ms, limits.fresh_ms)
+    new = advance(old, priced.quotes, stated, polled.states, now_ms=now_ms, stale_after_ms=limits.stale_ms)
     candles, closed = roll(old.candles, new.quotes, now_ms)
-    return replace(new, held=priced.held, candles=candles, closed=tuple(closed))
+    return replace(
+        new,
+        currencies=currency.rates,
+        memories={**priced.memories, **currency.memories},
+        suspects=priced.suspects,
+        usd_cad_history=hourly(old.usd_cad_history, currency.rates.get("USD"), now_ms),
+        usdt_cad_history=hourly(old.usdt_cad_history, currency.rates.get("USDT"), now_ms),
+        candles=candles,
+        closed=tuple(closed),
+        held=priced.held,
+        explained=priced.explanations,
+    )
 
 
 def _now_ms() -> int:

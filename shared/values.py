@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
 from shared.candles import Closed, OpenCandles
+from shared.explanation import Explanation
 from shared.wire import EXACT
 
 
@@ -78,12 +79,25 @@ class Quote:
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """How an upstream does: `ok_ms` is its last success (0: never), `error` empty when well, `failures` how many there
-    were in a row, `retry_ms` when it may be asked again after them (0: now)."""
+    were in a row, `retry_ms` when it may be asked again after them (0: now). `fingerprint` stands for all that it said
+    last of its markets, `moved_ms` is since when it has said just that."""
 
     ok_ms: int = 0
     error: str = ""
     failures: int = 0
     retry_ms: int = 0
+    fingerprint: int = 0
+    moved_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the consensus remembers of an asset or a currency: the price that two sources last `confirmed`, and since
+    when another one is held back (0: none is). Times in Unix milliseconds."""
+
+    confirmed: Decimal | None = None
+    confirmed_ms: int = 0
+    held_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +105,13 @@ class Snapshot:
     """All that the feed knows after a tick, stored as one item.
 
     `unavailable` maps a symbol that has no price to the tick in which that became so. `suspects` maps a source that
-    casts no vote to the ticks in which it still has to agree with the others. `rates` are the last known
-    currency rates by source and market, the histories one (ts_ms, mid) per hour for 25 hours, oldest first.
-    `candles` are those in progress. Of this tick alone, and not stored: the candles that it `closed`, and the
-    symbols of which it `held` a price back.
+    casts no vote to the ticks in which it still has to agree with the others. `rates` are what each source last said of
+    a currency, by source and market, `currencies` what was made of it: the rate of USD and of USDT. `memories` is what
+    the consensus remembers, by symbol or currency. The histories have one (ts_ms, mid) per hour for 25 hours, oldest
+    first.
+    `candles` are those in progress. Of this tick alone, and not stored with it: the candles that it `closed`, the
+    symbols of which it `held` a price back, and why each price is what it is, `explained`. Of the moment in which it is
+    read, and not stored: `late`, when no tick has come for so long that the feed itself stands still.
     """
 
     seq: int = 0
@@ -102,6 +119,8 @@ class Snapshot:
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     unavailable: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, Rate] = field(default_factory=dict)
+    currencies: Mapping[str, Rate] = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
     usd_cad_history: tuple[tuple[int, Decimal], ...] = ()
     usdt_cad_history: tuple[tuple[int, Decimal], ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
@@ -109,6 +128,8 @@ class Snapshot:
     candles: OpenCandles = field(default_factory=dict)
     closed: tuple[Closed, ...] = ()
     held: tuple[str, ...] = ()
+    explained: Mapping[str, Explanation] = field(default_factory=dict)
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,13 @@ import requests
 from rich.console import Console
 
 from shared.assets import catalogue
-from shared.sources import binance, coinbase, coingecko, kraken
+from shared.sources import binance, coinbase, coingecko, kraken, ndax
 from shared.sources.upstream import USER_AGENT
 from tools.local.aws import CannotStart
 from tools.market_source import market
 
 TIMEOUT_S = 60
+HALF_A_YEAR_MS = 182 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ LISTINGS = (
         lambda code: f"{code}USD",
     ),
     Listing(
+        ndax.NAME,
+        ndax.BASE_URL,
+        ndax.PATH,
+        {},
+        lambda rows: {name for name, row in rows.items() if not row["isFrozen"] and row["highestBid"]},
+        lambda code: f"{code}_CAD",
+    ),
+    Listing(
         coinbase.NAME,
         coinbase.BASE_URL,
         "/products",
@@ -78,7 +88,21 @@ def main() -> int:
     except CannotStart as error:
         console.print(str(error), style="red", markup=False)
         return 1
-    return 0 if all(fine) else 1
+    return 0 if all([*fine, upgrades_go_on(console, time.time_ns() // 1_000_000)]) else 1
+
+
+def upgrades_go_on(console: Console, now_ms: int) -> bool:
+    """Whether each table of an upgrade reaches half a year on; says which ones end sooner."""
+    soon_ms = now_ms + HALF_A_YEAR_MS
+    ending = [
+        f"{asset.code} to {market.name}"
+        for asset in catalogue().values()
+        for market in asset.markets
+        if market.upgrade and market.upgrade[-1][0] < soon_ms
+    ]
+    for name in ending:
+        console.print(f"upgrade of {name}: its table in assets.json ends within half a year; add the next steps")
+    return not ending
 
 
 def check(listing: Listing, base_url: str, console: Console) -> bool:
@@ -104,9 +128,11 @@ def check(listing: Listing, base_url: str, console: Console) -> bool:
     }
     gone = [name for name in known if name not in found]
     console.print(f"{listing.source}: {len(known) - len(gone)} of {len(known)} markets open", style="bold")
+    unseen = {m.name: m.unseen_since for asset in catalogue().values() for m in asset.markets if m.unseen_since}
     for name in gone:
         now = known[name].renamed_to
-        console.print(f"  gone     {name} ({known[name].code})" + (f", renamed to {now}" if now else ""))
+        since = f", not seen since {unseen[name]}" if name in unseen else ""
+        console.print(f"  gone     {name} ({known[name].code})" + (f", renamed to {now}" if now else "") + since)
     for asset in catalogue().values():
         for code in filter(None, (asset.code, asset.renamed_to)):
             if (name := listing.expected(code)) in found and name not in known:

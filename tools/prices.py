@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.assets import catalogue
+from shared.quotes import ages
 from shared.sources.all_sources import AllSources
 from shared.ticks import next_snapshot
 from shared.values import Quote, Snapshot
@@ -16,6 +17,7 @@ from tools.local.aws import CannotStart
 from tools.market_source import market
 
 TIMEOUT_S = 10.0
+TICK_S, STALE_AFTER_S = 5, 60
 WIDTH = 180  # where it goes to a file or another program: nothing is cut off
 
 
@@ -30,7 +32,7 @@ def main() -> int:
         console.print(str(error), style="red", markup=False)
         return 1
     now_ms = time.time_ns() // 1_000_000
-    snapshot = next_snapshot(Snapshot(), polled, now_ms, stale_after_ms=60_000)
+    snapshot = next_snapshot(Snapshot(), polled, now_ms, ages(TICK_S, STALE_AFTER_S))
     console.print(table(snapshot, now_ms))
     for name, state in snapshot.sources.items():
         console.print(f"{name}: {state.error or 'ok'}", style="red" if state.error else "green", markup=False)

@@ -18,7 +18,23 @@ logger, metrics = Logger(), Metrics()
 settings = read(IngestSettings, os.environ)
 quotes = QuotesTable(table(settings.quotes_table))
 candles = CandlesTable(table(settings.quotes_table))
-sources = AllSources(settings.base_urls, poll_every_ms=settings.poll_every_ms, tick_ms=settings.tick_seconds * 1000)
+
+
+def coingecko_key() -> str:
+    """Read at a cold start, where a deployment has one. Its value goes into a header and nowhere else."""
+    if not settings.coingecko_key_parameter:
+        return ""
+    from aws_lambda_powertools.utilities import parameters
+
+    return str(parameters.get_parameter(settings.coingecko_key_parameter, decrypt=True))
+
+
+sources = AllSources(
+    settings.base_urls,
+    poll_every_ms=settings.poll_every_ms,
+    tick_ms=settings.tick_seconds * 1000,
+    coingecko_key=coingecko_key(),
+)
 
 
 @logger.inject_lambda_context
@@ -45,9 +61,13 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
     metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
     metrics.add_metric("PricesHeld", MetricUnit.Count, tick.held)
-    for source in tick.errors:
-        with single_metric(name="SourceDown", unit=MetricUnit.Count, value=1) as down:  # it adds the service itself
-            down.add_dimension(name="source", value=source)
+    metrics.add_metric("TicksUnexplained", MetricUnit.Count, tick.unexplained)
+    for name, sources_of_it in (("SourceDown", tick.errors), ("SourceSuspect", tick.suspects)):
+        for source in sources_of_it:
+            with single_metric(name=name, unit=MetricUnit.Count, value=1) as about:  # it adds the service itself
+                about.add_dimension(name="source", value=source)
     logger.debug("tick", seq=tick.seq, written=tick.written, priced_ms=tick.priced_ms)
+    if tick.suspects:
+        logger.warning("sources contradict the others", seq=tick.seq, sources=tick.suspects)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)

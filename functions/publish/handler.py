@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     began = moment()
     images = [record["dynamodb"] for record in event["Records"]]
     old, new = images[0].get("OldImage"), images[-1]["NewImage"]
-    delta = delta_of(old, new)
+    delta = delta_of(old, new, settings.ages)
     if lambdas and publisher.needs_workers():
         publisher.delegate(delta, partial(start_worker, lambdas, old, new))
         metrics.add_metric("WorkersStarted", MetricUnit.Count, settings.connection_shards)

@@ -4,19 +4,22 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
 
 import base64
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from shared.quotes import Delta
+from shared.quotes import Ages, Delta, as_of
 from shared.store.codec import unpack_or_restart
 from shared.values import Snapshot
 
 Image = Mapping[str, Mapping[str, str]]
 
 
-def delta_of(old: Image | None, new: Image) -> Delta:
-    """What changed from the one image to the other; before the first snapshot there was none."""
-    return Delta(_snapshot(old) if old else Snapshot(), _snapshot(new))
+def delta_of(old: Image | None, new: Image, limits: Ages) -> Delta:
+    """What changed from the one image to the other; before the first snapshot there was none. The new one is told as
+    it is now: a stream may bring it late."""
+    now_ms = time.time_ns() // 1_000_000
+    return Delta(_snapshot(old) if old else Snapshot(), as_of(_snapshot(new), now_ms, limits))
 
 
 def needed(image: Image | None) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ worker = Worker(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Post the delta to the shard's connections, unless that has been begun or overtaken."""
     began = moment()
-    delta = delta_of(event["old"], event["new"])
+    delta = delta_of(event["old"], event["new"], settings.ages)
     posted = worker.publish(delta, event["shard"], deadline_s(context))
     if posted is None:
         metrics.add_metric("WorkersOvertaken", MetricUnit.Count, 1)

@@ -28,6 +28,7 @@ requests = Requests(
     QuotesTable(table(settings.quotes_table)),
     CandlesTable(table(settings.quotes_table)),
     gateway,
+    settings.ages,
 )
 
 

@@ -37,7 +37,9 @@ def wake_ingest() -> None:
 
 connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
 admission = Admission(connections, MessageLimit(settings.messages_per_second, settings.message_burst))
-subscriptions = Subscriptions(QuotesTable(table(settings.quotes_table)), connections, gateway, wake_ingest)
+subscriptions = Subscriptions(
+    QuotesTable(table(settings.quotes_table)), connections, gateway, wake_ingest, settings.ages
+)
 
 
 @logger.inject_lambda_context

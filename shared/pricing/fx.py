@@ -1,73 +1,87 @@
-"""What a US dollar and a Tether cost in CAD: which sources say so, which of them to believe, what it was a day ago.
+"""What a US dollar and a Tether cost in CAD, by agreement of those who say so.
 
-USDT is not USD: it has its own rate, and parity with the dollar is the last resort and named so.
+USDT is not USD: it has a rate of its own, and parity with the dollar stands in only where nobody states it, under its
+name. The rules are those of assets (`consensus.py`) with narrower bands: a wrong rate moves every price at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from shared.values import Rate, Ticker
+from shared.pricing.consensus import SHORT, Decision, Leeway, Offer, Served, decide, median, near, ratio, votes_of
+from shared.pricing.rules import spread
+from shared.values import Memory, Rate, Snapshot, Ticker
 from shared.wire import EXACT
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 CLOCK_SKEW_MS = 300_000  # a rate from later than that is no rate: its time is wrong, so it would never grow old
 
-# The sources of each rate, the first choice first, each with the age past which it is no rate any more. Kraken's are
-# live markets; the daily ones stand over a long weekend.
 LIVE_MS = 120_000
+SLOW_MS = 240_000  # CoinGecko's own time is up to a minute old, and it is asked once a minute
+KRAKEN_USD, IMPLIED_USD, COINGECKO_USD = "kraken:USDCAD", "kraken:implied_USDCAD", "coingecko:USDCAD"
+BANK_USD, ER_API_USD = "bank_of_canada:FXUSDCAD", "er_api:USDCAD"
+KRAKEN_USDT_CAD, KRAKEN_USDT, COINBASE_USDT = "kraken:USDTCAD", "kraken:USDTUSD", "coinbase:USDT-USD"
+COINGECKO_USDT = "coingecko:tether/usd"
+# How old a statement may be. The daily ones stand over the longest chain of holidays.
 MAX_AGE_MS = {
-    "kraken:USDCAD": LIVE_MS,
-    "bank_of_canada:FXUSDCAD": 5 * DAY_MS,
-    "er_api:USDCAD": 3 * DAY_MS,
-    "kraken:USDTCAD": LIVE_MS,
-    "kraken:USDTUSD": LIVE_MS,
+    KRAKEN_USD: LIVE_MS,
+    IMPLIED_USD: LIVE_MS,
+    COINGECKO_USD: SLOW_MS,
+    BANK_USD: 6 * DAY_MS,
+    ER_API_USD: 3 * DAY_MS,
+    KRAKEN_USDT_CAD: LIVE_MS,
+    KRAKEN_USDT: LIVE_MS,
+    COINBASE_USDT: LIVE_MS,
+    COINGECKO_USDT: SLOW_MS,
 }
-USD_CAD = ("kraken:USDCAD", "bank_of_canada:FXUSDCAD", "er_api:USDCAD")
-PARITY = Rate("parity:USDTUSD", Decimal(1), Decimal(1), 0)
+LIVE_USD = (KRAKEN_USD, IMPLIED_USD, COINGECKO_USD)  # in order of preference
+DAILY_USD = (BANK_USD, ER_API_USD)
+PARITY = "parity:USDTUSD"
 
-# One that is half as much again, or half, in one step is an error until another source says the same.
-JUMP_UP, JUMP_DOWN = Decimal("1.5"), Decimal("0.5")
+LIVE_BAND = Decimal("0.01")
+DAILY_BAND = Decimal("0.025")  # what a dollar may move from one business day to the next
+STABLE_BAND = Decimal("0.005")
+WIDEST_RATE = Decimal("0.01")  # a currency market with a wider book is no rate
+FIAT_LEEWAY = Leeway(LIVE_BAND, Decimal("0.0001"), Decimal("0.05"))
+STABLE_LEEWAY = Leeway(STABLE_BAND, Decimal("0.0005"), Decimal("0.5"))
+
+# Kraken's markets that are quoted in both dollars: together they say what one is worth in the other.
+IN_BOTH_DOLLARS = (("XBTCAD", "XBTUSD"), ("ETHCAD", "ETHUSD"), ("SOLCAD", "SOLUSD"), ("XRPCAD", "XRPUSD"))
+FEWEST_PAIRS = 2
 
 History = tuple[tuple[int, Decimal], ...]
 
 
-def jumped(now: Decimal, before: Decimal) -> bool:
-    """Whether the one is more than 50 % away from the other."""
-    return not before * JUMP_DOWN <= now <= before * JUMP_UP
+@dataclass(frozen=True, slots=True)
+class Currencies:
+    """The rates of a tick by currency (`USD`, `USDT`), and what is remembered for the next one."""
+
+    rates: Mapping[str, Rate]
+    memories: Mapping[str, Memory]
 
 
-def agree(one: Decimal, other: Decimal) -> bool:
-    """Whether two sources mean the same: neither is more than 50 % away from the other."""
-    return not jumped(one, other) and not jumped(other, one)
+def stated_rates(old: Mapping[str, Rate], tickers: Iterable[Ticker], now_ms: int) -> dict[str, Rate]:
+    """What each source last said of a currency, by source and market: now, or a while ago where that still holds."""
+    usable = {f"{t.source}:{t.market}": t for t in tickers if not t.refused}
+    said = {name: _rate(name, usable[name]) for name in MAX_AGE_MS if name in usable and _is_tight(usable[name])}
+    for derived in (_implied_by_kraken(usable), _by_coingecko(usable)):
+        if derived:
+            said[derived.source] = derived
+    known = {**old, **said}
+    return {name: known[name] for name in MAX_AGE_MS if name in known and _holds(known[name], name, now_ms)}
 
 
-def believable_rates(old: Mapping[str, Rate], tickers: Iterable[Ticker], now_ms: int) -> dict[str, Rate]:
-    """The old rates, replaced by those among the tickers that can be believed, by source and market."""
-    fresh = {
-        f"{t.source}:{t.market}": Rate(f"{t.source}:{t.market}", t.bid, t.ask, t.ts_ms, t.simulated)
-        for t in tickers
-        if f"{t.source}:{t.market}" in MAX_AGE_MS
-    }
-    known = {**old, **fresh}
-    rates = {name: rate for name, rate in old.items() if name in MAX_AGE_MS}
-    for name in MAX_AGE_MS:  # USD/CAD before USDT/CAD, which is held against it
-        if name in fresh and _believable(fresh[name], name, old.get(name), known, rates, now_ms):
-            rates[name] = fresh[name]
-    return rates
-
-
-def usd_cad(rates: Mapping[str, Rate], now_ms: int) -> Rate | None:
-    """The first USD/CAD rate that is not too old; `None` when there is none."""
-    return next((rate for name in USD_CAD if (rate := _current(rates, name, now_ms))), None)
-
-
-def usdt_cad(rates: Mapping[str, Rate], now_ms: int) -> Rate | None:
-    """USDT/CAD: its own market, else by the US dollar, else at parity with it; `None` without USD/CAD."""
-    if direct := _current(rates, "kraken:USDTCAD", now_ms):
-        return direct
-    dollar = usd_cad(rates, now_ms)
-    return cross(_current(rates, "kraken:USDTUSD", now_ms) or PARITY, dollar) if dollar else None
+def currencies(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> Currencies:
+    """The rate of each currency that has one. A rate that is held back leaves the one before in its place."""
+    rates: dict[str, Rate] = {}
+    memories: dict[str, Memory] = {}
+    with localcontext(EXACT):
+        rate, memories["USD"] = _dollar(old, stated, now_ms)
+        if rate:
+            rates["USD"] = rate
+            rates["USDT"], memories["USDT"] = _tether(old, stated, rate, now_ms)
+    return Currencies(rates, memories)
 
 
 def cross(first: Rate, second: Rate) -> Rate:
@@ -77,7 +91,7 @@ def cross(first: Rate, second: Rate) -> Rate:
             source=f"{first.source} x {second.source}",
             bid=first.bid * second.bid,
             ask=first.ask * second.ask,
-            ts_ms=second.ts_ms,
+            ts_ms=min(first.ts_ms, second.ts_ms) if first.ts_ms else second.ts_ms,
             simulated=first.simulated or second.simulated,
         )
 
@@ -97,30 +111,100 @@ def hourly(history: History, rate: Rate | None, now_ms: int) -> History:
     return (*kept, (now_ms, rate.mid))
 
 
-def _current(rates: Mapping[str, Rate], name: str, now_ms: int) -> Rate | None:
-    rate = rates.get(name)
-    return rate if rate and -CLOCK_SKEW_MS <= now_ms - rate.ts_ms <= MAX_AGE_MS[name] else None
+def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rate | None, Memory]:
+    """Two live sources that agree need nobody else. Otherwise the daily ones vote, too, and of two live ones that
+    disagree the one that is farther from all others is left out."""
+    memory = old.memories.get("USD", Memory())
+    served = _served(old, "USD")
+    rates = [stated[name] for name in (*LIVE_USD, *DAILY_USD) if name in stated]
+    offers = [_offer(rate, now_ms) for rate in rates]
+    votes = votes_of(offers, max(MAX_AGE_MS.values()), ())
+    live = {source: index for source, index in votes.items() if rates[index].source in LIVE_USD}
+    band = DAILY_BAND
+    if len(live) == 2:
+        one, other = (offers[index].mid for index in live.values())
+        if near(one, other, LIVE_BAND):
+            votes, band = live, LIVE_BAND
+        elif len(votes) > 2:
+            reference = median(offers[index].mid for index in votes.values())
+            outlier = max(live, key=lambda source: ratio(offers[live[source]].mid, reference))
+            votes = {source: index for source, index in votes.items() if source != outlier}
+        else:
+            band = LIVE_BAND
+    decision = decide(offers, votes, band, served, memory, now_ms, FIAT_LEEWAY)
+    if decision.reason == "persisted" and served is None:  # two that contradict each other, and no past to judge by
+        return None, memory
+    return _chosen(decision, rates, old.currencies.get("USD")), decision.memory
 
 
-def _believable(
-    rate: Rate, name: str, before: Rate | None, known: Mapping[str, Rate], rates: Mapping[str, Rate], now_ms: int
-) -> bool:
-    """Near what it was, or near what another source says; the first of all is held against the others, if any."""
-    if before and _ancient(before, name, now_ms):
-        before = None
-    if before and not jumped(rate.mid, before.mid):
-        return True
-    if name in USD_CAD:
-        others = [
-            known[other].mid
-            for other in USD_CAD
-            if other != name and other in known and not _ancient(known[other], other, now_ms)
-        ]
-        return any(not jumped(rate.mid, other) for other in others) or (not others and before is None)
-    peer = PARITY if name == "kraken:USDTUSD" else usd_cad(rates, now_ms)
-    return before is None and (peer is None or not jumped(rate.mid, peer.mid))
+def _tether(old: Snapshot, stated: Mapping[str, Rate], dollar: Rate, now_ms: int) -> tuple[Rate, Memory]:
+    parity = cross(Rate(PARITY, Decimal(1), Decimal(1), 0), dollar)
+    rates = [stated[KRAKEN_USDT_CAD]] if KRAKEN_USDT_CAD in stated else []
+    rates += [cross(stated[name], dollar) for name in (KRAKEN_USDT, COINBASE_USDT, COINGECKO_USDT) if name in stated]
+    offers = [_offer(rate, now_ms) for rate in rates]
+    votes = votes_of(offers, max(MAX_AGE_MS.values()), ())
+    served = _served(old, "USDT") or Served(parity.mid, now_ms)
+    memory = old.memories.get("USDT", Memory())
+    decision = decide(offers, votes, STABLE_BAND, served, memory, now_ms, STABLE_LEEWAY)
+    return _chosen(decision, rates, old.currencies.get("USDT")) or parity, decision.memory
 
 
-def _ancient(rate: Rate, name: str, now_ms: int) -> bool:
-    """Whether it is too old to hold another one back."""
-    return now_ms - rate.ts_ms > max(HOUR_MS, MAX_AGE_MS[name])
+def _chosen(decision: Decision, rates: Sequence[Rate], before: Rate | None) -> Rate | None:
+    if decision.taken is not None:
+        return rates[decision.taken]
+    return before if decision.is_held else None
+
+
+def _served(old: Snapshot, currency: str) -> Served | None:
+    rate = old.currencies.get(currency)
+    return Served(rate.mid, old.ts_ms) if rate else None
+
+
+def _offer(rate: Rate, now_ms: int) -> Offer:
+    source = rate.source.partition(":")[0]
+    return Offer(source, rate.bid, rate.ask, rate.mid, rate.mid, max(0, now_ms - rate.ts_ms))
+
+
+def _rate(name: str, ticker: Ticker) -> Rate:
+    ts_ms = ticker.answered_ms if ticker.has_book else ticker.ts_ms
+    return Rate(name, ticker.bid, ticker.ask, ts_ms, ticker.simulated)
+
+
+def _is_tight(ticker: Ticker) -> bool:
+    return spread(ticker.bid, ticker.ask) <= WIDEST_RATE
+
+
+def _implied_by_kraken(usable: Mapping[str, Ticker]) -> Rate | None:
+    """The median of what the coins that Kraken trades in both dollars say one is worth in the other."""
+    pairs = [
+        (in_cad, in_usd)
+        for cad, usd in IN_BOTH_DOLLARS
+        if (in_cad := usable.get(f"kraken:{cad}")) and (in_usd := usable.get(f"kraken:{usd}"))
+        if _is_tight(in_cad) and _is_tight(in_usd)
+    ]
+    if len(pairs) < FEWEST_PAIRS:
+        return None
+    ratios = [SHORT.divide(in_cad.bid + in_cad.ask, in_usd.bid + in_usd.ask) for in_cad, in_usd in pairs]
+    return _derived(IMPLIED_USD, ratios, [ticker for pair in pairs for ticker in pair])
+
+
+def _by_coingecko(usable: Mapping[str, Ticker]) -> Rate | None:
+    """The median over CoinGecko's coins of their prices in the two dollars."""
+    in_usd = {
+        name: ticker for name, ticker in usable.items() if name.startswith("coingecko:") and name.endswith("/usd")
+    }
+    pairs = [(coin, ticker) for name, ticker in in_usd.items() if (coin := usable.get(name.removesuffix("/usd")))]
+    if not pairs:
+        return None
+    ratios = [SHORT.divide(coin.last, ticker.last) for coin, ticker in pairs]
+    return _derived(COINGECKO_USD, ratios, [ticker for pair in pairs for ticker in pair])
+
+
+def _derived(name: str, ratios: Iterable[Decimal], tickers: Sequence[Ticker]) -> Rate:
+    rate = SHORT.plus(median(ratios))
+    newest_ms = max(ticker.answered_ms if ticker.has_book else ticker.ts_ms for ticker in tickers)
+    return Rate(name, rate, rate, newest_ms, any(ticker.simulated for ticker in tickers))
+
+
+def _holds(rate: Rate, name: str, now_ms: int) -> bool:
+    return -CLOCK_SKEW_MS <= now_ms - rate.ts_ms <= MAX_AGE_MS[name]

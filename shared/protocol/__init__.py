@@ -3,6 +3,7 @@
 from shared.protocol.assets import assets_frames
 from shared.protocol.channels import CHANNELS, RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import ERRORS, BadRequest, ErrorKind, Id
+from shared.protocol.explain import explain_frame, parse_explain
 from shared.protocol.frames import (
     closing_frame,
     error_frame,
@@ -62,9 +63,11 @@ __all__ = [
     "assets_frames",
     "closing_frame",
     "error_frame",
+    "explain_frame",
     "heartbeat_frame",
     "in_parts",
     "parse_channel",
+    "parse_explain",
     "parse_message",
     "parse_subscription",
     "parse_timestamp",

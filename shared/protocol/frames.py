@@ -7,7 +7,7 @@ from shared.protocol.channels import View, symbols_of
 from shared.protocol.errors import ERRORS, Id
 from shared.protocol.messages_in import Subscription, Timestamp
 from shared.protocol.parts import Part, in_parts
-from shared.values import Snapshot
+from shared.values import Snapshot, SourceState
 from shared.wire import Encoded, dumps
 
 
@@ -81,13 +81,21 @@ def closing_frame(reconnect_in_ms: int, ts_ms: int) -> bytes:
 
 
 def source_status(snapshot: Snapshot) -> dict[str, str]:
-    """Per source `ok`, or `down` when it failed the last time that it was asked."""
-    return {name: "down" if state.error else "ok" for name, state in snapshot.sources.items()}
+    """Per source `ok`, `down` when it failed the last time that it was asked, or `suspect` when it contradicts all
+    others. Before them `feed`, and only where the feed itself is `late`."""
+    late = {"feed": "late"} if snapshot.late else {}
+    return late | {name: _status(name, state, snapshot) for name, state in snapshot.sources.items()}
 
 
 def reply(frame: dict[str, Any], message_id: Id) -> bytes:
     """The frame, with the id of the message that it answers, if it had one."""
     return dumps(frame if message_id is None else {**frame, "id": message_id}).encode()
+
+
+def _status(name: str, state: SourceState, snapshot: Snapshot) -> str:
+    if state.error:
+        return "down"
+    return "suspect" if snapshot.suspects.get(name) else "ok"
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

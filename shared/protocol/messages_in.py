@@ -12,7 +12,7 @@ from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
 from shared.wire import Encoded, loads
 
 SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
-REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "history")
+REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "explain", "history")
 EVENTS = (*SUBSCRIPTION_EVENTS, *REQUEST_EVENTS)
 
 Timestamp = Id | Encoded

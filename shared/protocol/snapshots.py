@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import Id
-from shared.protocol.frames import reply, source_status
+from shared.protocol.frames import heartbeat_frame, reply, source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
 from shared.quotes import view_seq
@@ -16,12 +16,16 @@ from shared.wire import Encoded
 def snapshot_frames(
     snapshot: Snapshot, channel: str, view: View, message_id: Id = None, texts: QuoteTexts | None = None
 ) -> tuple[bytes, ...]:
-    """All quotes of a view: one frame per symbol on `rates`, one in all on `rates_batch`, or its parts."""
+    """All quotes of a view: one frame per symbol on `rates`, one in all on `rates_batch`, or its parts.
+
+    `rates` has no frame that tells how the feed is. Where it is late a heartbeat says so after the quotes.
+    """
     symbols = symbols_of(view)
     texts = texts or QuoteTexts(snapshot)
     quotes = [texts.of(symbol) for symbol in symbols if symbol in snapshot.quotes]
     if channel == RATES:
-        return tuple(data_frame(quote, message_id) for quote in quotes)
+        frames = tuple(data_frame(quote, message_id) for quote in quotes)
+        return (*frames, heartbeat_frame(snapshot)) if snapshot.late else frames
     seq = view_seq(snapshot, symbols)
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:

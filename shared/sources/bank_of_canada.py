@@ -5,7 +5,7 @@ https://www.bankofcanada.ca/valet/docs (series FXUSDCAD)
 
 from datetime import UTC, datetime
 
-from shared.sources.market_row import positive
+from shared.sources.market_row import number
 from shared.sources.upstream import Answer, Source, SourceUnavailable
 from shared.values import Ticker
 
@@ -14,11 +14,12 @@ BASE_URL = "https://www.bankofcanada.ca"
 PATH = "/valet/observations/FXUSDCAD/json"
 SERIES = "FXUSDCAD"
 POLL_EVERY_MS = 600_000
+MAX_AGE_MS = 6 * 86_400_000  # it stands over Christmas
 
 
 def source() -> Source:
     """Valet, asked every ten minutes."""
-    return Source(NAME, BASE_URL, PATH, lambda: {"recent": "1"}, parse, POLL_EVERY_MS)
+    return Source(NAME, BASE_URL, PATH, lambda: {"recent": "1"}, parse, POLL_EVERY_MS, max_age_ms=MAX_AGE_MS)
 
 
 def parse(answer: Answer) -> list[Ticker]:
@@ -34,8 +35,8 @@ def parse(answer: Answer) -> list[Ticker]:
     value = newest.get(SERIES)
     try:
         day = datetime.strptime(str(newest.get("d")), "%Y-%m-%d").replace(tzinfo=UTC)
-        rate = positive(value if isinstance(value, dict) else {}, "v")
+        rate = number(value if isinstance(value, dict) else {}, "v")
     except ValueError as error:
         raise SourceUnavailable(f"not a rate: {error}") from error
     ts_ms = int(day.timestamp()) * 1000
-    return [Ticker(NAME, SERIES, rate, rate, rate, None, ts_ms, answer.received_ms, answer.simulated)]
+    return [Ticker(NAME, SERIES, rate, rate, rate, None, ts_ms, answer.received_ms, answer.simulated, has_book=False)]

@@ -13,23 +13,28 @@ LONGEST_BACK_OFF_MS = 8_000  # of a source that has a pace of its own
 LONGEST_BACK_OFF_TICKS = 1.6  # of one asked every tick: with its jitter under two, so it is back within two ticks
 FIRST_BAN_MS = 120_000  # 418, 451, 403 without Retry-After: asking again soon makes it worse
 LONGEST_BAN_MS = 1_800_000
+FIRST_AFTER_429_MS = 60_000  # without Retry-After; whose pace is slower keeps to that
 JITTER = 0.2  # of the rest, either way, so that those who failed together do not come back together
 LONGEST_RETRY_AFTER_MS = 3 * 86_400_000  # the longest ban that Binance names
+LONGEST_UNLIMITED_MS = 3_600_000  # of a Retry-After that comes with another status than 418 and 429
 MAX_DOUBLINGS = 20
 
 
 class SourceUnavailable(Exception):
     """An upstream gave no usable answer. `retry_after_ms` is how long it wants to be left alone, if it said so,
-    `banned` that it refuses this address or region altogether."""
+    `banned` that it refuses this address or region altogether, `limited` that it was asked too often."""
 
-    def __init__(self, reason: str, *, retry_after_ms: int | None = None, banned: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, retry_after_ms: int | None = None, banned: bool = False, limited: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after_ms = retry_after_ms
         self.banned = banned
+        self.limited = limited
 
 
-def after_success(asked_ms: int) -> SourceState:
-    return SourceState(ok_ms=asked_ms)
+def after_success(before: SourceState, asked_ms: int) -> SourceState:
+    return SourceState(ok_ms=asked_ms, fingerprint=before.fingerprint, moved_ms=before.moved_ms)
 
 
 def after_failure(
@@ -38,17 +43,26 @@ def after_failure(
     now_ms: int,
     random: Callable[[], float],
     longest_ms: int = LONGEST_BACK_OFF_MS,
+    pace_ms: int = 0,
 ) -> SourceState:
     """The state once one more request has failed. `random` gives a number from 0 to 1, `longest_ms` bounds the rest
-    before its jitter, where it is no ban."""
+    before its jitter, where it is no ban. `pace_ms` is how often the source is asked while well: one that fails is
+    asked no more often."""
     banned = error.banned and error.retry_after_ms is None  # who says when to come back is taken at its word
     first_ms, most_ms = (FIRST_BAN_MS, LONGEST_BAN_MS) if banned else (FIRST_BACK_OFF_MS, longest_ms)
     rest_ms = min(first_ms * 2 ** min(before.failures, MAX_DOUBLINGS), most_ms)
     rest_ms = int(rest_ms * (1 + JITTER * (2 * random() - 1)))
     if banned:
         rest_ms = max(rest_ms, FIRST_BAN_MS)
+    if error.limited and error.retry_after_ms is None:
+        rest_ms = max(rest_ms, FIRST_AFTER_429_MS)
     asked_for_ms = min(error.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)
-    return SourceState(before.ok_ms, str(error), before.failures + 1, now_ms + max(rest_ms, asked_for_ms))
+    return replace(
+        before,
+        error=str(error),
+        failures=before.failures + 1,
+        retry_ms=now_ms + max(rest_ms, asked_for_ms, pace_ms),
+    )
 
 
 def after_late_answer(before: SourceState, asked_ms: int) -> SourceState:

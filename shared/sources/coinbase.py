@@ -5,7 +5,7 @@ No time is given: a ticker has the time of its reception.
 """
 
 from shared.assets import market_names
-from shared.sources.market_row import positive
+from shared.sources.market_row import number, optional
 from shared.sources.upstream import Answer, Source, SourceUnavailable
 from shared.values import Ticker
 
@@ -22,19 +22,15 @@ def source() -> Source:
 
 
 def parse(answer: Answer) -> list[Ticker]:
-    """The live markets of the catalogue, without a spread: the answer holds no book. One that had no volume in 24 h is
-    dead.
+    """The catalogue's markets, without a book: the answer holds none.
 
     Raises:
-        SourceUnavailable: not an object of products, or none of them usable.
+        SourceUnavailable: not an object of products.
     """
     if not isinstance(answer.payload, dict):
         raise SourceUnavailable("not an object of products")
     rows = ((name, answer.payload.get(name)) for name in market_names(NAME))
-    tickers = [ticker for name, row in rows if (ticker := _ticker(name, row, answer))]
-    if not tickers:
-        raise SourceUnavailable("no live market among the products")
-    return tickers
+    return [ticker for name, row in rows if (ticker := _ticker(name, row, answer))]
 
 
 def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:
@@ -42,19 +38,19 @@ def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:
     if not isinstance(stats, dict):
         return None
     try:
-        positive(stats, "volume")
-        last = positive(stats, "last")
+        last = number(stats, "last")
         return Ticker(
-            NAME,
-            market,
-            last,
-            last,
-            last,
-            positive(stats, "open"),
-            answer.received_ms,
-            answer.received_ms,
-            answer.simulated,
+            source=NAME,
+            market=market,
+            bid=last,
+            ask=last,
+            last=last,
+            open_24h=optional(stats, "open"),
+            ts_ms=answer.received_ms,
+            answered_ms=answer.received_ms,
+            simulated=answer.simulated,
             has_book=False,
+            activity_24h=number(stats, "volume"),
         )
     except ValueError:
         return None

@@ -1,30 +1,37 @@
-"""What every parser asks of a row before it is a price."""
+"""How every parser reads a row's numbers. What a price has to be is judged elsewhere, alike for all sources
+(`shared/pricing/rules.py`)."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.values import Ticker
 from shared.wire import decimal_of
 
 
-def positive(row: Mapping[str, object], key: str) -> Decimal:
-    """The price under `key`.
+def number(row: Mapping[str, object], key: str) -> Decimal:
+    """The number under `key`, as text or as a JSON number.
 
     Raises:
-        ValueError: it is missing, no number, zero or negative: a market that shows that is dead.
+        ValueError: it is missing or no number.
     """
-    price = decimal_of(row.get(key))
-    if price <= 0:
-        raise ValueError(f"{key} is {price}")
-    return price
+    return decimal_of(row.get(key))
 
 
-def uncrossed(ticker: Ticker) -> Ticker:
-    """The ticker, unless its bid is above its ask, which no market that matches orders shows.
+def whole(row: Mapping[str, object], key: str) -> int:
+    """The whole number under `key`.
 
     Raises:
-        ValueError: the book is crossed.
+        ValueError: it is missing or no whole number.
     """
-    if ticker.bid > ticker.ask:
-        raise ValueError(f"bid {ticker.bid} above ask {ticker.ask}")
-    return ticker
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{key} is {value!r:.40}")
+    return value
+
+
+def optional(row: Mapping[str, object], key: str) -> Decimal | None:
+    """The number under `key` where it is one and above zero."""
+    try:
+        value = decimal_of(row.get(key))
+    except ValueError:
+        return None
+    return value if value > 0 else None

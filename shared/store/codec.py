@@ -5,12 +5,13 @@ names, so that the version after this one reads what this one wrote.
 """
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, TypeVar, get_type_hints
 
 from shared.candles import pack_open, unpack_open
-from shared.values import Quote, Rate, Snapshot, SourceState
+from shared.values import Memory, Quote, Rate, Snapshot, SourceState
 from shared.wire import dumps, loads
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ def pack(snapshot: Snapshot) -> bytes:
             "quotes": [_by_name(quote) for quote in snapshot.quotes.values()],
             "unavailable": dict(snapshot.unavailable),
             "rates": {name: _by_name(rate) for name, rate in snapshot.rates.items()},
+            "currencies": {name: _by_name(rate) for name, rate in snapshot.currencies.items()},
+            "memories": _pack_memories(snapshot.memories),
+            "suspects": dict(snapshot.suspects),
             "usd_cad_history": snapshot.usd_cad_history,
             "usdt_cad_history": snapshot.usdt_cad_history,
             "sources": {name: _by_name(state) for name, state in snapshot.sources.items()},
@@ -50,6 +54,9 @@ def unpack(packed: bytes) -> Snapshot:
             quotes={quote.symbol: quote for quote in quotes},
             unavailable=stored["unavailable"],
             rates={name: _made(Rate, rate) for name, rate in stored["rates"].items()},
+            currencies={name: _made(Rate, rate) for name, rate in stored.get("currencies", {}).items()},
+            memories=_unpack_memories(stored.get("memories", [])),
+            suspects=stored.get("suspects", {}),
             usd_cad_history=_history(stored.get("usd_cad_history", [])),
             usdt_cad_history=_history(stored.get("usdt_cad_history", [])),
             sources={name: _made(SourceState, state) for name, state in stored["sources"].items()},
@@ -70,6 +77,18 @@ def unpack_or_restart(packed: bytes, seq: int) -> Snapshot:
 
 def _history(rows: list[Any]) -> tuple[tuple[int, Decimal], ...]:
     return tuple((ts_ms, Decimal(mid)) for ts_ms, mid in rows)
+
+
+def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
+    """A row each: `[name, confirmed or null, confirmed_ms, held_ms]`. Names would double what they take."""
+    return [[name, memory.confirmed, memory.confirmed_ms, memory.held_ms] for name, memory in memories.items()]
+
+
+def _unpack_memories(rows: list[Any]) -> dict[str, Memory]:
+    return {
+        name: Memory(None if confirmed is None else Decimal(confirmed), confirmed_ms, held_ms)
+        for name, confirmed, confirmed_ms, held_ms in rows
+    }
 
 
 def _by_name(value: Quote | Rate | SourceState) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The quotes table: the current snapshot, the lease of the running ingest, the audience.
+"""The quotes table: the current snapshot and why its prices are so, the lease of the running ingest, the audience.
 
 Every write is conditional, so whoever is late writes nothing:
 - the snapshot follows the one it was made from (`seq`) and comes from the newest ingest (`epoch`);
@@ -6,18 +6,23 @@ Every write is conditional, so whoever is late writes nothing:
 - the audience that `publish` counted loses against a subscription that came while it counted (`ts_ms`).
 """
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from shared.explanation import Explanations
+from shared.quotes import Ages, as_of
 from shared.store.codec import pack, unpack_or_restart
+from shared.store.explanations_codec import pack_explanations, unpack_explanations
 from shared.values import Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 SNAPSHOT_KEY = {"pk": "SNAPSHOT", "sk": "CURRENT"}
+EXPLAIN_KEY = {"pk": "EXPLAIN", "sk": "CURRENT"}
 LEASE_KEY = {"pk": "LEASE", "sk": "INGEST"}
 AUDIENCE_KEY = {"pk": "AUDIENCE", "sk": "COUNT"}
 
@@ -40,7 +45,7 @@ class Lease:
 
 
 class QuotesTable:
-    """Reads and writes of the three items. Reads are consistent: each decides something."""
+    """Reads and writes of the four items. Reads are consistent."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
@@ -49,6 +54,10 @@ class QuotesTable:
         """The current snapshot; an empty one (`seq` 0) when there is none yet."""
         item = self._get(SNAPSHOT_KEY)
         return unpack_or_restart(bytes(item["packed"]), int(item["seq"])) if item else Snapshot()
+
+    def snapshot_now(self, limits: Ages) -> Snapshot:
+        """The current snapshot as somebody sees it who reads it now (`as_of`)."""
+        return as_of(self.snapshot(), time.time_ns() // 1_000_000, limits)
 
     def write_snapshot(self, snapshot: Snapshot, epoch: int) -> None:
         """Put the snapshot after that with the `seq` before it.
@@ -66,6 +75,20 @@ class QuotesTable:
             if _condition_failed(error):
                 raise SnapshotMoved from error
             raise
+
+    def write_explanations(self, explanations: Explanations) -> None:
+        """Put why the prices of a tick are what they are, in place of those before. Nothing is decided by them, so the
+        last one to write is right."""
+        packed = pack_explanations(explanations)
+        self._table.put_item(Item={**EXPLAIN_KEY, "seq": explanations.seq, "packed": packed})
+
+    def explanations(self) -> Explanations:
+        """Those of the last tick that was written; none where there are none, or of another version."""
+        item = self._get(EXPLAIN_KEY)
+        try:
+            return unpack_explanations(bytes(item["packed"])) if item else Explanations()
+        except ValueError:
+            return Explanations()
 
     def take_lease(self, until_ms: int) -> Lease:
         """Take over from whichever ingest runs: its next renewal fails. Returns the lease with the last tick begun."""

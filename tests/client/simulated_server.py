@@ -23,7 +23,7 @@ from shared.subscriptions import Requests, Subscriptions
 from shared.values import Connection, Progress, Quote, Snapshot
 from tests.unit.clients import Clients, gone
 from tests.unit.clock import Clock
-from tests.unit.samples import SYMBOLS, after, quote
+from tests.unit.samples import AGELESS, SYMBOLS, after, quote
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -138,8 +138,8 @@ class Server:
         self._answers, self._ticks = _Wires(deliver, draw), _Wires(deliver, draw)
         self._gateway = self._answers.gateway
         quotes = _Quotes(market)
-        self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None)
-        self._requests = Requests(quotes, CandlesTable(table), self._gateway)
+        self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None, AGELESS)
+        self._requests = Requests(quotes, CandlesTable(table), self._gateway, AGELESS)
         self._admission = Admission(self._connections, MessageLimit(5, 10))
         self._fan_out = FanOut(self._connections, self._ticks.gateway)
         self._progress = Progress()

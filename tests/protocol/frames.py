@@ -4,17 +4,20 @@ from dataclasses import replace
 from decimal import Decimal
 
 from shared.candles import Candle
+from shared.explanation import Explanation, Explanations
 from shared.history import HistoryRequest, encode_history
 from shared.protocol import (
     ERRORS,
     RATES,
     RATES_BATCH,
+    Message,
     SnapshotFrames,
     Subscription,
     UpdateFrames,
     assets_frames,
     closing_frame,
     error_frame,
+    explain_frame,
     heartbeat_frame,
     pong_frame,
     rate_limited_frame,
@@ -26,12 +29,12 @@ from shared.protocol import (
 from shared.quotes import Delta
 from shared.values import Snapshot, SourceState
 from shared.wire import Encoded
-from tests.unit.samples import NOW_MS, SYMBOLS, quote, quotes
+from tests.unit.samples import NOW_MS, SYMBOLS, explanation, quote, quotes
 
 # All that a quote can say of itself, and as little as it can.
 FULL = quote("FTM_CAD", "0.0000123", seq=41, stale=True, simulated=True)
 PLAIN = quote("BTC_CAD", "100000000", seq=42, change=Decimal(0), change_pct=Decimal(0))
-SOURCES = {"binance": SourceState(NOW_MS), "er_api": SourceState(NOW_MS, "HTTP 503")}
+SOURCES = {"binance": SourceState(NOW_MS), "kraken": SourceState(NOW_MS), "er_api": SourceState(NOW_MS, "HTTP 503")}
 OLD = Snapshot(seq=40, ts_ms=NOW_MS - 5_000, quotes={"BTC_CAD": replace(PLAIN, seq=40)})
 NEW = Snapshot(
     seq=42,
@@ -39,11 +42,14 @@ NEW = Snapshot(
     quotes={**quotes(symbols=SYMBOLS[40:], seq=42), "BTC_CAD": PLAIN, "FTM_CAD": FULL},
     unavailable={"DAI_CAD": 42, "LTC_CAD": 7},
     sources=SOURCES,
+    suspects={"kraken": 3},
 )
 VIEW = ("BTC_CAD", "FTM_CAD", "LTC_CAD", "DAI_CAD")
 LONG = "\N{GRINNING FACE}" * 36
 IDS = (None, 0, -(2**63), 2**63 - 1, "", LONG)
 CANDLES = [Candle(60_000 * minute, *4 * [Decimal("0.0000123")]) for minute in range(500)]
+VOTELESS = Explanation("ETH_CAD", None, None, 0, explanation().candidates[-1:])
+EXPLAINED = Explanations(42, NOW_MS, {"BTC_CAD": explanation(), "ETH_CAD": VOTELESS})
 ASKED = HistoryRequest("BTC_CAD", "1m", 500, None, None)
 
 
@@ -71,6 +77,11 @@ def built() -> dict[str, list[bytes]]:
             *encode_history(ASKED, [], None),
             *encode_history(replace(ASKED, message_id=LONG), CANDLES, CANDLES[-1]),
         ],
+        "explain": [
+            explain_frame(Message("explain", message_id, {"symbol": symbol}), EXPLAINED)
+            for message_id in IDS
+            for symbol in ("BTC_CAD", "ETH_CAD")
+        ],
         "pong": [pong_frame(NOW_MS, None), *(pong_frame(NOW_MS, 1, stamp) for stamp in (1, "mine", Encoded("1E+400")))],
         "error": [
             *(error_frame(code, "no", 1) for code in ERRORS if code != "rate_limited"),
@@ -93,6 +104,10 @@ def built() -> dict[str, list[bytes]]:
             *UpdateFrames(Delta(OLD, NEW)).of(RATES_BATCH, ("BTC_CAD",)),
             *UpdateFrames(Delta(OLD, NEW), since=7).of(RATES_BATCH, None),
         ],
-        "heartbeat": [heartbeat_frame(Snapshot()), heartbeat_frame(NEW)],
+        "heartbeat": [
+            heartbeat_frame(Snapshot()),
+            heartbeat_frame(NEW),
+            snapshot_frames(replace(NEW, late=True), RATES, None)[-1],
+        ],
         "closing": [closing_frame(0, NOW_MS), closing_frame(480_000, NOW_MS)],
     }

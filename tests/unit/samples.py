@@ -8,12 +8,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.assets import catalogue
-from shared.quotes import advance
+from shared.explanation import Candidate, Explanation, Explanations
+from shared.quotes import Ages, advance, ages
 from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
 
 NOW_MS = 1_718_707_723_456
 USD_CAD = Rate("kraken:USDCAD", Decimal("1.3346"), Decimal("1.3348"), NOW_MS)
 STALE_AFTER_MS = 30_000
+LIMITS = ages(5, 30)
+# For tests whose snapshots are of long ago, and not about age.
+AGELESS = Ages(10**15, 10**15, 10**15)
 SYMBOLS = list(catalogue())
 
 # What `decimal_of` lets in and is above zero: about 40 characters, from 1e-30 to just below 1e31.
@@ -86,3 +90,41 @@ def after(
         now_ms=now_ms,
         stale_after_ms=STALE_AFTER_MS,
     )
+
+
+def explanation(symbol: str = "BTC_CAD") -> Explanation:
+    """One with a candidate of each verdict."""
+    common: dict[str, Any] = {
+        "source": "kraken",
+        "currency": "USD",
+        "rate": Decimal("1.37"),
+        "rate_source": "kraken:USDCAD",
+    }
+    priced: dict[str, Any] = {"price": Decimal("63330.4"), "price_cad": Decimal("86762.648"), "age_ms": 120}
+    without: dict[str, Any] = {"price": None, "rate": None, "rate_source": "", "price_cad": None, "age_ms": None}
+    return Explanation(
+        symbol,
+        reference=Decimal("86762.648"),
+        dispersion=Decimal("0.000012"),
+        sources=2,
+        candidates=(
+            Candidate(**common, **priced, market="XBTUSD", vote=True, verdict="taken", reason="first_in_band"),
+            Candidate(
+                **(common | {"source": "ndax", "currency": "CAD", "rate": Decimal(1), "rate_source": ""}),
+                **priced,
+                market="BTC_CAD",
+                vote=True,
+                verdict="passed_over",
+                reason="behind",
+                old_last=True,
+            ),
+            Candidate(**common, **priced, market="XBTCAD", vote=True, verdict="held", reason="jump"),
+            Candidate(**(common | without), market="XBTEUR", vote=False, verdict="unusable", reason="no_answer"),
+        ),
+    )
+
+
+def explanations(symbols: list[str] | None = None, **changes: Any) -> Explanations:
+    """The same for each symbol."""
+    made = {symbol: explanation(symbol) for symbol in (SYMBOLS if symbols is None else symbols)}
+    return replace(Explanations(42, NOW_MS, made), **changes)

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from threading import Event
@@ -10,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.sources import all_sources, bank_of_canada, binance, coinbase, coingecko, er_api, kraken
+from shared.sources import all_sources, bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
 from shared.sources.all_sources import SOURCES, TOO_LATE_MS, AllSources, Polled
-from shared.sources.upstream import SourceUnavailable
+from shared.sources.upstream import PACE_SLACK_MS, SourceUnavailable
 from shared.values import SourceState, Ticker
 from shared.wire import dumps
 from tests.unit.clock import Clock
@@ -21,14 +22,15 @@ from tests.unit.test_source_binance import BTC
 from tests.unit.test_source_coinbase import COINBASE
 from tests.unit.test_source_coingecko import COINGECKO
 from tests.unit.test_source_kraken import KRAKEN
+from tests.unit.test_source_ndax import NDAX
 from tests.unit.test_source_rates import ER_API, VALET
 
 TIMEOUT_S = 5.0
 SHORT_S = 0.3
-MODULES = [binance, kraken, coinbase, coingecko, bank_of_canada, er_api]
+MODULES = [binance, kraken, ndax, coinbase, coingecko, bank_of_canada, er_api]
 NAMES = [module.NAME for module in MODULES]
 EVERY_TICK = {"binance", "kraken"}
-HELD = {"coinbase", "coingecko"}
+HELD = {"ndax", "coinbase", "coingecko"}
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -49,14 +51,18 @@ class Upstreams:
         well = respond(200, dumps(self._payload(name)).encode())
         self.ill.get(name, well)(request)
 
+    def _day(self) -> str:
+        return f"{datetime.fromtimestamp(self._clock() // 1000, UTC):%Y-%m-%d}"
+
     def _payload(self, name: str) -> object:
         return {
             "binance": [BTC | {"closeTime": self._clock()}],
             "kraken": KRAKEN,
+            "ndax": NDAX,
             "coinbase": COINBASE,
             "coingecko": {"bitcoin": COINGECKO["bitcoin"] | {"last_updated_at": self._clock() // 1000}},
-            "bank_of_canada": VALET,
-            "er_api": ER_API,
+            "bank_of_canada": VALET | {"observations": [VALET["observations"][-1] | {"d": self._day()}]},
+            "er_api": ER_API | {"time_last_update_unix": self._clock() // 1000},
         }[name]
 
 
@@ -96,7 +102,7 @@ def sources(upstreams: Upstreams) -> AllSources:
 
 def all_of(upstreams: Upstreams) -> AllSources:
     """Without jitter, as a new Lambda has them."""
-    return AllSources(dict.fromkeys(NAMES, upstreams.url), random=lambda: 0.5)
+    return AllSources(dict.fromkeys(NAMES, upstreams.url), random=lambda: 0.5, monotonic=lambda: 0)
 
 
 def patient(sources: AllSources, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,8 +322,11 @@ def test_a_source_asked_every_tick_is_back_within_two_ticks_and_one_with_a_pace_
         for _ in range(9):
             poller.failed(SourceUnavailable("HTTP 500"), 1_000)
         rest_ms = poller.state.retry_ms - 1_000
-        assert rest_ms <= 9_600
-        assert rest_ms < 2 * tick_ms if poller.source.name in {"binance", "kraken"} else rest_ms == 9_600
+        if poller.source.name in EVERY_TICK:
+            assert rest_ms < 2 * tick_ms
+            assert rest_ms <= 9_600
+        else:
+            assert rest_ms == max(9_600, poller.source.poll_every_ms - PACE_SLACK_MS)
 
 
 def test_a_pace_of_its_own_can_be_another_and_its_answers_serve_as_many_requests() -> None:
@@ -334,11 +343,63 @@ def test_a_source_without_a_base_url_is_asked_at_its_public_address() -> None:
     assert addresses == [
         "https://data-api.binance.vision/api/v3/ticker/24hr",
         "http://127.0.0.1:1/0/public/Ticker",
+        "https://core.ndax.io/v1/ticker",
         "https://api.exchange.coinbase.com/products/stats",
         "https://api.coingecko.com/api/v3/simple/price",
         "https://www.bankofcanada.ca/valet/observations/FXUSDCAD/json",
         "https://open.er-api.com/v6/latest/USD",
     ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_hour_of_429s_without_a_time_asks_no_more_often_than_an_hour_in_which_all_is_well(
+    upstreams: Upstreams, clock: Clock, name: str
+) -> None:
+    asked = []
+    for fault in (None, respond(429)):
+        upstreams.ill = {name: fault} if fault else {}
+        before = upstreams.asked[name]
+        one = AllSources({name: upstreams.url}, random=lambda: 0.0, monotonic=lambda: 0)
+        (one._pollers,) = ([p for p in one._pollers if p.source.name == name],)
+        for _ in range(720):
+            one.poll(TIMEOUT_S)
+            clock.ms += 5_000
+        asked.append(upstreams.asked[name] - before)
+    well, limited = asked
+    assert limited <= min(well, 60)
+
+
+def test_a_clock_that_is_set_back_an_hour_keeps_no_source_from_being_asked_and_nothing_longer_in_hand(
+    upstreams: Upstreams, clock: Clock
+) -> None:
+    monotonic = Clock(0)
+    sources = AllSources(dict.fromkeys(NAMES, upstreams.url), random=lambda: 0.5, monotonic=monotonic)
+    sources.poll(TIMEOUT_S)
+    upstreams.ill = {"coingecko": respond(500)}
+    clock.ms -= 3_600_000
+    for _ in range(25):
+        clock.ms += 5_000
+        monotonic.ms += 5_000
+        polled = sources.poll(TIMEOUT_S)
+    assert upstreams.asked["coinbase"] == 13
+    assert upstreams.asked["coingecko"] == 3
+    assert "coingecko" not in from_sources(polled)
+
+
+def test_a_clock_that_was_an_hour_ahead_for_a_while_blocks_nothing_once_it_is_right(
+    upstreams: Upstreams, clock: Clock
+) -> None:
+    monotonic = Clock(0)
+    sources = AllSources(dict.fromkeys(NAMES, upstreams.url), random=lambda: 0.5, monotonic=monotonic)
+    clock.ms += 3_600_000
+    sources.poll(TIMEOUT_S)
+    clock.ms -= 3_600_000
+    for _ in range(3):
+        clock.ms += 5_000
+        monotonic.ms += 5_000
+        sources.poll(TIMEOUT_S)
+    assert upstreams.asked["coinbase"] == 2
+    assert upstreams.asked["kraken"] == 4
 
 
 def until(done: Callable[[], bool]) -> None:

@@ -22,7 +22,7 @@ from shared.values import Snapshot
 from tests.right_answers import hold
 from tests.schemas import check
 from tests.unit.clients import Clients
-from tests.unit.samples import SYMBOLS, after, json_values, quotes
+from tests.unit.samples import AGELESS, SYMBOLS, after, explanations, json_values, quotes
 
 ID = "L0SM9cOFvHcCIhw="
 MESSAGES = 10_000
@@ -124,12 +124,13 @@ def feed(quotes_items: Table, connections_items: Table) -> Callable[[str], list[
     quotes_table, connections = QuotesTable(quotes_items), ConnectionsTable(connections_items)
     quotes_table.write_snapshot(after(Snapshot(), quotes()), 1)
     quotes_table.take_lease(int(time.time() * 1_000) + 3_600_000)
+    quotes_table.write_explanations(explanations())
     connections.add(ID, int(time.time()))
     clients = Clients()
     gateway = clients.gateway_at(10**9, 10**9)
     connection = connections.get(ID)
-    subscriptions = Subscriptions(quotes_table, connections, gateway, lambda: None)
-    requests = Requests(quotes_table, CandlesTable(quotes_items), gateway)
+    subscriptions = Subscriptions(quotes_table, connections, gateway, lambda: None, AGELESS)
+    requests = Requests(quotes_table, CandlesTable(quotes_items), gateway, AGELESS)
 
     def send(text: str) -> list[dict[str, Any]]:
         nonlocal connection

@@ -123,14 +123,17 @@ def test_a_source_is_due_again_at_its_own_pace(exchange: Exchange, name: str) ->
     rest_ms = max(0, MODULES[name].source().poll_every_ms - pollers.PACE_SLACK_MS)
     assert asked.due(NOW_MS + rest_ms)
     assert not asked.due(NOW_MS + rest_ms - 1)
-    assert asked.state == SourceState(ok_ms=NOW_MS)
+    assert (asked.state.ok_ms, asked.state.error, asked.state.retry_ms) == (NOW_MS, "", 0)
 
 
 @EVERY
 @pytest.mark.parametrize("fault", ["cut", "garbage", "empty", "bad_json"])
-def test_a_broken_answer_is_unavailable_for_a_second(exchange: Exchange, name: str, fault: str) -> None:
+def test_a_broken_answer_is_unavailable_for_a_second_or_the_sources_pace(
+    exchange: Exchange, name: str, fault: str
+) -> None:
     failing(exchange, name, **{fault: True})
-    assert rest_s(poller(exchange, name)) == 1
+    pace_ms = max(0, MODULES[name].source().poll_every_ms - pollers.PACE_SLACK_MS)
+    assert rest_s(poller(exchange, name)) == max(1_000, pace_ms) / 1000
 
 
 @EVERY
@@ -155,7 +158,9 @@ def test_an_upstream_that_hangs_is_given_up_after_the_time_limit(exchange: Excha
         ({"status": 503, "retry_after": 30}, 30),
         ({"status": 429, "retry_after": 7}, 7),
         ({"status": 429, "retry_after": 0}, 1),
-        ({"status": 429}, 1),
+        ({"status": 429}, 60),
+        ({"status": 503, "retry_after": 7_200}, 3_600),
+        ({"status": 429, "retry_after": 7_200}, 7_200),
         ({"status": 403}, 120),
         ({"status": 418}, 120),
         ({"status": 451}, 120),
@@ -177,10 +182,10 @@ def test_an_upstream_is_left_alone_for_as_long_as_it_asks(
         (formatdate(NOW_MS / 1000 + 90, usegmt=True), 90),
         (formatdate(NOW_MS / 1000 - 90, usegmt=True), 1),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 259_200),
-        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 1),
-        ("9" * 5_000, 1),
-        ("-5", 1),
-        ("soon", 1),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 60),
+        ("9" * 5_000, 60),
+        ("-5", 60),
+        ("soon", 60),
     ],
 )
 def test_a_retry_after_of_any_form_is_a_time_of_at_most_three_days(retry_after: str, seconds: int) -> None:
@@ -202,7 +207,7 @@ def test_each_failure_doubles_the_rest_up_to_eight_seconds_and_a_success_ends_it
 def test_an_unknown_symbol_makes_the_next_request_list_all_markets_again() -> None:
     queries: list[dict[str, list[str]]] = []
     row = (
-        b'{"symbol":"BTCUSDT","bidPrice":"1","askPrice":"2","lastPrice":"1","openPrice":"1","count":1,"closeTime":%d}'
+        b'{"symbol":"BTCUSDT","bidPrice":"1","askPrice":"1.01","lastPrice":"1","openPrice":"1","count":1,"closeTime":%d}'
         % NOW_MS
     )
 
@@ -246,7 +251,12 @@ def test_an_unknown_pair_makes_the_next_request_to_kraken_list_all_again() -> No
 
 @pytest.mark.parametrize(
     ("error", "seconds"),
-    [("EAPI:Rate limit exceeded", 10), ("EService:Unavailable", 1), ("EGeneral:Internal error", 1)],
+    [
+        ("EAPI:Rate limit exceeded", 60),
+        ("EGeneral:Temporary lockout", 900),
+        ("EService:Unavailable", 1),
+        ("EGeneral:Internal error", 1),
+    ],
 )
 def test_an_error_of_kraken_with_status_200_opens_the_circuit(error: str, seconds: int) -> None:
     with server(respond(200, b'{"error":["%s"]}' % error.encode())) as url:
@@ -290,7 +300,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 def test_an_answer_beyond_any_real_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pollers, "MAX_BODY_BYTES", 100_000)
-    sound = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}%s}'
+    sound = b'{"result":"success","base_code":"USD","time_last_update_unix":1767200000,"rates":{"CAD":1.3}%s}'
     source = er_api.source()
     too_long = sound % (b" " * 200_000)
     with server(respond(200, too_long)) as url, pytest.raises(SourceUnavailable, match="more than 100000 bytes"):
@@ -309,7 +319,7 @@ def test_a_body_that_no_reader_takes_is_unavailable(body: bytes) -> None:
 
 
 def test_a_market_without_the_header_is_not_simulated() -> None:
-    body = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}}'
+    body = b'{"result":"success","base_code":"USD","time_last_update_unix":1767200000,"rates":{"CAD":1.3}}'
     with server(respond(200, body)) as url:
         assert [ticker.simulated for ticker in Poller(er_api.source(), url).ask(NOW_MS, TIMEOUT_S)] == [False]
 
@@ -343,14 +353,16 @@ def test_an_answer_that_trickles_is_given_up_after_the_time_limit_in_all() -> No
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_compressed_answer_is_read(encoding: str) -> None:
-    body = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}%s}' % (b" " * 300_000)
+    body = b'{"result":"success","base_code":"USD","time_last_update_unix":1767200000,"rates":{"CAD":1.3}%s}' % (
+        b" " * 300_000
+    )
     packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
     with server(respond(200, packed, Content_Encoding=encoding)) as url:
         assert len(Poller(er_api.source(), url).ask(NOW_MS, TIMEOUT_S)) == 1
 
 
 def test_an_answer_in_chunks_is_read() -> None:
-    body = b'{"result":"success","time_last_update_unix":1704412951,"rates":{"CAD":1.3}}'
+    body = b'{"result":"success","base_code":"USD","time_last_update_unix":1767200000,"rates":{"CAD":1.3}}'
 
     def in_chunks(request: BaseHTTPRequestHandler) -> None:
         request.protocol_version = "HTTP/1.1"
@@ -368,7 +380,7 @@ def test_an_answer_in_chunks_is_read() -> None:
 
 
 def test_what_it_said_last_is_held_for_as_long_as_it_serves_whatever_fails_meanwhile() -> None:
-    price = Ticker("any", "market", Decimal(1), Decimal(1), Decimal(1), None, NOW_MS)
+    price = Ticker("any", "market", Decimal(1), Decimal(1), Decimal(1), None, NOW_MS, NOW_MS)
     asked = poller_of(Source("any", "", "/", dict, lambda _: [price], poll_every_ms=10_000, hold_ms=30_000), "")
     assert asked.held(NOW_MS) == []
     asked.succeeded([price], NOW_MS)
@@ -386,8 +398,54 @@ def test_a_source_without_a_hold_serves_only_who_asked(exchange: Exchange) -> No
 
 def test_a_stored_circuit_is_resumed_and_keeps_a_new_poller_from_asking() -> None:
     asked = poller_of(kraken.source(), "")
-    asked.resume(SourceState(NOW_MS - 5_000, "HTTP 451", 3, NOW_MS + 480_000))
+    asked.resume(SourceState(NOW_MS - 5_000, "HTTP 451", 3, NOW_MS + 480_000), NOW_MS)
     assert not asked.due(NOW_MS + 479_999)
     assert asked.due(NOW_MS + 480_000)
     asked.failed(SourceUnavailable("HTTP 451", banned=True), NOW_MS + 480_000)
     assert asked.state == SourceState(NOW_MS - 5_000, "HTTP 451", 4, NOW_MS + 480_000 + 960_000)
+
+
+def test_a_stored_rest_that_is_longer_than_any_is_not_believed() -> None:
+    """The clock of who stored it was wrong."""
+    asked = poller_of(kraken.source(), "")
+    asked.resume(SourceState(NOW_MS, "HTTP 451", 3, NOW_MS + 4 * 86_400_000), NOW_MS)
+    assert asked.due(NOW_MS)
+
+
+def many(changed: int, count: int = pollers.FEWEST_TO_BE_FROZEN) -> list[Ticker]:
+    """So many markets; one of them has traded since."""
+    price = Ticker("kraken", "", Decimal(1), Decimal(1), Decimal(1), None, NOW_MS, NOW_MS)
+    return [replace(price, market=f"M{n}", activity_24h=Decimal(changed if n == 0 else 5)) for n in range(count)]
+
+
+def test_a_source_that_says_the_same_of_many_markets_for_over_a_minute_is_frozen() -> None:
+    asked = poller_of(kraken.source(), "")
+    for second in range(0, 61, 5):
+        asked.succeeded(many(1), NOW_MS + second * 1_000)
+    with pytest.raises(SourceUnavailable, match="nothing has moved"):
+        asked.succeeded(many(1), NOW_MS + 60_001)
+    asked.succeeded(many(2), NOW_MS + 65_000)
+    assert asked.state.ok_ms == NOW_MS + 65_000
+
+
+def test_a_frozen_source_stays_frozen_over_a_cold_start() -> None:
+    asked = poller_of(kraken.source(), "")
+    asked.succeeded(many(1), NOW_MS)
+    later = poller_of(kraken.source(), "")
+    later.resume(asked.state, NOW_MS + 61_000)
+    with pytest.raises(SourceUnavailable, match="nothing has moved"):
+        later.succeeded(many(1), NOW_MS + 61_000)
+
+
+def test_a_source_of_few_markets_may_say_the_same_for_as_long_as_it_likes() -> None:
+    asked = poller_of(kraken.source(), "")
+    for minute in range(60):
+        asked.succeeded(many(1, count=pollers.FEWEST_TO_BE_FROZEN - 1), NOW_MS + minute * 60_000)
+
+
+def test_a_source_with_a_pace_may_say_the_same_for_two_of_its_requests_more() -> None:
+    asked = poller_of(replace(kraken.source(), poll_every_ms=60_000), "")
+    for minute in range(4):
+        asked.succeeded(many(1), NOW_MS + minute * 60_000)
+    with pytest.raises(SourceUnavailable, match="nothing has moved"):
+        asked.succeeded(many(1), NOW_MS + 240_000)

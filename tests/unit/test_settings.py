@@ -17,6 +17,8 @@ CLIENT = {
     "CONNECTIONS_TABLE": "connections",
     "CONNECTION_SHARDS": "4",
     "CONNECTIONS_URL": "https://example.com/live",
+    "TICK_SECONDS": "5",
+    "STALE_AFTER_SECONDS": "30",
 }
 REQUEST = CLIENT | {"MESSAGES_PER_SECOND": "5", "MESSAGE_BURST": "10"}
 
@@ -24,12 +26,12 @@ REQUEST = CLIENT | {"MESSAGES_PER_SECOND": "5", "MESSAGE_BURST": "10"}
 def test_settings_are_read_with_their_types_and_defaults() -> None:
     assert read(IngestSettings, INGEST | {"PATH": "/bin"}) == IngestSettings("quotes", 5, 30)
     assert read(ConnectionSettings, CLIENT) == ConnectionSettings("connections", 4)
-    assert read(ClientSettings, CLIENT) == ClientSettings("quotes", "connections", 4, "https://example.com/live")
+    assert read(ClientSettings, CLIENT) == ClientSettings("quotes", "connections", 4, "https://example.com/live", 5, 30)
     assert read(RequestSettings, REQUEST) == RequestSettings(
-        "quotes", "connections", 4, "https://example.com/live", 5, 10
+        "quotes", "connections", 4, "https://example.com/live", 5, 30, 5, 10
     )
     assert read(SubscribeSettings, REQUEST | {"INGEST_FUNCTION": "ingest"}) == SubscribeSettings(
-        "quotes", "connections", 4, "https://example.com/live", 5, 10, "ingest"
+        "quotes", "connections", 4, "https://example.com/live", 5, 30, 5, 10, "ingest"
     )
     assert read(ConnectionSettings, CLIENT | {"MAX_CONNECTIONS_PER_CLIENT": "3"}).max_connections_per_client == 3
 
@@ -57,13 +59,14 @@ def test_only_the_sources_whose_address_is_configured_have_one() -> None:
     assert read(IngestSettings, INGEST).base_urls == {}
     urls = {
         f"{name}_BASE_URL": f"http://{name}"
-        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API", "COINBASE", "COINGECKO")
+        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API", "NDAX", "COINBASE", "COINGECKO")
     }
     assert read(IngestSettings, INGEST | urls).base_urls == {
         "binance": "http://BINANCE",
         "kraken": "http://KRAKEN",
         "bank_of_canada": "http://BANK_OF_CANADA",
         "er_api": "http://ER_API",
+        "ndax": "http://NDAX",
         "coinbase": "http://COINBASE",
         "coingecko": "http://COINGECKO",
     }

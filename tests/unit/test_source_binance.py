@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from shared.assets import catalogue, market_names
+from shared.pricing.rules import CLOCK_SKEW_MS
 from shared.sources import binance
+from shared.sources.listing import RENEWED_AFTER_MS
 from shared.sources.upstream import Answer, SourceUnavailable
 from tests.recordings import recorded_json
+from tests.unit.reading import read
 
 RECORDING = "binance/ticker_24hr_all_2024-01-05T211209Z.json"
 RECORDED_MS = 1_704_489_129_000  # 2024-01-05 21:12:09 UTC
@@ -35,33 +38,35 @@ def answer(payload: object, received_ms: int = RECORDED_MS) -> Answer:
 def parse_rows(*rows: dict[str, Any]) -> list[str]:
     """The markets that are priced, beside one that always is: an answer without any is no answer."""
     ether = BTC | {"symbol": "ETHUSDT"}
-    return [ticker.market for ticker in binance.parse(answer([ether, *rows])) if ticker.market != "ETHUSDT"]
+    return [ticker.market for ticker in read(binance, answer([ether, *rows])) if ticker.market != "ETHUSDT"]
 
 
-def test_the_recorded_answer_prices_70_of_the_75_assets() -> None:
-    tickers = binance.parse(answer(list(recorded_rows())))
+def test_the_recorded_answer_prices_all_assets_that_binance_had_then_and_has_now() -> None:
+    tickers = read(binance, answer(list(recorded_rows())))
     live = {ticker.market for ticker in tickers}
     priced = [
         asset.code
         for asset in catalogue().values()
         if any(market.source == "binance" and market.name in live for market in asset.markets)
     ]
+    # Of 2024: dropped since, or not yet under the name that it has today.
     assert [asset.code for asset in catalogue().values() if asset.code not in priced] == [
-        "USDT", "QCAD", "DAI", "ETHW", "UST"
+        "XMR", "USDT", "QCAD", "MATIC", "DAI", "MKR", "EOS", "BAL", "ETHW", "ELF", "OMG", "FTM", "REN", "LRC", "STORJ",
+        "RNDR",
     ]  # fmt: skip
-    assert len(priced) == 70
     assert all(0 < ticker.bid <= ticker.ask for ticker in tickers)
 
 
 def test_a_ticker_says_what_its_row_says() -> None:
     rows = {row["symbol"]: row for row in recorded_rows()}
-    tickers = binance.parse(answer(list(recorded_rows())))
+    tickers = read(binance, answer(list(recorded_rows())))
     assert {ticker.market for ticker in tickers} <= set(market_names("binance"))
     for ticker in tickers:
         row = rows[ticker.market]
-        assert [str(number) for number in (ticker.bid, ticker.ask, ticker.last, ticker.open_24h)] == [
-            row[key] for key in ("bidPrice", "askPrice", "lastPrice", "openPrice")
+        assert [str(number) for number in (ticker.bid, ticker.ask, ticker.open_24h)] == [
+            row[key] for key in ("bidPrice", "askPrice", "openPrice")
         ]
+        assert ticker.old_last or str(ticker.last) == row["lastPrice"]
         assert (ticker.source, ticker.ts_ms, ticker.simulated) == ("binance", row["closeTime"], False)
 
 
@@ -81,12 +86,12 @@ def test_a_delisted_pair_that_kept_its_count_and_last_price_is_not_a_price() -> 
         assert parse_rows(row | {"symbol": "BTCUSDT", "closeTime": RECORDED_MS}) == []
 
 
-@pytest.mark.parametrize("age_ms", [86_400_000, 30 * 86_400_000, -binance.CLOCK_SKEW_MS])
+@pytest.mark.parametrize("age_ms", [86_400_001, 30 * 86_400_000, -CLOCK_SKEW_MS - 1])
 def test_a_close_time_of_another_day_or_to_come_is_not_a_price(age_ms: int) -> None:
     assert parse_rows(BTC | {"closeTime": RECORDED_MS - age_ms}) == []
 
 
-@pytest.mark.parametrize("age_ms", [86_399_999, 0, 1 - binance.CLOCK_SKEW_MS])
+@pytest.mark.parametrize("age_ms", [86_400_000, 0, -CLOCK_SKEW_MS])
 def test_a_close_time_within_the_last_day_is_a_price(age_ms: int) -> None:
     assert parse_rows(BTC | {"closeTime": RECORDED_MS - age_ms}) == ["BTCUSDT"]
 
@@ -96,7 +101,7 @@ def test_a_crossed_book_is_not_a_price() -> None:
     assert parse_rows(BTC | {"bidPrice": BTC["askPrice"]}) == ["BTCUSDT"]
 
 
-@pytest.mark.parametrize("key", ["bidPrice", "askPrice", "lastPrice", "openPrice", "closeTime", "count"])
+@pytest.mark.parametrize("key", ["bidPrice", "askPrice", "lastPrice", "closeTime", "count"])
 @pytest.mark.parametrize("value", [None, 0, "0.00000000", "-1", "n/a", "NaN", "1e999999", [], {}, Decimal("1.5E+999")])
 def test_a_row_with_an_odd_value_is_not_a_price(key: str, value: object) -> None:
     assert parse_rows(BTC | {key: value}) == []
@@ -109,7 +114,7 @@ def test_a_market_that_the_catalogue_does_not_name_is_left_out() -> None:
 
 def test_rows_that_are_no_rows_do_not_hide_the_others() -> None:
     payload: list[object] = [None, 1, [], "BTCUSDT", {}, {"symbol": 5}, {"symbol": ["BTCUSDT"]}, BTC]
-    assert [ticker.market for ticker in binance.parse(answer(payload))] == ["BTCUSDT"]
+    assert [ticker.market for ticker in read(binance, answer(payload))] == ["BTCUSDT"]
 
 
 @pytest.mark.parametrize(
@@ -117,19 +122,19 @@ def test_rows_that_are_no_rows_do_not_hide_the_others() -> None:
 )
 def test_an_answer_without_a_live_market_is_no_answer(payload: object) -> None:
     with pytest.raises(SourceUnavailable):
-        binance.parse(answer(payload))
+        read(binance, answer(payload))
 
 
 def test_tickers_of_a_simulated_market_say_so() -> None:
-    (ticker,) = binance.parse(Answer([BTC], RECORDED_MS, simulated=True))
+    (ticker,) = read(binance, Answer([BTC], RECORDED_MS, simulated=True))
     assert ticker.simulated
 
 
-def test_the_first_request_is_for_all_markets_and_the_next_for_those_that_were_live() -> None:
+def test_the_first_request_is_for_all_markets_and_the_next_for_those_that_exist_live_or_not() -> None:
     source = binance.source()
     assert source.params() == {"type": "FULL", "symbolStatus": "TRADING"}
-    source.parse(answer([BTC, BTC | {"symbol": "ETHUSDT"}, BTC | {"symbol": "LTCUSDT", "count": 0}]))
-    assert source.params() == {"type": "FULL", "symbolStatus": "TRADING", "symbols": '["BTCUSDT","ETHUSDT"]'}
+    source.parse(answer([BTC, BTC | {"symbol": "ETHUSDT"}, BTC | {"symbol": "LTCUSDT", "askPrice": "0.00000000"}]))
+    assert source.params() == {"type": "FULL", "symbolStatus": "TRADING", "symbols": '["BTCUSDT","ETHUSDT","LTCUSDT"]'}
 
 
 @pytest.mark.parametrize(
@@ -145,27 +150,32 @@ def test_an_unknown_symbol_makes_the_next_request_list_all_markets_again(
     status: int, change: Callable[[dict[str, Any]], object], forgotten: bool
 ) -> None:
     source = binance.source()
+    source.params()
     source.parse(answer([BTC]))
-    source.on_error(status, change({"code": -1121, "msg": "Invalid symbol."}))
+    source.on_failure(status, change({"code": -1121, "msg": "Invalid symbol."}))
     assert ("symbols" not in source.params()) is forgotten
 
 
-def test_all_markets_are_listed_again_from_time_to_time() -> None:
-    source = binance.source()
+def test_all_markets_are_listed_again_each_hour_however_often_it_is_asked() -> None:
+    now_ms = 0
+    source = binance.source(lambda: now_ms)
+    source.params()
     source.parse(answer([BTC]))
-    listings = ["symbols" not in source.params() for _ in range(2 * binance.LIST_EVERY)]
-    assert listings.index(True) == binance.LIST_EVERY - 1
+    for now_ms in range(0, RENEWED_AFTER_MS, 1_000):  # noqa: B007
+        assert "symbols" in source.params()
+    now_ms = RENEWED_AFTER_MS
+    assert "symbols" not in source.params()
     source.parse(answer([BTC]))
     assert "symbols" in source.params()
 
 
 def test_an_answer_whose_clock_stands_still_is_no_answer() -> None:
-    binance.parse(answer([BTC], received_ms=BTC["closeTime"] + binance.FROZEN_AFTER_MS))
+    read(binance, answer([BTC], received_ms=BTC["closeTime"] + binance.NEWEST_WITHIN_MS))
     with pytest.raises(SourceUnavailable, match="clock stands still"):
-        binance.parse(answer([BTC], received_ms=BTC["closeTime"] + binance.FROZEN_AFTER_MS + 1))
+        read(binance, answer([BTC], received_ms=BTC["closeTime"] + binance.NEWEST_WITHIN_MS + 1))
 
 
 def test_the_error_bodies_on_record_are_no_tickers() -> None:
     for recorded in recorded_json("binance/error_bodies.json"):
         with pytest.raises(SourceUnavailable):
-            binance.parse(answer(recorded["body"]))
+            read(binance, answer(recorded["body"]))

@@ -66,7 +66,21 @@ def test_a_failure_is_one_more_keeps_the_last_success_and_is_never_asked_again_a
 
 
 def test_a_success_forgets_all_failures() -> None:
-    assert after_success(NOW_MS) == SourceState(ok_ms=NOW_MS)
+    failing = SourceState(5, "HTTP 500", 3, NOW_MS, fingerprint=7, moved_ms=9)
+    assert after_success(failing, NOW_MS) == SourceState(ok_ms=NOW_MS, fingerprint=7, moved_ms=9)
+
+
+def test_after_429_without_a_time_it_is_left_alone_for_a_minute() -> None:
+    assert rests_s(SourceUnavailable("HTTP 429", limited=True), times=3) == [60, 60, 60]
+    assert rests_s(SourceUnavailable("HTTP 429", limited=True, retry_after_ms=2_000), times=2) == [2, 2]
+
+
+@pytest.mark.parametrize("error", [FAILED, BANNED, SourceUnavailable("HTTP 429", limited=True)])
+def test_a_source_that_fails_is_asked_no_more_often_than_one_that_is_well(error: SourceUnavailable) -> None:
+    state = SourceState()
+    for _ in range(9):
+        state = after_failure(state, error, NOW_MS, lambda: 0, pace_ms=600_000)
+        assert state.retry_ms >= NOW_MS + 600_000
 
 
 def test_a_late_answer_is_a_success_that_keeps_its_failures_and_their_rest() -> None:

@@ -14,6 +14,7 @@ from shared.sources import coinbase
 from shared.sources.upstream import Answer, SourceUnavailable
 from shared.values import Ticker
 from tests.recordings import recorded_json
+from tests.unit.reading import read
 
 RECEIVED_MS = 1_768_000_000_000
 ODD_PRICES: list[object] = [None, True, 0, "0", "-1.3", "n/a", "", "NaN", "1e999999", [], {}, 1.5]
@@ -31,28 +32,39 @@ COINBASE: dict[str, Any] = {
 }
 
 
-def parse(payload: object) -> list[Ticker]:
-    return coinbase.parse(Answer(payload, RECEIVED_MS, simulated=False))
+def priced(payload: object) -> list[Ticker]:
+    return read(coinbase, Answer(payload, RECEIVED_MS, simulated=False))
 
 
 def parse_btc(stats: object) -> list[str]:
     """The markets that are priced, beside one that always is: an answer without any is no answer."""
-    tickers = parse(COINBASE | {"BTC-USD": {"stats_24hour": stats}})
+    tickers = priced(COINBASE | {"BTC-USD": {"stats_24hour": stats}})
     return [ticker.market for ticker in tickers if ticker.market != "SHIB-USD"]
 
 
 def test_bid_and_ask_are_the_last_trade_and_the_time_is_that_of_reception() -> None:
     last = Decimal("43650.010")
-    assert parse(COINBASE)[0] == Ticker("coinbase", "BTC-USD", last, last, last, Decimal("43100.11"), RECEIVED_MS)
+    assert priced(COINBASE)[0] == Ticker(
+        source="coinbase",
+        market="BTC-USD",
+        bid=last,
+        ask=last,
+        last=last,
+        open_24h=Decimal("43100.11"),
+        ts_ms=RECEIVED_MS,
+        answered_ms=RECEIVED_MS,
+        has_book=False,
+        activity_24h=Decimal(BTC["volume"]),
+    )
 
 
 def test_every_digit_is_kept() -> None:
-    assert [str(ticker.last) for ticker in parse(COINBASE)] == ["43650.010", "0.00001244"]
+    assert [str(ticker.last) for ticker in priced(COINBASE)] == ["43650.010", "0.00001244"]
 
 
 def test_a_market_that_the_catalogue_does_not_name_is_left_out() -> None:
     products = [row["id"] for row in recorded_json("coinbase/products_2021-04-17.json")]
-    tickers = parse({product: {"stats_24hour": BTC} for product in products})
+    tickers = priced({product: {"stats_24hour": BTC} for product in products})
     assert {ticker.market for ticker in tickers} == set(products) & set(market_names("coinbase"))
     assert len(tickers) == 32
 
@@ -67,22 +79,28 @@ def test_statistics_of_2015_hold_no_price() -> None:
     assert parse_btc(recorded_json("coinbase/stats_example_2015.json")) == []
 
 
-@pytest.mark.parametrize("key", ["last", "open", "volume"])
+@pytest.mark.parametrize("key", ["last", "volume"])
 @pytest.mark.parametrize("odd", ODD_PRICES)
 def test_an_odd_value_costs_its_own_market_and_no_other(key: str, odd: object) -> None:
     assert parse_btc(BTC | {key: odd}) == []
     assert parse_btc({k: v for k, v in BTC.items() if k != key}) == []
 
 
+@pytest.mark.parametrize("odd", ODD_PRICES)
+def test_an_odd_opening_costs_the_change_and_not_the_price(odd: object) -> None:
+    (ticker, *_) = priced({"BTC-USD": {"stats_24hour": BTC | {"open": odd}}})
+    assert (ticker.last, ticker.open_24h) == (Decimal(BTC["last"]), None)
+
+
 @pytest.mark.parametrize("row", [None, [], "x", 5, {}, {"stats_24hour": None}, {"stats_24hour": []}])
 def test_rows_that_are_no_rows_do_not_hide_the_others(row: object) -> None:
-    assert [ticker.market for ticker in parse(COINBASE | {"BTC-USD": row})] == ["SHIB-USD"]
+    assert [ticker.market for ticker in priced(COINBASE | {"BTC-USD": row})] == ["SHIB-USD"]
 
 
 @pytest.mark.parametrize("payload", [{}, [], None, "x", {"message": "NotFound"}, {"BTC-USD": {}}, {"ETH-XYZ": BTC}])
 def test_an_answer_without_a_live_market_is_no_answer(payload: object) -> None:
     with pytest.raises(SourceUnavailable):
-        parse(payload)
+        priced(payload)
 
 
 def test_one_request_every_ten_seconds_serves_for_half_a_minute() -> None:
@@ -91,4 +109,4 @@ def test_one_request_every_ten_seconds_serves_for_half_a_minute() -> None:
 
 
 def test_tickers_of_a_simulated_market_say_so() -> None:
-    assert {ticker.simulated for ticker in coinbase.parse(Answer(COINBASE, RECEIVED_MS, simulated=True))} == {True}
+    assert {ticker.simulated for ticker in read(coinbase, Answer(COINBASE, RECEIVED_MS, simulated=True))} == {True}

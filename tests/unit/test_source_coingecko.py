@@ -13,6 +13,7 @@ from shared.sources import coingecko
 from shared.sources.upstream import Answer, SourceUnavailable
 from shared.values import Ticker
 from shared.wire import loads
+from tests.unit.reading import read
 from tests.unit.test_source_binance import RECORDED_MS as RECEIVED_MS
 
 ODD_PRICES: list[object] = [None, True, 0, "0", Decimal("-1.3"), "n/a", "", Decimal("1e999"), [], {}, 1.5]
@@ -22,29 +23,38 @@ COINGECKO: dict[str, Any] = loads(
     """{
         "bitcoin": {"cad": 58312.123456789012, "cad_24h_change": -1.2345678901234567, "last_updated_at": UPDATED},
         "shiba-inu": {"cad": 1.2439404e-05, "cad_24h_change": 2.5e-05, "last_updated_at": UPDATED},
-        "qcad": {"cad": 1.0, "cad_24h_change": null, "last_updated_at": UPDATED}
+        "stablecorp-qcad": {"cad": 1.0, "cad_24h_change": null, "last_updated_at": UPDATED}
     }""".replace("UPDATED", str(UPDATED_S))
 )
 
 
-def parse(payload: object) -> dict[str, Ticker]:
-    tickers = coingecko.parse(Answer(payload, RECEIVED_MS, simulated=False))
+def priced(payload: object) -> dict[str, Ticker]:
+    tickers = read(coingecko, Answer(payload, RECEIVED_MS, simulated=False))
     return {ticker.market: ticker for ticker in tickers}
 
 
 def parse_bitcoin(**changes: object) -> Ticker | None:
     """What becomes of it beside a coin that is priced: an answer without any is no answer."""
-    return parse(COINGECKO | {"bitcoin": COINGECKO["bitcoin"] | changes}).get("bitcoin")
+    return priced(COINGECKO | {"bitcoin": COINGECKO["bitcoin"] | changes}).get("bitcoin")
 
 
 def test_bid_and_ask_are_the_price_and_the_time_is_theirs() -> None:
     last = Decimal("58312.123456789012")
-    ticker = parse(COINGECKO)["bitcoin"]
-    assert ticker == Ticker("coingecko", "bitcoin", last, last, last, ticker.open_24h, UPDATED_S * 1000)
+    ticker = priced(COINGECKO)["bitcoin"]
+    assert (ticker.source, ticker.market) == ("coingecko", "bitcoin")
+    assert (ticker.bid, ticker.ask, ticker.last, ticker.has_book) == (last, last, last, False)
+    assert (ticker.ts_ms, ticker.answered_ms) == (UPDATED_S * 1000, RECEIVED_MS)
+
+
+def test_a_price_in_us_dollars_is_a_ticker_of_its_own_for_the_exchange_rate() -> None:
+    assert parse_bitcoin(usd=Decimal(42_600)) == priced(COINGECKO)["bitcoin"]
+    both = priced(COINGECKO | {"bitcoin": COINGECKO["bitcoin"] | {"usd": Decimal(42_600)}})
+    assert both["bitcoin/usd"].last == 42_600
+    assert "bitcoin/usd" not in priced(COINGECKO)
 
 
 def test_a_number_with_an_exponent_keeps_every_digit() -> None:
-    assert parse(COINGECKO)["shiba-inu"].last == Decimal("0.000012439404")
+    assert priced(COINGECKO)["shiba-inu"].last == Decimal("0.000012439404")
 
 
 @pytest.mark.parametrize(
@@ -71,10 +81,13 @@ def test_without_a_sound_change_there_is_a_price_and_none_of_24_h_ago(change: ob
     ticker = parse_bitcoin(cad_24h_change=change)
     assert ticker
     assert ticker.open_24h is None
-    assert parse(COINGECKO | {"qcad": {"cad": 1, "last_updated_at": UPDATED_S}})["qcad"].open_24h is None
+    assert (
+        priced(COINGECKO | {"stablecorp-qcad": {"cad": 1, "last_updated_at": UPDATED_S}})["stablecorp-qcad"].open_24h
+        is None
+    )
 
 
-@pytest.mark.parametrize(("age_s", "alive"), [(900, True), (901, False), (86_400, False), (-299, True), (-300, False)])
+@pytest.mark.parametrize(("age_s", "alive"), [(900, True), (901, False), (86_400, False), (-299, True), (-301, False)])
 def test_a_price_of_more_than_15_minutes_ago_or_to_come_is_dead(age_s: int, alive: bool) -> None:
     assert bool(parse_bitcoin(last_updated_at=RECEIVED_MS // 1000 - age_s)) is alive
 
@@ -89,13 +102,13 @@ def test_an_odd_price_costs_its_own_coin_and_no_other(odd: object) -> None:
     assert parse_bitcoin(cad=odd) is None
 
 
-@pytest.mark.parametrize("row", [None, [], "x", 5, {}, {"usd": 1, "last_updated_at": UPDATED_S}])
+@pytest.mark.parametrize("row", [None, [], "x", 5, {}, {"eur": 1, "last_updated_at": UPDATED_S}])
 def test_rows_that_are_no_rows_do_not_hide_the_others(row: object) -> None:
-    assert set(parse(COINGECKO | {"bitcoin": row})) == {"shiba-inu", "qcad"}
+    assert set(priced(COINGECKO | {"bitcoin": row})) == {"shiba-inu", "stablecorp-qcad"}
 
 
 def test_a_coin_that_the_catalogue_does_not_name_is_left_out() -> None:
-    assert "terra-luna-2" not in parse(COINGECKO | {"terra-luna-2": COINGECKO["bitcoin"]})
+    assert "terra-luna-2" not in priced(COINGECKO | {"terra-luna-2": COINGECKO["bitcoin"]})
 
 
 @pytest.mark.parametrize(
@@ -103,7 +116,7 @@ def test_a_coin_that_the_catalogue_does_not_name_is_left_out() -> None:
 )
 def test_an_answer_without_a_live_price_is_no_answer(payload: object) -> None:
     with pytest.raises(SourceUnavailable):
-        parse(payload)
+        priced(payload)
 
 
 def test_one_request_a_minute_is_for_all_assets_and_serves_for_two() -> None:
@@ -111,7 +124,7 @@ def test_one_request_a_minute_is_for_all_assets_and_serves_for_two() -> None:
     query = dict(source.params())
     assert len(query.pop("ids").split(",")) == len(catalogue())
     assert query == {
-        "vs_currencies": "cad",
+        "vs_currencies": "cad,usd",
         "include_24hr_change": "true",
         "include_last_updated_at": "true",
         "precision": "full",
@@ -120,4 +133,13 @@ def test_one_request_a_minute_is_for_all_assets_and_serves_for_two() -> None:
 
 
 def test_tickers_of_a_simulated_market_say_so() -> None:
-    assert {ticker.simulated for ticker in coingecko.parse(Answer(COINGECKO, RECEIVED_MS, simulated=True))} == {True}
+    simulated = read(coingecko, Answer(COINGECKO, RECEIVED_MS, simulated=True))
+    assert {ticker.simulated for ticker in simulated} == {True}
+
+
+@pytest.mark.parametrize(
+    ("host", "header"),
+    [("https://api.coingecko.com", "x-cg-demo-api-key"), ("https://pro-api.coingecko.com", "x-cg-pro-api-key")],
+)
+def test_a_key_goes_into_the_header_of_the_plan_whose_host_is_asked(host: str, header: str) -> None:
+    assert coingecko.key_header("CG-1", host) == {header: "CG-1"}

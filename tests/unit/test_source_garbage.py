@@ -1,35 +1,37 @@
 """Whatever JSON an upstream sends, its parser gives sound tickers or says that the source is unavailable."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken
+from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
 from shared.sources.upstream import Answer, SourceUnavailable
-from shared.values import Ticker
+from tests.unit.reading import read
 from tests.unit.samples import json_values
 from tests.unit.test_source_binance import BTC, RECORDED_MS
 from tests.unit.test_source_coinbase import COINBASE
 from tests.unit.test_source_coingecko import COINGECKO
 from tests.unit.test_source_kraken import KRAKEN
+from tests.unit.test_source_ndax import NDAX
 from tests.unit.test_source_rates import ER_API, VALET
 
-Parse = Callable[[Answer], list[Ticker]]
 Path = tuple[str | int, ...]
 
 # A whole answer of each, one that its parser accepts
-SOUND: dict[str, tuple[Parse, Any]] = {
-    "binance": (binance.parse, [BTC, BTC | {"symbol": "ETHUSDT"}]),
-    "kraken": (kraken.parse, KRAKEN),
-    "coinbase": (coinbase.parse, COINBASE),
-    "coingecko": (coingecko.parse, COINGECKO),
-    "bank_of_canada": (bank_of_canada.parse, VALET),
-    "er_api": (er_api.parse, ER_API),
+SOUND: dict[str, tuple[ModuleType, Any]] = {
+    "binance": (binance, [BTC, BTC | {"symbol": "ETHUSDT"}]),
+    "kraken": (kraken, KRAKEN),
+    "coinbase": (coinbase, COINBASE),
+    "coingecko": (coingecko, COINGECKO),
+    "ndax": (ndax, NDAX),
+    "bank_of_canada": (bank_of_canada, VALET),
+    "er_api": (er_api, ER_API),
 }
 EVERY = pytest.mark.parametrize("name", SOUND)
 odd_texts = st.sampled_from(
@@ -58,9 +60,9 @@ def replaced(value: Any, path: Path, by: object) -> Any:
     return changed
 
 
-def assert_sound(parse: Parse, payload: object) -> None:
+def assert_sound(module: ModuleType, payload: object) -> None:
     try:
-        tickers = parse(Answer(payload, RECORDED_MS, simulated=False))
+        tickers = read(module, Answer(payload, RECORDED_MS, simulated=False))
     except SourceUnavailable:
         return
     for ticker in tickers:
@@ -72,8 +74,8 @@ def assert_sound(parse: Parse, payload: object) -> None:
 
 @EVERY
 def test_the_answer_that_is_made_odd_below_is_sound(name: str) -> None:
-    parse, payload = SOUND[name]
-    assert parse(Answer(payload, RECORDED_MS, simulated=False))
+    module, payload = SOUND[name]
+    assert read(module, Answer(payload, RECORDED_MS, simulated=False))
 
 
 @EVERY
@@ -85,8 +87,8 @@ def test_any_json_is_tickers_or_unavailable(name: str, payload: object) -> None:
 @EVERY
 @given(data=st.data())
 def test_a_sound_answer_with_any_value_made_odd_is_tickers_or_unavailable(name: str, data: st.DataObject) -> None:
-    parse, payload = SOUND[name]
+    module, payload = SOUND[name]
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(list(paths(payload))))
         payload = replaced(payload, path, data.draw(odd))
-    assert_sound(parse, payload)
+    assert_sound(module, payload)

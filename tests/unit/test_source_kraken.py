@@ -12,9 +12,10 @@ import pytest
 
 from shared.assets import market_names
 from shared.sources import kraken
+from shared.sources.listing import BY_NAMES_FOR_MS, RENEWED_AFTER_MS
 from shared.sources.upstream import Answer, SourceUnavailable
-from shared.values import Ticker
 from tests.recordings import recorded_json
+from tests.unit.reading import read
 
 RECEIVED_MS = 1_768_000_000_000
 ODD_PRICES: list[object] = [None, True, 0, "0", "-1.3", "n/a", "", "NaN", "1e999999", [], {}, 1.5]
@@ -48,19 +49,27 @@ def errors(*names: str) -> dict[str, Any]:
 
 def parse_beside_solana(**result: object) -> list[str]:
     """The markets that are priced, beside one that always is: an answer without any is no answer."""
-    tickers = kraken.parse(answer(rows(SOLUSD=SOLANA, **result)))
+    tickers = read(kraken, answer(rows(SOLUSD=SOLANA, **result)))
     return [ticker.market for ticker in tickers if ticker.market != "SOLUSD"]
 
 
 def test_a_ticker_has_the_altname_bid_ask_last_and_the_time_of_its_reception() -> None:
-    (ticker,) = kraken.parse(answer(recorded_json("kraken/Ticker_XBTUSD_2026.json")))
+    (ticker,) = read(kraken, answer(recorded_json("kraken/Ticker_XBTUSD_2026.json")))
     last = Decimal("78493.80000")
-    assert ticker == Ticker("kraken", "XBTUSD", Decimal("78493.70000"), last, last, None, RECEIVED_MS)
+    assert (ticker.source, ticker.market, ticker.bid, ticker.ask, ticker.last) == (
+        "kraken", "XBTUSD", Decimal("78493.70000"), last, last
+    )  # fmt: skip
+    assert (ticker.open_24h, ticker.ts_ms, ticker.answered_ms, ticker.has_book) == (
+        None,
+        RECEIVED_MS,
+        RECEIVED_MS,
+        True,
+    )
 
 
 def test_every_digit_of_a_recording_is_kept() -> None:
     (row,) = recorded_json("kraken/Ticker_BCHEUR_2017-10-03.json")["result"].values()
-    (ticker,) = kraken.parse(answer(rows(BCHUSD=row)))
+    (ticker,) = read(kraken, answer(rows(BCHUSD=row)))
     assert [str(price) for price in (ticker.bid, ticker.ask, ticker.last)] == ["354.300000", "355.400000", "355.400000"]
 
 
@@ -73,8 +82,9 @@ def test_every_legacy_key_is_krakens_own_and_none_of_the_feeds_is_missing() -> N
 
 def test_all_of_the_feeds_markets_are_found_in_an_answer_for_all_pairs() -> None:
     pairs = recorded_json("kraken/AssetPairs_all_2026-01-12.json")["result"]
-    tickers = kraken.parse(answer(rows(**dict.fromkeys(pairs, USD_CAD))))
-    wanted = {*market_names("kraken"), "USDCAD", "USDTCAD", "USDTUSD"}
+    tickers = read(kraken, answer(rows(**dict.fromkeys(pairs, USD_CAD))))
+    since_then = {"QCADUSD"}
+    wanted = {*market_names("kraken"), "USDCAD", "USDTCAD", "USDTUSD"} - since_then
     assert {ticker.market for ticker in tickers} == wanted
     assert len(tickers) == len(wanted)
 
@@ -84,7 +94,7 @@ def test_a_market_that_the_feed_does_not_use_is_left_out() -> None:
 
 
 def test_there_is_no_price_of_24_h_ago_since_the_open_is_that_of_midnight() -> None:
-    assert [ticker.open_24h for ticker in kraken.parse(answer(KRAKEN))] == [None, None]
+    assert [ticker.open_24h for ticker in read(kraken, answer(KRAKEN))] == [None, None]
 
 
 def test_a_market_without_a_trade_in_24_h_is_dead_however_many_there_were_today() -> None:
@@ -115,8 +125,10 @@ def test_a_spread_of_more_than_20_percent_of_the_mid_is_no_market() -> None:
     assert parse_beside_solana(XXBTZUSD=book | {"a": ["1.10000001"]}) == []
 
 
-def test_a_last_trade_far_outside_the_book_is_still_a_price() -> None:
-    assert parse_beside_solana(XXBTZUSD=USD_CAD | {"c": ["0.5"]}) == ["XBTUSD"]
+def test_of_a_last_trade_far_outside_the_book_the_nearer_side_is_left() -> None:
+    tickers = read(kraken, answer(rows(SOLUSD=SOLANA, XXBTZUSD=USD_CAD | {"c": ["0.5"]})))
+    _, ticker = sorted(tickers, key=lambda t: t.market)
+    assert (ticker.market, ticker.last, ticker.old_last) == ("XBTUSD", ticker.bid, True)
 
 
 @pytest.mark.parametrize("row", [None, [], "1.33", 5])
@@ -127,7 +139,7 @@ def test_rows_that_are_no_rows_do_not_hide_the_others(row: object) -> None:
 @pytest.mark.parametrize("payload", [[], {}, None, "x", rows(), {"error": []}, rows(XXBTZUSD={}), {"result": [1]}])
 def test_an_answer_without_a_live_market_is_no_answer(payload: object) -> None:
     with pytest.raises(SourceUnavailable, match="no live market"):
-        kraken.parse(answer(payload))
+        read(kraken, answer(payload))
 
 
 @pytest.mark.parametrize(
@@ -135,20 +147,27 @@ def test_an_answer_without_a_live_market_is_no_answer(payload: object) -> None:
 )
 def test_errors_come_with_status_200_and_are_named(name: str) -> None:
     with pytest.raises(SourceUnavailable, match=name):
-        kraken.parse(answer(errors(name)))
+        read(kraken, answer(errors(name)))
     with pytest.raises(SourceUnavailable, match=name):
-        kraken.parse(answer(KRAKEN | errors(name)))
+        read(kraken, answer(KRAKEN | errors(name)))
 
 
 @pytest.mark.parametrize("name", ["EAPI:Rate limit exceeded", "EGeneral:Too many requests"])
 def test_a_rate_limit_is_a_time_to_wait(name: str) -> None:
     with pytest.raises(SourceUnavailable) as unavailable:
-        kraken.parse(answer(errors(name)))
-    assert unavailable.value.retry_after_ms == 10_000
+        read(kraken, answer(errors(name)))
+    assert unavailable.value.retry_after_ms == 60_000
+
+
+def test_a_lockout_is_left_alone_for_a_quarter_of_an_hour() -> None:
+    """Who asks meanwhile prolongs it."""
+    with pytest.raises(SourceUnavailable) as unavailable:
+        read(kraken, answer(errors("EGeneral:Temporary lockout")))
+    assert unavailable.value.retry_after_ms == 900_000
 
 
 def test_a_warning_is_no_error() -> None:
-    assert len(kraken.parse(answer(KRAKEN | errors("WGeneral:Deprecated")))) == 2
+    assert len(read(kraken, answer(KRAKEN | errors("WGeneral:Deprecated")))) == 2
 
 
 def test_the_first_request_is_for_all_pairs_and_the_next_for_those_that_exist() -> None:
@@ -161,6 +180,7 @@ def test_the_first_request_is_for_all_pairs_and_the_next_for_those_that_exist() 
 
 def test_an_unknown_pair_makes_the_next_request_list_all_again_and_another_error_does_not() -> None:
     source = kraken.source()
+    source.params()
     source.parse(answer(KRAKEN))
     with pytest.raises(SourceUnavailable):
         source.parse(answer(errors("EService:Unavailable")))
@@ -170,11 +190,38 @@ def test_an_unknown_pair_makes_the_next_request_list_all_again_and_another_error
     assert source.params() == {}
 
 
-def test_all_pairs_are_listed_again_from_time_to_time() -> None:
-    source = kraken.source()
+def test_all_pairs_are_listed_again_each_hour_however_often_it_is_asked() -> None:
+    now_ms = 0
+    source = kraken.source(lambda: now_ms)
+    source.params()
     source.parse(answer(KRAKEN))
-    listings = ["pair" not in source.params() for _ in range(2 * kraken.LIST_EVERY)]
-    assert listings.index(True) == kraken.LIST_EVERY - 1
+    for now_ms in range(0, RENEWED_AFTER_MS, 1_000):  # noqa: B007
+        assert "pair" in source.params()
+    now_ms = RENEWED_AFTER_MS
+    assert source.params() == {}
+
+
+def test_a_list_of_all_that_is_refused_keeps_the_one_before() -> None:
+    now_ms = 0
+    source = kraken.source(lambda: now_ms)
+    source.params()
+    source.parse(answer(KRAKEN))
+    now_ms = RENEWED_AFTER_MS
+    assert source.params() == {}
+    source.on_failure(520, None)
+    assert source.params() == {"pair": "SOLUSD,USDCAD"}
+    now_ms += BY_NAMES_FOR_MS
+    assert source.params() == {}
+
+
+def test_a_list_of_all_that_is_refused_at_a_cold_start_leaves_the_feeds_own_names_to_ask_for() -> None:
+    source = kraken.source(lambda: 0)
+    assert source.params() == {}
+    source.on_failure(520, None)
+    assert source.params() == {"pair": ",".join(sorted(kraken.wanted()))}
+    with pytest.raises(SourceUnavailable):
+        source.parse(answer(errors("EQuery:Unknown asset pair")))
+    assert source.params() == {}
 
 
 def test_it_is_asked_every_tick_and_its_answer_serves_no_other() -> None:
@@ -182,4 +229,4 @@ def test_it_is_asked_every_tick_and_its_answer_serves_no_other() -> None:
 
 
 def test_tickers_of_a_simulated_market_say_so() -> None:
-    assert {ticker.simulated for ticker in kraken.parse(Answer(KRAKEN, RECEIVED_MS, simulated=True))} == {True}
+    assert {ticker.simulated for ticker in read(kraken, Answer(KRAKEN, RECEIVED_MS, simulated=True))} == {True}

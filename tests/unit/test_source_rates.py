@@ -13,8 +13,9 @@ import pytest
 from shared.sources import bank_of_canada, er_api
 from shared.sources.upstream import Answer, SourceUnavailable
 from shared.values import Ticker
+from tests.unit.reading import read
 
-RECEIVED_MS = 1_768_000_000_000
+RECEIVED_MS = 1_704_489_129_000
 ODD_PRICES: list[object] = [None, True, 0, "0", "-1.3", "n/a", "", "NaN", "1e999999", [], {}, 1.5]
 
 VALET: dict[str, Any] = {
@@ -27,10 +28,10 @@ VALET: dict[str, Any] = {
 }
 ER_API: dict[str, Any] = {
     "result": "success",
+    "base_code": "USD",
     "provider": "https://www.exchangerate-api.com",
     "time_last_update_unix": 1704412951,
     "time_next_update_unix": 1704500551,
-    "base_code": "USD",
     "rates": {"USD": 1, "AED": Decimal("3.6725"), "CAD": Decimal("1.335012")},
 }
 
@@ -41,8 +42,8 @@ def answer(payload: object) -> Answer:
 
 def test_the_bank_of_canada_gives_its_newest_rate_with_the_start_of_its_day() -> None:
     rate = Decimal("1.3363")
-    assert bank_of_canada.parse(answer(VALET)) == [
-        Ticker("bank_of_canada", "FXUSDCAD", rate, rate, rate, None, 1_704_412_800_000)
+    assert read(bank_of_canada, answer(VALET)) == [
+        Ticker("bank_of_canada", "FXUSDCAD", rate, rate, rate, None, 1_704_412_800_000, RECEIVED_MS, has_book=False)
     ]
 
 
@@ -51,38 +52,40 @@ def test_the_bank_of_canada_with_an_odd_rate_is_unavailable(odd: object) -> None
     payload = copy.deepcopy(VALET)
     payload["observations"][-1]["FXUSDCAD"]["v"] = odd
     with pytest.raises(SourceUnavailable):
-        bank_of_canada.parse(answer(payload))
+        read(bank_of_canada, answer(payload))
 
 
 @pytest.mark.parametrize("newest", [None, {}, {"d": "2024-01-05"}, {"d": "05/01/2024", "FXUSDCAD": {"v": "1.3"}}, []])
 def test_the_bank_of_canada_without_a_dated_rate_is_unavailable(newest: object) -> None:
     with pytest.raises(SourceUnavailable):
-        bank_of_canada.parse(answer(VALET | {"observations": [newest]}))
+        read(bank_of_canada, answer(VALET | {"observations": [newest]}))
     with pytest.raises(SourceUnavailable):
-        bank_of_canada.parse(answer(VALET | {"observations": []}))
+        read(bank_of_canada, answer(VALET | {"observations": []}))
 
 
 def test_er_api_gives_its_rate_with_the_time_of_its_last_update() -> None:
     rate = Decimal("1.335012")
-    assert er_api.parse(answer(ER_API)) == [Ticker("er_api", "USDCAD", rate, rate, rate, None, 1_704_412_951_000)]
+    assert read(er_api, answer(ER_API)) == [
+        Ticker("er_api", "USDCAD", rate, rate, rate, None, 1_704_412_951_000, RECEIVED_MS, has_book=False)
+    ]
 
 
 @pytest.mark.parametrize("odd", ODD_PRICES)
 def test_er_api_with_an_odd_rate_is_unavailable(odd: object) -> None:
     with pytest.raises(SourceUnavailable):
-        er_api.parse(answer(ER_API | {"rates": {"USD": 1, "CAD": odd}}))
+        read(er_api, answer(ER_API | {"rates": {"USD": 1, "CAD": odd}}))
 
 
 @pytest.mark.parametrize("change", [{"result": "error"}, {"rates": None}, {"rates": {"USD": 1}}, {"rates": [1.3]}])
 def test_er_api_without_success_or_a_rate_is_unavailable(change: dict[str, object]) -> None:
     with pytest.raises(SourceUnavailable):
-        er_api.parse(answer(ER_API | change))
+        read(er_api, answer(ER_API | change))
 
 
 @pytest.mark.parametrize("odd", [None, "1704412951", 0, -1, 10**12, Decimal("1704412951.0"), []])
 def test_er_api_without_a_time_in_seconds_is_unavailable(odd: object) -> None:
     with pytest.raises(SourceUnavailable, match="no time"):
-        er_api.parse(answer(ER_API | {"time_last_update_unix": odd}))
+        read(er_api, answer(ER_API | {"time_last_update_unix": odd}))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests, Subscriptions
 from shared.values import Snapshot
 from tests.unit.clients import Clients, gone, spots
-from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
+from tests.unit.samples import AGELESS, NOW_MS, SYMBOLS, after, quote, quotes
 
 ID = "L0SM9cOFvHcCIhw="
 FIRST = after(Snapshot(), quotes())
@@ -34,11 +34,11 @@ class Feed:
 
     @property
     def subscriptions(self) -> Subscriptions:
-        return Subscriptions(self.quotes, self.connections, self.clients.gateway, self._wake)
+        return Subscriptions(self.quotes, self.connections, self.clients.gateway, self._wake, AGELESS)
 
     @property
     def requests(self) -> Requests:
-        return Requests(self.quotes, CandlesTable(self.quotes._table), self.clients.gateway)
+        return Requests(self.quotes, CandlesTable(self.quotes._table), self.clients.gateway, AGELESS)
 
     def _wake(self) -> None:
         self.woken.append(self.quotes.audience())

@@ -26,10 +26,10 @@ from shared.protocol import (
     subscribed_frames,
     symbols_of,
 )
-from shared.quotes import Delta
-from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken
+from shared.quotes import Delta, ages
+from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
 from shared.sources.all_sources import Polled
-from shared.sources.upstream import Answer, Source
+from shared.sources.upstream import Answer, Source, read
 from shared.ticks import next_snapshot
 from shared.values import Snapshot, SourceState, Ticker
 from shared.wire import loads
@@ -37,6 +37,7 @@ from tools.exchange import binance as binance_exchange
 from tools.exchange import coinbase as coinbase_exchange
 from tools.exchange import coingecko as coingecko_exchange
 from tools.exchange import kraken as kraken_exchange
+from tools.exchange import ndax as ndax_exchange
 from tools.exchange import rates as rate_exchange
 from tools.exchange.faults import HEALTHY
 from tools.exchange.simulated import SimulatedMarket
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 TICKS = 12
 STARTED_MS = 1_793_534_400_000  # 2026-11-01T12:00:00Z, a Sunday
-STALE_AFTER_MS = 30_000
+STALE_AFTER_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,10 @@ class MarketFeed:
                 lambda query, at: kraken_exchange.ticker_answer(query, self._market, at, HEALTHY).body,
             ),
             (
+                ndax.source(),
+                lambda _query, at: ndax_exchange.ticker_answer(self._market, at, HEALTHY).body,
+            ),
+            (
                 coinbase.source(),
                 lambda _query, at: coinbase_exchange.all_stats_answer(self._market, at, HEALTHY).body,
             ),
@@ -128,7 +133,7 @@ class MarketFeed:
             asked_ms, _ = self._held.get(source.name, (-1, []))
             if asked_ms < 0 or now_ms - asked_ms >= source.poll_every_ms:
                 payload = loads(answer(MultiDict(source.params()), at))
-                self._held[source.name] = now_ms, source.parse(Answer(payload, now_ms, simulated=False))
+                self._held[source.name] = now_ms, read(source, Answer(payload, now_ms, simulated=False))
         return Polled(
             [ticker for _, tickers in self._held.values() for ticker in tickers],
             {source.name: SourceState(now_ms) for source, _ in self._sources},
@@ -142,7 +147,7 @@ def measure(tick_s: int, symbols: int | None = None) -> Frames:
     deltas: list[Delta] = []
     for number in range(TICKS + 1):
         now_ms = STARTED_MS + number * tick_s * 1000
-        new = next_snapshot(old, feed.poll(now_ms), now_ms, STALE_AFTER_MS)
+        new = next_snapshot(old, feed.poll(now_ms), now_ms, ages(tick_s, STALE_AFTER_S))
         if old.seq:
             deltas.append(Delta(old, new))
         old = new

@@ -11,7 +11,8 @@ from tools.exchange.market import BinanceRow, CannotStep, CoinPrice, Moment, Ori
 
 class RecordedTickers:
     """The rows of a recording. All times move by one constant, so that the newest `closeTime` is now: prices, order,
-    dead rows and the ages of rows among each other stay what they were. USD/CAD is the rate given.
+    dead rows and the ages of rows among each other stay what they were. USD/CAD is the rate given. What trades counts a
+    trade more each second: an exchange on which nothing moves at all is one that hangs.
     """
 
     origin = Origin.RECORDED
@@ -22,6 +23,7 @@ class RecordedTickers:
         self._usd_cad = usd_cad
         self._usd_cad_spread = usd_cad_spread
         self._name = name
+        self._began_ms: int | None = None
 
     @classmethod
     def load(cls, path: Path, usd_cad: Decimal, usd_cad_spread: Decimal = Decimal(0)) -> "RecordedTickers":
@@ -39,7 +41,9 @@ class RecordedTickers:
         return cls(rows, usd_cad, usd_cad_spread, path.name)
 
     def moment(self, now_ms: int) -> Moment:
-        return Moment(now_ms, 0)
+        if self._began_ms is None:
+            self._began_ms = now_ms
+        return Moment(now_ms, (now_ms - self._began_ms) // 1000)
 
     def step(self, unit: str, count: int) -> None:
         raise CannotStep(f"a recording does not move, not by {count} {unit} either")
@@ -47,7 +51,12 @@ class RecordedTickers:
     def binance_rows(self, moment: Moment) -> list[BinanceRow]:
         later = moment.now_ms - self._newest_ms
         return [
-            row | {"openTime": int(row["openTime"]) + later, "closeTime": int(row["closeTime"]) + later}
+            row
+            | {
+                "openTime": int(row["openTime"]) + later,
+                "closeTime": int(row["closeTime"]) + later,
+                "count": int(row["count"]) + (moment.index if row["count"] else 0),
+            }
             for row in self._rows
         ]
 
@@ -57,10 +66,10 @@ class RecordedTickers:
     def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
         return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread, moment.now_ms)}
 
-    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
         return {}
 
-    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
+    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
         return {}
 
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded

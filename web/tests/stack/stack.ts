@@ -103,7 +103,7 @@ export async function setFaults(faults: Readonly<Record<string, object>>): Promi
   expect(answer.status, await answer.text()).toBe(200);
 }
 
-export const UPSTREAMS = ["binance", "kraken", "coinbase", "coingecko", "bank_of_canada", "er_api"] as const;
+export const UPSTREAMS = ["binance", "kraken", "ndax", "coinbase", "coingecko", "bank_of_canada", "er_api"] as const;
 
 /** What the feed answers to a request over a connection of its own; numbers are texts. */
 export async function ask(request: object): Promise<Record<string, unknown>> {

@@ -1,0 +1,228 @@
+"""Which of several offers to believe: the median of independent votes, and continuity where there are too few.
+
+An asset's price and a currency's rate are decided by the same rules, with other bands. Why these: docs/prices.md.
+Runs in the context `EXACT`, which its callers enter once for all that they decide.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+
+from shared.values import Memory
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+ENOUGH_VOTES = 3  # with so many no single one decides
+LONGEST_HOLD_MS = MINUTE_MS
+FORGET_HOLD_MS = 2 * LONGEST_HOLD_MS  # a hold ends after a minute, so an older one is of another time
+CONFIRMED_FOR_MS = HOUR_MS  # after which the price that was served last is the better witness
+SHORT = Context(prec=12)  # for what is compared and never told
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One market's statement in CAD. `mid` is its vote: the middle of its book, or its last trade where it has none.
+    `spot` is what would be served with `bid` and `ask`."""
+
+    source: str
+    bid: Decimal
+    ask: Decimal
+    spot: Decimal
+    mid: Decimal
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leeway:
+    """How far a price may move without a second witness: `base` at once and `per_s` for each second, `most` at most."""
+
+    base: Decimal
+    per_s: Decimal
+    most: Decimal
+
+    def after(self, elapsed_ms: int) -> Decimal:
+        return min(self.base + self.per_s * max(0, elapsed_ms) / 1000, self.most)
+
+
+ASSET_LEEWAY = Leeway(Decimal("0.05"), Decimal("0.01"), Decimal("0.5"))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What was served last, and when a source last confirmed it."""
+
+    price: Decimal
+    seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The offer that is `taken` (its index, `None`: none) and for which `reason`; which offers voted.
+
+    `reference` is the median of the votes and `dispersion` their median distance from it, as a fraction. `sources` is
+    how many sources agree with the offer taken, its own included. `memory` is for the next decision.
+    """
+
+    taken: int | None
+    reason: str
+    votes: frozenset[int]
+    reference: Decimal | None
+    dispersion: Decimal | None
+    sources: int
+    memory: Memory
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there are votes and none of them is believed yet."""
+        return self.taken is None and bool(self.votes)
+
+
+def near(one: Decimal, other: Decimal, band: Decimal) -> bool:
+    """Whether neither is more than the band above the other, so that up and down are judged alike."""
+    low, high = (one, other) if one < other else (other, one)
+    return high <= low * (1 + band)
+
+
+def median(values: Iterable[Decimal]) -> Decimal:
+    """The middle value; of an even number the mean of the middle two."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def votes_of(offers: Sequence[Offer], fresh_ms: int, excluded: Collection[str]) -> dict[str, int]:
+    """The vote of each source that has one: the index of its first offer. Old ones only where too few are fresh."""
+    first: dict[str, int] = {}
+    for index, offer in enumerate(offers):
+        if offer.source not in excluded:
+            first.setdefault(offer.source, index)
+    fresh = {source: index for source, index in first.items() if offers[index].age_ms <= fresh_ms}
+    return fresh if len(fresh) >= ENOUGH_VOTES else first
+
+
+def decide(
+    offers: Sequence[Offer],
+    votes: Mapping[str, int],
+    band: Decimal,
+    served: Served | None,
+    memory: Memory,
+    now_ms: int,
+    leeway: Leeway = ASSET_LEEWAY,
+) -> Decision:
+    """What to believe of the offers, which stand in order of preference.
+
+    Three votes or more: their median is the reference. Two that agree: their mean. Two that disagree: the one that goes
+    on from the last price that two sources confirmed. One: continuity with what was served. What is not believed is
+    held for a minute at most while its sources go on saying it.
+    """
+    mids = [offers[index].mid for index in votes.values()]
+    if not mids:
+        return Decision(None, "", frozenset(), None, None, 0, memory)
+    reference = median(mids)
+    enough = len(mids) >= ENOUGH_VOTES
+    if enough or (len(mids) == 2 and near(mids[0], mids[1], band)):
+        confirmed = sum(near(mid, reference, band) for mid in mids) >= 2
+        kept = Memory(SHORT.plus(reference), now_ms) if confirmed else Memory(memory.confirmed, memory.confirmed_ms)
+        taken, reason = first_or_nearest(offers, votes, reference, band)
+        return _decided(taken, reason, offers, votes, reference, band, kept)
+    single, reason = _continuous(offers, votes, served, memory, now_ms, leeway)
+    if single is None:
+        since_ms = memory.held_ms if now_ms - memory.held_ms < FORGET_HOLD_MS else now_ms
+        kept = Memory(memory.confirmed, memory.confirmed_ms, since_ms)
+    elif reason == "persisted":  # from here on it is the past that the next price goes on from
+        kept = Memory(SHORT.plus(offers[single].mid), now_ms)
+    else:
+        kept = Memory(memory.confirmed, memory.confirmed_ms)
+    return _decided(single, reason, offers, votes, reference, band, kept)
+
+
+def first_or_nearest(
+    offers: Sequence[Offer], votes: Mapping[str, int], reference: Decimal, band: Decimal
+) -> tuple[int, str]:
+    """The first offer in order all of which lies within the band of the reference, else the nearest one. Only sources
+    whose vote counts have a say."""
+    having_a_say = [index for index, offer in enumerate(offers) if offer.source in votes]
+    for index in having_a_say:
+        if within(offers[index], reference, band):
+            return index, "first_in_band"
+    return min(having_a_say, key=lambda index: distance(offers[index], reference)), "nearest"
+
+
+def within(offer: Offer, reference: Decimal, band: Decimal) -> bool:
+    """Whether bid, ask, spot and mid are all near the reference: a book may be right in the middle and wrong at both
+    sides."""
+    low, high = _extremes(offer)
+    return near(low, reference, band) and near(high, reference, band)
+
+
+def distance(offer: Offer, reference: Decimal) -> Decimal:
+    """How far the offer's farthest number is from the reference, as a fraction, up and down alike."""
+    low, high = _extremes(offer)
+    return max(ratio(low, reference), ratio(high, reference)) - 1
+
+
+def ratio(one: Decimal, other: Decimal) -> Decimal:
+    """The larger over the smaller, to twelve digits."""
+    return SHORT.divide(max(one, other), min(one, other))
+
+
+def _continuous(
+    offers: Sequence[Offer],
+    votes: Mapping[str, int],
+    served: Served | None,
+    memory: Memory,
+    now_ms: int,
+    leeway: Leeway,
+) -> tuple[int | None, str]:
+    """The offer that goes on from the past; after a minute of saying so, the vote that is nearest to it."""
+    indices = list(votes.values())
+    alone = len(indices) == 1
+    anchor, anchor_ms = _anchor(served, memory, now_ms, alone=alone)
+    persisted = 0 < memory.held_ms <= now_ms - LONGEST_HOLD_MS and now_ms - memory.held_ms < FORGET_HOLD_MS
+    if anchor is None:
+        if alone:
+            return indices[0], "alone"
+        return (indices[0], "persisted") if persisted else (None, "disagreement")
+    allowed = leeway.after(now_ms - anchor_ms)
+    if alone:  # of one source's markets any may be the one that is right
+        going_on = (i for i, offer in enumerate(offers) if offer.source in votes and near(offer.mid, anchor, allowed))
+        if (index := next(going_on, None)) is not None:
+            return index, "alone"
+    nearest = min(indices, key=lambda index: ratio(offers[index].mid, anchor))
+    if near(offers[nearest].mid, anchor, allowed):
+        return nearest, "continuous"
+    if persisted:
+        return nearest, "persisted"
+    return None, "jump" if alone else "disagreement"
+
+
+def _anchor(served: Served | None, memory: Memory, now_ms: int, *, alone: bool) -> tuple[Decimal | None, int]:
+    """The past that a price has to go on from: for two that disagree the price that two confirmed, for one its own."""
+    is_confirmed = memory.confirmed is not None and now_ms - memory.confirmed_ms <= CONFIRMED_FOR_MS
+    if is_confirmed and not (alone and served):
+        return memory.confirmed, memory.confirmed_ms
+    if served and now_ms - served.seen_ms <= CONFIRMED_FOR_MS:
+        return served.price, served.seen_ms
+    return None, 0
+
+
+def _decided(
+    taken: int | None,
+    reason: str,
+    offers: Sequence[Offer],
+    votes: Mapping[str, int],
+    reference: Decimal,
+    band: Decimal,
+    memory: Memory,
+) -> Decision:
+    mids = {source: offers[index].mid for source, index in votes.items()}
+    dispersion = median(ratio(mid, reference) - 1 for mid in mids.values())
+    agreeing: set[str] = set()
+    if taken is not None:
+        agreeing = {source for source, mid in mids.items() if near(mid, offers[taken].spot, band)}
+        agreeing.add(offers[taken].source)
+    return Decision(taken, reason, frozenset(votes.values()), reference, dispersion, len(agreeing), memory)
+
+
+def _extremes(offer: Offer) -> tuple[Decimal, Decimal]:
+    return min(offer.bid, offer.spot, offer.mid), max(offer.ask, offer.spot, offer.mid)

@@ -1,0 +1,67 @@
+"""The answer to `explain`: why an asset has the price that it has."""
+
+from typing import Any
+
+from shared.assets import catalogue
+from shared.explanation import Candidate, Explanation, Explanations
+from shared.protocol.errors import BadRequest
+from shared.protocol.frames import reply
+from shared.protocol.messages_in import Message
+
+
+def parse_explain(message: Message) -> str:
+    """The symbol that is asked for.
+
+    Raises:
+        BadRequest: `bad_request` or `unknown_symbol`.
+    """
+    symbol = message.body.get("symbol")
+    if not isinstance(symbol, str):
+        raise BadRequest("bad_request", '"symbol" is a text such as "BTC_CAD"', message.message_id)
+    if symbol not in catalogue():
+        raise BadRequest("unknown_symbol", f"no such symbol: {symbol:.40}", message.message_id)
+    return symbol
+
+
+def explain_frame(message: Message, explanations: Explanations) -> bytes:
+    """The candidates of the asset as of the tick in which they were looked at.
+
+    Raises:
+        BadRequest: as `parse_explain`; `unavailable` where nothing has been stored yet.
+    """
+    symbol = parse_explain(message)
+    explanation = explanations.by_symbol.get(symbol)
+    if explanation is None:
+        raise BadRequest("unavailable", "no tick has been explained yet; try again", message.message_id)
+    return reply(_fields(explanation, explanations), message.message_id)
+
+
+def _fields(explanation: Explanation, explanations: Explanations) -> dict[str, Any]:
+    return {
+        "event": "explain",
+        "symbol": explanation.symbol,
+        "seq": explanations.seq,
+        "ts": explanations.ts_ms,
+        "reference": explanation.reference,
+        "dispersion": explanation.dispersion,
+        "band": catalogue()[explanation.symbol].band,
+        "sources": explanation.sources,
+        "candidates": [_candidate(candidate) for candidate in explanation.candidates],
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "source": candidate.source,
+        "market": candidate.market,
+        "currency": candidate.currency,
+        "price": candidate.price,
+        "rate": candidate.rate,
+        "rate_source": candidate.rate_source,
+        "price_cad": candidate.price_cad,
+        "age_ms": candidate.age_ms,
+        "vote": candidate.vote,
+        "verdict": candidate.verdict,
+        "reason": candidate.reason,
+    }
+    return fields | ({"old_last": True} if candidate.old_last else {})

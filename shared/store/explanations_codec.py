@@ -1,0 +1,113 @@
+"""Why prices are what they are, as one attribute of a DynamoDB item: compressed JSON with exact decimals.
+
+Rows are short arrays in the order of the fields of `Candidate`. Rates stand once, in a table, and codes as the index of
+their text: of 75 assets with five markets each that is some 6 KB.
+"""
+
+import zlib
+from decimal import Decimal
+from typing import Any
+
+from shared.explanation import Candidate, Explanation, Explanations
+from shared.wire import dumps, loads
+
+
+class _Table:
+    """Values that are named by their index, each once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._indices: dict[Any, int] = {}
+
+    def index(self, value: Any) -> int:
+        if value not in self._indices:
+            self._indices[value] = len(self.values)
+            self.values.append(value)
+        return self._indices[value]
+
+
+def pack_explanations(explanations: Explanations) -> bytes:
+    """The explanations as bytes for `unpack_explanations`."""
+    texts, rates = _Table(), _Table()
+    rows = [
+        [
+            each.symbol,
+            each.reference,
+            each.dispersion,
+            each.sources,
+            [_packed(candidate, texts, rates) for candidate in each.candidates],
+        ]
+        for each in explanations.by_symbol.values()
+    ]
+    stored = {
+        "seq": explanations.seq,
+        "ts_ms": explanations.ts_ms,
+        "texts": texts.values,
+        "rates": [list(rate) for rate in rates.values],
+        "rows": rows,
+    }
+    return zlib.compress(dumps(stored).encode(), level=6)
+
+
+def unpack_explanations(packed: bytes) -> Explanations:
+    """The explanations that `pack_explanations` packed.
+
+    Raises:
+        ValueError: not such bytes, or of another version.
+    """
+    try:
+        stored = loads(zlib.decompress(packed))
+        texts = stored["texts"]
+        rates = [(_decimal(mid), source) for mid, source in stored["rates"]]
+        made = [
+            Explanation(
+                symbol,
+                _decimal(reference),
+                _decimal(dispersion),
+                sources,
+                tuple(_unpacked(row, texts, rates) for row in rows),
+            )
+            for symbol, reference, dispersion, sources, rows in stored["rows"]
+        ]
+        return Explanations(stored["seq"], stored["ts_ms"], {each.symbol: each for each in made})
+    except (zlib.error, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError("not packed explanations") from error
+
+
+def _packed(candidate: Candidate, texts: _Table, rates: _Table) -> list[Any]:
+    return [
+        texts.index(candidate.source),
+        candidate.market,
+        texts.index(candidate.currency),
+        candidate.price,
+        rates.index((candidate.rate, candidate.rate_source)),
+        candidate.price_cad,
+        candidate.age_ms,
+        int(candidate.vote),
+        texts.index(candidate.verdict),
+        texts.index(candidate.reason),
+        int(candidate.old_last),
+    ]
+
+
+def _unpacked(row: list[Any], texts: list[Any], rates: list[tuple[Decimal | None, str]]) -> Candidate:
+    source, market, currency, price, rate, price_cad, age_ms, vote, verdict, reason, old_last = row
+    mid, rate_source = rates[rate]
+    return Candidate(
+        source=texts[source],
+        market=market,
+        currency=texts[currency],
+        price=_decimal(price),
+        rate=mid,
+        rate_source=rate_source,
+        price_cad=_decimal(price_cad),
+        age_ms=age_ms,
+        vote=bool(vote),
+        verdict=texts[verdict],
+        reason=texts[reason],
+        old_last=bool(old_last),
+    )
+
+
+def _decimal(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value)

@@ -1,0 +1,143 @@
+"""Recorded venues, quiet and in crisis: no honest price is held, and the price served is the one that venues agree on.
+
+A venue of the recording stands in for one of ours; a minute without a bar is one without a trade, so that what the
+venue says is its last price carried forward.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from shared.pricing.consensus import median
+from shared.quotes import ages
+from shared.sources.all_sources import Polled
+from shared.ticks import next_snapshot
+from shared.values import Snapshot, Ticker
+from tests.recordings import recording
+
+LIMITS = ages(60, 180)  # a bar is a tick
+USD_CAD = Decimal("1.36")
+TICKERS = {
+    ("kraken", "BTC-USD"): "kraken:XBTUSD",
+    ("coinbase", "BTC-USD"): "coinbase:BTC-USD",
+    ("binance_us", "BTC-USDT"): "binance:BTCUSDT",
+    ("kraken", "USDT-USD"): "kraken:USDTUSD",
+    ("coinbase", "USDT-USD"): "coinbase:USDT-USD",
+    ("kraken", "USDC-USD"): "kraken:USDCUSD",
+    ("binance_us", "USDC-USDT"): "binance:USDCUSDT",
+    ("binance", "POL-USDT"): "binance:POLUSDT",
+    ("coinbase", "POL-USD"): "coinbase:POL-USD",
+    ("gemini", "POL-USD"): "kraken:POLUSD",
+    ("binance", "SKY-USDT"): "binance:SKYUSDT",
+    ("coinbase", "SKY-USD"): "coinbase:SKY-USD",
+    ("gemini", "SKY-USD"): "kraken:SKYUSD",
+    ("coinbase", "LINK-USD"): "coinbase:LINK-USD",
+    ("gemini", "LINK-USD"): "kraken:LINKUSD",
+}
+BTC = ("kraken:XBTUSD", "coinbase:BTC-USD", "binance:BTCUSDT")
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What each market said last, by its name here, and those of them that traded in this minute."""
+
+    ts_ms: int
+    said: Mapping[str, Decimal]
+    traded: frozenset[str]
+
+
+def minutes(name: str) -> Iterator[Minute]:
+    """The minutes of a recording, in order."""
+    bars: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    with recording(f"venues/{name}").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            market = TICKERS.get((row["exchange"], row["symbol"]))
+            if market:
+                began = datetime.fromisoformat(row["ts_utc"])
+                bars[int(began.timestamp()) * 1000 + 59_000][market] = Decimal(row["close"])
+    said: dict[str, Decimal] = {}
+    for ts_ms in sorted(bars):
+        said |= bars[ts_ms]
+        yield Minute(ts_ms, dict(said), frozenset(bars[ts_ms]))
+
+
+def ticker(name: str, price: Decimal, now_ms: int) -> Ticker:
+    source, _, market = name.partition(":")
+    step = price * Decimal("0.0001")
+    book = source != "coinbase"
+    bid, ask = (price - step, price + step) if book else (price, price)
+    return Ticker(source, market, bid, ask, price, price, now_ms, now_ms, has_book=book)
+
+
+def tick(old: Snapshot, said: Mapping[str, Decimal], now_ms: int) -> Snapshot:
+    rates = [Ticker("kraken", "USDCAD", USD_CAD, USD_CAD, USD_CAD, None, now_ms, now_ms)]
+    return next_snapshot(old, Polled([*rates, *(ticker(*item, now_ms) for item in said.items())], {}), now_ms, LIMITS)
+
+
+@pytest.mark.parametrize("name", ["2023-03-04_quiet_1m.csv", "2023-03-11_usdc_depeg_b_1m.csv"])
+def test_bitcoin_is_within_half_a_percent_of_the_venues_and_nothing_is_held_while_a_stablecoin_breaks(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snapshot, farthest, dissent, count = Snapshot(), Decimal(0), 0, 0
+    for minute in minutes(name):
+        snapshot = tick(snapshot, minute.said, minute.ts_ms)
+        tether = minute.said.get("kraken:USDTUSD", Decimal(1))
+        honest = median(
+            minute.said[market] * (tether if market.startswith("binance") else 1)
+            for market in BTC
+            if market in minute.said
+        )
+        quote = snapshot.quotes["BTC_CAD"]
+        farthest = max(farthest, abs(quote.spot / USD_CAD / honest - 1))
+        dissent += quote.sources < len(set(BTC) & minute.said.keys())
+        count += 1
+        assert not set(snapshot.held) - {"USDC_CAD"}, minute
+        assert not snapshot.suspects, minute
+    assert farthest < Decimal("0.005")
+    with capsys.disabled():
+        print(f"\n{name}: {count} minutes, BTC at most {farthest:.2%} from the median, {dissent} minutes with dissent")
+
+
+def test_while_no_two_venues_agree_the_price_served_is_the_most_central_and_says_how_few_stand_by_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """2025-10-10: Binance alone was tens of percent off for 40 minutes."""
+    assets = {
+        "MATIC_CAD": ("binance:POLUSDT", "coinbase:POL-USD", "kraken:POLUSD"),
+        "MKR_CAD": ("binance:SKYUSDT", "coinbase:SKY-USD", "kraken:SKYUSD"),
+    }
+    farthest, fewest = dict.fromkeys(assets, Decimal(0)), dict.fromkeys(assets, 9)
+    by_order = dict.fromkeys(assets, Decimal(0))
+    live = dict.fromkeys(assets, 0)
+    snapshot = Snapshot()
+    for minute in minutes("2025-10-10_crash_1m_POL_SKY_LINK_TRX.csv"):
+        traded = {name: price for name, price in minute.said.items() if name in minute.traded}
+        snapshot = tick(snapshot, traded, minute.ts_ms)
+        for symbol, markets in assets.items():
+            if not set(markets) <= minute.traded:
+                continue
+            quote = snapshot.quotes[symbol]
+            explained = snapshot.explained[symbol]
+            assert explained.reference is not None
+            live[symbol] += 1
+            farthest[symbol] = max(farthest[symbol], abs(quote.spot / explained.reference - 1))
+            fewest[symbol] = min(fewest[symbol], quote.sources)
+            honest = median(minute.said[market] for market in markets)
+            by_order[symbol] = max(by_order[symbol], abs(minute.said[markets[0]] / honest - 1))
+            assert not quote.stale
+    for symbol in assets:
+        assert farthest[symbol] <= Decimal("0.02")
+        assert fewest[symbol] <= 2
+    with capsys.disabled():
+        for symbol, distance in farthest.items():
+            print(
+                f"\n{symbol}: {live[symbol]} minutes with three venues, at most {distance:.2%} from their median "
+                f"(the first in order alone: {by_order[symbol]:.0%}), {fewest[symbol]} sources at the fewest",
+                end="",
+            )
+        print()
