@@ -41,7 +41,7 @@ def sources_of(symbol: str) -> int:
 
 async def honest(stack: Stack, client: Client) -> dict[str, Decimal]:
     """What the feed says with all sources well, once nothing of an earlier lie is left."""
-    stack.control("faults", {})
+    stack.control("faults", {liar: {} for liar in LIARS})
     await ticks(client, 2)
     return {symbol: quote["spot"] for symbol, quote in client.quotes().items()}
 

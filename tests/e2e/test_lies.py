@@ -19,7 +19,6 @@ from tests.e2e.lies import (
     LIARS,
     RATE_FACTORS,
     TICK,
-    TICKS_OF_A_LIE,
     Told,
     honest,
     lie,
@@ -30,8 +29,8 @@ from tests.e2e.local_stack import Stack
 
 __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
 
-DRIFT_A_TICK = Decimal("1.002")
-TICKS_OF_DRIFT = 15  # three percent: past the band
+DRIFT_A_SECOND = "1.002"  # which is a tick here
+TICKS_OF_DRIFT = 18  # three and a half percent: past the band
 RATES = {
     "kraken": ("USDCAD", "USDTCAD", "USDTUSD"),
     "coinbase": ("USDT-USD",),
@@ -59,7 +58,7 @@ def test_a_lie_about_all_markets_moves_no_quote_with_three_sources_beyond_its_ba
     async def run() -> Told:
         async with listening(stack) as client:
             reference = await honest(stack, client)
-            return await lie(stack, client, {liar: {"absurd": {"*": f"x{factor}"}}}, reference)
+            return await lie(stack, client, {liar: {"lie": {"factor": factor}}}, reference)
 
     show(liar, f"all markets x {factor}", asyncio.run(run()))
 
@@ -87,12 +86,8 @@ def test_a_slow_drift_is_followed_to_the_band_and_no_farther(stack: Stack, liar:
         async with listening(stack) as client:
             reference = await honest(stack, client)
             client.frames.clear()
-            factor = Decimal(1)
-            for _ in range(TICKS_OF_DRIFT):
-                factor *= DRIFT_A_TICK
-                stack.control("faults", {liar: {"absurd": {"*": f"x{factor:.9f}"}}})
-                await ticks(client, 1)
-            await ticks(client, TICKS_OF_A_LIE)
+            stack.control("faults", {liar: {"lie": {"per_second": DRIFT_A_SECOND}}})
+            await ticks(client, TICKS_OF_DRIFT)
             return told(client, reference)
 
     show(liar, "all markets, 0.2 % a tick to 3 %", asyncio.run(run()))
@@ -108,7 +103,7 @@ def test_a_lie_about_a_currency_moves_no_quote_with_three_sources_beyond_its_ban
     async def run() -> Told:
         async with listening(stack) as client:
             reference = await honest(stack, client)
-            return await lie(stack, client, {source: {"absurd": {market: f"x{factor}"}}}, reference)
+            return await lie(stack, client, {source: {"lie": {"factor": factor, "markets": [market]}}}, reference)
 
     show(source, f"{market} x {factor}", asyncio.run(run()))
 
@@ -119,7 +114,7 @@ def test_a_lie_of_two_seconds_leaves_no_trace_after_two_ticks(stack: Stack) -> N
     async def run() -> None:
         async with listening(stack) as client:
             reference = await honest(stack, client)
-            await lie(stack, client, {"kraken": {"absurd": {"USDTCAD": "x0.55"}}}, reference)
+            await lie(stack, client, {"kraken": {"lie": {"factor": "0.55", "markets": ["USDTCAD"]}}}, reference)
             stack.control("faults", {})
             await ticks(client, 2)
             client.frames.clear()
