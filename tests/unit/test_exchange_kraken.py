@@ -1,6 +1,7 @@
 """The exchange speaks Kraken: names of pairs, dead pairs, the shapes of the real answers."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -66,8 +67,12 @@ def test_a_dead_pair_is_cancel_only_wide_open_and_without_trades(exchange: Excha
 
 def test_names_and_rows_are_those_of_the_recorded_answer(exchange: Exchange) -> None:
     recorded = recorded_json("kraken/AssetPairs_all_2026-01-12.json")["result"]
-    for key, row in get(exchange, "AssetPairs").items():
-        real = recorded[key]
+    pairs = get(exchange, "AssetPairs")
+    newer = recorded_json("kraken/AssetPairs_CAD_and_new_facts.json")["2026-09-18_QCADUSD"]
+    assert {name: pairs["QCADUSD"][name] for name in ("altname", "base", "quote")} | {"key": "QCADUSD"} == newer
+    assert pairs.keys() - recorded.keys() == {"QCADUSD"}
+    for key, row in pairs.items():
+        real = recorded.get(key, row)
         assert row.keys() <= real.keys()
         assert real.keys() - row.keys() <= {"long_position_limit", "short_position_limit"}
         for name, value in row.items():
@@ -84,10 +89,16 @@ def test_prices_are_whole_ticks(exchange: Exchange) -> None:
             assert Decimal(row["tick_size"]) == Decimal(1).scaleb(-row["pair_decimals"])
 
 
-def test_sky_is_a_24000th_of_mkr(exchange: Exchange) -> None:
-    sky = Decimal(get(exchange, "Ticker?pair=SKYUSD")["SKYUSD"]["c"][0])
-    row = requests.get(f"{exchange.url}/api/v3/ticker/24hr?symbol=MKRUSDT", timeout=5).json()
-    assert abs(sky * 24_000 / Decimal(row["lastPrice"]) - 1) < Decimal("0.002")
+@pytest.mark.parametrize(("now", "coins"), [("2025-09-01", 24_000), ("2026-01-01", 23_520), ("2026-11-28", 22_800)])
+def test_sky_is_the_part_of_mkr_that_the_upgrade_leaves_at_the_time(now: str, coins: int) -> None:
+    clock = Clock(int(datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp()) * 1000)
+    with exchange_in_thread(SimulatedMarket(seed=1), clock_ms=clock) as exchange:
+        kraken = Decimal(get(exchange, "Ticker?pair=SKYUSD")["SKYUSD"]["c"][0])
+        binance = requests.get(f"{exchange.url}/api/v3/ticker/24hr?symbol=SKYUSDT", timeout=5).json()["lastPrice"]
+        maker = f"{exchange.url}/api/v3/simple/price?ids=maker&vs_currencies=usd&precision=full"
+        mkr = Decimal(str(requests.get(maker, timeout=5).json()["maker"]["usd"]))
+        for sky in (kraken, Decimal(binance)):
+            assert abs(sky * coins / mkr - 1) < Decimal("0.002")
 
 
 def test_old_pairs_have_long_keys() -> None:

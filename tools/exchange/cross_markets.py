@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from shared.assets import Market
 from tools.exchange.fair_prices import BASIS_POINT, FairPrices
-from tools.exchange.listings import coins_per_unit, markets_at, reference
+from tools.exchange.listings import coins_at_first, coins_per_unit, markets_at, reference
 from tools.exchange.market import Moment, PairTicker
 from tools.exchange.random_walk import draw
 from tools.exchange.time_steps import TimeSteps
@@ -131,7 +131,7 @@ def _cross(seed: int, market: Market, code: str, length_s: Decimal) -> CrossMark
     # QCAD's reference is in CAD, all others are in USD.
     rate = reference("usd_cad").price
     in_cad = of_asset.price * (1 if code == "QCAD" else rate)
-    in_quote = (in_cad if market.quote == "CAD" else in_cad / rate) / coins_per_unit(market, 0)
+    in_quote = (in_cad if market.quote == "CAD" else in_cad / rate) / coins_at_first(market)
     # Cents are Coinbase's tick for what costs more than 100.
     shown = min(max(2, places(in_quote) - 1), 10) if source == "coinbase" else places(in_quote)
     thin = market.name in THIN.get(source, ())

@@ -70,6 +70,11 @@ def coins_per_unit(market: Market | None, now_ms: int) -> Decimal:
     return market.per_unit_at(now_ms) if market else Decimal(1)
 
 
+def coins_at_first(market: Market) -> Decimal:
+    """How many they were when the upgrade began: enough to tell a coin's magnitude."""
+    return market.upgrade[0][1] if market.upgrade else Decimal(1)
+
+
 def live_at_binance() -> list[Listing]:
     """The catalogue's markets that trade at Binance."""
     return [_listing(asset.code, market) for asset, market in markets_at("binance")]
@@ -93,7 +98,7 @@ def _references() -> dict[str, Any]:
 def _listing(code: str, market: Market) -> Listing:
     of_asset = reference(code)
     # An asset that became many coins is priced per coin there, with a tick as fine as before.
-    per_unit = coins_per_unit(market, 0)
+    per_unit = coins_at_first(market)
     coin = of_asset.price / per_unit
     tick = of_asset.tick if per_unit == 1 else Decimal(1).scaleb(min(0, coin.adjusted() - 4))
     return replace(of_asset, name=market.name, tick=tick, market=market)
