@@ -59,6 +59,8 @@ class Subscriptions:
         moved = Delta(first, self._quotes.snapshot())
         if moved.old.seq:
             frames = protocol.UpdateFrames(moved).of(channel, view)
+            if first.late and not moved.new.late:
+                frames = frames or (protocol.heartbeat_frame(moved.new),)  # takes back that the feed is late
             # Each quote stands for itself, the parts of an update do not.
             post = self._gateway.post_unordered if channel == RATES else self._in_order
             post(connection_id, frames)
@@ -106,7 +108,7 @@ class Subscriptions:
 
 
 class Requests:
-    """The requests that change nothing: ping, subscriptions, snapshot, assets, history."""
+    """The requests that change nothing: ping, subscriptions, snapshot, assets, history, explain."""
 
     def __init__(self, quotes: QuotesTable, candles: CandlesTable, gateway: Gateway) -> None:
         self._quotes = quotes
@@ -136,6 +138,8 @@ class Requests:
             case "history":
                 open_candles = self._quotes.snapshot().candles  # before the table: so none is missed
                 return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)
+            case "explain":
+                return (self._explanation(message),)
             case _:
                 raise unknown_event(message)
 
@@ -145,10 +149,16 @@ class Requests:
         view = asked.view
         if message.body.get("symbols") is None:
             view = connection.subscriptions.get(asked.channel)
-        frames = protocol.snapshot_frames(self._quotes.snapshot(), asked.channel, view, message.message_id)
-        if not frames:
+        snapshot = self._quotes.snapshot()
+        if asked.channel == RATES and not any(symbol in snapshot.quotes for symbol in protocol.symbols_of(view)):
             raise BadRequest("unavailable", "none of these has a price now", message.message_id)
-        return frames
+        return protocol.snapshot_frames(snapshot, asked.channel, view, message.message_id)
+
+    def _explanation(self, message: Message) -> bytes:
+        symbol, explanations = protocol.parse_symbol(message), self._quotes.explanations()
+        if symbol not in explanations.by_symbol:
+            raise BadRequest("unavailable", "nothing explains this price yet", message.message_id)
+        return protocol.explain_frame(explanations.by_symbol[symbol], explanations, message.message_id)
 
 
 def unknown_event(message: Message) -> BadRequest:

@@ -94,7 +94,8 @@ class Snapshot:
     casts no vote to the ticks in which it still has to agree with the others. `rates` are the last known
     currency rates by source and market, the histories one (ts_ms, mid) per hour for 25 hours, oldest first.
     `candles` are those in progress. Of this tick alone, and not stored: the candles that it `closed`, and the
-    symbols of which it `held` a price back.
+    symbols of which it `held` a price back. Of this moment alone, and not stored: whether the snapshot is `late`, so
+    old that no ingest can be running as it should.
     """
 
     seq: int = 0
@@ -109,6 +110,7 @@ class Snapshot:
     candles: OpenCandles = field(default_factory=dict)
     closed: tuple[Closed, ...] = ()
     held: tuple[str, ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from shared.protocol.assets import assets_frames
 from shared.protocol.channels import CHANNELS, RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import ERRORS, BadRequest, ErrorKind, Id
+from shared.protocol.explanations import REASONS, explain_frame
 from shared.protocol.frames import (
     closing_frame,
     error_frame,
@@ -27,6 +28,7 @@ from shared.protocol.messages_in import (
     parse_channel,
     parse_message,
     parse_subscription,
+    parse_symbol,
     parse_timestamp,
     parse_unsubscription,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "MAX_SYMBOLS",
     "RATES",
     "RATES_BATCH",
+    "REASONS",
     "REQUEST_EVENTS",
     "SUBSCRIPTION_EVENTS",
     "BadRequest",
@@ -62,11 +65,13 @@ __all__ = [
     "assets_frames",
     "closing_frame",
     "error_frame",
+    "explain_frame",
     "heartbeat_frame",
     "in_parts",
     "parse_channel",
     "parse_message",
     "parse_subscription",
+    "parse_symbol",
     "parse_timestamp",
     "parse_unsubscription",
     "pong_frame",

@@ -81,8 +81,13 @@ def closing_frame(reconnect_in_ms: int, ts_ms: int) -> bytes:
 
 
 def source_status(snapshot: Snapshot) -> dict[str, str]:
-    """Per source `ok`, or `down` when it failed the last time that it was asked."""
-    return {name: "down" if state.error else "ok" for name, state in snapshot.sources.items()}
+    """Per source `ok`, `down` when it failed the last time that it was asked, or `suspect` when the others contradict
+    it so often that it casts no vote. Before them, and only while it is so, that the `feed` itself is `late`."""
+    status = {"feed": "late"} if snapshot.late else {}
+    for name, state in snapshot.sources.items():
+        suspect = snapshot.suspects.get(name, 0) > 0
+        status[name] = "down" if state.error else "suspect" if suspect else "ok"
+    return status
 
 
 def reply(frame: dict[str, Any], message_id: Id) -> bytes:

@@ -12,7 +12,7 @@ from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
 from shared.wire import Encoded, loads
 
 SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
-REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "history")
+REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "history", "explain")
 EVENTS = (*SUBSCRIPTION_EVENTS, *REQUEST_EVENTS)
 
 Timestamp = Id | Encoded
@@ -96,6 +96,20 @@ def parse_channel(message: Message) -> str:
     if channel not in CHANNELS:
         raise BadRequest("unknown_channel", f'"channel" is one of {", ".join(CHANNELS)}', message.message_id)
     return str(channel)
+
+
+def parse_symbol(message: Message) -> str:
+    """The one symbol that a request is about.
+
+    Raises:
+        BadRequest: `bad_request` or `unknown_symbol`.
+    """
+    symbol = message.body.get("symbol")
+    if not isinstance(symbol, str):
+        raise BadRequest("bad_request", '"symbol" is a text such as "BTC_CAD"', message.message_id)
+    if symbol not in catalogue():
+        raise BadRequest("unknown_symbol", f"no such symbol: {symbol:.40}", message.message_id)
+    return symbol
 
 
 def parse_timestamp(message: Message) -> Timestamp:

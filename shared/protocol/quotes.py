@@ -37,6 +37,7 @@ def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:
         "ts": quote.ts_ms,
         "seq": quote.seq,
         "source": quote.source,
+        "sources": quote.sources,
     }
     if (asset := catalogue().get(quote.symbol)) and asset.symbol_of_today:
         fields["renamed_to"] = asset.symbol_of_today

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import Id
-from shared.protocol.frames import reply, source_status
+from shared.protocol.frames import heartbeat_frame, reply, source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
 from shared.quotes import view_seq
@@ -16,12 +16,16 @@ from shared.wire import Encoded
 def snapshot_frames(
     snapshot: Snapshot, channel: str, view: View, message_id: Id = None, texts: QuoteTexts | None = None
 ) -> tuple[bytes, ...]:
-    """All quotes of a view: one frame per symbol on `rates`, one in all on `rates_batch`, or its parts."""
+    """All quotes of a view: one frame per symbol on `rates`, one in all on `rates_batch`, or its parts.
+
+    Frames of `rates` cannot say that the feed is late: a heartbeat after them does.
+    """
     symbols = symbols_of(view)
     texts = texts or QuoteTexts(snapshot)
     quotes = [texts.of(symbol) for symbol in symbols if symbol in snapshot.quotes]
     if channel == RATES:
-        return tuple(data_frame(quote, message_id) for quote in quotes)
+        frames = tuple(data_frame(quote, message_id) for quote in quotes)
+        return (*frames, heartbeat_frame(snapshot)) if snapshot.late else frames
     seq = view_seq(snapshot, symbols)
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:
@@ -50,7 +54,7 @@ class SnapshotFrames:
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
-        """The frames to post; none on `rates` when nothing in the view has a price."""
+        """The frames to post; none on `rates` when nothing in the view has a price and the feed is in time."""
         key = (channel, view)
         if key not in self._encoded:
             self._encoded[key] = snapshot_frames(self._snapshot, channel, view, texts=self._texts)

@@ -1,6 +1,7 @@
-"""The quotes table: the current snapshot, the lease of the running ingest, the audience.
+"""The quotes table: the current snapshot and what explains its prices, the lease of the running ingest, the audience.
 
 Every write is conditional, so whoever is late writes nothing:
+- the explanations are not older than those that are there (`seq`);
 - the snapshot follows the one it was made from (`seq`) and comes from the newest ingest (`epoch`);
 - the lease is renewed by the ingest that holds it (`epoch`), once per tick;
 - the audience that `publish` counted loses against a subscription that came while it counted (`ts_ms`).
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from shared.explanation import Explanations
 from shared.store.codec import pack, unpack_or_restart
+from shared.store.explanations_codec import pack_explanations, unpack_explanations
 from shared.values import Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 SNAPSHOT_KEY = {"pk": "SNAPSHOT", "sk": "CURRENT"}
+EXPLAIN_KEY = {"pk": "EXPLAIN", "sk": "CURRENT"}
 LEASE_KEY = {"pk": "LEASE", "sk": "INGEST"}
 AUDIENCE_KEY = {"pk": "AUDIENCE", "sk": "COUNT"}
 
@@ -40,7 +44,7 @@ class Lease:
 
 
 class QuotesTable:
-    """Reads and writes of the three items. Reads are consistent: each decides something."""
+    """Reads and writes of the four items. Reads are consistent: each decides something."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
@@ -66,6 +70,27 @@ class QuotesTable:
             if _condition_failed(error):
                 raise SnapshotMoved from error
             raise
+
+    def explanations(self) -> Explanations:
+        """What explains the prices; nothing (`seq` 0) when there is nothing yet, or another version wrote it."""
+        item = self._get(EXPLAIN_KEY)
+        try:
+            return unpack_explanations(bytes(item["packed"])) if item else Explanations()
+        except ValueError:
+            return Explanations()
+
+    def write_explanations(self, explanations: Explanations) -> None:
+        """Put them, unless those of a later tick are there."""
+        stamp = {"seq": explanations.seq, "ts_ms": explanations.ts_ms}
+        try:
+            self._table.put_item(
+                Item={**EXPLAIN_KEY, **stamp, "packed": pack_explanations(explanations)},
+                ConditionExpression="attribute_not_exists(pk) OR seq <= :seq",
+                ExpressionAttributeValues={":seq": explanations.seq},
+            )
+        except ClientError as error:
+            if not _condition_failed(error):
+                raise
 
     def take_lease(self, until_ms: int) -> Lease:
         """Take over from whichever ingest runs: its next renewal fails. Returns the lease with the last tick begun."""

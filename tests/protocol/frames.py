@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from shared.candles import Candle
+from shared.explanation import Candidate, Explanation, Explanations
 from shared.history import HistoryRequest, encode_history
 from shared.protocol import (
     ERRORS,
@@ -15,6 +16,7 @@ from shared.protocol import (
     assets_frames,
     closing_frame,
     error_frame,
+    explain_frame,
     heartbeat_frame,
     pong_frame,
     rate_limited_frame,
@@ -31,7 +33,11 @@ from tests.unit.samples import NOW_MS, SYMBOLS, quote, quotes
 # All that a quote can say of itself, and as little as it can.
 FULL = quote("FTM_CAD", "0.0000123", seq=41, stale=True, simulated=True)
 PLAIN = quote("BTC_CAD", "100000000", seq=42, change=Decimal(0), change_pct=Decimal(0))
-SOURCES = {"binance": SourceState(NOW_MS), "er_api": SourceState(NOW_MS, "HTTP 503")}
+SOURCES = {
+    "binance": SourceState(NOW_MS),
+    "kraken": SourceState(NOW_MS),
+    "er_api": SourceState(NOW_MS, "HTTP 503"),
+}
 OLD = Snapshot(seq=40, ts_ms=NOW_MS - 5_000, quotes={"BTC_CAD": replace(PLAIN, seq=40)})
 NEW = Snapshot(
     seq=42,
@@ -39,11 +45,21 @@ NEW = Snapshot(
     quotes={**quotes(symbols=SYMBOLS[40:], seq=42), "BTC_CAD": PLAIN, "FTM_CAD": FULL},
     unavailable={"DAI_CAD": 42, "LTC_CAD": 7},
     sources=SOURCES,
+    suspects={"kraken": 3, "binance": 0},
 )
+LATE = replace(NEW, late=True)
 VIEW = ("BTC_CAD", "FTM_CAD", "LTC_CAD", "DAI_CAD")
 LONG = "\N{GRINNING FACE}" * 36
 IDS = (None, 0, -(2**63), 2**63 - 1, "", LONG)
 CANDLES = [Candle(60_000 * minute, *4 * [Decimal("0.0000123")]) for minute in range(500)]
+PRICE = Decimal("0.1")
+TAKEN = Candidate(
+    "kraken", "STRKCAD", "CAD", PRICE, Decimal(1), "", PRICE, 120, True, "taken", "first_in_band", old_last=True
+)
+SILENT = Candidate("coingecko", "a-coin", "USD", None, None, "", None, None, False, "unusable", "no_answer")
+NO_PRICE = replace(SILENT, price=Decimal(0), price_cad=Decimal(0), age_ms=-300_000, reason="not_positive")
+EXPLANATIONS = Explanations(42, NOW_MS)
+EXPLAINED = Explanation("BTC_CAD", PRICE, Decimal(0), 1, (TAKEN, SILENT, NO_PRICE))
 ASKED = HistoryRequest("BTC_CAD", "1m", 500, None, None)
 
 
@@ -71,6 +87,10 @@ def built() -> dict[str, list[bytes]]:
             *encode_history(ASKED, [], None),
             *encode_history(replace(ASKED, message_id=LONG), CANDLES, CANDLES[-1]),
         ],
+        "explanation": [
+            explain_frame(EXPLAINED, EXPLANATIONS, LONG),
+            explain_frame(Explanation("USDT_CAD", None, None, 0, ()), EXPLANATIONS, None),
+        ],
         "pong": [pong_frame(NOW_MS, None), *(pong_frame(NOW_MS, 1, stamp) for stamp in (1, "mine", Encoded("1E+400")))],
         "error": [
             *(error_frame(code, "no", 1) for code in ERRORS if code != "rate_limited"),
@@ -86,6 +106,7 @@ def built() -> dict[str, list[bytes]]:
         "snapshot": [
             *snapshot_frames(NEW, RATES_BATCH, None, LONG),
             *snapshot_frames(Snapshot(), RATES_BATCH, VIEW),
+            *snapshot_frames(LATE, RATES_BATCH, VIEW),
             *SnapshotFrames(NEW).of(RATES_BATCH, VIEW),
         ],
         "update": [
@@ -93,6 +114,6 @@ def built() -> dict[str, list[bytes]]:
             *UpdateFrames(Delta(OLD, NEW)).of(RATES_BATCH, ("BTC_CAD",)),
             *UpdateFrames(Delta(OLD, NEW), since=7).of(RATES_BATCH, None),
         ],
-        "heartbeat": [heartbeat_frame(Snapshot()), heartbeat_frame(NEW)],
+        "heartbeat": [heartbeat_frame(Snapshot()), heartbeat_frame(NEW), *snapshot_frames(LATE, RATES, ("LTC_CAD",))],
         "closing": [closing_frame(0, NOW_MS), closing_frame(480_000, NOW_MS)],
     }

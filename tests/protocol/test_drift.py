@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from shared import history, limits, periodic
 from shared.assets import catalogue
 from shared.candles import INTERVAL_MS
+from shared.explanation import Verdict
 from shared.history import DEFAULT_LIMIT
 from shared.protocol import (
     CHANNELS,
@@ -25,6 +26,8 @@ from shared.protocol import (
     MAX_ID_LENGTH,
     MAX_MESSAGE_BYTES,
     MAX_SYMBOLS,
+    REASONS,
+    explanations,
     frames,
     parts,
     quote_fields,
@@ -44,7 +47,7 @@ from tests.unit.samples import prices
 ROOT = Path(__file__).parents[2]
 DEFAULTS: Mapping[str, int] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 FEED_FRAMES = {name: message for name, message in sent_by_server().items() if name != "gatewayError"}
-BUILDERS: list[ModuleType] = [asset_frames, frames, history, quotes, snapshots, updates]
+BUILDERS: list[ModuleType] = [asset_frames, explanations, frames, history, quotes, snapshots, updates]
 # What others call, with what a table or a snapshot holds.
 INNER = {"data_frame", "history_frames"}
 
@@ -100,6 +103,19 @@ def test_channels_intervals_and_symbols_are_those_of_the_code() -> None:
     pattern = schema_of("Symbol")["pattern"]
     named = [*catalogue(), *(f"{asset.renamed_to}_CAD" for asset in catalogue().values() if asset.renamed_to)]
     assert all(re.search(pattern, symbol) for symbol in named)
+
+
+def test_the_reasons_of_an_explanation_are_those_of_the_code_each_with_its_verdict() -> None:
+    known = [(reason, verdict) for verdict, reasons in REASONS.items() for reason in reasons]
+    reason = schema_of("Reason")
+    assert reason["enum"] == [code for code, _ in known]
+    assert re.findall(r"^\| `(\w+)` \| `(\w+)` \|", reason["description"], re.MULTILINE) == known
+    assert schema_of("Candidate")["properties"]["verdict"]["enum"] == list(get_args(Verdict)) == list(REASONS)
+
+
+def test_a_candidates_currency_is_one_of_the_catalogues() -> None:
+    currencies = {market.quote for asset in catalogue().values() for market in asset.markets}
+    assert set(schema_of("Candidate")["properties"]["currency"]["enum"]) == currencies
 
 
 # Limits
@@ -175,6 +191,7 @@ quotes_drawn = st.builds(
     ts_ms=st.integers(0, LATEST_MS),
     seen_ms=st.integers(0, LATEST_MS),
     seq=st.integers(0, 2**53),
+    sources=st.integers(1, 9),
     stale=st.booleans(),
     simulated=st.booleans(),
 )

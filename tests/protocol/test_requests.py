@@ -21,6 +21,7 @@ from shared.protocol import (
     Message,
     parse_message,
     parse_subscription,
+    parse_symbol,
     parse_timestamp,
     parse_unsubscription,
 )
@@ -34,13 +35,14 @@ from tests.schemas import Misfit, check, check_sent, contract, sent_by_clients
 from tests.unit.clients import ConnectionsServer
 from tests.unit.lambdas import CONNECTION_ID as ID
 from tests.unit.lambdas import Context, Load, websocket_event
-from tests.unit.samples import after, json_values, quotes
+from tests.unit.samples import after, explanations, json_values, quotes
 
 PARSERS: Mapping[str, Callable[[Message], object]] = {
     "subscribe": parse_subscription,
     "unsubscribe": parse_unsubscription,
     "snapshot": parse_subscription,
     "history": parse_history,
+    "explain": parse_symbol,
     "ping": parse_timestamp,
     "subscriptions": lambda _message: None,
     "assets": lambda _message: None,
@@ -148,6 +150,7 @@ def test_the_deployed_functions_answer_every_example_as_the_contract_says(
     now_ms = time.time_ns() // 1_000_000
     quotes_table.take_lease(now_ms + 60_000)  # an ingest runs: none has to be woken
     quotes_table.write_snapshot(after(Snapshot(), quotes()), 1)
+    quotes_table.write_explanations(explanations())
     connections_table.add(ID, now_ms // 1000)
     event = example["event"]
     function = load("subscribe" if event in SUBSCRIPTION_EVENTS else "request")

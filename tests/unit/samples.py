@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.assets import catalogue
+from shared.assets import Asset, catalogue
+from shared.explanation import Candidate, Explanation, Explanations, Verdict
 from shared.quotes import advance
 from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
 
@@ -68,6 +69,27 @@ def quote(symbol: str = "BTC_CAD", spot: str = "86762.65", **changes: Any) -> Qu
 def quotes(spot: str = "86762.65", symbols: list[str] | None = None, **changes: Any) -> dict[str, Quote]:
     """The same quote for each symbol."""
     return {symbol: quote(symbol, spot, **changes) for symbol in (SYMBOLS if symbols is None else symbols)}
+
+
+def explanations(seq: int = 1) -> Explanations:
+    """Of every symbol, each with all of its markets, the first of which is taken."""
+    return Explanations(seq, NOW_MS, {asset.symbol: _explanation(asset) for asset in catalogue().values()})
+
+
+def _explanation(asset: Asset) -> Explanation:
+    rates = {
+        "CAD": (Decimal(1), ""),
+        "USD": (USD_CAD.mid, USD_CAD.source),
+        "USDT": (Decimal("1.335"), "kraken:USDTCAD"),
+    }
+    price = Decimal("64953.25")
+    candidates: list[Candidate] = []
+    for market in asset.markets:
+        rate, rate_source = rates[market.quote]
+        verdict: tuple[Verdict, str] = ("passed_over", "behind") if candidates else ("taken", "first_in_band")
+        names = (market.source, market.name, market.quote)
+        candidates.append(Candidate(*names, price, rate, rate_source, price * rate, 120, True, *verdict))
+    return Explanation(asset.symbol, candidates[0].price_cad, Decimal(0), len(candidates), tuple(candidates))
 
 
 def after(

@@ -22,7 +22,7 @@ from shared.values import Snapshot
 from tests.right_answers import hold
 from tests.schemas import check
 from tests.unit.clients import Clients
-from tests.unit.samples import SYMBOLS, after, json_values, quotes
+from tests.unit.samples import SYMBOLS, after, explanations, json_values, quotes
 
 ID = "L0SM9cOFvHcCIhw="
 MESSAGES = 10_000
@@ -123,6 +123,7 @@ def feed(quotes_items: Table, connections_items: Table) -> Callable[[str], list[
     """
     quotes_table, connections = QuotesTable(quotes_items), ConnectionsTable(connections_items)
     quotes_table.write_snapshot(after(Snapshot(), quotes()), 1)
+    quotes_table.write_explanations(explanations())
     quotes_table.take_lease(int(time.time() * 1_000) + 3_600_000)
     connections.add(ID, int(time.time()))
     clients = Clients()
@@ -165,5 +166,14 @@ def test_each_gets_one_documented_error_or_its_right_answer(
     # Nothing of the above was for nothing: each error came, and each answer.
     assert got.keys() >= {"bad_json", "bad_request", "too_large", "unknown_event", "unknown_channel", "unknown_symbol"}
     assert got.keys() >= {"too_many_symbols", "bad_limit"}
-    assert got.keys() >= {"subscribed", "unsubscribed", "subscriptions", "pong", "assets", "snapshot", "history"}
+    assert got.keys() >= {
+        "subscribed",
+        "unsubscribed",
+        "subscriptions",
+        "pong",
+        "assets",
+        "snapshot",
+        "history",
+        "explain",
+    }
     assert connections_table.get(ID)

@@ -3,12 +3,15 @@
 import json
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.assets import catalogue
 from shared.gateway import Gone
+from shared.pricing.fx import DAY_MS
 from shared.protocol import BadRequest, Message, parse_message
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import Changed, ConnectionsTable, NotConnected
@@ -16,7 +19,7 @@ from shared.store.quotes_table import QuotesTable
 from shared.subscriptions import Requests, Subscriptions
 from shared.values import Snapshot
 from tests.unit.clients import Clients, gone, spots
-from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
+from tests.unit.samples import NOW_MS, SYMBOLS, after, explanations, quote, quotes
 
 ID = "L0SM9cOFvHcCIhw="
 FIRST = after(Snapshot(), quotes())
@@ -72,6 +75,53 @@ def test_a_subscriber_hears_the_acknowledgement_then_the_snapshot(feed: Feed) ->
     assert (ack["event"], ack["id"], ack["symbols"]) == ("subscribed", 7, ["BTC_CAD", "ETH_CAD"])
     assert (snapshot["event"], snapshot["seq"], list(spots(snapshot))) == ("snapshot", 1, ["BTC_CAD", "ETH_CAD"])
     assert feed.connections.get(ID).subscriptions == {"rates_batch": ("BTC_CAD", "ETH_CAD")}
+
+
+class Late(QuotesTable):
+    """The table, read long after its snapshot was written; `in_time`: as of which tick an ingest runs again."""
+
+    in_time = 99
+
+    def snapshot(self) -> Snapshot:
+        stored = super().snapshot()
+        return replace(stored, late=stored.seq < self.in_time)
+
+
+@pytest.fixture
+def late(feed: Feed, quotes_items: Table) -> Feed:
+    feed.quotes.write_snapshot(FIRST, 1)
+    feed.quotes = Late(quotes_items)
+    return feed
+
+
+@pytest.mark.parametrize("channel", ["rates", "rates_batch"])
+def test_a_subscriber_of_a_late_feed_hears_at_once_that_it_is_late(late: Feed, channel: str) -> None:
+    _, *frames = late.subscribe(channel, symbols=["BTC_CAD"])
+    assert [frame["event"] for frame in frames] == (["data", "heartbeat"] if channel == "rates" else ["snapshot"])
+    assert frames[-1]["status"] == {"feed": "late", "binance": "ok"}
+
+
+@pytest.mark.parametrize("channel", ["rates", "rates_batch"])
+def test_who_asks_a_late_feed_for_a_snapshot_hears_that_it_is_late(late: Feed, channel: str) -> None:
+    frames = late.ask("snapshot", channel=channel, symbols=["BTC_CAD"], id=1)
+    assert frames[0]["id"] == 1
+    assert frames[-1]["status"]["feed"] == "late"
+
+
+@pytest.mark.parametrize("channel", ["rates", "rates_batch"])
+def test_a_feed_that_runs_again_before_the_subscription_is_active_is_not_late_any_more(
+    late: Feed, channel: str
+) -> None:
+    def run_again(frame: dict[str, Any]) -> None:
+        if frame["event"] in ("snapshot", "data"):
+            late.clients.on_post = lambda _frame: None
+            late.quotes.write_snapshot(SECOND, 1)
+
+    late.clients.on_post = run_again
+    assert isinstance(late.quotes, Late)
+    late.quotes.in_time = 2
+    *_, last = late.subscribe(channel, symbols=["LTC_CAD"])  # its price has not moved meanwhile
+    assert (last["event"], last["seq"], last["status"]) == ("heartbeat", 2, {"binance": "ok"})
 
 
 def test_a_subscriber_of_rates_hears_one_frame_per_symbol_and_nothing_before_the_acknowledgement(feed: Feed) -> None:
@@ -359,3 +409,46 @@ def test_a_snapshot_of_rates_without_a_price_is_said_to_be_worth_a_retry(feed: F
     assert (refused.value.code, refused.value.message_id) == ("unavailable", 8)
     (snapshot,) = feed.ask("snapshot", channel="rates_batch")
     assert (snapshot["event"], snapshot["data"]) == ("snapshot", [])
+
+
+def test_a_late_feed_without_a_price_is_worth_a_retry_all_the_same(late: Feed) -> None:
+    late.quotes.write_snapshot(after(FIRST, {}, NOW_MS + 2 * DAY_MS), 1)
+    with pytest.raises(BadRequest) as refused:
+        late.ask("snapshot", channel="rates", id=9)
+    assert (refused.value.code, refused.value.message_id) == ("unavailable", 9)
+
+
+def test_an_explanation_names_every_market_of_the_symbol(feed: Feed) -> None:
+    feed.quotes.write_explanations(explanations(seq=43))
+    (answer,) = feed.ask("explain", symbol="BTC_CAD", id=7)
+    assert (answer["event"], answer["symbol"], answer["seq"], answer["id"]) == ("explain", "BTC_CAD", 43, 7)
+    assert [(each["source"], each["market"]) for each in answer["candidates"]] == [
+        (market.source, market.name) for market in catalogue()["BTC_CAD"].markets
+    ]
+    assert answer["sources"] == len(answer["candidates"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, "bad_request"),
+        ({"symbol": None}, "bad_request"),
+        ({"symbol": ["BTC_CAD"]}, "bad_request"),
+        ({"symbol": "USD_CAD"}, "unknown_symbol"),
+        ({"symbol": "btc_cad"}, "unknown_symbol"),
+        ({"symbol": "ETH_CAD"}, "unavailable"),
+    ],
+)
+def test_what_cannot_be_explained_is_an_error_that_says_why(feed: Feed, fields: dict[str, Any], code: str) -> None:
+    told = explanations()
+    only = {symbol: each for symbol, each in told.by_symbol.items() if symbol != "ETH_CAD"}
+    feed.quotes.write_explanations(replace(told, by_symbol=only))
+    with pytest.raises(BadRequest) as refused:
+        feed.ask("explain", id=7, **fields)
+    assert (refused.value.code, refused.value.message_id) == (code, 7)
+
+
+def test_before_the_first_tick_nothing_explains_a_price(feed: Feed) -> None:
+    with pytest.raises(BadRequest) as refused:
+        feed.ask("explain", symbol="BTC_CAD")
+    assert refused.value.code == "unavailable"
