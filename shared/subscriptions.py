@@ -65,6 +65,8 @@ class Subscriptions:
         moved = Delta(first, self._quotes.snapshot_now(self._limits))
         if moved.old.seq:
             frames = protocol.UpdateFrames(moved).of(channel, view)
+            if moved.old.late and not moved.new.late and not frames:
+                frames = (protocol.heartbeat_frame(moved.new),)  # takes back that the feed is late
             # Each quote stands for itself, the parts of an update do not.
             post = self._gateway.post_unordered if channel == RATES else self._in_order
             post(connection_id, frames)
@@ -141,7 +143,7 @@ class Requests:
             case "assets":
                 return protocol.assets_frames(self._quotes.snapshot_now(self._limits), message.message_id)
             case "explain":
-                return (protocol.explain_frame(message, self._quotes.explanations()),)
+                return (self._explanation(message),)
             case "history":
                 open_candles = self._quotes.snapshot_now(self._limits).candles  # before the table: so none is missed
                 return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)
@@ -154,12 +156,16 @@ class Requests:
         view = asked.view
         if message.body.get("symbols") is None:
             view = connection.subscriptions.get(asked.channel)
-        frames = protocol.snapshot_frames(
-            self._quotes.snapshot_now(self._limits), asked.channel, view, message.message_id
-        )
-        if not frames:
+        snapshot = self._quotes.snapshot_now(self._limits)
+        if asked.channel == RATES and not any(symbol in snapshot.quotes for symbol in protocol.symbols_of(view)):
             raise BadRequest("unavailable", "none of these has a price now", message.message_id)
-        return frames
+        return protocol.snapshot_frames(snapshot, asked.channel, view, message.message_id)
+
+    def _explanation(self, message: Message) -> bytes:
+        symbol, explanations = protocol.parse_explain(message), self._quotes.explanations()
+        if symbol not in explanations.by_symbol:
+            raise BadRequest("unavailable", "no tick has been explained yet; try again", message.message_id)
+        return protocol.explain_frame(explanations.by_symbol[symbol], explanations, message.message_id)
 
 
 def unknown_event(message: Message) -> BadRequest:

@@ -185,6 +185,7 @@ def _surrogates(rng: random.Random) -> str:
         f'{{"event":"subscribe","channel":"rates_batch","symbols":["BTC_CAD","{half}"]}}',
         f'{{"event":"subscribe","channel":"{half}"}}', f'{{"event":"ping","timestamp":"{half}"}}',
         f'{{"event":"history","symbol":"{half}","interval":"1m"}}', f'"{half}"',
+        f'{{"event":"explain","symbol":"{half}"}}',
     ])  # fmt: skip
 
 
@@ -197,6 +198,7 @@ def _message(rng: random.Random) -> dict[str, Any]:
             {"event": "unsubscribe", "channel": rng.choice(["rates", "rates_batch"]), "symbols": symbols},
             {"event": "snapshot", "channel": "rates_batch", "symbols": symbols, "id": rng.randrange(1000)},
             {"event": "history", "symbol": symbols[0], "interval": "1m", "limit": 3, "before": 1718707723000},
+            {"event": "explain", "symbol": symbols[0], "id": "why"},
             {"event": "ping", "id": "p", "timestamp": 1718707723},
             {"event": "subscriptions", "id": 1},
             {"event": "assets", "id": 2},

@@ -27,6 +27,7 @@ ANSWER = {
     "ping": "pong",
     "assets": "assets",
     "history": "history",
+    "explain": "explain",
 }
 # API Gateway has routes of these names, whose Lambdas cannot answer.
 UNANSWERED = {"$connect", "$disconnect"}
@@ -98,8 +99,8 @@ def right_answers(text: str) -> frozenset[str]:
         # Nobody can say what is in it, and it is an object or not.
         return unreadable | {"bad_request"} | set(ANSWER.values())
     right = frozenset(_faults(body)) or frozenset({ANSWER[body["event"]]})
-    if right == {"snapshot"}:
-        right |= {"unavailable"}  # none of them has a price
+    if right <= {"snapshot", "explain"}:
+        right |= {"unavailable"}  # none of them has a price, or the feed has looked at no market yet
     return right | unreadable if extreme else right
 
 
@@ -117,6 +118,8 @@ def _faults(body: object) -> set[str]:
             return faults | _unsubscribe_faults(body)
         case "history":
             return faults | _history_faults(body)
+        case "explain":
+            return faults | _symbol_faults(body.get("symbol"))
         case "ping" | "subscriptions" | "assets":
             return faults
         case _:
@@ -146,13 +149,16 @@ def _unsubscribe_faults(body: Mapping[str, Any]) -> set[str]:
     return symbols | _channel_faults(body["channel"])
 
 
+def _symbol_faults(symbol: object) -> set[str]:
+    if not isinstance(symbol, str):
+        return {"bad_request"}
+    return set() if symbol in catalogue() else {"unknown_symbol"}
+
+
 def _history_faults(body: Mapping[str, Any]) -> set[str]:
-    faults = set()
-    symbol, interval = body.get("symbol"), body.get("interval")
-    if not isinstance(symbol, str) or not isinstance(interval, str):
+    faults, interval = _symbol_faults(body.get("symbol")), body.get("interval")
+    if not isinstance(interval, str):
         faults.add("bad_request")
-    if isinstance(symbol, str) and symbol not in catalogue():
-        faults.add("unknown_symbol")
     if isinstance(interval, str) and interval not in INTERVALS:
         faults.add("unknown_interval")
     if body.get("limit") is not None and not _is_whole(body["limit"], 1, MAX_LIMIT):

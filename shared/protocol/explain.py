@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.assets import catalogue
 from shared.explanation import Candidate, Explanation, Explanations
-from shared.protocol.errors import BadRequest
+from shared.protocol.errors import BadRequest, Id
 from shared.protocol.frames import reply
 from shared.protocol.messages_in import Message
 
@@ -23,21 +23,9 @@ def parse_explain(message: Message) -> str:
     return symbol
 
 
-def explain_frame(message: Message, explanations: Explanations) -> bytes:
-    """The candidates of the asset as of the tick in which they were looked at.
-
-    Raises:
-        BadRequest: as `parse_explain`; `unavailable` where nothing has been stored yet.
-    """
-    symbol = parse_explain(message)
-    explanation = explanations.by_symbol.get(symbol)
-    if explanation is None:
-        raise BadRequest("unavailable", "no tick has been explained yet; try again", message.message_id)
-    return reply(_fields(explanation, explanations), message.message_id)
-
-
-def _fields(explanation: Explanation, explanations: Explanations) -> dict[str, Any]:
-    return {
+def explain_frame(explanation: Explanation, explanations: Explanations, message_id: Id) -> bytes:
+    """The candidates of an asset as of the tick in which they were looked at, which is that of the explanations."""
+    fields = {
         "event": "explain",
         "symbol": explanation.symbol,
         "seq": explanations.seq,
@@ -48,6 +36,7 @@ def _fields(explanation: Explanation, explanations: Explanations) -> dict[str, A
         "sources": explanation.sources,
         "candidates": [_candidate(candidate) for candidate in explanation.candidates],
     }
+    return reply(fields, message_id)
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:

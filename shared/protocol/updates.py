@@ -10,13 +10,16 @@ from shared.protocol.quotes import QuoteTexts, data_frame
 from shared.quotes import Delta, view_seq
 from shared.wire import Encoded, dumps
 
+QUIET_MS = 30_000  # an ingest that runs leaves no longer between two snapshots, and no younger one is late
+
 
 class UpdateFrames:
     """The frames of one delta, encoded once per distinct channel and view however many connections share them, out of
     quotes that are encoded once however many views share them.
 
     With `since`, a tick before the delta's own, they hold all that changed since then, for who missed what came after.
-    How the sources do is in them when that changed, or may have.
+    How the sources do is in them when that changed, or may have: who asked after a long silence was told that the feed
+    is late.
     `texts` are those of the delta's new snapshot, if other frames of it are made as well.
     """
 
@@ -27,7 +30,11 @@ class UpdateFrames:
         self._unavailable = set(delta.unavailable_since(self._since))
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
         self._texts = texts or QuoteTexts(delta.new)
-        self._has_status = self._since < delta.old.seq or source_status(delta.old) != source_status(delta.new)
+        self._has_status = (
+            self._since < delta.old.seq
+            or delta.new.ts_ms - delta.old.ts_ms > QUIET_MS
+            or source_status(delta.old) != source_status(delta.new)
+        )
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
         """The frames to post, none when nothing in the view changed."""

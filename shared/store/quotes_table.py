@@ -77,10 +77,17 @@ class QuotesTable:
             raise
 
     def write_explanations(self, explanations: Explanations) -> None:
-        """Put why the prices of a tick are what they are, in place of those before. Nothing is decided by them, so the
-        last one to write is right."""
+        """Put why the prices of a tick are what they are, in place of those of an earlier one."""
         packed = pack_explanations(explanations)
-        self._table.put_item(Item={**EXPLAIN_KEY, "seq": explanations.seq, "packed": packed})
+        try:
+            self._table.put_item(
+                Item={**EXPLAIN_KEY, "seq": explanations.seq, "packed": packed},
+                ConditionExpression="attribute_not_exists(pk) OR seq <= :seq",
+                ExpressionAttributeValues={":seq": explanations.seq},
+            )
+        except ClientError as error:
+            if not _condition_failed(error):
+                raise
 
     def explanations(self) -> Explanations:
         """Those of the last tick that was written; none where there are none, or of another version."""

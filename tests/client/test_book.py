@@ -145,6 +145,37 @@ def test_a_heartbeat_that_was_overtaken_marks_nothing() -> None:
     assert book.apply({"event": "heartbeat", "ts": 1, "seq": 4, "stale": ["BTC_CAD"]}, 0).changes == ()
 
 
+LATE = {"feed": "late", "kraken": "ok"}
+
+
+def test_on_rates_a_feed_is_late_until_a_quote_of_a_later_tick() -> None:
+    book = Book()
+    for frame in (data("BTC_CAD", 5), {"event": "heartbeat", "ts": 1, "seq": 6, "stale": ["BTC_CAD"], "status": LATE}):
+        book.apply(frame, 0)
+    assert (book.status.late, book.status.sources) == (True, {"kraken": "ok"})
+    book.apply(data("ETH_CAD", 6), 0)
+    assert book.status.late
+    book.apply(data("BTC_CAD", 7), 0)
+    assert not book.status.late
+    book.apply({"event": "heartbeat", "ts": 1, "seq": 6, "stale": [], "status": LATE}, 0)
+    assert not book.status.late, "it was overtaken"
+
+
+@pytest.mark.parametrize("status", ["late", ["feed"], None, 1, {"feed": "LATE"}, {"feed": True}, {"feed": None}])
+def test_a_word_that_makes_no_sense_is_none(status: object) -> None:
+    book = after(snapshot(1, quote("BTC_CAD", 1)))
+    book.apply({"event": "heartbeat", "ts": 2, "seq": 2, "stale": [], "status": status}, 0)
+    assert not book.status.late
+
+
+@pytest.mark.parametrize("number", ["4", True, Decimal("1.5"), None])
+def test_a_number_of_sources_is_whole_or_the_frame_changes_nothing(number: object) -> None:
+    book = Book()
+    with pytest.raises(ValueError, match="sources"):
+        book.apply(snapshot(1, quote("BTC_CAD", 1, sources=number)), 0)
+    assert state(book) == {}
+
+
 def test_what_was_rejected_and_errors_reach_the_user() -> None:
     book = Book()
     rejected = [{"symbol": "FOO_CAD", "code": "unknown_symbol", "message": "no such symbol"}]

@@ -20,7 +20,7 @@ from tools.client import Link
 
 TICK_MS = 5_000
 # As small as to send the whole view in parts.
-FRAME_BYTES = 6_000
+FRAME_BYTES = 6_300
 HEALED_WITHIN_MS = 120_000
 ALL = tuple(SYMBOLS)
 SOME = tuple(symbol for symbol in SYMBOLS if symbol in {"BTC_CAD", "ETH_CAD", "SHIB_CAD", "DOGE_CAD", "USDT_CAD"})

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from shared.wire import dumps
 from tests.client.frames import Frame, acknowledged, data, in_parts, quote, snapshot, state, update
-from tools.client import Link, Withdrawn
+from tools.client import Link, RequestError, State, Withdrawn
 from tools.client.machine import BACKOFF_CAP_MS, SETTLED_MS, STABLE_MS, Action, Changed, End, Heard, Machine, Open, Send
+from tools.client.questions import ANSWER_WITHIN_MS, GIVE_UP_AFTER_MS, Settled
 from tools.client.requests import ASK_AGAIN_AFTER_MS, MOST_SUBSCRIBES, PARTS_WITHIN_MS, Subscription
 
 ACK = acknowledged("BTC_CAD", "ETH_CAD")
@@ -222,6 +223,154 @@ def test_a_connection_on_which_nothing_is_heard_is_given_up_and_for_how_long_is_
     assert End(1) not in machine.tick(limit_ms - 1)
     assert End(1) in machine.tick(limit_ms + late_ms)
     assert machine.state.reason == f"nothing was heard for {said}"
+
+
+SAYS_LATE = {"feed": "late", "kraken": "ok"}
+
+
+def test_a_late_feed_is_told_with_its_first_frame_and_until_the_next_tick() -> None:
+    stage = Stage()
+    stage.opened(1)
+    stage.hear(1, ACK, snapshot(41, quote("BTC_CAD", 41), status=SAYS_LATE))
+    (state_,) = [action for action in stage.did if isinstance(action, State)]
+    assert (state_.link, state_.reason.split(":")[0]) == (Link.LATE, "the feed itself is late")
+    stage.hear(1, {**update(42, 41, quote("BTC_CAD", 42)), "ts": 2})
+    assert (stage.link, stage.machine.state.reason) == (Link.LIVE, "")
+
+
+def test_on_rates_a_late_feed_is_told_by_the_heartbeat_that_follows_the_quotes() -> None:
+    stage = Stage("rates")
+    stage.opened(1)
+    stage.hear(1, data("BTC_CAD", 5), {"event": "heartbeat", "ts": 1, "seq": 5, "stale": [], "status": SAYS_LATE})
+    links = [stage.link]
+    stage.hear(1, data("BTC_CAD", 6))
+    assert [*links, stage.link] == [Link.LATE, Link.LIVE]
+
+
+def test_a_late_feed_that_misses_a_frame_asks_for_it_like_any_other(live: Stage) -> None:
+    live.hear(1, {"event": "heartbeat", "ts": 2, "seq": 41, "stale": [], "status": SAYS_LATE})
+    links = [live.link]
+    live.hear(1, {**update(45, 43, quote("BTC_CAD", 45)), "ts": 3})
+    assert [*links, live.link] == [Link.LATE, Link.STALE]
+    assert [message["event"] for _, message in live.sent()] == ["snapshot"]
+
+
+# Requests of the user's own
+
+WHY = {"event": "explain", "symbol": "BTC_CAD"}
+ANSWER = {"event": "explain", "symbol": "BTC_CAD", "candidates": []}
+
+
+def ends(stage: Stage) -> list[tuple[int, object]]:
+    """The requests that came to their end: their answers, or the codes of the errors."""
+    settled = [action for action in stage.did if isinstance(action, Settled)]
+    return [(each.key, each.end.code if isinstance(each.end, RequestError) else each.end) for each in settled]
+
+
+def ask(stage: Stage, key: int = 1) -> list[dict[str, Any]]:
+    stage.did = stage.machine.ask(key, WHY, stage.now_ms)
+    return [message for _, message in stage.sent()]
+
+
+def test_a_request_is_sent_at_once_and_its_answer_is_found_by_its_id(live: Stage) -> None:
+    (sent,) = ask(live)
+    assert sent == WHY | {"id": "ask-1"}
+    live.hear(1, ANSWER, ANSWER | {"id": "ask-2"}, ANSWER | {"id": 1})
+    assert ends(live) == []
+    live.hear(1, ANSWER | {"id": "ask-1"})
+    assert ends(live) == [(1, ANSWER | {"id": "ask-1"})]
+    live.hear(1, ANSWER | {"id": "ask-1"})
+    assert ends(live) == []
+
+
+def test_requests_are_answered_in_any_order(live: Stage) -> None:
+    for key in (1, 2, 3):
+        ask(live, key)
+    live.hear(1, *(ANSWER | {"id": f"ask-{number}"} for number in (3, 1, 2)))
+    assert [key for key, _ in ends(live)] == [3, 1, 2]
+
+
+def test_a_request_waits_for_the_connection() -> None:
+    stage = Stage()
+    assert ask(stage) == []
+    stage.opened(1)
+    assert [message["event"] for _, message in stage.sent()] == ["subscribe", "explain"]
+
+
+def test_a_request_whose_connection_ends_is_sent_again_on_the_next_one(live: Stage) -> None:
+    ask(live)
+    live.lose(1)
+    live.at(500)
+    live.opened(2)
+    assert live.sent()[-1] == (2, WHY | {"id": "ask-2"})
+    live.hear(2, ANSWER | {"id": "ask-2"})
+    assert [key for key, _ in ends(live)] == [1]
+
+
+def test_a_request_without_an_answer_is_sent_again_and_in_the_end_given_up(live: Stage) -> None:
+    ask(live)
+    live.at(ANSWER_WITHIN_MS - 1)
+    assert live.sent() == []
+    live.at(ANSWER_WITHIN_MS)
+    assert live.sent() == [(1, WHY | {"id": "ask-2"})]
+    live.at(GIVE_UP_AFTER_MS - 1)
+    assert ends(live) == []
+    live.at(GIVE_UP_AFTER_MS)
+    assert ends(live) == [(1, "no_answer")]
+
+
+def test_a_request_that_finds_no_connection_is_given_up() -> None:
+    stage = Stage()
+    ask(stage)
+    stage.at(GIVE_UP_AFTER_MS)
+    assert ends(stage) == [(1, "disconnected")]
+
+
+def test_a_request_that_is_wrong_is_not_sent_again_and_changes_nothing_else(live: Stage) -> None:
+    ask(live)
+    words = {"code": "unknown_symbol", "message": "no such symbol", "retryable": False}
+    live.hear(1, {"event": "error", "id": "ask-1", **words})
+    assert (ends(live), live.link) == ([(1, "unknown_symbol")], Link.LIVE)
+    assert [action.message for action in live.did if isinstance(action, Heard)] == [""]
+    live.at(GIVE_UP_AFTER_MS)
+    assert live.sent() == []
+
+
+def test_a_request_over_the_limit_is_sent_again_when_the_server_says(live: Stage) -> None:
+    ask(live)
+    words = {"code": "rate_limited", "message": "too many", "retryable": True, "retry_in_ms": 400}
+    live.hear(1, {"event": "error", "id": "ask-1", **words})
+    live.at(499)
+    assert live.sent() == []
+    live.at(500)  # a quarter of it is chance
+    assert live.sent() == [(1, WHY | {"id": "ask-2"})]
+
+
+def test_a_request_that_the_feed_cannot_answer_in_time_ends_with_its_own_words(live: Stage) -> None:
+    ask(live)
+    words = {"code": "unavailable", "message": "not yet", "retryable": True, "retry_in_ms": 60_000}
+    live.hear(1, {"event": "error", "id": "ask-1", **words})
+    assert ends(live) == [(1, "unavailable")]
+
+
+def test_a_request_is_sent_again_after_an_error_that_does_not_say_what_it_is_of(live: Stage) -> None:
+    ask(live)
+    live.hear(1, {"message": "Internal server error", "connectionId": "a=", "requestId": "b="})
+    live.at(1_250)
+    assert live.sent() == [(1, WHY | {"id": "ask-2"})]
+
+
+def test_a_request_that_nobody_waits_for_is_not_sent_again(live: Stage) -> None:
+    ask(live)
+    live.machine.forget(1)
+    live.at(GIVE_UP_AFTER_MS)
+    assert (live.sent(), ends(live)) == ([], [])
+
+
+def test_with_the_feed_every_request_ends(live: Stage) -> None:
+    ask(live)
+    live.did = live.machine.close()
+    assert ends(live) == [(1, "closed")]
 
 
 def test_a_silent_successor_is_given_up_and_the_old_one_kept(live: Stage) -> None:

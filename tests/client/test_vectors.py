@@ -91,6 +91,9 @@ def seen(machine: Machine, actions: list[Action]) -> Fields:
         "quotes": {symbol: quote.spot for symbol, quote in quotes.items()},
         "unavailable": sorted(machine.book.unavailable),
         "stale": [symbol for symbol, quote in quotes.items() if quote.stale],
+        "sources": {symbol: quote.sources for symbol, quote in quotes.items()},
+        "late": machine.book.status.late,
+        "suspect": machine.book.status.that_are("suspect"),
         "changed": [change.symbol for change in changes if isinstance(change, Quote)],
         "link": str(machine.state.link),
     }

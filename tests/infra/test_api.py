@@ -28,6 +28,7 @@ def test_each_route_goes_to_its_function(stack: Synthesised) -> None:
         "$disconnect": "disconnect",
         "$default": "request",
         "assets": "request",
+        "explain": "request",
         "history": "request",
         "ping": "request",
         "snapshot": "request",

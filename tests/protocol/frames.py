@@ -10,7 +10,6 @@ from shared.protocol import (
     ERRORS,
     RATES,
     RATES_BATCH,
-    Message,
     SnapshotFrames,
     Subscription,
     UpdateFrames,
@@ -49,7 +48,7 @@ LONG = "\N{GRINNING FACE}" * 36
 IDS = (None, 0, -(2**63), 2**63 - 1, "", LONG)
 CANDLES = [Candle(60_000 * minute, *4 * [Decimal("0.0000123")]) for minute in range(500)]
 VOTELESS = Explanation("ETH_CAD", None, None, 0, explanation().candidates[-1:])
-EXPLAINED = Explanations(42, NOW_MS, {"BTC_CAD": explanation(), "ETH_CAD": VOTELESS})
+EXPLANATIONS = Explanations(42, NOW_MS, {"BTC_CAD": explanation(), "ETH_CAD": VOTELESS})
 ASKED = HistoryRequest("BTC_CAD", "1m", 500, None, None)
 
 
@@ -78,9 +77,9 @@ def built() -> dict[str, list[bytes]]:
             *encode_history(replace(ASKED, message_id=LONG), CANDLES, CANDLES[-1]),
         ],
         "explain": [
-            explain_frame(Message("explain", message_id, {"symbol": symbol}), EXPLAINED)
+            explain_frame(each, EXPLANATIONS, message_id)
             for message_id in IDS
-            for symbol in ("BTC_CAD", "ETH_CAD")
+            for each in EXPLANATIONS.by_symbol.values()
         ],
         "pong": [pong_frame(NOW_MS, None), *(pong_frame(NOW_MS, 1, stamp) for stamp in (1, "mine", Encoded("1E+400")))],
         "error": [

@@ -124,7 +124,7 @@ def explanation(symbol: str = "BTC_CAD") -> Explanation:
     )
 
 
-def explanations(symbols: list[str] | None = None, **changes: Any) -> Explanations:
+def explanations(seq: int = 42, symbols: list[str] | None = None) -> Explanations:
     """The same for each symbol."""
     made = {symbol: explanation(symbol) for symbol in (SYMBOLS if symbols is None else symbols)}
-    return replace(Explanations(42, NOW_MS, made), **changes)
+    return Explanations(seq, NOW_MS, made)

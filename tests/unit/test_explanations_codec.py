@@ -18,7 +18,7 @@ def test_what_is_packed_is_unpacked_with_every_digit() -> None:
 
 
 def test_a_price_in_cad_is_that_of_a_unit_of_the_asset_at_the_time_of_the_tick() -> None:
-    first = explanations(["MKR_CAD"]).by_symbol["MKR_CAD"]
+    first = explanations(symbols=["MKR_CAD"]).by_symbol["MKR_CAD"]
     sky = replace(
         first.candidates[0],
         source="binance",

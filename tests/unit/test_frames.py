@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.assets import catalogue
+from shared.explanation import Candidate, Explanation, Explanations
 from shared.pricing.fx import DAY_MS
 from shared.protocol import (
     ERRORS,
@@ -19,10 +21,12 @@ from shared.protocol import (
     assets_frames,
     closing_frame,
     error_frame,
+    explain_frame,
     heartbeat_frame,
     pong_frame,
     rate_limited_frame,
     snapshot_frames,
+    source_status,
     subscribed_frames,
     subscriptions_frame,
     unsubscribed_frame,
@@ -43,11 +47,12 @@ SHIB = Quote(
     ts_ms=1_718_707_723_456,
     seen_ms=1_718_707_724_000,
     seq=41,
+    sources=3,
 )
 SHIB_JSON = (
     b'{"symbol":"SHIB_CAD","timestamp":1718707723,"bid":0.000012425126,"ask":0.0000124500,"spot":0.000012439404,'
     b'"change":-0.0000000266940,"change_pct":-0.215054,"ts":1718707723456,"seq":41,'
-    b'"source":"binance:SHIBUSDT x parity:USDTUSD x kraken:USDCAD"}'
+    b'"source":"binance:SHIBUSDT x parity:USDTUSD x kraken:USDCAD","sources":3}'
 )
 FLAGGED = quote("BTC_CAD", "100000000", stale=True, simulated=True, change=Decimal(0), change_pct=Decimal("0.000000"))
 SOURCES = {
@@ -91,6 +96,82 @@ def test_a_heartbeat_says_that_the_feed_is_there_what_is_stale_and_how_the_sourc
     assert heartbeat_frame(Snapshot()) == b'{"event":"heartbeat","ts":0,"seq":0,"stale":[],"status":{}}'
 
 
+def test_a_source_is_suspect_while_it_still_has_to_agree_and_down_when_it_does_not_answer() -> None:
+    snapshot = Snapshot(sources=SOURCES, suspects={"binance": 2, "kraken": 1, "coinbase": 0, "ndax": 3})
+    assert source_status(snapshot) == {"binance": "suspect", "kraken": "down", "coinbase": "down"}
+    assert source_status(replace(snapshot, suspects={"binance": 0}))["binance"] == "ok"
+
+
+def test_a_late_feed_says_so_before_its_sources_and_no_other_does() -> None:
+    snapshot = Snapshot(sources=SOURCES)
+    assert "feed" not in source_status(snapshot)
+    late = source_status(replace(snapshot, late=True))
+    assert next(iter(late.items())) == ("feed", "late")
+    assert late == {"feed": "late"} | source_status(snapshot)
+
+
+def test_a_view_of_a_late_feed_says_that_it_is_late_on_both_channels() -> None:
+    late = Snapshot(seq=43, ts_ms=NOW_MS, quotes={"SHIB_CAD": replace(SHIB, stale=True)}, sources=SOURCES, late=True)
+    (batch,) = snapshot_frames(late, RATES_BATCH, None)
+    assert loads(batch)["status"]["feed"] == "late"
+    data, heartbeat = snapshot_frames(late, RATES, None)
+    assert loads(data)["data"]["stale"] is True
+    assert heartbeat == heartbeat_frame(late)
+    assert (loads(heartbeat)["stale"], loads(heartbeat)["status"]["feed"]) == (["SHIB_CAD"], "late")
+    assert SnapshotFrames(late).of(RATES, ("BTC_CAD",)) == (heartbeat,)
+
+
+@pytest.mark.parametrize(("silence_ms", "has_status"), [(5_000, False), (30_000, False), (30_001, True)])
+def test_the_first_update_after_a_silence_takes_back_that_the_feed_was_late(silence_ms: int, has_status: bool) -> None:
+    old = after(Snapshot(), quotes(), NOW_MS - silence_ms)
+    new = replace(after(old, quotes("1")), sources=old.sources)
+    (update,) = UpdateFrames(Delta(old, new)).of(RATES_BATCH, None)
+    assert ("status" in loads(update)) is has_status
+
+
+def test_a_source_that_becomes_suspect_or_is_so_no_more_is_told_with_the_next_update() -> None:
+    snapshots = [after(Snapshot(), quotes())]
+    for number, suspects in enumerate(({}, {"binance": 3}, {"binance": 2}, {})):
+        later = after(snapshots[-1], quotes(str(number + 1)), NOW_MS + number)
+        snapshots.append(replace(later, suspects=suspects))
+    frames = [UpdateFrames(Delta(old, new)).of(RATES_BATCH, None) for old, new in pairwise(snapshots)]
+    suspect, ok = {"binance": "suspect"}, {"binance": "ok"}
+    assert [loads(frame).get("status") for (frame,) in frames] == [None, suspect, None, ok]
+
+
+EXPLAINED = Explanation(
+    symbol="SHIB_CAD",
+    reference=Decimal("0.0000124394040"),
+    dispersion=Decimal("0.0001"),
+    sources=1,
+    candidates=(
+        Candidate(
+            "binance", "SHIBUSDT", "USDT", Decimal("0.00000905"), Decimal("1.3745"), "kraken:USDTCAD",
+            Decimal("0.000012439225"), 120, True, "taken", "first_in_band", old_last=True,
+        ),
+        Candidate("kraken", "SHIBUSD", "USD", None, None, "", None, None, False, "unusable", "no_answer"),
+    ),
+)  # fmt: skip
+
+
+def test_an_explanation_shows_every_market_with_all_digits_and_null_for_what_is_not_known() -> None:
+    assert explain_frame(EXPLAINED, Explanations(43, NOW_MS), 1) == (
+        b'{"event":"explain","symbol":"SHIB_CAD","seq":43,"ts":1718707723456,"reference":0.000012439404,'
+        b'"dispersion":0.000100000,"band":0.0200000,"sources":1,"candidates":[{"source":"binance","market":"SHIBUSDT",'
+        b'"currency":"USDT","price":0.00000905000,"rate":1.37450,"rate_source":"kraken:USDTCAD",'
+        b'"price_cad":0.000012439225,"age_ms":120,"vote":true,"verdict":"taken","reason":"first_in_band",'
+        b'"old_last":true},{"source":"kraken","market":"SHIBUSD","currency":"USD","price":null,"rate":null,'
+        b'"rate_source":"","price_cad":null,"age_ms":null,"vote":false,"verdict":"unusable","reason":"no_answer"}],'
+        b'"id":1}'
+    )
+
+
+def test_an_explanation_names_the_assets_own_band() -> None:
+    for symbol, asset in catalogue().items():
+        frame = explain_frame(Explanation(symbol, None, None, 0, ()), Explanations(1, NOW_MS), None)
+        assert loads(frame)["band"] == asset.band
+
+
 def test_the_six_renamed_assets_say_so_and_no_other_does() -> None:
     (frame,) = snapshot_frames(after(Snapshot(), quotes()), RATES_BATCH, None)
     rows = loads(frame)["data"]
@@ -107,7 +188,7 @@ def test_the_six_renamed_assets_say_so_and_no_other_does() -> None:
 
 
 def test_an_update_on_rates_batch_carries_what_changed_and_the_seq_before() -> None:
-    old = Snapshot(seq=40, quotes={"BTC_CAD": quote(seq=39)})
+    old = Snapshot(seq=40, ts_ms=NOW_MS - 30_000, quotes={"BTC_CAD": quote(seq=39)})
     new = Snapshot(seq=41, ts_ms=NOW_MS, quotes={"BTC_CAD": quote(seq=39), "SHIB_CAD": SHIB})
     assert UpdateFrames(Delta(old, new)).of(RATES_BATCH, None) == (
         b'{"channel":"rates_batch","event":"update","seq":41,"prev_seq":39,"ts":1718707723456,"data":['

@@ -6,9 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.explanation import Explanations
 from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMoved
 from shared.values import Snapshot
-from tests.unit.samples import NOW_MS, after, quotes
+from tests.unit.samples import NOW_MS, after, explanations, quotes
 from tests.unit.test_codec import full_snapshot
 
 ONE = after(Snapshot(), quotes())
@@ -73,7 +74,40 @@ def test_another_error_of_the_table_is_not_taken_for_a_moved_snapshot_or_a_lost_
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         quotes_table.renew_lease(Lease(1, 0, 0))
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        quotes_table.write_explanations(explanations())
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
         quotes_table.count_audience(1, NOW_MS)
+
+
+# Explanations
+
+
+def test_explanations_are_read_as_they_were_written(quotes_table: QuotesTable) -> None:
+    assert quotes_table.explanations() == Explanations()
+    for seq in (1, 2, 2):
+        quotes_table.write_explanations(explanations(seq))
+        assert quotes_table.explanations() == explanations(seq)
+
+
+def test_a_late_ingest_does_not_explain_away_a_newer_tick(quotes_table: QuotesTable) -> None:
+    quotes_table.write_explanations(explanations(2))
+    quotes_table.write_explanations(explanations(1))
+    assert quotes_table.explanations().seq == 2
+
+
+def test_explanations_of_another_version_are_none_until_the_next_tick(
+    quotes_table: QuotesTable, quotes_items: Table
+) -> None:
+    quotes_items.put_item(Item={"pk": "EXPLAIN", "sk": "CURRENT", "seq": 7, "ts_ms": NOW_MS, "packed": b"newer"})
+    assert quotes_table.explanations() == Explanations()
+    quotes_table.write_explanations(explanations(8))
+    assert quotes_table.explanations().seq == 8
+
+
+def test_explanations_touch_nothing_else(quotes_table: QuotesTable) -> None:
+    quotes_table.write_snapshot(ONE, 1)
+    quotes_table.write_explanations(explanations(1))
+    assert quotes_table.snapshot() == ONE
 
 
 # The lease

@@ -21,13 +21,36 @@ asyncio.run(main())
   than the market gets the newest of each symbol: every quote is the whole state of its symbol.
 - `async for change in feed.changes()` yields a `Withdrawn` too, when a symbol that was shown no longer has a price.
 - `feed.book` is the picture as it stands: `quotes` by symbol, the symbols that are `unavailable`, their `order`.
-- `feed.state` says how the connection does, and why: connecting, live, stale (something was missed, the whole state has
-  been asked for), reconnecting, closed. `on_state` is called with each change of it.
+- `quote.sources` is how many independent sources agree with the price, its own included: at 1 nobody confirms it.
+- `await feed.explain("BTC_CAD")` tells why a price is what it is, with every market behind it.
+- `feed.state` says how the connection does, and why: connecting, live, late (the feed itself has had nothing new for a
+  while), stale (something was missed, the whole state has been asked for), reconnecting, closed. `on_state` is called
+  with each change of it.
+- `feed.book.status` is what the feed says of its sources: which are `down`, and which `suspect`.
 """
 
 from .book import Book, Change, Kind, Outcome, Withdrawn
+from .explanation import Candidate, Explanation
 from .feed import Feed
 from .machine import Heard, Link, Refused, State
+from .questions import RequestError
 from .quote import Quote
+from .status import FeedStatus
 
-__all__ = ["Book", "Change", "Feed", "Heard", "Kind", "Link", "Outcome", "Quote", "Refused", "State", "Withdrawn"]
+__all__ = [
+    "Book",
+    "Candidate",
+    "Change",
+    "Explanation",
+    "Feed",
+    "FeedStatus",
+    "Heard",
+    "Kind",
+    "Link",
+    "Outcome",
+    "Quote",
+    "Refused",
+    "RequestError",
+    "State",
+    "Withdrawn",
+]

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from .continuity import Continuity, head_of, part_of
 from .quote import Quote, integer, quote_of, symbols_in
+from .status import FeedStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Book:
-    """The latest quotes, the symbols that have none, and all of them in the order in which the server lists them."""
+    """The latest quotes, the symbols that have none, all of them in the order in which the server lists them, and what
+    the feed says of itself."""
 
     quotes: dict[str, Quote] = field(default_factory=dict)
     unavailable: set[str] = field(default_factory=set)
     order: tuple[str, ...] = ()
+    status: FeedStatus = field(default_factory=FeedStatus)
     _continuity: Continuity = field(default_factory=Continuity)
     # Per symbol the tick as of which its state is known, and for all others the last one that listed all symbols.
     _known: dict[str, int] = field(default_factory=dict)
@@ -85,13 +88,15 @@ class Book:
         if channel == "rates_batch" and event in ("snapshot", "update"):
             return self._batch(frame, now_ms)
         if channel == "rates" and isinstance(frame.get("data"), Mapping):
-            return Outcome(Kind.DATA, self._take((quote_of(frame["data"], now_ms),), 0))
+            quote = quote_of(frame["data"], now_ms)
+            self.status.quoted(quote.seq)
+            return Outcome(Kind.DATA, self._take((quote,), 0))
         if event == "subscribed":
             return self._subscribed(frame)
         if event == "error":
             return Outcome(Kind.REFUSED, message=f"{frame.get('code', 'error')}: {frame.get('message', '')}")
         if event == "heartbeat":
-            return Outcome(Kind.OTHER, self._mark_stale(frame))
+            return Outcome(Kind.OTHER, self._beat(frame))
         return Outcome(Kind.OTHER)
 
     def carry(self, before: "Book") -> None:
@@ -121,6 +126,7 @@ class Book:
         previous = integer(frame.get("prev_seq"), "prev_seq") if is_update else 0
         quotes = [quote_of(item, now_ms) for item in data]
         unavailable = symbols_in(frame.get("unavailable", []))
+        self.status.ticked(head.ts_ms, frame.get("status"))
 
         changes: list[Change] = [*self._take(quotes, head.seq), *self._withdraw(unavailable, head.seq)]
         if is_update:
@@ -185,8 +191,10 @@ class Book:
         self._listed = max(self._listed, frame_seq)
         return withdrawn
 
-    def _mark_stale(self, frame: Mapping[str, object]) -> tuple[Quote, ...]:
+    def _beat(self, frame: Mapping[str, object]) -> tuple[Quote, ...]:
+        """Take note of a heartbeat; the quotes that are stale by it."""
         seq, symbols = integer(frame.get("seq", self.seq), "seq"), symbols_in(frame.get("stale", []))
+        self.status.ticked(frame.get("ts"), frame.get("status"), seq)
         marked = []
         for symbol in symbols:
             quote = self.quotes.get(symbol)

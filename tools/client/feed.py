@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -12,7 +12,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from .book import Book, Change
 from .conflation import Conflation
+from .explanation import Explanation, explanation_of
 from .machine import Action, Changed, End, Heard, Link, Machine, Open, Refused, Send, State
+from .questions import RequestError, Settled
 from .quote import Quote
 from .requests import Subscription
 
@@ -73,6 +75,8 @@ class Feed:
         self._group = asyncio.TaskGroup()
         self._connections: dict[int, tuple[asyncio.Task[None], asyncio.Queue[str]]] = {}
         self._consumers: list[Conflation] = []
+        self._asked: dict[int, asyncio.Future[Mapping[str, object]]] = {}
+        self._last_key = 0
         self._awaited_ms: int | None = None
         self._sooner: asyncio.Event | None = None
 
@@ -140,6 +144,32 @@ class Feed:
             if alone:
                 await self.aclose()
 
+    async def explain(self, symbol: str) -> Explanation:
+        """Why a symbol has its price: every market that the feed looked at in its last tick, and what became of each.
+
+        The symbol need not be one that is subscribed. Where a connection is lost meanwhile, the next one is asked.
+
+        Raises:
+            RequestError: the feed does not know the symbol, cannot say yet, or does not answer within 20 s.
+            ValueError: its answer is not what the protocol says.
+        """
+        return explanation_of(await self._ask({"event": "explain", "symbol": symbol}))
+
+    async def _ask(self, body: Mapping[str, object]) -> Mapping[str, object]:
+        """The answer to a request. Raises: RequestError."""
+        if self._runner is None or self._runner.done():
+            raise RequestError("closed", "the feed is not open", retryable=False)
+        self._last_key += 1
+        key = self._last_key
+        answer: asyncio.Future[Mapping[str, object]] = asyncio.get_running_loop().create_future()
+        self._asked[key] = answer
+        try:
+            self._perform(self._machine.ask(key, body, self._now_ms()))
+            return await answer
+        finally:
+            del self._asked[key]
+            self._machine.forget(key)
+
     async def _run(self) -> None:
         self._sooner = asyncio.Event()
         try:
@@ -203,8 +233,10 @@ class Feed:
                     task.cancel()
                 case Heard() | Changed():
                     self._tell(action)
+                case Settled():
+                    self._settle(action)
                 case State():
-                    log = logger.warning if action.link is Link.RECONNECTING else logger.info
+                    log = logger.warning if action.link in (Link.RECONNECTING, Link.LATE) else logger.info
                     log("%s: %s %s", self._url, action.link, action.reason)
                     if self._on_state:
                         self._on_state(action)
@@ -223,6 +255,15 @@ class Feed:
                 logger.warning("%s: %s", self._url, what.message)
             if self._on_heard:
                 self._on_heard(what)
+
+    def _settle(self, ended: Settled) -> None:
+        answer = self._asked.get(ended.key)
+        if answer is None or answer.done():
+            return
+        if isinstance(ended.end, RequestError):
+            answer.set_exception(ended.end)
+        else:
+            answer.set_result(ended.end)
 
     def _raise(self) -> None:
         if error := self._error():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .book import Book, Change, Kind, Outcome
+from .questions import Questions, Settled
 from .quote import loads
 from .requests import Requests, Subscription
 
@@ -21,15 +22,17 @@ SETTLED_MS = 5_000
 MOST_WAIT_MS, WAIT_UNSAID_MS = 60_000, 1_000
 MOST_CLOSING_MS = 600_000
 CLOSING_UNSAID_MS = 60_000
+LATE = "the feed itself is late: nothing new has come to it for a while"
 
 Draw = Callable[[float, float], float]
 
 
 class Link(StrEnum):
-    """How the connection does."""
+    """How the connection does; of one that stands, whether what it brings can be relied on."""
 
     CONNECTING = "connecting"
     LIVE = "live"
+    LATE = "late"
     STALE = "stale"
     RECONNECTING = "reconnecting"
     CLOSED = "closed"
@@ -93,7 +96,7 @@ class Changed:
     changes: tuple[Change, ...]
 
 
-Action = Open | Send | End | Heard | Changed | State | Refused
+Action = Open | Send | End | Heard | Changed | Settled | State | Refused
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ class Machine:
         self._failures = 0
         self._reason = ""
         self._error: Exception | None = None
+        self._questions = Questions()
         self._actions: list[Action] = []
 
     def start(self) -> list[Action]:
@@ -197,9 +201,19 @@ class Machine:
             self._actions.append(Changed(changes))
         return self._done(now_ms)
 
+    def ask(self, key: int, body: Mapping[str, object], now_ms: int) -> list[Action]:
+        """Send a request of the user's own, as soon as there is a connection; `Settled` with this key is its end."""
+        self._questions.add(key, body, now_ms)
+        self._put_questions(now_ms)
+        return self._taken()
+
+    def forget(self, key: int) -> None:
+        """Nobody waits for the end of that request any more."""
+        self._questions.forget(key)
+
     def due_ms(self) -> int | None:
         """When `tick` has something to do."""
-        times = [self._retry_ms]
+        times = [self._retry_ms, self._questions.due_ms(self._open_number)]
         for connection in (self._main, self._next):
             if connection is not None:
                 times += [self._dead_ms(connection), connection.requests.due_ms()]
@@ -212,6 +226,8 @@ class Machine:
     def close(self) -> list[Action]:
         """Nothing more is wanted."""
         self._main = self._next = self._retry_ms = None
+        self._questions.close()
+        self._actions += self._questions.settled()
         return self._turn(State(Link.CLOSED, self.state.reason, 0, self.state.error))
 
     def _open(self) -> _Connection:
@@ -222,6 +238,17 @@ class Machine:
     def _find(self, number: int) -> _Connection | None:
         return next((each for each in (self._main, self._next) if each and each.number == number), None)
 
+    @property
+    def _open_number(self) -> int | None:
+        return self._main.number if self._main and self._main.opened else None
+
+    def _put_questions(self, now_ms: int) -> None:
+        number = self._open_number
+        for text in self._questions.due(number, now_ms):
+            if number is not None:
+                self._actions.append(Send(number, text))
+        self._actions += self._questions.settled()
+
     def _send(self, connection: _Connection, text: str) -> None:
         self._actions.append(Send(connection.number, text))
 
@@ -230,6 +257,9 @@ class Machine:
             frame = loads(text)
             if not isinstance(frame, dict):
                 return Outcome(Kind.OTHER, message="a frame is no JSON object")
+            if self._questions.is_asked(frame.get("id")):
+                self._answer(frame, now_ms)
+                return Outcome(Kind.OTHER)
             outcome = connection.book.apply(frame, now_ms)
         except ValueError as error:
             return Outcome(Kind.OTHER, message=f"a frame could not be read: {error}")
@@ -261,11 +291,25 @@ class Machine:
             if connection.requests.is_subscription(message_id):
                 self._actions.append(Refused(code, str(frame.get("message", ""))))
             return
+        again_ms = self._again_ms(frame, now_ms)
+        connection.requests.refused(message_id, again_ms)
+        if message_id is None:
+            self._questions.disturbed(connection.number, again_ms)
+
+    def _answer(self, frame: Mapping[str, object], now_ms: int) -> None:
+        """One of the user's own requests has its answer, or is refused."""
+        if frame.get("event") == "error":
+            self._questions.refused(frame, self._again_ms(frame, now_ms))
+        else:
+            self._questions.answered(frame)
+
+    def _again_ms(self, frame: Mapping[str, object], now_ms: int) -> int:
+        """When to try again what the server could not do."""
         wait_ms = frame.get("retry_in_ms")
         if not isinstance(wait_ms, int) or isinstance(wait_ms, bool):
             wait_ms = WAIT_UNSAID_MS
         wait_ms = min(max(wait_ms, 0), MOST_WAIT_MS)
-        connection.requests.refused(message_id, now_ms + wait_ms + round(self._draw(0, wait_ms / 4)))
+        return now_ms + wait_ms + round(self._draw(0, wait_ms / 4))
 
     def _ask(self, connection: _Connection, is_snapshot: bool, now_ms: int) -> None:
         """See to it that what was missed comes again."""
@@ -351,18 +395,22 @@ class Machine:
         return connection.heard_ms + self._dead_after_ms
 
     def _done(self, now_ms: int) -> list[Action]:
+        self._put_questions(now_ms)
         return self._turn(self._state(), now_ms)
 
     def _turn(self, state: State, now_ms: int = 0) -> list[Action]:
         if state != self.state:
             if state.link is Link.LIVE:
                 self._reason, self._error = "", None
-            if state.link not in (Link.LIVE, Link.STALE):
+            if state.link not in (Link.LIVE, Link.LATE, Link.STALE):
                 self._live_ms = None
             elif self._live_ms is None:
                 self._live_ms = now_ms
             self.state = state
             self._actions.append(state)
+        return self._taken()
+
+    def _taken(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
 
@@ -372,7 +420,9 @@ class Machine:
             return State(Link.RECONNECTING, self._reason, self._retry_ms or 0, self._error)
         if main.book is not self.book:
             return State(Link.CONNECTING, self._reason, 0, self._error)
-        was_live = self.state.link is Link.LIVE
+        if main.book.status.late:
+            return State(Link.LATE, LATE)
+        was_live = self.state.link in (Link.LIVE, Link.LATE)
         if not self._subscription.batch or main.book.whole or (was_live and not main.book.gap):
             return State(Link.LIVE)
         return State(Link.STALE, "an update was missed; the whole state has been asked for")

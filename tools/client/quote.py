@@ -14,7 +14,8 @@ class Quote:
     `spot` is the last price, `change` and `change_pct` are against 24 h before. `ts_ms` is when the price was made
     (Unix milliseconds), `seq` the tick in which the state last changed (0 from servers that do not count), `source`
     where it comes from. `stale`: nobody has confirmed it for a while; `simulated`: it is no real market's;
-    `renamed_to`: the symbol that continues this one.
+    `renamed_to`: the symbol that continues this one; `sources`: how many independent sources agree with the price, its
+    own included (1 from servers that do not say). At 1 nobody confirms it.
     """
 
     symbol: str
@@ -29,6 +30,7 @@ class Quote:
     stale: bool = False
     simulated: bool = False
     renamed_to: str = ""
+    sources: int = 1
 
 
 def quote_of(data: object, now_ms: int) -> Quote:
@@ -44,18 +46,28 @@ def quote_of(data: object, now_ms: int) -> Quote:
         ts_ms = integer(data.get("timestamp", now_ms // 1000), "timestamp") * 1000
     return Quote(
         data["symbol"],
-        _price(data.get("bid")),
-        _price(data.get("ask")),
-        _price(data.get("spot")),
-        _price(data.get("change")),
-        _price(data.get("change_pct", 0)),
+        price_of(data.get("bid")),
+        price_of(data.get("ask")),
+        price_of(data.get("spot")),
+        price_of(data.get("change")),
+        price_of(data.get("change_pct", 0)),
         integer(ts_ms, "ts"),
         integer(data.get("seq", 0), "seq"),
         str(data.get("source", "")),
         data.get("stale") is True,
         data.get("simulated") is True,
         str(data.get("renamed_to", "")),
+        integer(data.get("sources", 1), "sources"),
     )
+
+
+def price_of(value: object) -> Decimal:
+    """Raises: ValueError, for anything but a number."""
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"not a price: {value!r:.40}")
+    return Decimal(value)
 
 
 def integer(value: object, name: str) -> int:
@@ -85,14 +97,6 @@ def loads(text: str | bytes) -> Any:
         raise ValueError("a number with an exponent out of range") from None
     except RecursionError:
         raise ValueError("nested too deep") from None
-
-
-def _price(value: object) -> Decimal:
-    if isinstance(value, Decimal):
-        return value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"not a price: {value!r:.40}")
-    return Decimal(value)
 
 
 def _refuse(name: str) -> None:
