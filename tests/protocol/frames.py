@@ -48,7 +48,8 @@ LONG = "\N{GRINNING FACE}" * 36
 IDS = (None, 0, -(2**63), 2**63 - 1, "", LONG)
 CANDLES = [Candle(60_000 * minute, *4 * [Decimal("0.0000123")]) for minute in range(500)]
 VOTELESS = Explanation("ETH_CAD", None, None, 0, explanation().candidates[-1:])
-EXPLANATIONS = Explanations(42, NOW_MS, {"BTC_CAD": explanation(), "ETH_CAD": VOTELESS})
+EXPLAINED = explanation()
+EXPLANATIONS = Explanations(42, NOW_MS, {"BTC_CAD": EXPLAINED, "ETH_CAD": VOTELESS})
 ASKED = HistoryRequest("BTC_CAD", "1m", 500, None, None)
 
 
