@@ -70,6 +70,11 @@ def catalogue() -> Mapping[str, Asset]:
     return MappingProxyType({asset.symbol: asset for asset in assets})
 
 
+def price_sources() -> tuple[str, ...]:
+    """Every source that some asset of the catalogue may be priced from, by name."""
+    return tuple(sorted({market.source for asset in catalogue().values() for market in asset.markets}))
+
+
 def market_names(source: str) -> tuple[str, ...]:
     """Every market of a source that some asset of the catalogue may be priced from."""
     return tuple(market.name for asset in catalogue().values() for market in asset.markets if market.source == source)

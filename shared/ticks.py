@@ -25,7 +25,8 @@ MOST_PENDING_CANDLES = 1_000
 class TickReport:
     """What a tick did: how long the sources and the whole took, what changed, whether it was written, what failed.
 
-    `priced_ms`: from the snapshot's time, when the sources had answered, to its write.
+    `priced_ms`: from the snapshot's time, when the sources had answered, to its write. `suspects`: the sources that
+    cast no vote.
     """
 
     seq: int
@@ -37,6 +38,7 @@ class TickReport:
     candles_pending: int
     held: int
     priced_ms: int = 0
+    suspects: tuple[str, ...] = ()
 
 
 class Ticks:
@@ -99,6 +101,7 @@ class Ticks:
                 held=len(snapshot.held),
                 candles_pending=len(self._pending),
                 priced_ms=priced_ms or 0,
+                suspects=tuple(source for source, ticks in snapshot.suspects.items() if ticks > 0),
             )
         )
         return lease, snapshot

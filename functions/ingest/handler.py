@@ -46,8 +46,17 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
     metrics.add_metric("PricesHeld", MetricUnit.Count, tick.held)
     for source in tick.errors:
-        with single_metric(name="SourceDown", unit=MetricUnit.Count, value=1) as down:  # it adds the service itself
-            down.add_dimension(name="source", value=source)
+        _count("SourceDown", source)
+    for source in tick.suspects:
+        _count("SourceSuspect", source)
     logger.debug("tick", seq=tick.seq, written=tick.written, priced_ms=tick.priced_ms)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)
+    if tick.suspects:
+        logger.warning("sources suspect", seq=tick.seq, suspects=tick.suspects)
+
+
+def _count(name: str, source: str) -> None:
+    """A metric of one source. Powertools adds the service itself."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension(name="source", value=source)
