@@ -64,15 +64,16 @@ class FeedFunction(Construct):
         """Grant the function these actions on these resources."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
-    def metric(self, name: str, statistic: str) -> cloudwatch.Metric:
-        """A metric that the handler writes through Powertools, by the minute.
+    def metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
+        """A metric that the handler writes through Powertools, by the minute; `dimensions` are those besides the
+        service.
 
         https://docs.aws.amazon.com/powertools/python/latest/core/metrics/
         """
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": self.service},
+            dimensions_map={"service": self.service, **dimensions},
             statistic=statistic,
             period=Duration.minutes(1),
         )

@@ -17,6 +17,7 @@ from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.ingest import Ingest
 from infra.publish import MAX_RECORD_AGE, Publish
+from shared.assets import price_sources
 
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -69,6 +70,14 @@ class Monitoring(Construct):
             "that are stale, unavailable or served by another source than usual.",
             minutes=5,
         )
+        for source in price_sources():
+            self._alarm(
+                f"Suspect{source.capitalize()}",
+                ingest.metric("SourceSuspect", "Sum", source=source),
+                f"For five minutes the other sources have contradicted {source}, so it casts no vote: look at what "
+                "explain says of its markets, and at its own announcements.",
+                minutes=5,
+            )
         # Each run begins with none pending, so even where no write succeeds the least of a minute is 0.
         self._alarm(
             "CandlesPending",

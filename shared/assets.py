@@ -86,6 +86,11 @@ def _midnight_ms(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
 
 
+def price_sources() -> tuple[str, ...]:
+    """Every source that some asset of the catalogue may be priced from, by name."""
+    return tuple(sorted({market.source for asset in catalogue().values() for market in asset.markets}))
+
+
 @cache
 def market_names(source: str) -> tuple[str, ...]:
     """Every market of a source that some asset of the catalogue may be priced from."""

@@ -61,13 +61,20 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
     metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
     metrics.add_metric("PricesHeld", MetricUnit.Count, tick.held)
-    metrics.add_metric("TicksUnexplained", MetricUnit.Count, tick.unexplained)
-    for name, sources_of_it in (("SourceDown", tick.errors), ("SourceSuspect", tick.suspects)):
-        for source in sources_of_it:
-            with single_metric(name=name, unit=MetricUnit.Count, value=1) as about:  # it adds the service itself
-                about.add_dimension(name="source", value=source)
+    for source in tick.errors:
+        _count("SourceDown", source)
+    for source in tick.suspects:
+        _count("SourceSuspect", source)
     logger.debug("tick", seq=tick.seq, written=tick.written, priced_ms=tick.priced_ms)
-    if tick.suspects:
-        logger.warning("sources contradict the others", seq=tick.seq, sources=tick.suspects)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)
+    if tick.unexplained:
+        logger.warning("ticks unexplained", seq=tick.seq, ticks=tick.unexplained)
+    if tick.suspects:
+        logger.warning("sources suspect", seq=tick.seq, suspects=tick.suspects)
+
+
+def _count(name: str, source: str) -> None:
+    """A metric of one source. Powertools adds the service itself."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension(name="source", value=source)

@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 
 from shared.protocol import explain_frame
 from shared.wire import loads
-from tests.client.servers import DEADLINE_S, asked, send, serving, welcome
+from tests.client.servers import DEADLINE_S, Session, asked, send, serving, welcome
 from tests.protocol.frames import EXPLAINED, EXPLANATIONS
 from tests.unit.samples import explanations
 from tools.client import Candidate, Explanation, Feed, RequestError
@@ -20,9 +20,7 @@ from tools.client.explanation import explanation_of
 FRAME = loads(explain_frame(EXPLAINED, EXPLANATIONS, None))
 
 
-def play(
-    session: Callable[[ServerConnection, int], Awaitable[object]], scene: Callable[[Feed], Awaitable[None]]
-) -> None:
+def play(session: Session, scene: Callable[[Feed], Awaitable[None]]) -> None:
     async def run() -> None:
         async with serving(session) as url, asyncio.timeout(DEADLINE_S), Feed(url) as feed:
             await scene(feed)

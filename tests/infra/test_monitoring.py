@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.bundle import ROOT
+from shared.assets import price_sources
 from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words
 
 ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
@@ -20,6 +21,10 @@ WATCHED: dict[str, tuple[object, ...]] = {
     "BatchesBroken": ("cadfeed BatchesBroken", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
     "PublishBehind": ("AWS/Lambda IteratorAge", "Maximum", 60, 1, ABOVE, 30_000, "notBreaching"),
     "SnapshotsPutAside": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, ABOVE, 0, "ignore"),
+    **{
+        f"Suspect{source.capitalize()}": ("cadfeed SourceSuspect", "Sum", 60, 5, ABOVE, 0, "notBreaching")
+        for source in price_sources()
+    },
     **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
 }
 OF_PUBLISH = {"PostsFailed", "PostsRefused", "ConnectionsUnsent", "BatchesBroken"}
@@ -71,14 +76,19 @@ def test_each_functions_own_metrics_are_watched_under_its_name(stack: Synthesise
 def test_what_a_handler_writes_is_watched_where_it_writes_it(stack: Synthesised) -> None:
     """In the namespace and with the service that Powertools is given, under a name that the handler has."""
     ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
-    assert len(ours) == 7
+    assert len(ours) == 7 + len(price_sources())
     for name, alarm in ours.items():
         function = "publish" if name in OF_PUBLISH else "ingest"
         variables = stack.functions()[function]["Environment"]["Variables"]
         assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-        assert dimension(alarm) == ("service", variables["POWERTOOLS_SERVICE_NAME"])
+        of_source = [each for each in alarm["Dimensions"] if each["Name"] == "source"]
+        assert [each for each in alarm["Dimensions"] if each not in of_source] == [
+            {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+        ]
+        assert [f"Suspect{each['Value'].capitalize()}" for each in of_source] == [name] * name.startswith("Suspect")
         written = (ROOT / "functions" / function / WRITES[function]).read_text(encoding="utf-8")
-        assert alarm["MetricName"] in re.findall(r"^ +(?:metrics\.add_metric\()?\"(\w+)\"[:,] ", written, re.MULTILINE)
+        call = r"^ +(?:metrics\.add_metric\(|_count\()?\"(\w+)\"[:,] "
+        assert alarm["MetricName"] in re.findall(call, written, re.MULTILINE)
 
 
 def test_the_workers_are_watched_like_publish(sharded: Synthesised) -> None:

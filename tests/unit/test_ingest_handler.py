@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.store.quotes_table import QuotesTable
+from shared.ticks import TickReport
 from tests.unit.lambdas import Context, Load, metrics
 from tools.exchange.faults import parse_faults
 from tools.exchange.server import Exchange, exchange_in_thread
@@ -88,3 +89,17 @@ def test_each_source_that_fails_has_a_metric_of_its_own(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"SourceDown"' in line]
     # On a busy machine another one may be too late in the only tick that there is.
     assert {line["source"] for line in lines} >= {"er_api", "kraken"}
+
+
+def test_each_suspect_source_has_a_metric_of_its_own(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("ingest")
+    told = TickReport(7, 1, True, 20, 30, {"coinbase": "HTTP 503"}, 0, 0, suspects=("binance", "kraken"))
+    module.report(told)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert [(line["source"], line.get("SourceDown"), line.get("SourceSuspect")) for line in lines] == [
+        ("coinbase", [1.0], None),
+        ("binance", None, [1.0]),
+        ("kraken", None, [1.0]),
+    ]
+    directives = [line["_aws"]["CloudWatchMetrics"][0] for line in lines]
+    assert all(sorted(directive["Dimensions"][0]) == ["service", "source"] for directive in directives)

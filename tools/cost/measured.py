@@ -5,6 +5,7 @@ Settings: `infra/`; `tests/infra/test_cost_settings.py` holds them against the t
 
 from decimal import Decimal
 
+from shared.assets import price_sources
 from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS
 
 # --- Settings of the template
@@ -12,8 +13,9 @@ from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS
 INGEST_GB = Decimal(256) / 1024
 PUBLISH_GB = Decimal(1769) / 1024
 ROUTE_GB = Decimal(512) / 1024
-ALARMS = 15
-# Those that the handlers of ingest and publish write on every tick; SourceDown comes with a source that fails.
+ALARMS = 15 + len(price_sources())  # one per source that may become suspect
+# Those that the handlers of ingest and publish write on every tick; SourceDown comes with a source that fails,
+# SourceSuspect with one that the others contradict.
 CUSTOM_METRICS = 17
 LOG_RETENTION_DAYS = 14
 RATE_PER_S = Decimal(7_000)  # the pace of the posts of one worker: 70 % of the account's quota
