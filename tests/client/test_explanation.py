@@ -49,8 +49,8 @@ def test_what_the_server_builds_is_read_with_every_digit() -> None:
 
 def test_an_explanation_is_frozen_and_knows_what_is_not_known() -> None:
     read = explanation_of(FRAME)
-    taken, silent, _ = read.candidates
-    assert (taken.price, taken.rate, taken.age_ms, taken.old_last) == (Decimal("0.1"), Decimal(1), 120, True)
+    _, thin, _, silent = read.candidates
+    assert (thin.price, thin.rate, thin.age_ms, thin.old_last) == (Decimal("86762.648"), Decimal(1), 120, True)
     assert (silent.price, silent.rate, silent.age_ms, silent.old_last) == (None, None, None, False)
     with pytest.raises(FrozenInstanceError):
         read.sources = 9  # type: ignore[misc]

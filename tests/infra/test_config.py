@@ -39,6 +39,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         ndax_poll_seconds="15",
         coinbase_poll_seconds="20",
         coingecko_poll_seconds="120",
+        coingecko_key_parameter="/cadfeed/coingecko-key",
         connection_shards="4",
         throttle_rate="10",
         throttle_burst="5",
@@ -119,6 +120,7 @@ def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
         "NDAX_POLL_SECONDS": "15",
         "COINBASE_POLL_SECONDS": "20",
         "COINGECKO_POLL_SECONDS": "120",
+        "COINGECKO_KEY_PARAMETER": "/cadfeed/coingecko-key",
     }
 
 

@@ -1,7 +1,7 @@
 """A stage for runs of the ingest's loop: a clock that passes as told, a market, and a table that is watched."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import cast
 
@@ -53,7 +53,10 @@ class Market:
         self.during(len(self.asked_ms))
         now_ms = self.clock.ms
         price = Decimal(65_000) + (Decimal(now_ms - NOW_MS) / 1000 if self.moves else 0)
-        tickers = [ticker(last=price, ts_ms=now_ms), rate_ticker("kraken:USDCAD", "1.3347", ts_ms=now_ms)]
+        tickers = [
+            replace(of, answered_ms=now_ms)
+            for of in (ticker(last=price, ts_ms=now_ms), rate_ticker("kraken:USDCAD", "1.3347", ts_ms=now_ms))
+        ]
         return Polled(tickers, {"binance": self.state or SourceState(ok_ms=now_ms)})
 
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.candles import OpenCandles, roll
+from shared.pricing.consensus import SHORT
 from shared.pricing.fx import DAY_MS, HOUR_MS, MAX_AGE_MS
-from shared.pricing.quotes_in_cad import price_all
+from shared.pricing.quotes import price_all
 from shared.quotes import advance
 from shared.store.codec import pack, unpack, unpack_or_restart
-from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
+from shared.values import Memory, Quote, Rate, Snapshot, SourceState, Ticker
 from shared.wire import dumps, loads
 from tests.recordings import recorded_json
 from tests.unit.samples import NOW_MS, SYMBOLS, prices, rate
@@ -37,6 +38,7 @@ quote_values = st.builds(
     simulated=st.booleans(),
 )
 rate_values = st.builds(Rate, source=st.text(max_size=20), bid=prices, ask=prices, ts_ms=times, simulated=st.booleans())
+memory_values = st.builds(Memory, st.none() | prices, times, times)
 histories = st.lists(st.tuples(times, prices), max_size=5).map(tuple)
 states = st.builds(SourceState, times, st.text(max_size=80), times, times)
 snapshots = st.builds(
@@ -46,6 +48,9 @@ snapshots = st.builds(
     quotes=st.lists(quote_values, max_size=5).map(lambda made: {quote.symbol: quote for quote in made}),
     unavailable=st.dictionaries(st.sampled_from(SYMBOLS), times, max_size=5),
     rates=st.dictionaries(st.text(max_size=10), rate_values, max_size=3),
+    currencies=st.dictionaries(st.sampled_from(["USD", "USDT"]), rate_values, max_size=2),
+    memories=st.dictionaries(st.sampled_from(SYMBOLS), memory_values, max_size=3),
+    suspects=st.dictionaries(st.text(max_size=10), st.integers(1, 3), max_size=2),
     usd_cad_history=histories,
     usdt_cad_history=histories,
     sources=st.dictionaries(st.text(max_size=10), states, max_size=3),
@@ -65,8 +70,10 @@ def full_snapshot() -> Snapshot:
             last=Decimal(row["lastPrice"]),
             open_24h=Decimal(row["openPrice"]),
             ts_ms=row["closeTime"],
+            answered_ms=now_ms,
         )
         for row in rows
+        if Decimal(row["bidPrice"])
     ]
     rates = {name: rate(name, "1.33465", "1.33481", ts_ms=now_ms) for name in MAX_AGE_MS}
     old = Snapshot(
@@ -74,14 +81,16 @@ def full_snapshot() -> Snapshot:
         usd_cad_history=tuple((now_ms - hours * HOUR_MS, Decimal("1.33470")) for hours in range(25, 0, -1)),
         usdt_cad_history=tuple((now_ms - hours * HOUR_MS, Decimal("1.33365")) for hours in range(25, 0, -1)),
     )
-    quotes = dict(price_all(old, tickers, rates, now_ms).quotes)
+    currencies = {"USD": rates["kraken:USDCAD"], "USDT": rates["kraken:USDTCAD"]}
+    quotes = dict(price_all(old, tickers, currencies, now_ms, 15_000).quotes)
     missing = [symbol for symbol in SYMBOLS if symbol not in quotes]
-    assert len(missing) < 15
+    assert len(missing) < 20
     quotes |= {symbol: replace(list(quotes.values())[n], symbol=symbol) for n, symbol in enumerate(missing)}
     names = ("binance", "kraken", "bank_of_canada", "er_api", "coinbase", "coingecko")
     states = dict.fromkeys(names, SourceState(now_ms, "HTTP 429"))
     snapshot = advance(old, quotes, rates, states, now_ms=now_ms, stale_after_ms=30_000)
-    return replace(snapshot, candles=open_candles(quotes, now_ms))
+    memories = {name: Memory(SHORT.plus(q.spot), now_ms) for name, q in quotes.items()}
+    return replace(snapshot, candles=open_candles(quotes, now_ms), currencies=currencies, memories=memories)
 
 
 def open_candles(quotes: dict[str, Quote], now_ms: int) -> OpenCandles:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.assets import catalogue
-from shared.pricing.fx import DAY_MS
-from shared.pricing.quotes_in_cad import price_all
+from shared.pricing.consensus import SHORT
+from shared.pricing.fx import DAY_MS, cross
+from shared.pricing.quotes import price_all
 from shared.protocol import quote_fields
 from shared.values import Quote, Rate, Snapshot, Ticker
 from shared.wire import dumps, loads
@@ -33,7 +35,16 @@ def priced(
         usd_cad_history=() if usd is None else ((day_ago_ms, usd),),
         usdt_cad_history=() if usdt is None else ((day_ago_ms, usdt),),
     )
-    return price_all(old, tickers, rates, NOW_MS).quotes
+    return price_all(old, tickers, currencies(rates), NOW_MS, 15_000).quotes
+
+
+def currencies(rates: Mapping[str, Rate]) -> dict[str, Rate]:
+    """What the dollar and the Tether cost by these rates, through the dollar where it has none of its own."""
+    dollar = next((rate for name, rate in rates.items() if name.endswith("USDCAD")), None)
+    tether = rates.get("kraken:USDTCAD")
+    if dollar and not tether:
+        tether = cross(rates.get("kraken:USDTUSD", rate("parity:USDTUSD", "1")), dollar)
+    return {name: known for name, known in (("USD", dollar), ("USDT", tether)) if known}
 
 
 def direct(usdt: str = "1.3347") -> dict[str, Rate]:
@@ -53,7 +64,7 @@ def test_a_conversion_through_two_rates_is_exact(
     rates = {"kraken:USDTUSD": rate("kraken:USDTUSD", *tether), "kraken:USDCAD": rate("kraken:USDCAD", *dollar)}
     market = ticker("SKYUSDT" if maker else "BTCUSDT", bid=book[0], ask=book[1], last=last, open_24h=opened)
     (quote,) = priced(market, rates=rates, usdt=past).values()
-    units = 24_000 if maker else 1
+    units = Fraction(catalogue()["MKR_CAD"].markets[1].per_unit_at(NOW_MS)) if maker else 1
     bid, ask = (Fraction(t) * Fraction(d) for t, d in zip(tether, dollar, strict=True))
     assert Fraction(quote.bid) == Fraction(book[0]) * units * bid
     assert Fraction(quote.ask) == Fraction(book[1]) * units * ask
@@ -65,14 +76,15 @@ def test_a_conversion_through_two_rates_is_exact(
 
 
 @given(last=prices, opened=prices, tether=dollars, past=prices)
-def test_a_change_since_the_opening_of_another_market_is_exact(
+def test_a_change_since_the_opening_of_another_market_is_its_relative_move(
     last: Decimal, opened: Decimal, tether: Decimal, past: Decimal
 ) -> None:
     own = ticker("XBTCAD", last, source="kraken", open_24h=None)
-    other = ticker("BTCUSDT", last, open_24h=opened)
+    other = ticker("BTCUSDT", SHORT.divide(last, tether), open_24h=opened)
     quote = priced(own, other, rates=direct(str(tether)), usdt=past)["BTC_CAD"]
     assert (quote.source, quote.spot) == ("kraken:XBTCAD", last)
-    assert Fraction(quote.change) == Fraction(last) - Fraction(opened) * Fraction(past)
+    was = Fraction(last) * Fraction(opened) * Fraction(past) / (Fraction(other.last) * Fraction(tether))
+    assert abs(Fraction(quote.change) - (Fraction(last) - was)) <= was / 10**14
 
 
 @given(book=books, tether=books, dollar=books)
@@ -109,7 +121,7 @@ def test_a_shiba_at_twelve_millionths_does_not_become_zero() -> None:
     assert quote.change == Decimal("0.000000026694")
 
 
-def test_maker_is_priced_through_sky_times_24000() -> None:
+def test_maker_is_priced_through_sky_times_24000_before_the_penalty() -> None:
     sky = ticker("SKYUSDT", "0.05", bid=Decimal("0.0499"), ask=Decimal("0.0501"), open_24h=Decimal("0.04"))
     (quote,) = priced(sky, rates={"kraken:USDTCAD": rate("kraken:USDTCAD", "1.3346", "1.3348")}).values()
     assert (quote.symbol, quote.source) == ("MKR_CAD", "binance:SKYUSDT x kraken:USDTCAD")
@@ -133,52 +145,45 @@ def test_the_change_takes_the_exchange_rate_of_24_h_ago() -> None:
     assert (in_cad.change, in_cad.change_pct) == (Decimal(20), Decimal(25))
 
 
-def test_a_market_without_an_opening_takes_it_from_the_next_that_has_one() -> None:
-    own = ticker("XBTCAD", "130", source="kraken", open_24h=None)
+def test_a_market_without_an_opening_takes_the_relative_move_of_the_next_that_has_one() -> None:
+    """So a premium that does not move is no change."""
+    own = ticker("XBTCAD", "131", source="kraken", open_24h=None)
     second = ticker("BTCUSDT", "100", open_24h=Decimal(90))
     third = ticker("XBTUSD", "100", source="kraken", open_24h=Decimal(10))
-    rates = {"kraken:USDTCAD": rate("kraken:USDTCAD", "1.30"), "kraken:USDCAD": rate("kraken:USDCAD", "1.35")}
-    quote = priced(third, second, own, rates=rates, usdt=Decimal("1.20"))["BTC_CAD"]
-    assert (quote.source, quote.change) == ("kraken:XBTCAD", 130 - 90 * Decimal("1.20"))
-    without = ticker("BTCUSDT", "100", open_24h=None)
-    quote = priced(third, without, own, rates=rates, usd=Decimal("1.25"))["BTC_CAD"]
-    assert (quote.source, quote.change) == ("kraken:XBTCAD", 130 - 10 * Decimal("1.25"))
+    rates = {"kraken:USDTCAD": rate("kraken:USDTCAD", "1.30"), "kraken:USDCAD": rate("kraken:USDCAD", "1.30")}
+    told = priced(third, second, own, rates=rates, usdt=Decimal("1.30"))["BTC_CAD"]
+    assert (told.source, told.change) == ("kraken:XBTCAD", Decimal("13.1"))
+    unmoved = replace(second, open_24h=Decimal(100))
+    assert priced(own, unmoved, rates=rates, usdt=Decimal("1.30"))["BTC_CAD"].change == 0
+    without = replace(second, open_24h=None)
+    assert priced(third, without, own, rates=rates, usd=Decimal("1.30"))["BTC_CAD"].change == Decimal("117.9")
 
 
-def test_a_market_with_an_opening_keeps_its_own() -> None:
+def test_the_market_that_serves_keeps_its_own_opening() -> None:
     own = ticker("XBTCAD", "130", source="kraken", open_24h=Decimal(120))
-    quote = priced(own, ticker("BTCUSDT", "100", open_24h=Decimal(90)), rates=direct())["BTC_CAD"]
-    assert quote.change == 10
+    assert priced(own, ticker("BTCUSDT", "100", open_24h=Decimal(90)), rates=direct("1.30"))["BTC_CAD"].change == 10
 
 
-def test_a_market_that_serves_behind_one_that_is_held_back_keeps_its_own_opening() -> None:
-    held = ticker("BTCUSDT", "160", open_24h=Decimal(10))
-    serving = ticker("XBTUSD", "100", source="kraken", open_24h=Decimal(90))
-    rates = direct("1") | {"kraken:USDCAD": rate("kraken:USDCAD", "1")}
-    priced = price_all(Snapshot(quotes={"BTC_CAD": quote(spot="100")}), [held, serving], rates, NOW_MS)
-    assert (priced.held, priced.quotes["BTC_CAD"].change) == (("BTC_CAD",), Decimal(10))
-
-
-def test_the_opening_of_a_market_that_is_held_back_is_not_taken() -> None:
+def test_the_opening_of_a_market_that_is_not_believed_is_not_taken() -> None:
     wrong = ticker("BTCUSDT", "100000", open_24h=Decimal(90_000))
     own = ticker("XBTUSD", "100", source="kraken", open_24h=None)
     third = ticker("BTC-USD", "100", source="coinbase", open_24h=Decimal(80))
     rates = direct("1.25") | {"kraken:USDCAD": rate("kraken:USDCAD", "1.25")}
     assert priced(wrong, own, third, rates=rates)["BTC_CAD"].change == 25
     old = Snapshot(quotes={"BTC_CAD": quote(spot="125")})
-    alone = price_all(old, [wrong, own], rates, NOW_MS).quotes["BTC_CAD"]
+    alone = price_all(old, [wrong, own], currencies(rates), NOW_MS, 15_000).quotes["BTC_CAD"]
     assert (alone.source, alone.change) == ("kraken:XBTUSD x kraken:USDCAD", Decimal(0))
 
 
 @pytest.mark.parametrize(
     ("markets", "source", "change"),
     [
-        ([("kraken", "USDTCAD", "1.3350")], "kraken:USDTCAD", "0.0050"),
-        ([("kraken", "USDTUSD", "0.9990")], "kraken:USDTUSD x kraken:USDCAD", "0.0186500"),
-        ([("coingecko", "tether", "1.36")], "coingecko:tether", "0.03"),
+        ([("kraken", "USDTCAD", "1.3349")], "kraken:USDTCAD", "0.0049"),
+        ([("kraken", "USDTUSD", "0.9990")], "kraken:USDTUSD x kraken:USDCAD", "0.00495047194546"),
+        ([("coingecko", "tether", "1.36")], "coingecko:tether", "0.00499213424227"),
     ],
 )
-def test_the_change_of_usdt_is_the_move_of_its_rate(
+def test_the_change_of_usdt_is_the_relative_move_of_its_rate(
     markets: list[tuple[str, str, str]], source: str, change: str
 ) -> None:
     tickers = [ticker(name, last, source=at, open_24h=None) for at, name, last in markets]
@@ -194,7 +199,7 @@ def test_the_change_is_never_null(opened: Decimal | None) -> None:
         for market in asset.markets:
             alone = ticker(market.name, "1", source=market.source, open_24h=opened)
             quote = priced(alone, rates=rates)[symbol]
-            assert quote.change == (0 if opened is None else market.per_unit)
+            assert quote.change == 0
             assert quote.change_pct == 0
 
 

@@ -108,7 +108,7 @@ def test_the_delta_from_nothing_is_the_whole_snapshot() -> None:
 
 
 def test_a_symbol_that_only_lost_its_price_is_a_delta_too() -> None:
-    first = after(Snapshot(), quotes(symbols=TRADED))
+    first = after(after(Snapshot(), quotes(symbols=TRADED)), quotes(symbols=TRADED[1:]), NOW_MS + DAY_MS)
     lost = after(first, quotes(symbols=TRADED[1:]), NOW_MS + DAY_MS + 1)
     delta = Delta(first, lost)
     assert delta

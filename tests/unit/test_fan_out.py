@@ -385,7 +385,8 @@ def at_the_time_of(connection_id: str, before: Snapshot, *symbols: str, number: 
     to_ms = before.ts_ms + 1_000
     while not Period(to_ms - 1_000, to_ms).has_snapshot(spread_of(connection_id)):
         to_ms += 1_000
-    return moved(replace(before, ts_ms=to_ms - 1_000), number, *symbols)
+    confirmed = {symbol: replace(known, seen_ms=to_ms - 1_000) for symbol, known in before.quotes.items()}
+    return moved(replace(before, ts_ms=to_ms - 1_000, quotes=confirmed), number, *symbols)
 
 
 def test_once_a_minute_a_connection_gets_its_whole_view_in_place_of_the_update(

@@ -272,7 +272,7 @@ def test_a_view_sees_its_own_symbols_only() -> None:
 
 
 def test_a_symbol_that_lost_its_price_is_named_once_on_rates_batch_and_not_on_rates() -> None:
-    first = after(Snapshot(), quotes())
+    first = after(after(Snapshot(), quotes()), quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS)
     lost = after(first, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1)
     frames = UpdateFrames(Delta(first, lost))
     (batch,) = frames.of(RATES_BATCH, None)

@@ -29,7 +29,7 @@ SCHEDULED: dict[str, Any] = {
 @pytest.fixture
 def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
     with exchange_in_thread(SimulatedMarket(seed=1)) as running:
-        for name in ("BINANCE", "KRAKEN", "BANK_OF_CANADA", "ER_API", "COINBASE", "COINGECKO"):
+        for name in ("BINANCE", "KRAKEN", "NDAX", "BANK_OF_CANADA", "ER_API", "COINBASE", "COINGECKO"):
             monkeypatch.setenv(f"{name}_BASE_URL", running.url)
         yield running
 
@@ -46,7 +46,7 @@ def test_ingest_stores_one_tick_when_nobody_listens(
         "kraken:XBTCAD",
         "binance:LTCUSDT x kraken:USDTCAD",
         "kraken:USDTCAD",
-        "coingecko:qcad",
+        "coingecko:stablecorp-qcad",
     ]
     assert all(quote.simulated for quote in snapshot.quotes.values())
     assert {name for name, state in snapshot.sources.items() if state.ok_ms} == set(exchange.requests_since_start)
@@ -62,8 +62,8 @@ def test_ingest_stores_what_it_can_when_sources_fail(
     load("ingest").handler(SCHEDULED, Context())
     snapshot = quotes_table.snapshot()
     assert len(snapshot.quotes) == 75
-    assert snapshot.quotes["BTC_CAD"].source == "binance:BTCUSDT x parity:USDTUSD x bank_of_canada:FXUSDCAD"
-    assert snapshot.quotes["USDT_CAD"].source == "coinbase:USDT-USD x bank_of_canada:FXUSDCAD"
+    assert snapshot.quotes["BTC_CAD"].source == "binance:BTCUSDT x coinbase:USDT-USD x coingecko:USDCAD"
+    assert snapshot.quotes["USDT_CAD"].source == "ndax:USDT_CAD"
     assert {name for name, state in snapshot.sources.items() if state.error} == {"kraken", "er_api"}
     assert metrics(capsys.readouterr().out)["SourceErrors"] == 2
 

@@ -131,6 +131,8 @@ def test_only_the_ingest_needs_requests() -> None:
         "INGEST_FUNCTION": "ingest",
         "MESSAGES_PER_SECOND": "5",
         "MESSAGE_BURST": "10",
+        "TICK_SECONDS": "5",
+        "STALE_AFTER_SECONDS": "30",
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.pricing.fx import DAY_MS, HOUR_MS
+from shared.pricing.fx import DAY_MS
 from shared.quotes import Delta, advance, view_seq
 from shared.values import Snapshot
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, USD_CAD, after, quote, quotes
@@ -99,36 +99,7 @@ def test_the_snapshot_before_is_not_changed() -> None:
     assert (FIRST.quotes, FIRST.unavailable) == (quotes_before, unavailable_before)
 
 
-# The record of the exchange rate
-
-
-def minutes_of_history(minutes: list[int]) -> tuple[tuple[int, Decimal], ...]:
-    """The record after a tick in each of these minutes, the rate being the minute's number."""
-    snapshot = Snapshot()
-    for minute in minutes:
-        now_ms = NOW_MS // HOUR_MS * HOUR_MS + minute * 60_000
-        rate = replace(USD_CAD, bid=Decimal(minute), ask=Decimal(minute), ts_ms=now_ms)
-        snapshot = after(snapshot, {}, now_ms, {rate.source: rate})
-    return snapshot.usd_cad_history
-
-
-def test_the_rate_is_recorded_once_an_hour_in_its_first_tick() -> None:
-    assert [int(mid) for _, mid in minutes_of_history([0, 1, 59, 60, 61, 125, 179, 180])] == [0, 60, 125, 180]
-
-
-def test_the_record_reaches_back_25_hours_and_no_further() -> None:
-    hours = [int(mid) // 60 for _, mid in minutes_of_history(list(range(0, 60 * 60, 20)))]
-    assert hours == list(range(59 - 25, 60))
-
-
-def test_a_tick_without_a_rate_leaves_the_record_alone() -> None:
-    first = after(Snapshot(), {})
-    assert len(first.usd_cad_history) == 1
-    assert after(first, {}, NOW_MS + 5 * HOUR_MS).usd_cad_history == first.usd_cad_history
-    assert after(Snapshot(), {}, rates={}).usd_cad_history == ()
-
-
-# What a view has last heard of
+# The seq of a view
 
 
 @given(ticks=st.lists(st.dictionaries(st.sampled_from(SYMBOLS[:4]), st.integers(1, 3)), min_size=2, max_size=8))
