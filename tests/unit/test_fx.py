@@ -1,4 +1,4 @@
-"""What a US dollar and a Tether cost in CAD: by agreement of those who say so, and whom to believe where they do not."""
+"""What a US dollar and a Tether cost in CAD: by agreement, and whom to believe where there is none."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -111,7 +111,7 @@ def test_of_four_no_one_bends_the_dollar_from_the_first_tick_on(liar: str, facto
     lied = f"{Decimal(ALL[liar]) * Decimal(factor)}"
     for old in (None, after(ALL)):
         source, mid = dollar(decided(ALL | {liar: lied}, old, NOW_MS + 5_000))
-        assert source != liar or ((factor == "0.97" and liar in {BANK_USD, ER_API_USD}))
+        assert source != liar or (factor == "0.97" and liar in {BANK_USD, ER_API_USD})
         assert abs(mid / Decimal("1.37") - 1) < Decimal("0.002")
 
 

@@ -1,4 +1,4 @@
-"""Which of an asset's markets serves: the first in the catalogue's order that has answered and can be believed."""
+"""Which of an asset's markets serves: the first in the catalogue's order that its sources agree on."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,37 +7,53 @@ from decimal import Decimal
 import pytest
 
 from shared.assets import Asset, catalogue
-from shared.pricing.quotes_in_cad import FORGET_AFTER_MS, Priced, choose, price_all
-from shared.values import Quote, Rate, Snapshot, Ticker
+from shared.pricing.quotes import Priced, price_all
+from shared.values import Memory, Quote, Rate, Snapshot, Ticker
 from tests.unit.samples import NOW_MS, SYMBOLS, quote, rate, ticker
 
-AT_PAR = {name: rate(name, "1") for name in ("kraken:USDCAD", "kraken:USDTCAD")}
-BEFORE = quote(spot="100")
+AT_PAR = {"USD": rate("kraken:USDCAD", "1"), "USDT": rate("kraken:USDTCAD", "1")}
+BEFORE = quote(spot="100", seen_ms=NOW_MS - 5_000)
+FRESH_MS = 15_000
 
 
 def price(
-    *tickers: Ticker, before: Quote | None = None, rates: Mapping[str, Rate] = AT_PAR, now_ms: int = NOW_MS
+    *tickers: Ticker,
+    before: Quote | None = None,
+    confirmed: str | None = None,
+    held_ms: int = 0,
+    suspects: Mapping[str, int] | None = None,
+    rates: Mapping[str, Rate] = AT_PAR,
+    now_ms: int = NOW_MS,
 ) -> Priced:
-    """The prices of a tick; every currency costs 1 CAD unless told."""
-    old = Snapshot(quotes={before.symbol: before} if before else {})
-    return price_all(old, tickers, rates, now_ms)
+    """The prices of a tick; every currency costs 1 CAD unless told. `confirmed` is what two said 5 s ago."""
+    memory = Memory(Decimal(confirmed), NOW_MS - 5_000, held_ms) if confirmed else Memory(held_ms=held_ms)
+    symbol = before.symbol if before else "BTC_CAD"
+    old = Snapshot(quotes={symbol: before} if before else {}, memories={symbol: memory}, suspects=suspects or {})
+    return price_all(old, tickers, rates, now_ms, FRESH_MS)
 
 
-def at(name: str, last: str | Decimal = "100") -> Ticker:
+def at(name: str, last: str | Decimal = "100", age_s: int = 0) -> Ticker:
     """A ticker by the name of its source and market, e.g. `kraken:XBTUSD`."""
     source, _, market = name.partition(":")
-    return ticker(market, last, source=source)
+    said_ms = NOW_MS - age_s * 1_000
+    return ticker(market, last, source=source, ts_ms=said_ms, answered_ms=said_ms)
 
 
 def all_markets(asset: Asset) -> list[Ticker]:
     """Every market of the asset, all of them at 100 CAD."""
-    return [at(f"{m.source}:{m.name}", Decimal(100) / m.per_unit) for m in asset.markets]
+    return [at(f"{m.source}:{m.name}", Decimal(100) / m.per_unit_at(NOW_MS)) for m in asset.markets]
 
 
 def source_of(priced: Priced, symbol: str = "BTC_CAD") -> str | None:
     """The market that served, without its rates."""
     found = priced.quotes.get(symbol)
     return found.source.split(" ")[0] if found else None
+
+
+def reasons(priced: Priced, symbol: str = "BTC_CAD") -> dict[str, str]:
+    """Why each market that has answered is what it is."""
+    candidates = priced.explanations[symbol].candidates
+    return {f"{c.source}:{c.market}": c.reason for c in candidates if c.price is not None}
 
 
 # The order
@@ -47,31 +63,21 @@ def source_of(priced: Priced, symbol: str = "BTC_CAD") -> str | None:
 def test_the_first_market_in_the_catalogues_order_whose_source_answered_serves(symbol: str) -> None:
     asset = catalogue()[symbol]
     for first, market in enumerate(asset.markets):
-        answered = all_markets(asset)[first:]
-        priced = price(*reversed(answered))
+        priced = price(*reversed(all_markets(asset)[first:]))
         assert source_of(priced, symbol) == f"{market.source}:{market.name}"
         assert symbol not in priced.held
 
 
 @pytest.mark.parametrize(
-    ("bid", "served"),
-    [("100", "kraken:XBTCAD"), ("99", "kraken:XBTCAD"), ("98.99", "binance:BTCUSDT"), ("50", "binance:BTCUSDT")],
+    ("bid", "served"), [("99.1", "kraken:XBTCAD"), ("99", "kraken:XBTCAD"), ("98.9", "binance:BTCUSDT")]
 )
 def test_the_direct_cad_market_is_preferred_where_its_spread_is_at_most_1_percent_else_the_cross(
     bid: str, served: str
 ) -> None:
-    direct = replace(at("kraken:XBTCAD"), bid=Decimal(bid), ask=Decimal(100))
-    priced = price(at("binance:BTCUSDT"), direct)
-    assert source_of(priced) == served
-    assert not priced.held
-
-
-def test_a_wide_direct_market_serves_where_there_is_no_other_and_no_cross_is_too_wide() -> None:
-    direct, through = (
-        replace(at(name), bid=Decimal(90), ask=Decimal(110)) for name in ("kraken:XBTCAD", "binance:BTCUSDT")
-    )
-    assert source_of(price(direct)) == "kraken:XBTCAD"
-    assert source_of(price(through, at("kraken:XBTUSD"))) == "binance:BTCUSDT"
+    direct = replace(at("kraken:XBTCAD", "99.5"), bid=Decimal(bid), ask=Decimal(bid) * Decimal("1.01"))
+    assert source_of(price(at("binance:BTCUSDT", "99.5"), direct)) == (served if bid != "98.9" else "kraken:XBTCAD")
+    wide = replace(direct, ask=Decimal(bid) * Decimal("1.012"))
+    assert source_of(price(at("binance:BTCUSDT", "99.5"), wide)) == "binance:BTCUSDT"
 
 
 def test_a_market_of_that_name_at_another_source_does_not_count() -> None:
@@ -86,34 +92,31 @@ def test_an_asset_without_a_live_market_has_no_quote_and_is_not_held_back() -> N
 def test_a_market_without_a_rate_for_its_currency_has_no_price() -> None:
     markets = [at("kraken:XBTCAD"), at("binance:ETHUSDT"), at("kraken:LTCUSD")]
     assert list(price(*markets, rates={}).quotes) == ["BTC_CAD"]
-    by_tether = price(*markets, rates={"kraken:USDTCAD": rate("kraken:USDTCAD")})
-    assert list(by_tether.quotes) == ["BTC_CAD", "ETH_CAD"]
-    assert list(price(*markets, rates={"kraken:USDCAD": rate()}).quotes) == ["BTC_CAD", "ETH_CAD", "LTC_CAD"]
+    assert reasons(price(*markets, rates={}), "LTC_CAD") == {"kraken:LTCUSD": "no_rate"}
+    assert list(price(*markets, rates={"USDT": AT_PAR["USDT"]}).quotes) == ["BTC_CAD", "ETH_CAD"]
 
 
-@pytest.mark.parametrize(
-    ("market", "rates", "source"),
-    [
-        ("kraken:XBTCAD", ["kraken:USDCAD"], "kraken:XBTCAD"),
-        ("kraken:XBTUSD", ["kraken:USDTCAD", "er_api:USDCAD"], "kraken:XBTUSD x er_api:USDCAD"),
-        ("binance:BTCUSDT", ["kraken:USDTCAD", "kraken:USDCAD"], "binance:BTCUSDT x kraken:USDTCAD"),
-        (
-            "binance:BTCUSDT", ["kraken:USDTUSD", "kraken:USDCAD"],
-            "binance:BTCUSDT x kraken:USDTUSD x kraken:USDCAD",
-        ),
-        (
-            "binance:BTCUSDT", ["bank_of_canada:FXUSDCAD"],
-            "binance:BTCUSDT x parity:USDTUSD x bank_of_canada:FXUSDCAD",
-        ),
-    ],
-)  # fmt: skip
-def test_a_quote_says_through_which_rates_it_came(market: str, rates: list[str], source: str) -> None:
-    assert price(at(market), rates={name: rate(name) for name in rates}).quotes["BTC_CAD"].source == source
+def test_a_ticker_that_is_no_price_does_not_serve_and_explain_says_why() -> None:
+    priced = price(replace(at("binance:BTCUSDT"), refused="crossed"), at("kraken:XBTUSD"))
+    assert source_of(priced) == "kraken:XBTUSD"
+    assert reasons(priced) == {"kraken:XBTUSD": "alone", "binance:BTCUSDT": "crossed"}
 
 
-def test_a_quote_has_the_time_of_its_market_and_of_this_tick() -> None:
-    made = price(replace(at("binance:BTCUSDT"), ts_ms=NOW_MS - 700), now_ms=NOW_MS + 5).quotes["BTC_CAD"]
-    assert (made.symbol, made.ts_ms, made.seen_ms, made.stale) == ("BTC_CAD", NOW_MS - 700, NOW_MS + 5, False)
+def test_a_quote_says_through_which_rates_it_came_and_when_it_was_confirmed() -> None:
+    market = replace(at("binance:BTCUSDT"), ts_ms=NOW_MS - 700)
+    made = price(market, now_ms=NOW_MS + 5).quotes["BTC_CAD"]
+    assert made.source == "binance:BTCUSDT x kraken:USDTCAD"
+    assert (made.ts_ms, made.seen_ms, made.stale) == (NOW_MS - 700, NOW_MS, False)
+
+
+def test_the_latest_agreeing_answer_confirms_and_a_held_one_only_where_nobody_else_has_the_asset() -> None:
+    first, second = at("binance:BTCUSDT", age_s=20), at("coinbase:BTC-USD", age_s=8)
+    assert price(first, second).quotes["BTC_CAD"].seen_ms == NOW_MS - 8_000
+    assert (
+        price(first, at("coinbase:BTC-USD", "150", age_s=8), before=BEFORE).quotes["BTC_CAD"].seen_ms == NOW_MS - 20_000
+    )
+    lone = replace(at("coingecko:ethereum-pow-iou", age_s=50), has_book=False)
+    assert price(lone).quotes["ETHW_CAD"].seen_ms == NOW_MS
 
 
 def test_a_quote_is_simulated_when_its_market_or_its_rate_is() -> None:
@@ -125,18 +128,17 @@ def test_a_quote_is_simulated_when_its_market_or_its_rate_is() -> None:
     assert not price(at("kraken:XBTCAD"), rates=simulated).quotes["BTC_CAD"].simulated
 
 
-# What is held back
+# Three votes or more
 
 
-@pytest.mark.parametrize("wrong", ["100000", "0.1"])
-def test_a_price_a_thousand_times_off_is_held_back_and_the_next_market_in_order_serves(wrong: str) -> None:
-    alone = price(at("binance:BTCUSDT", wrong), before=BEFORE)
-    assert (alone.quotes, alone.held) == ({}, ("BTC_CAD",))
-    third = at("coinbase:BTC-USD", "102")
-    priced = price(third, at("binance:BTCUSDT", wrong), at("kraken:XBTUSD", "101"), before=BEFORE)
-    assert source_of(priced) == "kraken:XBTUSD"
-    assert priced.quotes["BTC_CAD"].spot == 101
-    assert priced.held == ("BTC_CAD",)
+@pytest.mark.parametrize("wrong", ["0.1", "50", "97", "104", "120", "100000"])
+def test_of_three_a_wrong_one_is_passed_over_whatever_the_past_says(wrong: str) -> None:
+    for before in (None, BEFORE, replace(BEFORE, spot=Decimal(wrong))):
+        priced = price(at("binance:BTCUSDT", wrong), at("kraken:XBTUSD"), at("coinbase:BTC-USD", "101"), before=before)
+        assert source_of(priced) == "kraken:XBTUSD"
+        assert priced.quotes["BTC_CAD"].sources == 2
+        assert reasons(priced)["binance:BTCUSDT"] == "outside_band"
+        assert not priced.held
 
 
 @pytest.mark.parametrize("factor", ["1000", "0.001", "0.4", "1.6"])
@@ -146,54 +148,99 @@ def test_a_real_crash_or_rise_seen_by_two_sources_passes(factor: str) -> None:
     assert (source_of(priced), priced.quotes["BTC_CAD"].spot, priced.held) == ("binance:BTCUSDT", now, ())
 
 
-@pytest.mark.parametrize(("now", "passes"), [("150", True), ("150.01", False), ("50", True), ("49.99", False)])
-def test_a_move_of_50_percent_passes_alone_and_a_larger_one_does_not(now: str, passes: bool) -> None:
+def test_where_no_two_agree_the_one_nearest_to_the_middle_serves_and_says_that_it_stands_alone() -> None:
+    priced = price(at("binance:BTCUSDT", "140"), at("kraken:XBTUSD", "100"), at("coinbase:BTC-USD", "70"))
+    assert (source_of(priced), priced.quotes["BTC_CAD"].sources) == ("kraken:XBTUSD", 1)
+
+
+def test_a_source_has_one_vote_however_many_markets() -> None:
+    priced = price(
+        at("kraken:XBTCAD", "120"), at("kraken:XBTUSD", "120"), at("binance:BTCUSDT"), at("coinbase:BTC-USD")
+    )
+    assert (source_of(priced), priced.quotes["BTC_CAD"].sources) == ("binance:BTCUSDT", 2)
+
+
+def test_the_other_market_of_a_source_serves_where_its_first_one_is_wrong() -> None:
+    priced = price(at("kraken:XBTCAD", "120"), at("kraken:XBTUSD"), at("ndax:BTC_CAD"), at("coinbase:BTC-USD"))
+    assert source_of(priced) == "kraken:XBTUSD"
+
+
+def test_a_book_that_is_right_in_the_middle_and_wrong_at_its_sides_does_not_serve() -> None:
+    wide = replace(at("binance:BTCUSDT"), bid=Decimal(95), ask=Decimal(105))
+    assert source_of(price(wide, at("kraken:XBTUSD"), at("coinbase:BTC-USD"))) == "kraken:XBTUSD"
+
+
+def test_old_votes_count_only_where_fewer_than_three_are_fresh() -> None:
+    fresh = [at("binance:BTCUSDT", "103"), at("kraken:XBTUSD"), at("ndax:BTC_CAD")]
+    old = [at("coinbase:BTC-USD", "103", age_s=16), at("coingecko:bitcoin", "103", age_s=16)]
+    assert source_of(price(*fresh, *old)) == "kraken:XBTUSD"
+    assert reasons(price(*fresh, *old))["coinbase:BTC-USD"] == "not_fresh"
+    assert source_of(price(*fresh[:2], *old)) == "binance:BTCUSDT"
+
+
+def test_an_asset_may_have_a_band_of_its_own() -> None:
+    stable = [at("kraken:USDCCAD", "1.015"), at("binance:USDCUSDT", "1"), at("ndax:USDC_CAD", "1")]
+    assert source_of(price(*stable), "USDC_CAD") == "binance:USDCUSDT"
+    others = [at("kraken:XBTCAD", "101.5"), at("binance:BTCUSDT"), at("ndax:BTC_CAD")]
+    assert source_of(price(*others)) == "kraken:XBTCAD"
+
+
+# Two votes, and one
+
+
+@pytest.mark.parametrize("wrong", ["97", "103", "120", "1000", "0.1"])
+def test_of_two_that_disagree_the_one_that_goes_on_from_what_two_confirmed_serves(wrong: str) -> None:
+    two = [at("binance:BTCUSDT", wrong), at("kraken:XBTUSD", "100.5")]
+    priced = price(*two, confirmed="100", before=replace(BEFORE, spot=Decimal(wrong)))
+    assert (source_of(priced), priced.quotes["BTC_CAD"].sources) == ("kraken:XBTUSD", 1)
+    assert reasons(priced)["kraken:XBTUSD"] == "continuous"
+
+
+def test_of_two_that_disagree_and_do_not_go_on_neither_serves_and_the_nearer_one_after_a_minute() -> None:
+    two = [at("binance:BTCUSDT", "200"), at("kraken:XBTUSD", "150")]
+    held = price(*two, confirmed="100", before=BEFORE)
+    assert (held.quotes, held.held) == ({}, ("BTC_CAD",))
+    assert set(reasons(held).values()) == {"disagreement"}
+    assert held.memories["BTC_CAD"].held_ms == NOW_MS
+    assert not price(*two, confirmed="100", held_ms=NOW_MS - 59_999, before=BEFORE).quotes
+    persisted = price(*two, confirmed="100", held_ms=NOW_MS - 60_000, before=BEFORE)
+    assert (source_of(persisted), reasons(persisted)["kraken:XBTUSD"]) == ("kraken:XBTUSD", "persisted")
+    assert persisted.memories["BTC_CAD"] == Memory(Decimal(150), NOW_MS)
+
+
+def test_two_that_disagree_with_nothing_before_give_no_price_for_a_minute() -> None:
+    two = [at("binance:BTCUSDT", "200"), at("kraken:XBTUSD", "150")]
+    assert price(*two).held == ("BTC_CAD",)
+    assert source_of(price(*two, held_ms=NOW_MS - 60_000)) == "binance:BTCUSDT"
+
+
+@pytest.mark.parametrize(
+    ("now", "passes"), [("110", True), ("110.1", False), ("90.91", True), ("90.9", False), ("1000", False)]
+)
+def test_one_alone_goes_on_by_5_percent_and_1_a_second_up_and_down_alike(now: str, passes: bool) -> None:
     priced = price(at("binance:BTCUSDT", now), before=BEFORE)
     assert ("BTC_CAD" in priced.quotes, priced.held) == ((True, ()) if passes else (False, ("BTC_CAD",)))
 
 
-def test_a_price_near_the_one_before_passes_though_another_source_says_otherwise() -> None:
-    priced = price(at("binance:BTCUSDT", "101"), at("kraken:XBTUSD", "100000"), before=BEFORE)
-    assert (source_of(priced), priced.held) == ("binance:BTCUSDT", ())
+def test_one_alone_never_goes_on_by_more_than_half() -> None:
+    hour_ago = replace(BEFORE, seen_ms=NOW_MS - 3_600_000)
+    assert price(at("binance:BTCUSDT", "150"), before=hour_ago).quotes
+    assert not price(at("binance:BTCUSDT", "151"), before=hour_ago).quotes
+    assert price(at("binance:BTCUSDT", "151"), before=replace(hour_ago, seen_ms=hour_ago.seen_ms - 1)).quotes
 
 
-def test_two_markets_of_one_source_do_not_confirm_each_other() -> None:
-    before = replace(BEFORE, symbol="MATIC_CAD")
-    same = [at("binance:POLUSDT", "1000"), at("binance:MATICUSDT", "1000")]
-    assert price(*same, before=before).held == ("MATIC_CAD",)
-    confirmed = price(*same, at("kraken:POLUSD", "1000"), before=before)
-    assert (source_of(confirmed, "MATIC_CAD"), confirmed.held) == ("binance:POLUSDT", ())
+def test_one_alone_with_nothing_before_is_believed() -> None:
+    priced = price(at("binance:BTCUSDT"))
+    assert (source_of(priced), priced.quotes["BTC_CAD"].sources) == ("binance:BTCUSDT", 1)
 
 
-def test_with_nothing_before_two_sources_that_disagree_give_no_price_unless_a_third_confirms() -> None:
-    two = [at("binance:BTCUSDT", "100000"), at("kraken:XBTUSD")]
-    disputed = price(*two)
-    assert (disputed.quotes, disputed.held) == ({}, ("BTC_CAD",))
-    assert source_of(price(*two, at("coinbase:BTC-USD", "101"))) == "kraken:XBTUSD"
-    assert source_of(price(*two, at("coinbase:BTC-USD", "99000"))) == "binance:BTCUSDT"
-    assert price(*two, at("coinbase:BTC-USD", "1")).quotes == {}
-
-
-def test_with_nothing_before_a_price_that_stands_alone_or_is_confirmed_passes() -> None:
-    assert source_of(price(at("binance:BTCUSDT"))) == "binance:BTCUSDT"
-    assert source_of(price(at("binance:BTCUSDT"), at("kraken:XBTUSD", "101"))) == "binance:BTCUSDT"
-    assert choose([], None) is None
-
-
-def test_a_price_that_nobody_has_confirmed_for_an_hour_holds_no_other_one_back() -> None:
-    market = at("binance:BTCUSDT", "1000")
-    assert price(market, before=replace(BEFORE, seen_ms=NOW_MS - FORGET_AFTER_MS)).held == ("BTC_CAD",)
-    forgotten = replace(BEFORE, seen_ms=NOW_MS - FORGET_AFTER_MS - 1)
-    assert price(market, before=forgotten).quotes["BTC_CAD"].spot == 1000
-    assert FORGET_AFTER_MS == 3_600_000
+def test_a_suspect_source_casts_no_vote_and_does_not_serve() -> None:
+    both = [at("binance:BTCUSDT"), at("kraken:XBTUSD", "101")]
+    priced = price(*both, suspects={"binance": 3})
+    assert (source_of(priced), reasons(priced)["binance:BTCUSDT"]) == ("kraken:XBTUSD", "suspect")
+    assert price(both[0], suspects={"binance": 3}).quotes == {}
 
 
 def test_what_is_held_back_of_one_asset_does_not_touch_another() -> None:
     priced = price(at("binance:BTCUSDT", "1000"), at("binance:ETHUSDT", "5"), before=BEFORE)
     assert (list(priced.quotes), priced.held) == (["ETH_CAD"], ("BTC_CAD",))
-
-
-def test_two_sources_that_are_more_than_half_apart_do_not_confirm_each_other_either_way() -> None:
-    low, high = quote(spot="100", source="kraken:XBTUSD"), quote(spot="160", source="binance:BTCUSDT")
-    assert choose([low, high], None) is None
-    assert choose([high, low], None) is None
