@@ -2,10 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
-from shared.assets import catalogue
+from rich.console import Console
+
+from shared.assets import catalogue, market_names
 from tests.recordings import recording
+from tools.catalogue_check import HALF_A_YEAR_MS, LISTINGS, check, upgrades_go_on
+from tools.exchange.server import exchange_in_thread
+from tools.exchange.simulated import SimulatedMarket
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,7 +37,25 @@ def test_what_the_recorded_day_has_no_market_for_is_named_and_not_priced() -> No
     day = recording("binance/ticker_24hr_all_2024-01-05T211209Z.json")
     done = run("tools.prices", "--", f"--recording={day}", "--usd-cad=1.3347")
     assert done.returncode == 1
-    assert "70 priced, 5 unavailable: USDT_CAD QCAD_CAD DAI_CAD ETHW_CAD UST_CAD" in done.stdout
+    missing = [
+        "XMR",
+        "USDT",
+        "QCAD",
+        "MATIC",
+        "DAI",
+        "MKR",
+        "EOS",
+        "BAL",
+        "ETHW",
+        "ELF",
+        "OMG",
+        "FTM",
+        "REN",
+        "LRC",
+        "STORJ",
+        "RNDR",
+    ]
+    assert f"59 priced, 16 unavailable: {' '.join(f'{code}_CAD' for code in missing)}" in done.stdout
     assert "58345.115841" in next(line for line in done.stdout.splitlines() if line.startswith("BTC_CAD"))
 
 
@@ -40,9 +65,29 @@ def test_wrong_options_are_explained() -> None:
     assert "nowhere.json" in done.stdout
 
 
-def test_the_catalogue_check_names_what_is_gone_and_what_it_is_called_now() -> None:
+def test_the_catalogue_check_finds_every_market_of_the_simulated_exchanges_open() -> None:
     done = run("tools.catalogue_check", "--simulated")
-    assert done.returncode == 1
-    assert "gone     MATICUSDT (MATIC), renamed to POL" in done.stdout
-    assert "kraken: 74 of 74 markets open" in done.stdout
-    assert "coingecko: 75 of 75 markets open" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    for source in ("binance", "kraken", "ndax", "coinbase", "coingecko"):
+        count = len(market_names(source))
+        assert f"{source}: {count} of {count} markets open" in done.stdout
+
+
+def test_the_catalogue_check_names_what_is_gone_what_it_is_called_now_and_since_when_it_was_not_seen() -> None:
+    console = Console(file=StringIO(), width=120, highlight=False)
+    with exchange_in_thread(SimulatedMarket(seed=1)) as exchange:
+        for listing in LISTINGS:
+            only = {"binance": {"BTCUSDT"}, "coinbase": {"BTC-USD"}}.get(listing.source, set())
+            assert not check(replace(listing, open_markets=lambda _rows, only=only: only), exchange.url, console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "binance: 1 of" in said
+    assert "gone     POLUSDT (MATIC), renamed to POL" in said
+    assert "gone     SUPER-USD (SUPER), not seen since 2025" in said
+
+
+def test_the_catalogue_check_says_when_the_table_of_an_upgrade_ends_soon() -> None:
+    console = Console(file=StringIO(), width=120, highlight=False)
+    last_ms = catalogue()["MKR_CAD"].markets[1].upgrade[-1][0]
+    assert upgrades_go_on(console, last_ms - HALF_A_YEAR_MS)
+    assert not upgrades_go_on(console, last_ms - HALF_A_YEAR_MS + 1)
+    assert "MKR to SKYUSDT" in console.file.getvalue()  # type: ignore[attr-defined]

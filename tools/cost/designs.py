@@ -112,7 +112,7 @@ def _ingest(meter: _Meter) -> None:
 
     candles = measured.CANDLES_A_DAY * MONTH_HOURS / 24
     leases = ticks + MONTH_MINUTES  # renewed each tick, taken each run
-    writes = load.snapshots * measured.SNAPSHOT_WRITE_UNITS + leases + candles
+    writes = load.snapshots * (measured.SNAPSHOT_WRITE_UNITS + measured.EXPLANATION_WRITE_UNITS) + leases + candles
     reads = ticks + MONTH_MINUTES * measured.SNAPSHOT_READ_UNITS  # the audience, and the snapshot as a run begins
     meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, writes)
     meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, reads)

@@ -32,9 +32,11 @@ UNHEARD_RUN_EVERY_S = 60  # the schedule; a run that finds nobody listening make
 # 1,769 MB has one vCPU.
 CPU_PER_POST_S = Decimal("0.000056")  # this client at 100,000 connections, with reading the connection
 LOOP_CPU_PER_POST_S = Decimal("0.00081")  # boto3, 50 threads: its time and its CPU are the same, one core bounds it
-# DynamoDB write units of a snapshot, mean of a simulated day, `pytest tests/unit/test_simulated_day.py`, 2026-11-22.
-SNAPSHOT_WRITE_UNITS = Decimal("9.3")
-SNAPSHOT_READ_UNITS = Decimal(3)  # the same 9.3 KB by 4 KB
+# DynamoDB write units of a snapshot and of what explains it, mean of a simulated day, `pytest
+# tests/unit/test_simulated_day.py`, 2026-11-28.
+SNAPSHOT_WRITE_UNITS = Decimal("9.9")
+EXPLANATION_WRITE_UNITS = Decimal("6.0")
+SNAPSHOT_READ_UNITS = Decimal(3)  # the same 9.9 KB by 4 KB
 CANDLES_A_DAY = Decimal(75 * (1440 + 24 + 1))
 # An item of the connections table as DynamoDB counts it, names and values: pk (`SHARD#0`), sk (16 characters),
 # connected_at and expires_at (10 digits in 6 bytes each), tat_ms (13 digits in 8 bytes), an empty list.
