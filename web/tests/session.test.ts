@@ -211,7 +211,10 @@ describe("a feed that is late", () => {
     const session = live();
     session.received(1, late, 20_000);
     expect(session.status).toEqual({ feed: "late", kraken: "ok" });
-    for (const text of updateOf(FIRST, SECOND)) session.received(1, text, 20_100);
+    for (const text of updateOf(FIRST, SECOND)) {
+      const update = JSON.parse(text) as { ts: number };
+      session.received(1, JSON.stringify({ ...update, ts: update.ts + 1_000 }), 20_100);
+    }
     expect(session.status).toEqual({ kraken: "ok" });
   });
 

@@ -83,6 +83,11 @@ function seen(session: Session, { changed }: Outcome): Fields {
     stale: held.filter(({ stale }) => stale).map(({ symbol }) => symbol),
     sources: Object.fromEntries(held.map(({ symbol, sources }) => [symbol, sources])),
     status: session.status,
+    late: session.status["feed"] === "late",
+    suspect: Object.entries(session.status)
+      .filter(([name, word]) => name !== "feed" && word === "suspect")
+      .map(([name]) => name)
+      .sort(),
     changed: changed.map(({ symbol }) => symbol),
     link: session.state.link,
   };

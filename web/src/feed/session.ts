@@ -63,6 +63,7 @@ export class Session {
   seq = 0;
   /** How each source does, and the feed itself. */
   status: SourceStatus = {};
+  #heardTs = 0;
   /** Symbols that were asked for and that there are not. */
   rejected: readonly string[] = [];
   error: FeedError | undefined;
@@ -196,7 +197,7 @@ export class Session {
   #snapshot(connection: Connection, frame: Snapshot): Outcome {
     this.#isServed(connection);
     this.seq = Math.max(this.seq, frame.seq);
-    this.status = frame.status ?? this.status;
+    this.#hear(frame);
     const changed = this.book.take(frame.data, frame.seq);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
     const listed = connection.chain.snapshot(frame);
@@ -208,17 +209,28 @@ export class Session {
 
   #update(connection: Connection, frame: Update, now: number): Outcome {
     this.#isServed(connection);
-    this.status = frame.status ?? (frame.seq > this.seq ? onTime(this.status) : this.status);
+    this.#hear(frame);
     this.seq = Math.max(this.seq, frame.seq);
     connection.update(frame, now);
     const changed = this.book.take(frame.data, frame.seq);
     return this.#outcome({ changed, withdrawn: this.book.withdraw(frame.unavailable, frame.seq), ts: frame.ts });
   }
 
-  #heartbeat({ seq, ts, stale, status }: Heartbeat): Outcome {
+  #heartbeat(frame: Heartbeat): Outcome {
+    const { seq, ts, stale } = frame;
     this.seq = Math.max(this.seq, seq);
-    this.status = status ?? this.status;
+    this.#hear(frame);
     return this.#outcome({ changed: this.book.markStale(stale, seq), ts });
+  }
+
+  /**
+   * What the newest frame says of the sources. A later one that says nothing of them comes of a tick, so the feed is not
+   * late; an overtaken one is not heard.
+   */
+  #hear({ status, ts }: { status?: SourceStatus; ts: number }): void {
+    if (ts < this.#heardTs) return;
+    this.status = status ?? (ts > this.#heardTs ? onTime(this.status) : this.status);
+    this.#heardTs = ts;
   }
 
   #closing(connection: Connection, { reconnect_in_ms: inMs }: Closing, now: number): Outcome {
