@@ -62,6 +62,11 @@ export function sourceText(source: string): string {
   return [...new Set(names)].join(" × ");
 }
 
+/** The source that nobody agrees with; where the rate comes from is no matter then, and has no room. */
+export function onlySourceText(source: string): string {
+  return `only ${sourceText(source.split(" x ", 1).join())}`;
+}
+
 /** How many independent sources say what the price is. */
 export function agreementText(sources: number): string {
   return sources > 1 ? `${sources} sources agree` : "Only one source";

@@ -103,7 +103,7 @@ export class Row implements Entry {
     this.#set("spread", format.spreadText(format.spreadPercent(bid, ask)));
     this.#set("change", format.changeText(change, spot), format.direction(change));
     this.#set("percent", format.percentText(percent), format.direction(percent));
-    this.#set("source", `${isAlone ? "only " : ""}${format.sourceText(source)}`);
+    this.#set("source", isAlone ? format.onlySourceText(source) : format.sourceText(source));
     this.element.classList.toggle("stale", quote.stale === true);
     this.element.classList.remove("priceless");
     this.#drawTrend();

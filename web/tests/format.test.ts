@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ageText, changeText, difference, percentText, priceText, sourceText, spreadPercent, spreadText } from "../src/format.ts";
+import { ageText, agreementText, changeText, difference, onlySourceText, percentText, priceText, sourceText, spreadPercent, spreadText } from "../src/format.ts";
 
 describe("a price", () => {
   it.each([
@@ -70,3 +70,12 @@ it.each([
   ["coingecko:x", "coingecko"],
   ["kraken:XMRUSD x bank_of_canada:FXUSDCAD", "kraken × bank of canada"],
 ])("the source %s is called %s", (source, text) => expect(sourceText(source)).toBe(text));
+
+it.each([[1, "Only one source"], [2, "2 sources agree"], [5, "5 sources agree"]])("%d of them: %s", (sources, text) =>
+  expect(agreementText(sources)).toBe(text),
+);
+
+it("a source that is alone is told without that of its rate", () => {
+  expect(onlySourceText("binance:SHIBUSDT x kraken:USDTCAD")).toBe("only binance");
+  expect(onlySourceText("bank_of_canada:FXUSDCAD")).toBe("only bank of canada");
+});

@@ -40,7 +40,7 @@ export class Panel {
     close.addEventListener("click", () => this.dialog.close());
     const head = make("div", "chart-head");
     const now = make("p", "chart-now");
-    now.append(this.#price, this.#change, this.#agreement, this.#marks);
+    now.append(this.#price, this.#change, this.#marks);
     this.#form.append(choice());
     head.append(title, now, this.#form, close);
 
@@ -63,7 +63,7 @@ export class Panel {
     const source = make("span", "");
     source.append("Chart: ", credit, COPYRIGHT);
     const foot = make("p", "chart-foot");
-    foot.append(make("span", "", "Prices in CAD, times in UTC."), keys, source);
+    foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, keys, source);
 
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
@@ -87,7 +87,7 @@ export class Panel {
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
     write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
-    write(this.#agreement, quote ? agreementText(quote.sources) : "");
+    write(this.#agreement, quote ? `${agreementText(quote.sources)}.` : "");
     const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(Boolean);
     write(this.#marks, marks.join(", "));
     this.dialog.classList.toggle("stale", quote?.stale === true || !quote);

@@ -5,7 +5,7 @@ import { DESKTOP, PHONE } from "../page/browser.ts";
 import type { Page, Visit } from "../page/browser.ts";
 import { SYMBOLS } from "../page/market.ts";
 import { shifts, WATCH_SHIFTS } from "../page/shifts.ts";
-import { it } from "./stack.ts";
+import { it, UPSTREAMS } from "./stack.ts";
 
 const TIMEOUT_MS = 120_000;
 /** Rows are put in order every few seconds. */
@@ -16,7 +16,7 @@ describe("the page on a whole stack", { timeout: TIMEOUT_MS }, () => {
   it("shows the whole catalogue with its prices, and moves nothing", async ({ visit }) => {
     const page = await visit.open("", { script: WATCH_SHIFTS });
     expect(await visit.shown()).toEqual(SYMBOLS);
-    await expect.poll(() => page.textContent("#sources"), SOON).toBe("6 of 6 sources");
+    await expect.poll(() => page.textContent("#sources"), SOON).toBe(`${UPSTREAMS.length} of ${UPSTREAMS.length} sources`);
     await expect.poll(() => page.textContent("#pulse"), SOON).toMatch(/^heard \ds ago · \d+ ms$/);
     expect(await page.isVisible("#simulated")).toBe(true);
     for (let tick = 0; tick < 5; tick += 1) await visit.tick();
