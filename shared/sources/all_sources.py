@@ -20,6 +20,7 @@ SOURCES = (
     bank_of_canada.source,
     er_api.source,
 )
+PATIENCE_S = 5.0
 TOO_LATE_MS = 10_000  # an answer that took longer, or came while the Lambda was frozen, is of another time
 
 
@@ -108,6 +109,8 @@ class AllSources:
         )
 
     def _ask(self, poller: Poller, now_ms: int, timeout_s: float) -> _Request:
+        if poller.source.poll_every_ms:  # its next request is far: an answer that is late serves the next tick
+            timeout_s = max(timeout_s, PATIENCE_S)
         return _Request(poller, self._threads.submit(poller.ask, _now_ms(), timeout_s), now_ms, poller.state)
 
     def _look_at_clocks(self) -> int:

@@ -98,4 +98,4 @@ def test_the_terminal_client_says_so_in_its_first_picture(late: Stack) -> None:
     assert watched.returncode == 0, watched.stderr
     shown = picture.read_text(encoding="utf-8").replace("&#160;", " ")
     assert "late" in shown
-    assert "live" not in shown.lower()
+    assert "● live" not in shown

@@ -13,7 +13,11 @@ from tools.browser import CHROMIUM, NO_CHROMIUM
 from tools.local.certificates import key_pin
 
 TICK = 1
-NO_LIVE_DOLLAR = {"kraken": {"missing": ["USDCAD", "USDTCAD", "USDTUSD"]}}
+# Neither Kraken's market nor its coins in both dollars, and CoinGecko contradicts the daily rates.
+NO_LIVE_DOLLAR = {
+    "kraken": {"missing": ["USDCAD", "USDTCAD", "USDTUSD", "XBTCAD", "ETHCAD", "SOLCAD", "XRPCAD"]},
+    "coingecko": {"lie": {"factor": "1.5", "prices": ["usd"]}},
+}
 EXCHANGE = ["--seed=11", f"--fault={json.dumps(NO_LIVE_DOLLAR)}"]
 CONTEXT = ["stale_after_seconds=5", "coinbase_poll_seconds=1", "coingecko_poll_seconds=3"]
 NODE = Path(sys.executable).parent / "node"
