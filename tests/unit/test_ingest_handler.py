@@ -63,7 +63,7 @@ def test_ingest_stores_what_it_can_when_sources_fail(
     snapshot = quotes_table.snapshot()
     assert len(snapshot.quotes) == 75
     assert snapshot.quotes["BTC_CAD"].source == "binance:BTCUSDT x coinbase:USDT-USD x coingecko:USDCAD"
-    assert snapshot.quotes["USDT_CAD"].source == "ndax:USDT_CAD"
+    assert snapshot.quotes["USDT_CAD"].source == "coinbase:USDT-USD x coingecko:USDCAD"
     assert {name for name, state in snapshot.sources.items() if state.error} == {"kraken", "er_api"}
     assert metrics(capsys.readouterr().out)["SourceErrors"] == 2
 
