@@ -4,12 +4,13 @@ The market stands almost still in the few ticks that a lie lasts, so what the fe
 sources say in it, but for some basis points.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.assets import catalogue
-from tests.e2e.clients import Client
+from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import Stack
 
 TICK = 1
@@ -86,3 +87,15 @@ async def heard_lying(stack: Stack, client: Client, faults: Iterable[str]) -> No
 async def ticks(client: Client, count: int) -> None:
     for _ in range(count):
         await client.until(lambda frame: frame["event"] in {"update", "snapshot"})
+
+
+@asynccontextmanager
+async def listening(stack: Stack) -> AsyncIterator[Client]:
+    async with opened(stack) as client:
+        await client.subscribe("rates_batch")
+        await client.until(lambda frame: frame["event"] == "update", 60)
+        yield client
+
+
+def show(*cells: object) -> None:
+    print("| " + " | ".join(map(str, cells)) + " |")

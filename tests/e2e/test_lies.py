@@ -1,53 +1,16 @@
-"""The lie matrix: every source times every factor, on all its markets and on single ones, suddenly and as a drift.
+"""The lie matrix: every source lying about all its markets by every factor; the rest of it is in `test_lies_rest.py`.
 
 `pytest -s tests/e2e/test_lies*.py` prints the table of docs/prices.md.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from decimal import Decimal
 
 import pytest
 
-from shared.assets import catalogue
-from tests.e2e.clients import Client, opened
-from tests.e2e.lies import (
-    CONTEXT,
-    EXCHANGE,
-    FACTORS,
-    LIARS,
-    RATE_FACTORS,
-    TICK,
-    Told,
-    honest,
-    lie,
-    ticks,
-    told,
-)
+from tests.e2e.lies import CONTEXT, EXCHANGE, FACTORS, LIARS, TICK, Told, honest, lie, listening, show
 from tests.e2e.local_stack import Stack
 
 __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
-
-DRIFT_A_SECOND = "1.002"  # which is a tick here
-TICKS_OF_DRIFT = 18  # three and a half percent: past the band
-RATES = {
-    "kraken": ("USDCAD", "USDTCAD", "USDTUSD"),
-    "coinbase": ("USDT-USD",),
-    "coingecko": ("tether",),
-}
-
-
-@asynccontextmanager
-async def listening(stack: Stack) -> AsyncIterator[Client]:
-    async with opened(stack) as client:
-        await client.subscribe("rates_batch")
-        await client.until(lambda frame: frame["event"] == "update", 60)
-        yield client
-
-
-def show(*cells: object) -> None:
-    print("| " + " | ".join(map(str, cells)) + " |")
 
 
 @pytest.mark.parametrize("liar", LIARS)
@@ -61,69 +24,3 @@ def test_a_lie_about_all_markets_moves_no_quote_with_three_sources_beyond_its_ba
             return await lie(stack, client, {liar: {"lie": {"factor": factor}}}, reference)
 
     show(liar, f"all markets x {factor}", asyncio.run(run()))
-
-
-@pytest.mark.parametrize("liar", LIARS)
-def test_a_lie_about_single_markets_moves_no_quote_with_three_sources_beyond_its_band(stack: Stack, liar: str) -> None:
-    """Each factor on a market of its own, few enough for the source not to become suspect."""
-    named = [
-        m.name for asset in catalogue().values() for m in asset.markets if m.source == liar and asset.code != "USDT"
-    ]
-    every = max(1, len(named) // len(FACTORS))
-    lies = dict(zip(named[::every], (f"x{factor}" for factor in FACTORS), strict=False))
-
-    async def run() -> Told:
-        async with listening(stack) as client:
-            reference = await honest(stack, client)
-            return await lie(stack, client, {liar: {"absurd": lies}}, reference)
-
-    show(liar, f"{len(lies)} single markets, each by another factor", asyncio.run(run()))
-
-
-@pytest.mark.parametrize("liar", LIARS)
-def test_a_slow_drift_is_followed_to_the_band_and_no_farther(stack: Stack, liar: str) -> None:
-    async def run() -> Told:
-        async with listening(stack) as client:
-            reference = await honest(stack, client)
-            client.frames.clear()
-            stack.control("faults", {liar: {"lie": {"per_second": DRIFT_A_SECOND}}})
-            await ticks(client, TICKS_OF_DRIFT)
-            return told(client, reference)
-
-    show(liar, "all markets, 0.2 % a tick to 3 %", asyncio.run(run()))
-
-
-@pytest.mark.parametrize(
-    ("source", "market"), [(source, market) for source, names in RATES.items() for market in names]
-)
-@pytest.mark.parametrize("factor", RATE_FACTORS)
-def test_a_lie_about_a_currency_moves_no_quote_with_three_sources_beyond_its_band(
-    stack: Stack, source: str, market: str, factor: str
-) -> None:
-    async def run() -> Told:
-        async with listening(stack) as client:
-            reference = await honest(stack, client)
-            return await lie(stack, client, {source: {"lie": {"factor": factor, "markets": [market]}}}, reference)
-
-    show(source, f"{market} x {factor}", asyncio.run(run()))
-
-
-def test_a_lie_of_two_seconds_leaves_no_trace_after_two_ticks(stack: Stack) -> None:
-    """In quotes, in rates, and in candles, which hold no price that was not told."""
-
-    async def run() -> None:
-        async with listening(stack) as client:
-            reference = await honest(stack, client)
-            await lie(stack, client, {"kraken": {"lie": {"factor": "0.55", "markets": ["USDTCAD"]}}}, reference)
-            stack.control("faults", {})
-            await ticks(client, 2)
-            client.frames.clear()
-            await ticks(client, 3)
-            assert all(abs(q["spot"] / reference[q["symbol"]] - 1) < Decimal("0.01") for q in client.heard())
-            for symbol in ("BTC_CAD", "SHIB_CAD", "LTC_CAD"):
-                await client.send({"event": "history", "symbol": symbol, "interval": "1d", "limit": 1})
-                answer = await client.until(lambda frame: frame["event"] == "history")
-                _, *prices = answer["in_progress"]
-                assert all(abs(price / reference[symbol] - 1) < Decimal("0.03") for price in prices)
-
-    asyncio.run(run())
