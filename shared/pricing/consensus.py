@@ -108,8 +108,9 @@ def decide(
     memory: Memory,
     now_ms: int,
     leeway: Leeway = ASSET_LEEWAY,
+    barred: Collection[str] = (),
 ) -> Decision:
-    """What to believe of the offers, which stand in order of preference.
+    """What to believe of the offers, which stand in order of preference; those of `barred` sources never serve.
 
     Three votes or more: their median is the reference. Two that agree: their mean. Two that disagree: the one that goes
     on from the last price that two sources confirmed. One: continuity with what was served. What is not believed is
@@ -123,7 +124,7 @@ def decide(
     if enough or (len(mids) == 2 and near(mids[0], mids[1], band)):
         confirmed = sum(near(mid, reference, band) for mid in mids) >= 2
         kept = Memory(SHORT.plus(reference), now_ms) if confirmed else Memory(memory.confirmed, memory.confirmed_ms)
-        taken, reason = first_or_nearest(offers, votes, reference, band)
+        taken, reason = first_or_nearest(offers, votes, reference, band, barred)
         return _decided(taken, reason, offers, votes, reference, band, kept)
     single, reason = _continuous(offers, votes, served, memory, now_ms, leeway)
     if single is None:
@@ -137,15 +138,15 @@ def decide(
 
 
 def first_or_nearest(
-    offers: Sequence[Offer], votes: Mapping[str, int], reference: Decimal, band: Decimal
+    offers: Sequence[Offer], votes: Mapping[str, int], reference: Decimal, band: Decimal, barred: Collection[str]
 ) -> tuple[int, str]:
-    """The first offer in order all of which lies within the band of the reference, else the nearest one. Only sources
-    whose vote counts have a say."""
-    having_a_say = [index for index, offer in enumerate(offers) if offer.source in votes]
-    for index in having_a_say:
-        if within(offers[index], reference, band):
+    """The first offer in order all of which lies within the band of the reference, whether or not its vote counted: it
+    is right. Else the nearest one of those who voted."""
+    for index, offer in enumerate(offers):
+        if offer.source not in barred and within(offer, reference, band):
             return index, "first_in_band"
-    return min(having_a_say, key=lambda index: distance(offers[index], reference)), "nearest"
+    voting = [index for index, offer in enumerate(offers) if offer.source in votes]
+    return min(voting, key=lambda index: distance(offers[index], reference)), "nearest"
 
 
 def within(offer: Offer, reference: Decimal, band: Decimal) -> bool:

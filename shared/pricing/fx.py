@@ -120,18 +120,18 @@ def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rat
     offers = [_offer(rate, now_ms) for rate in rates]
     votes = votes_of(offers, max(MAX_AGE_MS.values()), ())
     live = {source: index for source, index in votes.items() if rates[index].source in LIVE_USD}
-    band = DAILY_BAND
+    band, barred = DAILY_BAND, ""
     if len(live) == 2:
         one, other = (offers[index].mid for index in live.values())
         if near(one, other, LIVE_BAND):
             votes, band = live, LIVE_BAND
         elif len(votes) > 2:
             reference = median(offers[index].mid for index in votes.values())
-            outlier = max(live, key=lambda source: ratio(offers[live[source]].mid, reference))
-            votes = {source: index for source, index in votes.items() if source != outlier}
+            barred = max(live, key=lambda source: ratio(offers[live[source]].mid, reference))
+            votes = {source: index for source, index in votes.items() if source != barred}
         else:
             band = LIVE_BAND
-    decision = decide(offers, votes, band, served, memory, now_ms, FIAT_LEEWAY)
+    decision = decide(offers, votes, band, served, memory, now_ms, FIAT_LEEWAY, {barred})
     if decision.reason == "persisted" and served is None:  # two that contradict each other, and no past to judge by
         return None, memory
     return _chosen(decision, rates, old.currencies.get("USD")), decision.memory

@@ -59,6 +59,7 @@ def price_all(
                 Served(before.spot, before.seen_ms) if before else None,
                 old.memories.get(symbol, Memory()),
                 now_ms,
+                barred=suspected,
             )
             memories[symbol] = decision.memory
             if decision.is_held:
