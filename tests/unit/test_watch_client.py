@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from shared.wire import dumps
+from shared.protocol import explain_frame
+from shared.wire import dumps, loads
 from tests.client.frames import acknowledged, data, quote, snapshot, update
+from tests.unit.samples import explanation, explanations
 from tools.client import State
 from tools.local.certificates import ensure, server_context
 from tools.watch.status import Status
@@ -92,7 +94,9 @@ def test_without_a_terminal_it_prints_what_changed(tmp_path: Path) -> None:
             code, out, _ = await watch("--count", "2", "--ca", str(made.ca_pem), "--url", url)
         assert code == 0
         assert len(out) == 3
-        assert "BTC_CAD  bid 136,542.18  ask 136,542.18  spot 136,542.18  +1.50%  kraken:X  SIMULATED" in out[0]
+        assert (
+            "BTC_CAD  bid 136,542.18  ask 136,542.18  spot 136,542.18  +1.50%  kraken:X  sources 1  SIMULATED" in out[0]
+        )
         assert "spot 0.0000124394" in out[1]
 
     asyncio.run(run())
@@ -141,6 +145,63 @@ def test_a_symbol_without_a_price_is_told() -> None:
         async with feed(withdraws) as url:
             _, out, _ = await watch("--count", "2", "--url", url)
         assert out[2:] == ["SHIB_CAD  has no price any more"]
+
+    asyncio.run(run())
+
+
+def test_a_late_feed_is_told_at_once_and_that_it_runs_again() -> None:
+    async def late(connection: ServerConnection, _: int) -> None:
+        await connection.recv()
+        await send(connection, ACK, SNAPSHOT | {"status": {"feed": "late", "kraken": "ok"}}, UPDATE | {"ts": 2})
+        await send(connection, update(44, 43, quote("BTC_CAD", 44), ts=3))
+        await connection.wait_closed()
+
+    async def run() -> None:
+        async with feed(late) as url:
+            code, _, err = await watch("--count", "3", "--url", url)
+        assert code == 0
+        first, second = err.splitlines()
+        assert first.startswith(f"late: {url}: the feed itself is late")
+        assert second == f"live: {url}"
+
+    asyncio.run(run())
+
+
+EXPLANATION = loads(explain_frame(explanations().by_symbol["BTC_CAD"], explanations(43), None))
+
+
+async def explains(connection: ServerConnection, _: int) -> None:
+    await send(connection, ACK, SNAPSHOT)
+    while (message := json.loads(await connection.recv()))["event"] != "explain":
+        pass
+    if message["symbol"] == "BTC_CAD":
+        await send(connection, EXPLANATION | {"id": message["id"]})
+    else:
+        words = {"code": "unavailable", "message": "nothing explains this price yet", "retryable": False}
+        await send(connection, {"event": "error", "id": message["id"], **words})
+    await connection.wait_closed()
+
+
+def test_explain_shows_every_market_of_a_symbol_and_leaves() -> None:
+    async def run() -> None:
+        async with feed(explains) as url:
+            code, out, err = await watch("--explain", "btc_cad", "--url", url)
+        assert (code, err) == (0, f"live: {url}\n")
+        assert out[0].startswith("BTC_CAD  reference 86,762.65  dispersion 0.0012%  band 2%")
+        assert [line.split()[0] for line in out[2:]] == [
+            f"{candidate.source}:{candidate.market}" for candidate in explanation().candidates
+        ]
+        assert "taken" in out[2]
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_explained_ends_it_with_the_reason() -> None:
+    async def run() -> None:
+        async with feed(explains) as url:
+            code, out, err = await watch("--explain", "ETH_CAD", "--url", url)
+        assert (code, out) == (1, [])
+        assert err.splitlines()[-1] == "unavailable: nothing explains this price yet"
 
     asyncio.run(run())
 
@@ -245,6 +306,9 @@ def test_verification_is_always_on() -> None:
         ["--count", "0"],
         ["--ca", "missing.pem"],
         ["--screenshot", "x", "--channel", "rates"],
+        ["--explain", "BTC_CAD", "--json"],
+        ["--explain", "BTC_CAD,ETH_CAD"],
+        ["--explain", ","],
     ],
 )
 def test_wrong_options_are_explained(arguments: list[str]) -> None:

@@ -1,13 +1,15 @@
 """The terminal's picture: prices that can be read, whatever their size and the window's."""
 
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from rich.console import Console
 
 from tests.client.frames import snapshot
-from tools.client import Book, Heard, Kind, Link, Quote, State
+from tools.client import Book, Candidate, Explanation, Heard, Kind, Link, Quote, State
+from tools.watch.explained import explained
 from tools.watch.prices import age_text, change_text, percent_text, price_text
 from tools.watch.status import Status
 from tools.watch.table import SORTS, Sort, ordered, picture, screenshot
@@ -86,7 +88,7 @@ def test_an_age_has_one_unit() -> None:
 
 
 def test_a_wide_window_shows_everything() -> None:
-    text = "\n".join(drawn(book_of(BTC, SHIB, unavailable=("DAI_CAD", "UST_CAD"))))
+    text = "\n".join(drawn(book_of(BTC, SHIB, unavailable=("DAI_CAD", "UST_CAD")), width=150))
     for part in ("● live", "wss://localhost:8000/markets/ws/", "2 quotes", "updates/s", "seq 43", "136,542.18"):
         assert part in text
     for part in ("0.0000124394", "▼ -1,024.50", "4s", BTC.source, "unavailable (2): DAI_CAD UST_CAD"):
@@ -107,7 +109,7 @@ def test_the_columns_that_matter_least_go_first() -> None:
     def titles(width: int) -> list[str]:
         return next(line for line in drawn(book_of(BTC, SHIB), width=width) if line.startswith("symbol")).split()
 
-    assert titles(140) == ["symbol", "bid", "ask", "spot", "change", "change", "%", "age", "source"]
+    assert titles(140) == ["symbol", "bid", "ask", "spot", "change", "change", "%", "age", "sources", "source"]
     assert titles(75) == ["symbol", "bid", "ask", "spot", "change", "%", "age"]
     assert titles(34) == ["symbol", "spot", "change", "%"]
 
@@ -174,3 +176,66 @@ def test_the_screenshot_loads_nothing_from_elsewhere() -> None:
     assert "0.0000124394" in svg
     assert svg.count("://") == 2  # the SVG namespace and the feed's address
     assert "@font-face" not in svg
+
+
+def test_a_quote_shows_how_many_sources_agree_with_it() -> None:
+    row = next(line for line in drawn(book_of(quote("BTC_CAD", "1", sources=4))) if line.startswith("BTC"))
+    assert " 4  binance:BTCUSDT" in row
+
+
+def test_suspect_sources_and_those_that_are_down_are_named_above_the_quotes() -> None:
+    book = book_of(BTC)
+    status = {"kraken": "suspect", "binance": "ok", "coinbase": "down", "coingecko": "suspect"}
+    book.apply({"event": "heartbeat", "ts": 2, "seq": 43, "stale": [], "status": status}, 0)
+    lines = drawn(book)
+    assert "suspect: coingecko kraken" in [line.rstrip() for line in lines]
+    assert "down: coinbase" in [line.rstrip() for line in lines]
+    assert not any("suspect" in line for line in drawn(book_of(BTC)))
+
+
+def test_a_late_feed_is_said_to_be_late_and_never_live() -> None:
+    status = Status(LOCAL)
+    told = status.turned(State(Link.LATE, "the feed itself is late"), NOW_MS)
+    assert told == "late: wss://localhost:8000/markets/ws/: the feed itself is late"
+    text = "\n".join(drawn(book_of(BTC), status=status))
+    assert "● late" in text
+    assert "the feed itself is late" in text
+    assert "live" not in text
+    assert status.turned(State(Link.LIVE), NOW_MS) == "live: wss://localhost:8000/markets/ws/"
+
+
+def explanation(*candidates: Candidate, reference: str | None = "100") -> list[str]:
+    console = Console(file=io.StringIO(), width=200, record=True, legacy_windows=False)
+    median = None if reference is None else Decimal(reference)
+    spread = None if reference is None else Decimal("0.0005")
+    told = Explanation("BTC_CAD", 43, NOW_MS, median, spread, Decimal("0.02"), 2, candidates)
+    console.print(explained(told))
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+MARKET = Candidate(
+    *("kraken", "XBTCAD", "CAD", Decimal(80), Decimal(1), "", Decimal(80), 1_500, True, "passed_over", "outside_band")
+)
+
+
+def test_an_explanation_says_of_each_market_how_far_off_it_is_and_why() -> None:
+    other = replace(MARKET, source="binance", market="BTCUSDT", price_cad=Decimal("100.05"), verdict="taken")
+    summary, _, *rows = explanation(MARKET, replace(other, reason="first_in_band", old_last=True))
+    assert summary == "BTC_CAD  reference 100.000  dispersion 0.0500%  band 2%  2 sources agree  seq 43"
+    assert " ".join(rows[0].split()) == "kraken:XBTCAD 80.0000 CAD 80.0000 -20.00% 1s yes passed over outside band"
+    assert " ".join(rows[1].split()).endswith("+0.05% 1s yes taken first in band, last trade outside its book")
+
+
+def test_what_is_not_known_of_a_market_is_a_dash() -> None:
+    silent = replace(
+        MARKET, price=None, price_cad=None, age_ms=None, vote=False, verdict="unusable", reason="no_answer"
+    )
+    summary, _, row = explanation(silent, reference=None)
+    assert "no market votes" in summary
+    assert " ".join(row.split()) == "kraken:XBTCAD - CAD - - - no unusable no answer"
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "1E-30", "1E+30"])
+def test_an_absurd_price_is_shown_all_the_same(price: str) -> None:
+    _, _, row = explanation(replace(MARKET, price=Decimal(price), price_cad=Decimal(price), reason="not_positive"))
+    assert row.startswith("kraken:XBTCAD")

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from tools.client import Change, Feed, Heard, Kind, Refused, State, Withdrawn
+from tools.client import Change, Feed, Heard, Kind, Refused, RequestError, State, Withdrawn
+from tools.watch.explained import explained
 from tools.watch.prices import percent_text, price_text
 from tools.watch.status import Status
 from tools.watch.table import SORTS, picture, screenshot
@@ -23,6 +24,7 @@ from tools.watch.target import Target, now_ms, tls
 DEFAULT_URL = "wss://localhost:8000/markets/ws/"
 REDRAW_EVERY_S = 0.25
 SCREENSHOT_WIDTH, SCREENSHOT_ROWS = 120, 24
+EXPLAIN_WIDTH = 200  # where it is no terminal that tells its own
 REFUSED, INTERRUPTED = 1, 128 + signal.SIGINT
 
 
@@ -56,6 +58,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--screenshot", type=Path, metavar="FILE.svg", help="write the first snapshot's table and leave"
     )
+    parser.add_argument(
+        "--explain", metavar="BTC_CAD", help="show why this symbol has its price, market by market, and leave"
+    )
     options = parser.parse_args(arguments)
 
     address = urlsplit(options.url)
@@ -66,7 +71,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             parser.error(f"--{name} is at least 1")
     if options.screenshot and options.channel != "rates_batch":
         parser.error("--screenshot needs --channel rates_batch: only that has one snapshot")
-    symbols = tuple(symbol.strip().upper() for symbol in options.symbols.split(",") if symbol.strip())
+    if options.explain and (options.json or options.screenshot or options.symbols or options.count):
+        parser.error("--explain shows one symbol and leaves: it goes with --url, --channel and --ca")
+    wanted = options.explain or options.symbols
+    symbols = tuple(symbol.strip().upper() for symbol in wanted.split(",") if symbol.strip())
+    if options.explain and len(symbols) != 1:
+        parser.error("--explain takes one symbol")
     options.target = Target(options.url, options.channel, symbols, options.ca)
     try:
         tls(options.target)
@@ -82,7 +92,9 @@ async def _watch(options: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     status = Status(options.target)
     try:
-        if options.screenshot:
+        if options.explain:
+            await _explain(options, status)
+        elif options.screenshot:
             await _screenshot(options, status)
         elif options.json:
             await _follow(options, status, lambda heard: _print(" ".join(heard.text.splitlines())))
@@ -94,6 +106,9 @@ async def _watch(options: argparse.Namespace) -> int:
         return INTERRUPTED
     except Refused:
         return REFUSED  # its words have been told as those of every frame
+    except RequestError as error:
+        _tell(str(error))
+        return REFUSED
     return 0
 
 
@@ -154,6 +169,14 @@ async def _live(options: argparse.Namespace, status: Status) -> None:
     console.print(drawn())
 
 
+async def _explain(options: argparse.Namespace, status: Status) -> None:
+    (symbol,) = options.target.symbols
+    async with _feed(options, status, lambda _: None, _tell) as feed:
+        explanation = await feed.explain(symbol)
+    width = None if sys.stdout.isatty() else EXPLAIN_WIDTH
+    Console(width=width).print(explained(explanation))
+
+
 async def _screenshot(options: argparse.Namespace, status: Status) -> None:
     def draw(heard: Heard) -> None:
         if heard.is_snapshot:
@@ -179,7 +202,8 @@ def _line(change: Change) -> str:
     marks = [mark for mark, is_so in (("stale", change.stale), ("SIMULATED", change.simulated)) if is_so]
     time = datetime.fromtimestamp(change.ts_ms / 1000, UTC).strftime("%H:%M:%SZ")
     prices = f"bid {price_text(change.bid)}  ask {price_text(change.ask)}  spot {price_text(change.spot)}"
-    return "  ".join([time, change.symbol, prices, percent_text(change.change_pct), change.source, *marks])
+    agree = f"sources {change.sources}"
+    return "  ".join([time, change.symbol, prices, percent_text(change.change_pct), change.source, agree, *marks])
 
 
 def _print(line: str) -> None:

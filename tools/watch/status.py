@@ -7,7 +7,7 @@ from tools.client import Heard, Kind, Link, Quote, State
 from tools.watch.target import Target, explain
 
 RATE_WINDOW_MS = 10_000
-STANDS = (Link.LIVE, Link.STALE)
+STANDS = (Link.LIVE, Link.LATE, Link.STALE)
 
 
 @dataclass(slots=True)
@@ -30,9 +30,12 @@ class Status:
         if state.link is Link.CLOSED:
             return ""  # by the user: what was shown last is to stay
         before, self.state = self.state.link, state
-        if state.link is Link.LIVE and before not in STANDS:
+        if state.link in STANDS and before not in STANDS:
             self.notice, self.live_ms = "", now_ms
             self._arrivals.clear()
+        if state.link is Link.LATE:
+            return f"late: {self.target.url}: {self.reason}"
+        if state.link is Link.LIVE and before not in (Link.LIVE, Link.STALE):
             return f"live: {self.target.url}"
         if state.link is Link.RECONNECTING:
             return f"{self.reason}; reconnecting in {max(0, state.retry_ms - now_ms) / 1000:.1f} s"

@@ -56,7 +56,8 @@ COLUMNS = (
     Column("change", 6, lambda quote, _: _number(change_text(quote.change, quote.spot), _direction(quote.change))),
     Column("change %", 2, lambda quote, _: _number(percent_text(quote.change_pct), _direction(quote.change_pct))),
     Column("age", 3, _age),
-    Column("source", 7, lambda quote, _: Text(quote.source, style="dim", no_wrap=True, overflow="ellipsis")),
+    Column("sources", 7, lambda quote, _: _number(str(quote.sources), "yellow" if quote.sources == 1 else "")),
+    Column("source", 8, lambda quote, _: Text(quote.source, style="dim", no_wrap=True, overflow="ellipsis")),
 )
 
 
@@ -123,6 +124,9 @@ def _header(book: Book, status: Status, now_ms: int, width: int) -> list[Text]:
         Text(f"seq {book.seq}"),
     ]
     lines = _packed(parts, width)
+    for word, style in (("suspect", "yellow"), ("down", "dim")):
+        if sources := book.status.that_are(word):
+            lines.extend(Text(line, style=style) for line in _wrapped(f"{word}: {' '.join(sources)}", width))
     if any(quote.simulated for quote in book.quotes.values()):
         mark = SIMULATED if len(SIMULATED) <= width else SIMULATED.split(":")[0]
         lines.insert(0, Text(mark.center(width), style="bold #000000 on #ffd33d"))
