@@ -19,10 +19,15 @@ from tests.e2e.local_stack import Stack
 
 TICK = int(os.environ.get("CADFEED_FAILOVER_TICK", "1"))
 EXCHANGE = ["--seed=5"]
-CONTEXT = [f"stale_after_seconds={5 * TICK}", f"coinbase_poll_seconds={TICK}", f"coingecko_poll_seconds={3 * TICK}"]
+CONTEXT = [
+    f"stale_after_seconds={5 * TICK}",
+    f"ndax_poll_seconds={TICK}",
+    f"coinbase_poll_seconds={TICK}",
+    f"coingecko_poll_seconds={3 * TICK}",
+]
 
 EXCHANGES = ("binance", "kraken", "coinbase")
-PRICE_SOURCES = (*EXCHANGES, "coingecko")
+PRICE_SOURCES = ("binance", "kraken", "ndax", "coinbase", "coingecko")
 RATE_SOURCES = ("bank_of_canada", "er_api")
 EVERY_TICK = {"binance", "kraken"}
 OFF = {"status": 503}

@@ -22,6 +22,8 @@ LIARS = ("binance", "kraken", "coinbase", "coingecko", "ndax")
 # Sources of the simulated market differ by some basis points, and it moves a little.
 NOISE = Decimal("0.005")
 TICKS_OF_A_LIE = 3
+# An answer of the liar before may be on its way or held for some seconds: two liars at once are another matter.
+TICKS_UNTIL_HONEST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def sources_of(symbol: str) -> int:
 async def honest(stack: Stack, client: Client) -> dict[str, Decimal]:
     """What the feed says with all sources well, once nothing of an earlier lie is left."""
     stack.control("faults", {liar: {} for liar in LIARS})
-    await ticks(client, 2)
+    await ticks(client, TICKS_UNTIL_HONEST)
     return {symbol: quote["spot"] for symbol, quote in client.quotes().items()}
 
 
