@@ -27,8 +27,7 @@ def opened(
     for now in stating:
         if now.ticker and now.ticker.open_24h and now.offer and near(now.offer.mid, taken.offer.mid, asset.band):
             before = now.ticker.open_24h * now.per_unit * _rate_24h_ago(now)
-            is_own = now is taken and not now.ticker.old_last
-            return before if is_own else OPENED_DIGITS.divide(spot * before, now.offer.spot)
+            return before if now is taken else OPENED_DIGITS.divide(spot * before, now.offer.spot)
     currency = currencies.get(asset.code)
     if currency and currency.mid_24h_ago:  # USDT: its change is that of the rate itself
         return OPENED_DIGITS.divide(spot * currency.mid_24h_ago, currency.rate.mid)

@@ -1,15 +1,16 @@
-"""One source lying, over wss: how far it moves each quote from what the honest ones said just before.
-
-The market stands almost still in the few ticks that a lie lasts, so what the feed said before it is what the honest
-sources say in it, but for some basis points.
-"""
+"""One source lying, over wss: how far it moves each quote away from what the honest ones say at that time."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import requests
 
 from shared.assets import catalogue
+from shared.wire import loads
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import Stack
 
@@ -19,8 +20,8 @@ CONTEXT = ["coinbase_poll_seconds=1", "ndax_poll_seconds=1", "coingecko_poll_sec
 FACTORS = ("0.5", "0.7", "0.9", "0.97", "1.03", "1.1", "1.2", "1.45", "2", "1000")
 RATE_FACTORS = ("0.73", "0.9", "0.97", "1.03", "1.1")
 LIARS = ("binance", "kraken", "coinbase", "coingecko", "ndax")
-# Sources of the simulated market differ by some basis points, and it moves a little.
-NOISE = Decimal("0.005")
+# A quote is of the last answers, which are as old as a request and a tick take, on a busy machine.
+ANSWERS_OF_MS = 3_000
 TICKS_OF_A_LIE = 3
 # An answer of the liar before may be on its way or held for some seconds: two liars at once are another matter.
 TICKS_UNTIL_HONEST = 6
@@ -42,38 +43,74 @@ def sources_of(symbol: str) -> int:
     return len({market.source for market in catalogue()[symbol].markets})
 
 
-async def honest(stack: Stack, client: Client) -> dict[str, Decimal]:
-    """What the feed says with all sources well, once nothing of an earlier lie is left."""
+async def honest(stack: Stack, client: Client) -> None:
+    """All sources well, until nothing of an earlier lie is left."""
     stack.control("faults", {liar: {} for liar in LIARS})
     await ticks(client, TICKS_UNTIL_HONEST)
-    return {symbol: quote["spot"] for symbol, quote in client.quotes().items()}
 
 
-async def lie(stack: Stack, client: Client, faults: Mapping[str, object], reference: Mapping[str, Decimal]) -> Told:
-    """Tell a lie for some ticks. Holds that no asset loses its price, and that those with three or more sources stay
-    within their band."""
+async def lie(stack: Stack, client: Client, faults: Mapping[str, object]) -> Told:
+    """Tell a lie for some ticks, after all sources were well."""
+    await honest(stack, client)
     stack.control("reset_counts", {})
     stack.control("faults", dict(faults))
     client.frames.clear()
     client.at_ms.clear()
     await heard_lying(stack, client, faults)
     await ticks(client, TICKS_OF_A_LIE)
+    return told(stack, client, faults)
+
+
+def told(stack: Stack, client: Client, liars: Iterable[str]) -> Told:
+    """The distances of all quotes that came. Holds that no asset lost its price, and that those with three or more
+    sources stayed within their band."""
     lost = [symbol for frame in client.frames for symbol in frame.get("unavailable", [])]
     assert not lost, lost
-    return told(client, reference)
-
-
-def told(client: Client, reference: Mapping[str, Decimal]) -> Told:
-    """The distances of all quotes that came."""
     farthest: dict[int, Decimal] = {1: Decimal(0), 2: Decimal(0), 3: Decimal(0)}
-    for quote in client.heard():
-        symbol = quote["symbol"]
-        away = max(abs(quote[side] / reference[symbol] - 1) for side in ("bid", "ask", "spot"))
-        count = min(3, sources_of(symbol))
-        farthest[count] = max(farthest[count], away)
-        if count == 3:
-            assert away <= catalogue()[symbol].band + NOISE, quote
+    by_second = sorted(client.heard(), key=second_of)
+    for second, quotes in groupby(by_second, second_of):
+        ranges = honest_ranges(stack, second * 1_000, set(liars))
+        for quote in quotes:
+            symbol = quote["symbol"]
+            away = beyond(quote, *ranges[symbol])
+            count = min(3, sources_of(symbol))
+            farthest[count] = max(farthest[count], away)
+            if count == 3:
+                assert away <= catalogue()[symbol].band, (quote, ranges[symbol])
     return Told(farthest[3], farthest[2], farthest[1])
+
+
+def second_of(quote: Mapping[str, Any]) -> int:
+    return int(quote["ts"]) // 1_000
+
+
+def honest_ranges(stack: Stack, at_ms: int, liars: set[str]) -> dict[str, tuple[Decimal, Decimal]]:
+    """By symbol, the lowest bid and the highest ask in CAD that the other sources say about then; the liar's own
+    without its lie for an asset that only it has."""
+    bids: dict[str, list[Decimal]] = {}
+    asks: dict[str, list[Decimal]] = {}
+    said = [honest_at(stack, moment_ms) for moment_ms in (at_ms - ANSWERS_OF_MS, at_ms, at_ms + 1_000)]
+    others = [{source: rows for source, rows in markets.items() if source not in liars} for markets in said]
+    for known in (others, said):
+        known_to_others = frozenset(bids)
+        rows = [row for markets in known for source in markets.values() for row in source.values()]
+        for row in rows:
+            if row["symbol"] not in known_to_others:
+                bids.setdefault(row["symbol"], []).append(Decimal(row["cad"]) * row["bid"] / row["price"])
+                asks.setdefault(row["symbol"], []).append(Decimal(row["cad"]) * row["ask"] / row["price"])
+    return {symbol: (min(bids[symbol]), max(asks[symbol])) for symbol in bids}
+
+
+def honest_at(stack: Stack, at_ms: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """Each source's markets at a time, without its faults."""
+    answer = requests.get(f"{stack.exchange}/control/honest", {"at_ms": at_ms}, timeout=10)
+    markets: dict[str, dict[str, dict[str, Any]]] = loads(answer.text)["markets"]
+    return markets
+
+
+def beyond(quote: Mapping[str, Decimal], low: Decimal, high: Decimal) -> Decimal:
+    """How far a quote reaches out of a range, relative to its end."""
+    return max(Decimal(0), *(max(1 - quote[side] / low, quote[side] / high - 1) for side in ("bid", "ask", "spot")))
 
 
 async def heard_lying(stack: Stack, client: Client, faults: Iterable[str]) -> None:

@@ -45,8 +45,7 @@ def test_a_lie_about_single_markets_moves_no_quote_with_three_sources_beyond_its
 
     async def run() -> Told:
         async with listening(stack) as client:
-            reference = await honest(stack, client)
-            return await lie(stack, client, {liar: {"absurd": lies}}, reference)
+            return await lie(stack, client, {liar: {"absurd": lies}})
 
     show(liar, f"{len(lies)} single markets, each by another factor", asyncio.run(run()))
 
@@ -55,11 +54,11 @@ def test_a_lie_about_single_markets_moves_no_quote_with_three_sources_beyond_its
 def test_a_slow_drift_is_followed_to_the_band_and_no_farther(stack: Stack, liar: str) -> None:
     async def run() -> Told:
         async with listening(stack) as client:
-            reference = await honest(stack, client)
+            await honest(stack, client)
             client.frames.clear()
             stack.control("faults", {liar: {"lie": {"per_second": DRIFT_A_SECOND}}})
             await ticks(client, TICKS_OF_DRIFT)
-            return told(client, reference)
+            return told(stack, client, {liar})
 
     show(liar, "all markets, 0.2 % a tick to 3 %", asyncio.run(run()))
 
@@ -73,8 +72,7 @@ def test_a_lie_about_a_currency_moves_no_quote_with_three_sources_beyond_its_ban
 ) -> None:
     async def run() -> Told:
         async with listening(stack) as client:
-            reference = await honest(stack, client)
-            return await lie(stack, client, {source: {"lie": {"factor": factor, "markets": [market]}}}, reference)
+            return await lie(stack, client, {source: {"lie": {"factor": factor, "markets": [market]}}})
 
     show(source, f"{market} x {factor}", asyncio.run(run()))
 
@@ -84,8 +82,9 @@ def test_a_lie_of_two_seconds_leaves_no_trace_after_two_ticks(stack: Stack) -> N
 
     async def run() -> None:
         async with listening(stack) as client:
-            reference = await honest(stack, client)
-            await lie(stack, client, {"kraken": {"lie": {"factor": "0.55", "markets": ["USDTCAD"]}}}, reference)
+            await honest(stack, client)
+            reference = {symbol: quote["spot"] for symbol, quote in client.quotes().items()}
+            await lie(stack, client, {"kraken": {"lie": {"factor": "0.55", "markets": ["USDTCAD"]}}})
             stack.control("faults", {})
             await ticks(client, 2)
             client.frames.clear()

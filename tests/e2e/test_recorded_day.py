@@ -49,8 +49,7 @@ def test_every_traded_asset_equals_the_file_times_the_rate_to_the_last_digit(sta
         spot = min(max(bid, last), ask)  # a last trade outside the book is an old one
         for field, price in (("bid", bid), ("ask", ask), ("spot", spot)):
             assert Fraction(got[symbol][field]) == price * USD_CAD, (symbol, field)
-        change = (spot - opened) * USD_CAD
-        assert abs(Fraction(got[symbol]["change"]) - change) <= (0 if spot == last else abs(change) / 10**9), symbol
+        assert Fraction(got[symbol]["change"]) == (spot - opened) * USD_CAD, symbol
 
 
 def test_the_dead_pair_of_dai_and_what_binance_never_had_are_not_prices(stack: Stack) -> None:

@@ -86,6 +86,14 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     }
   });
 
+  it.for([DESKTOP, PHONE])("moves nothing in a chart that is open before its price comes, $width px wide", async (viewport, { site, visit }) => {
+    site.answersAfterMs = 1500;
+    const page = await visit.open("?symbol=BTC_CAD", { viewport, script: WATCH_SHIFTS });
+    await expect.poll(() => page.locator(".chart-agreement").textContent()).toMatch(/agree/);
+    await visit.tick();
+    expect(await shifts(page)).toEqual([]);
+  });
+
   it("moves nothing when an age has another unit", async ({ site, visit }) => {
     site.market.ageMs = 65_000;
     const page = await visit.open("", { script: WATCH_SHIFTS });
