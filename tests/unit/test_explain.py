@@ -1,0 +1,123 @@
+"""Each market says what became of it and why, with the codes that docs/prices.md lists."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from shared.explanation import Candidate
+from shared.pricing.rules import WIDEST_BOOK, judged
+from shared.values import Ticker
+from tests.unit.samples import NOW_MS, rate
+from tests.unit.test_pricing import AT_PAR, BEFORE, at, price
+
+HUNDRED = (at("binance:BTCUSDT"), at("kraken:XBTUSD"), at("ndax:BTC_CAD"))
+WIDE = replace(HUNDRED[1], bid=Decimal(95), ask=Decimal(105))
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the sources say, and what becomes of the market that is looked at."""
+
+    tickers: tuple[Ticker, ...]
+    market: str
+    verdict: str
+    reason: str
+    confirmed: str | None = None
+    held_ms: int = 0
+    suspects: Mapping[str, int] | None = None
+    has_past: bool = False
+
+
+CASES = [
+    Case(HUNDRED, "binance:BTCUSDT", "taken", "first_in_band"),
+    Case(HUNDRED, "kraken:XBTUSD", "passed_over", "behind"),
+    Case((at("binance:BTCUSDT", "97"), *HUNDRED[1:]), "binance:BTCUSDT", "passed_over", "outside_band"),
+    Case((at("binance:BTCUSDT", "140"), WIDE, at("ndax:BTC_CAD", "70")), "kraken:XBTUSD", "taken", "nearest"),
+    Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "kraken:XBTUSD", "taken", "continuous", confirmed="100"),
+    Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "binance:BTCUSDT", "passed_over", "outside_band", confirmed="100"),
+    Case(HUNDRED[:1], "binance:BTCUSDT", "taken", "alone"),
+    Case(HUNDRED[:1], "binance:BTCUSDT", "passed_over", "suspect", suspects={"binance": 3}),
+    Case((*HUNDRED, at("coinbase:BTC-USD", "97", age_s=16)), "coinbase:BTC-USD", "passed_over", "not_fresh"),
+    Case((at("binance:BTCUSDT", "200"),), "binance:BTCUSDT", "held", "jump", has_past=True),
+    Case((at("binance:BTCUSDT", "200"),), "binance:BTCUSDT", "taken", "persisted", None, NOW_MS - 60_000, None, True),
+    Case((at("binance:BTCUSDT", "200"), at("kraken:XBTUSD", "150")), "kraken:XBTUSD", "held", "disagreement"),
+    Case(HUNDRED, "coinbase:BTC-USD", "unusable", "no_answer"),
+    Case((replace(HUNDRED[0], refused="crossed"), *HUNDRED[1:]), "binance:BTCUSDT", "unusable", "crossed"),
+]
+
+
+def explained(case: Case) -> Candidate:
+    priced = price(
+        *case.tickers,
+        before=BEFORE if case.has_past else None,
+        confirmed=case.confirmed,
+        held_ms=case.held_ms,
+        suspects=case.suspects,
+    )
+    (found,) = (c for c in priced.explanations["BTC_CAD"].candidates if f"{c.source}:{c.market}" == case.market)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.verdict}-{case.reason}-{case.market}")
+def test_a_market_says_what_became_of_it(case: Case) -> None:
+    found = explained(case)
+    assert (found.verdict, found.reason) == (case.verdict, case.reason)
+    assert found.vote is (found.verdict != "unusable" and found.reason not in {"suspect", "not_fresh"})
+
+
+def test_the_documentation_lists_every_code_and_no_other() -> None:
+    refused = {
+        judged(replace(HUNDRED[0], **broken), NOW_MS, 60_000).refused
+        for broken in (
+            {"bid": Decimal(0)},
+            {"activity_24h": Decimal(0)},
+            {"bid": Decimal(101)},
+            {"bid": Decimal(100) * (1 - WIDEST_BOOK)},
+            {"ts_ms": NOW_MS - 60_001},
+        )
+    }
+    assert "" not in refused
+    rules, verdicts = documented()
+    assert rules == refused | {"no_rate", "no_answer"}
+    assert verdicts == {case.reason for case in CASES if case.verdict != "unusable"}
+
+
+def documented() -> tuple[set[str], set[str]]:
+    """The codes in the tables of docs/prices.md: of what is no price, and of verdicts."""
+    text = (Path(__file__).parents[2] / "docs/prices.md").read_text(encoding="utf-8")
+    rules, verdicts = (text.split(head)[1].split("\n\n")[0] for head in ("| code | rule |", "| verdict | reason |"))
+    return set(re.findall(r"(?m)^\| `(\w+)` \|", rules)), set(re.findall(r"(?m)^\|[^|]*\| `(\w+)` \|", verdicts))
+
+
+def test_a_candidate_has_its_own_price_its_rate_its_price_in_cad_and_its_age() -> None:
+    book = replace(at("binance:BTCUSDT", age_s=3), bid=Decimal(99), ask=Decimal("99.5"), last=Decimal("99.5"))
+    priced = price(book, rates={**AT_PAR, "USDT": rate("kraken:USDTCAD", "1.4")})
+    found = next(c for c in priced.explanations["BTC_CAD"].candidates if c.source == "binance")
+    assert (found.price, found.currency) == (Decimal("99.25"), "USDT")
+    assert (found.rate, found.rate_source) == (Decimal("1.4"), "kraken:USDTCAD")
+    assert found.price_cad == Decimal("99.25") * Decimal("1.4")
+    assert found.age_ms == 3_000
+
+
+def test_a_market_in_cad_has_a_rate_of_one_and_one_that_is_not_known_has_none() -> None:
+    ndax, kraken = (
+        next(c for c in price(HUNDRED[2]).explanations["BTC_CAD"].candidates if f"{c.source}:{c.market}" == name)
+        for name in ("ndax:BTC_CAD", "kraken:XBTUSD")
+    )
+    assert (ndax.rate, ndax.rate_source, ndax.price_cad) == (Decimal(1), "", Decimal(100))
+    assert (kraken.price, kraken.price_cad, kraken.age_ms) == (None, None, None)
+
+
+def test_an_old_last_trade_is_told() -> None:
+    priced = price(replace(HUNDRED[0], old_last=True), *HUNDRED[1:])
+    assert [c.market for c in priced.explanations["BTC_CAD"].candidates if c.old_last] == ["BTCUSDT"]
+
+
+def test_the_reference_and_how_far_the_votes_are_from_it() -> None:
+    priced = price(at("binance:BTCUSDT", "99.5"), HUNDRED[1], at("ndax:BTC_CAD", "100.5"))
+    told = priced.explanations["BTC_CAD"]
+    assert (told.reference, told.dispersion, told.sources) == (Decimal(100), Decimal("0.005"), 3)
