@@ -174,7 +174,7 @@ def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, limits: Ages) -> S
     """The snapshot after `old`, from what the sources just said. Pure."""
     stated = stated_rates(old.rates, polled.tickers, now_ms)
     currency = currencies(old, stated, now_ms)
-    priced = price_all(old, polled.tickers, currency.rates, now_ms, limits.fresh_ms)
+    priced = price_all(old, polled.tickers, currency.rates, now_ms, limits.fresh_ms, currency.tilts)
     new = advance(old, priced.quotes, stated, polled.states, now_ms=now_ms, stale_after_ms=limits.stale_ms)
     candles, closed = roll(old.candles, new.quotes, now_ms)
     return replace(

@@ -7,6 +7,7 @@ Runs in the context `EXACT`, which its callers enter once for all that they deci
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from types import MappingProxyType
 
 from shared.values import Memory
 
@@ -17,6 +18,9 @@ LONGEST_HOLD_MS = MINUTE_MS
 FORGET_HOLD_MS = 2 * LONGEST_HOLD_MS  # a hold ends after a minute, so an older one is of another time
 CONFIRMED_FOR_MS = HOUR_MS  # after which the price that was served last is the better witness
 SHORT = Context(prec=12)  # for what is compared and never told
+
+# By source, what the reference would be multiplied by if the currencies' rates were made without that source.
+Tilts = Mapping[str, Sequence[Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +113,16 @@ def decide(
     now_ms: int,
     leeway: Leeway = ASSET_LEEWAY,
     barred: Collection[str] = (),
+    tilts: Tilts = MappingProxyType({}),
 ) -> Decision:
     """What to believe of the offers, which stand in order of preference; those of `barred` sources never serve.
 
     Three votes or more: their median is the reference. Two that agree: their mean. Two that disagree: the one that goes
     on from the last price that two sources confirmed. One: continuity with what was served. What is not believed is
     held for a minute at most while its sources go on saying it.
+
+    A source whose rate converts the others' prices moves the reference, too. So its offers also have to be near what
+    the reference would be without its word: that is what `tilts` are for.
     """
     mids = [offers[index].mid for index in votes.values()]
     if not mids:
@@ -124,7 +132,7 @@ def decide(
     if enough or (len(mids) == 2 and near(mids[0], mids[1], band)):
         confirmed = sum(near(mid, reference, band) for mid in mids) >= 2
         kept = Memory(SHORT.plus(reference), now_ms) if confirmed else Memory(memory.confirmed, memory.confirmed_ms)
-        taken, reason = first_or_nearest(offers, votes, reference, band, barred)
+        taken, reason = first_or_nearest(offers, votes, reference, band, barred, tilts)
         return _decided(taken, reason, offers, votes, reference, band, kept)
     single, reason = _continuous(offers, votes, served, memory, now_ms, leeway)
     if single is None:
@@ -138,15 +146,24 @@ def decide(
 
 
 def first_or_nearest(
-    offers: Sequence[Offer], votes: Mapping[str, int], reference: Decimal, band: Decimal, barred: Collection[str]
+    offers: Sequence[Offer],
+    votes: Mapping[str, int],
+    reference: Decimal,
+    band: Decimal,
+    barred: Collection[str],
+    tilts: Tilts,
 ) -> tuple[int, str]:
     """The first offer in order all of which lies within the band of the reference, whether or not its vote counted: it
     is right. Else the nearest one of those who voted."""
+
+    def references(offer: Offer) -> list[Decimal]:
+        return [reference, *(reference * tilt for tilt in tilts.get(offer.source, ()))]
+
     for index, offer in enumerate(offers):
-        if offer.source not in barred and within(offer, reference, band):
+        if offer.source not in barred and all(within(offer, each, band) for each in references(offer)):
             return index, "first_in_band"
     voting = [index for index, offer in enumerate(offers) if offer.source in votes]
-    return min(voting, key=lambda index: distance(offers[index], reference)), "nearest"
+    return min(voting, key=lambda i: max(distance(offers[i], each) for each in references(offers[i]))), "nearest"
 
 
 def within(offer: Offer, reference: Decimal, band: Decimal) -> bool:

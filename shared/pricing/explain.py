@@ -48,6 +48,8 @@ def _verdict(
         return "passed_over", "not_fresh"
     if decision.is_held:
         return "held", decision.reason
+    if decision.reason == "first_in_band" and decision.taken is not None and index < decision.taken:
+        return "passed_over", "outside_band"
     taken = offering[decision.taken].offer if decision.taken is not None else None
     reference = taken.mid if taken and decision.reason not in ("first_in_band", "nearest") else decision.reference
     is_near = now.offer is not None and reference is not None and within(now.offer, reference, asset.band)

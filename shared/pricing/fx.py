@@ -8,7 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from shared.pricing.consensus import SHORT, Decision, Leeway, Offer, Served, decide, median, near, ratio, votes_of
+from shared.pricing.consensus import (
+    SHORT,
+    Decision,
+    Leeway,
+    Offer,
+    Served,
+    Tilts,
+    decide,
+    median,
+    near,
+    ratio,
+    votes_of,
+)
 from shared.pricing.rules import spread
 from shared.values import Memory, Rate, Snapshot, Ticker
 from shared.wire import EXACT
@@ -55,10 +67,12 @@ History = tuple[tuple[int, Decimal], ...]
 
 @dataclass(frozen=True, slots=True)
 class Currencies:
-    """The rates of a tick by currency (`USD`, `USDT`), and what is remembered for the next one."""
+    """The rates of a tick by currency (`USD`, `USDT`), what is remembered for the next one, and how far off the rates
+    are from what they would be without each source that they are of."""
 
     rates: Mapping[str, Rate]
     memories: Mapping[str, Memory]
+    tilts: Tilts
 
 
 def stated_rates(old: Mapping[str, Rate], tickers: Iterable[Ticker], now_ms: int) -> dict[str, Rate]:
@@ -74,14 +88,9 @@ def stated_rates(old: Mapping[str, Rate], tickers: Iterable[Ticker], now_ms: int
 
 def currencies(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> Currencies:
     """The rate of each currency that has one. A rate that is held back leaves the one before in its place."""
-    rates: dict[str, Rate] = {}
-    memories: dict[str, Memory] = {}
     with localcontext(EXACT):
-        rate, memories["USD"] = _dollar(old, stated, now_ms)
-        if rate:
-            rates["USD"] = rate
-            rates["USDT"], memories["USDT"] = _tether(old, stated, rate, now_ms)
-    return Currencies(rates, memories)
+        rates, memories = _rates(old, stated, now_ms)
+        return Currencies(rates, memories, _tilts(old, stated, rates, now_ms))
 
 
 def cross(first: Rate, second: Rate) -> Rate:
@@ -109,6 +118,29 @@ def hourly(history: History, rate: Rate | None, now_ms: int) -> History:
         return history
     kept = tuple((ts_ms, mid) for ts_ms, mid in history if now_ms - ts_ms <= DAY_MS + HOUR_MS)
     return (*kept, (now_ms, rate.mid))
+
+
+def _rates(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[dict[str, Rate], dict[str, Memory]]:
+    rates: dict[str, Rate] = {}
+    memories: dict[str, Memory] = {}
+    rate, memories["USD"] = _dollar(old, stated, now_ms)
+    if rate:
+        rates["USD"] = rate
+        rates["USDT"], memories["USDT"] = _tether(old, stated, rate, now_ms)
+    return rates, memories
+
+
+def _tilts(old: Snapshot, stated: Mapping[str, Rate], rates: Mapping[str, Rate], now_ms: int) -> Tilts:
+    """Of each live source that a rate is of, where another live one tells the dollar. The daily rates are too coarse to
+    judge prices by."""
+    live = {_source(name) for name in LIVE_USD if name in stated}
+    of_rates = {_source(part) for rate in rates.values() for part in rate.source.split(" x ")}
+    tilts: dict[str, list[Decimal]] = {}
+    for source in sorted(of_rates) if len(live) > 1 else ():
+        others, _ = _rates(old, {n: rate for n, rate in stated.items() if _source(n) != source}, now_ms)
+        if "USD" in others and others["USD"].source in LIVE_USD:
+            tilts[source] = [SHORT.divide(others[name].mid, rate.mid) for name, rate in rates.items()]
+    return tilts
 
 
 def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rate | None, Memory]:
@@ -161,8 +193,11 @@ def _served(old: Snapshot, currency: str) -> Served | None:
 
 
 def _offer(rate: Rate, now_ms: int) -> Offer:
-    source = rate.source.partition(":")[0]
-    return Offer(source, rate.bid, rate.ask, rate.mid, rate.mid, max(0, now_ms - rate.ts_ms))
+    return Offer(_source(rate.source), rate.bid, rate.ask, rate.mid, rate.mid, max(0, now_ms - rate.ts_ms))
+
+
+def _source(rate_name: str) -> str:
+    return rate_name.partition(":")[0]
 
 
 def _rate(name: str, ticker: Ticker) -> Rate:

@@ -7,11 +7,12 @@ is only compared. `docs/prices.md` has the formulas.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import localcontext
+from types import MappingProxyType
 
 from shared.assets import Asset, catalogue
 from shared.explanation import Explanation
 from shared.pricing.change import change_since, opened
-from shared.pricing.consensus import Decision, Served, decide, near, votes_of
+from shared.pricing.consensus import Decision, Served, Tilts, decide, near, votes_of
 from shared.pricing.explain import explanation
 from shared.pricing.markets import Currency, MarketNow, currencies_at, markets_now
 from shared.pricing.suspects import Ballot, suspects
@@ -34,10 +35,15 @@ class Priced:
 
 
 def price_all(
-    old: Snapshot, tickers: Iterable[Ticker], rates: Mapping[str, Rate], now_ms: int, fresh_ms: int
+    old: Snapshot,
+    tickers: Iterable[Ticker],
+    rates: Mapping[str, Rate],
+    now_ms: int,
+    fresh_ms: int,
+    tilts: Tilts = MappingProxyType({}),
 ) -> Priced:
     """A quote per asset that has a price. `rates` are those of USD and USDT; without one its markets have no price.
-    `fresh_ms` is how old a vote may be before others are preferred."""
+    `fresh_ms` is how old a vote may be before others are preferred. `tilts` come with the rates."""
     by_market = {(ticker.source, ticker.market): ticker for ticker in tickers}
     with localcontext(EXACT):
         currencies = currencies_at(old, rates, now_ms)
@@ -60,6 +66,7 @@ def price_all(
                 old.memories.get(symbol, Memory()),
                 now_ms,
                 barred=suspected,
+                tilts=tilts,
             )
             memories[symbol] = decision.memory
             if decision.is_held:

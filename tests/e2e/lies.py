@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.e2e.local_stack import Stack
 
 TICK = 1
 EXCHANGE = ["--seed=5"]
-CONTEXT = ["coinbase_poll_seconds=1", "ndax_poll_seconds=1", "coingecko_poll_seconds=1"]
+CONTEXT = ["coinbase_poll_seconds=2", "ndax_poll_seconds=2", "coingecko_poll_seconds=3"]
 FACTORS = ("0.5", "0.7", "0.9", "0.97", "1.03", "1.1", "1.2", "1.45", "2", "1000")
 RATE_FACTORS = ("0.73", "0.9", "0.97", "1.03", "1.1")
 LIARS = ("binance", "kraken", "coinbase", "coingecko", "ndax")
@@ -89,23 +90,29 @@ def honest_ranges(stack: Stack, at_ms: int, liars: set[str]) -> dict[str, tuple[
     without its lie for an asset that only it has."""
     bids: dict[str, list[Decimal]] = {}
     asks: dict[str, list[Decimal]] = {}
-    said = [honest_at(stack, moment_ms) for moment_ms in (at_ms - ANSWERS_OF_MS, at_ms, at_ms + 1_000)]
-    others = [{source: rows for source, rows in markets.items() if source not in liars} for markets in said]
-    for known in (others, said):
+    said = [honest_at(stack.exchange, moment_ms) for moment_ms in (at_ms - ANSWERS_OF_MS, at_ms, at_ms + 1_000)]
+    for of_liars in (False, True):
         known_to_others = frozenset(bids)
-        rows = [row for markets in known for source in markets.values() for row in source.values()]
-        for row in rows:
-            if row["symbol"] not in known_to_others:
-                bids.setdefault(row["symbol"], []).append(Decimal(row["cad"]) * row["bid"] / row["price"])
-                asks.setdefault(row["symbol"], []).append(Decimal(row["cad"]) * row["ask"] / row["price"])
+        for moment in said:
+            sources = [rows for source, rows in moment["markets"].items() if (source in liars) is of_liars]
+            for row in (row for rows in sources for row in rows.values() if row["symbol"] not in known_to_others):
+                low, high = (1, 1) if row["currency"] == "CAD" else dollars(moment)
+                bids.setdefault(row["symbol"], []).append(row["cad"] * row["bid"] / Decimal(row["price"]) * low)
+                asks.setdefault(row["symbol"], []).append(row["cad"] * row["ask"] / Decimal(row["price"]) * high)
     return {symbol: (min(bids[symbol]), max(asks[symbol])) for symbol in bids}
 
 
-def honest_at(stack: Stack, at_ms: int) -> dict[str, dict[str, dict[str, Any]]]:
-    """Each source's markets at a time, without its faults."""
-    answer = requests.get(f"{stack.exchange}/control/honest", {"at_ms": at_ms}, timeout=10)
-    markets: dict[str, dict[str, dict[str, Any]]] = loads(answer.text)["markets"]
-    return markets
+def dollars(moment: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """The lowest and the highest honest rate of the dollar, as parts of the one that prices are made with."""
+    rates = (moment["usd_cad"], moment["coingecko_usd_cad"])
+    return min(rates) / Decimal(moment["usd_cad"]), max(rates) / Decimal(moment["usd_cad"])
+
+
+@lru_cache(maxsize=64)
+def honest_at(exchange: str, at_ms: int) -> dict[str, Any]:
+    """Each source's markets at a time, without its faults (`tools/exchange/honest.py`)."""
+    answer: dict[str, Any] = loads(requests.get(f"{exchange}/control/honest", {"at_ms": at_ms}, timeout=10).text)
+    return answer
 
 
 def beyond(quote: Mapping[str, Decimal], low: Decimal, high: Decimal) -> Decimal:

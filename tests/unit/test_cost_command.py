@@ -38,7 +38,7 @@ def test_the_table_has_each_design_at_each_size_and_the_asked_one() -> None:
     for design in Design:
         rows = [line.split()[0] for line in done.stdout.splitlines() if f" {design.value} " in line]
         assert rows == ["100", "1,000", "2,500", "10,000", "100,000"]
-    assert "API Gateway is the cheapest of them below 81 connections." in done.stdout
+    assert "API Gateway is the cheapest of them below 82 connections." in done.stdout
     assert "warning" not in done.stdout
 
 

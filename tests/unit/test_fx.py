@@ -52,6 +52,23 @@ def dollar(made: Currencies) -> tuple[str, Decimal]:
     return made.rates["USD"].source, made.rates["USD"].mid
 
 
+def test_a_tilt_is_what_the_rates_would_be_without_a_source_that_they_are_of() -> None:
+    made = decided(ALL | TETHERS | {KRAKEN_USD: "1.38", KRAKEN_USDT_CAD: "1.38"})
+    assert made.rates["USD"].source == KRAKEN_USD
+    assert made.tilts.keys() == {"kraken"}
+    dollar, tether = made.tilts["kraken"]
+    assert dollar * Decimal("1.38") == pytest.approx(Decimal("1.3701"))
+    assert tether * Decimal("1.38") == pytest.approx(Decimal("1.3701") * Decimal("0.9999"))
+
+
+def test_without_another_live_source_of_the_dollar_there_is_no_tilt() -> None:
+    alone = {name: mid for name, mid in (ALL | TETHERS).items() if name != COINGECKO_USD}
+    assert not decided(alone).tilts
+    far_off = decided(ALL | TETHERS | {COINGECKO_USD: "137"})
+    assert dollar(far_off) == (KRAKEN_USD, Decimal("1.37"))
+    assert not far_off.tilts
+
+
 # Who says what
 
 

@@ -6,10 +6,12 @@ from decimal import Decimal
 from fractions import Fraction
 from random import Random
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from shared.assets import Asset, Market, catalogue
+from shared.pricing import fx
+from shared.pricing.consensus import SHORT
 from shared.pricing.quotes import Priced, price_all
 from shared.pricing.rules import judged
 from shared.values import Memory, Rate, Snapshot, Ticker
@@ -28,6 +30,7 @@ def sources_of(asset: Asset) -> list[str]:
 WITH_THREE = [asset for asset in catalogue().values() if len(sources_of(asset)) >= 3]
 honest = st.integers(-100, 100).map(lambda bips: 1 + Decimal(bips).scaleb(-4))
 assets = st.sampled_from(WITH_THREE)
+near_one = st.integers(-400, 400).map(lambda bips: 1 + Decimal(bips).scaleb(-4))
 
 
 def said(market: Market, deviation: Decimal, price: Decimal) -> Ticker:
@@ -82,6 +85,33 @@ def test_no_single_source_moves_a_quote_beyond_the_others_and_the_band(
     band = 1 + Fraction(asset.band)
     for number in (told.bid, told.ask, told.spot):
         assert Fraction(lowest) / band <= Fraction(number) <= Fraction(highest) * band
+
+
+@given(
+    asset=st.sampled_from([asset for asset in WITH_THREE if "kraken" in sources_of(asset)]),
+    factor=near_one,
+    dollar=near_one,
+    tether=near_one,
+)
+@example(asset=catalogue()["BTC_CAD"], factor=Decimal("1.025"), dollar=Decimal("1.009"), tether=Decimal("1.009"))
+@example(asset=catalogue()["BTC_CAD"], factor=Decimal("0.975"), dollar=Decimal("0.991"), tether=Decimal("0.991"))
+def test_a_source_that_lies_about_a_rate_and_its_markets_at_once_gains_nothing_by_it(
+    asset: Asset, factor: Decimal, dollar: Decimal, tether: Decimal
+) -> None:
+    """A lie about the rate moves what the others' prices are in CAD, so both together could reach farther than one."""
+    said_rates = {
+        fx.KRAKEN_USD: dollar * IN_CAD["USD"],
+        fx.KRAKEN_USDT_CAD: tether * IN_CAD["USDT"],
+        fx.COINGECKO_USD: IN_CAD["USD"],
+        fx.COINBASE_USDT: SHORT.divide(IN_CAD["USDT"], IN_CAD["USD"]),
+        fx.BANK_USD: IN_CAD["USD"],
+        fx.ER_API_USD: IN_CAD["USD"],
+    }
+    made = fx.currencies(Snapshot(), {n: rate(n, str(mid), ts_ms=NOW_MS) for n, mid in said_rates.items()}, NOW_MS)
+    tickers = [said(m, factor if m.source == "kraken" else Decimal(1), Decimal(100)) for m in asset.markets]
+    quote = price_all(Snapshot(), tickers, made.rates, NOW_MS, FRESH_MS, made.tilts).quotes[asset.symbol]
+    farthest = 100 * (1 + Fraction(asset.band)) * (1 + Fraction(1, 10**9))  # and the rounding of quotients
+    assert 100 * 100 / farthest <= Fraction(quote.spot) <= farthest
 
 
 @given(asset=assets, deviations=st.lists(honest, min_size=10, max_size=10), order=st.randoms())

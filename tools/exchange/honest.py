@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
+from statistics import median
 
 from tools.exchange.listings import coins_per_unit, markets_at
 from tools.exchange.market import Market, Moment, PairTicker
 from tools.exchange.rates import er_api_rate, valet_rate
 
+RATE_DIGITS = Context(prec=12)
 SOURCES = ("binance", "kraken", "coinbase", "coingecko", "ndax")
 
 
@@ -30,7 +32,8 @@ def honest(market: Market, moment: Moment) -> dict[str, object]:
     """The rates, and the catalogue's live markets by source and name.
 
     `usd_cad` is the middle of Kraken's book, as is `usdt_cad`, where it has one; each market's `cad` is what one unit
-    of its asset is worth at its `price` and these rates.
+    of its asset is worth at its `price`, in `currency`, and these rates. `coingecko_usd_cad` is CoinGecko's own, `None`
+    where it has no coins.
     """
     kraken = market.kraken_pairs(moment)
     usd_cad = _of_pair(kraken["USDCAD"]).price
@@ -41,6 +44,7 @@ def honest(market: Market, moment: Moment) -> dict[str, object]:
         "now_ms": moment.now_ms,
         "usd_cad": usd_cad,
         "usdt_cad": usdt_cad,
+        "coingecko_usd_cad": _by_coingecko(market, moment),
         "bank_of_canada": valet_rate(market, moment.now_ms),
         "er_api": er_api_rate(market, moment.now_ms),
         "markets": {
@@ -51,6 +55,7 @@ def honest(market: Market, moment: Moment) -> dict[str, object]:
                     "ask": said.ask,
                     "last": said.last,
                     "price": said.price,
+                    "currency": of.quote,
                     "cad": said.price * in_cad[of.quote] * coins_per_unit(of, moment.now_ms),
                 }
                 for asset, of in markets_at(source)
@@ -59,6 +64,11 @@ def honest(market: Market, moment: Moment) -> dict[str, object]:
             for source in SOURCES
         },
     }
+
+
+def _by_coingecko(market: Market, moment: Moment) -> Decimal | None:
+    ratios = [RATE_DIGITS.divide(coin.cad, coin.usd) for coin in market.coingecko_coins(moment).values()]
+    return median(ratios) if ratios else None
 
 
 def _stated(market: Market, moment: Moment) -> Iterator[tuple[tuple[str, str], Stated]]:
