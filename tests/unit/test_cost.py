@@ -207,7 +207,7 @@ def test_above_70_percent_of_the_quota_it_warns() -> None:
     said = warning(Options(35_000))
     assert said is not None
     assert "7,02" in said
-    assert "rates_batch" in (warning(Options(500, channel=RATES)) or "")
+    assert "rates_batch" in (warning(Options(510, channel=RATES)) or "")
     assert warning(Options(0, channel=RATES)) is None
 
 
