@@ -21,11 +21,9 @@ CONTEXT = ["coinbase_poll_seconds=2", "ndax_poll_seconds=2", "coingecko_poll_sec
 FACTORS = ("0.5", "0.7", "0.9", "0.97", "1.03", "1.1", "1.2", "1.45", "2", "1000")
 RATE_FACTORS = ("0.73", "0.9", "0.97", "1.03", "1.1")
 LIARS = ("binance", "kraken", "coinbase", "coingecko", "ndax")
-# A quote is of the last answers, which are as old as a request and a tick take, on a busy machine.
-ANSWERS_OF_MS = 3_000
-TICKS_OF_A_LIE = 3
-# An answer of the liar before may be on its way or held for some seconds: two liars at once are another matter.
-TICKS_UNTIL_HONEST = 6
+TICKS_OF_A_LIE = 2
+TICKS_AFTER_HONEST_ANSWERS = 2
+SAMPLE_MS = 2_000  # so often is asked what was honest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,19 @@ def sources_of(symbol: str) -> int:
 
 
 async def honest(stack: Stack, client: Client) -> None:
-    """All sources well, until nothing of an earlier lie is left."""
+    """All sources well, until nothing of an earlier lie is left: each has answered since, and none is suspect."""
     stack.control("faults", {liar: {} for liar in LIARS})
-    await ticks(client, TICKS_UNTIL_HONEST)
+    stack.control("reset_counts", {})
+    await asked(stack, client, LIARS)
+    await ticks(client, TICKS_AFTER_HONEST_ANSWERS)
+    while suspects_of(client):
+        await ticks(client, 1)
+
+
+def suspects_of(client: Client) -> list[str]:
+    """The sources that the feed suspects, by the last frame that says how they do."""
+    told = [frame["status"] for frame in client.frames if "status" in frame and "channel" in frame]
+    return [source for source, word in told[-1].items() if word == "suspect"]
 
 
 async def lie(stack: Stack, client: Client, faults: Mapping[str, object]) -> Told:
@@ -57,7 +65,7 @@ async def lie(stack: Stack, client: Client, faults: Mapping[str, object]) -> Tol
     stack.control("faults", dict(faults))
     client.frames.clear()
     client.at_ms.clear()
-    await heard_lying(stack, client, faults)
+    await asked(stack, client, faults)
     await ticks(client, TICKS_OF_A_LIE)
     return told(stack, client, faults)
 
@@ -68,9 +76,9 @@ def told(stack: Stack, client: Client, liars: Iterable[str]) -> Told:
     lost = [symbol for frame in client.frames for symbol in frame.get("unavailable", [])]
     assert not lost, lost
     farthest: dict[int, Decimal] = {1: Decimal(0), 2: Decimal(0), 3: Decimal(0)}
-    by_second = sorted(client.heard(), key=second_of)
-    for second, quotes in groupby(by_second, second_of):
-        ranges = honest_ranges(stack, second * 1_000, set(liars))
+    by_moment = sorted(client.heard(), key=moment_of)
+    for moment_ms, quotes in groupby(by_moment, moment_of):
+        ranges = honest_ranges(stack, moment_ms, set(liars))
         for quote in quotes:
             symbol = quote["symbol"]
             away = beyond(quote, *ranges[symbol])
@@ -81,8 +89,8 @@ def told(stack: Stack, client: Client, liars: Iterable[str]) -> Told:
     return Told(farthest[3], farthest[2], farthest[1])
 
 
-def second_of(quote: Mapping[str, Any]) -> int:
-    return int(quote["ts"]) // 1_000
+def moment_of(quote: Mapping[str, Any]) -> int:
+    return int(quote["ts"]) // SAMPLE_MS * SAMPLE_MS
 
 
 def honest_ranges(stack: Stack, at_ms: int, liars: set[str]) -> dict[str, tuple[Decimal, Decimal]]:
@@ -90,7 +98,7 @@ def honest_ranges(stack: Stack, at_ms: int, liars: set[str]) -> dict[str, tuple[
     without its lie for an asset that only it has."""
     bids: dict[str, list[Decimal]] = {}
     asks: dict[str, list[Decimal]] = {}
-    said = [honest_at(stack.exchange, moment_ms) for moment_ms in (at_ms - ANSWERS_OF_MS, at_ms, at_ms + 1_000)]
+    said = [honest_at(stack.exchange, at_ms + step * SAMPLE_MS) for step in (-2, -1, 0, 1)]
     for of_liars in (False, True):
         known_to_others = frozenset(bids)
         for moment in said:
@@ -120,14 +128,14 @@ def beyond(quote: Mapping[str, Decimal], low: Decimal, high: Decimal) -> Decimal
     return max(Decimal(0), *(max(1 - quote[side] / low, quote[side] / high - 1) for side in ("bid", "ask", "spot")))
 
 
-async def heard_lying(stack: Stack, client: Client, faults: Iterable[str]) -> None:
-    """Wait until the exchange has answered with each fault."""
+async def asked(stack: Stack, client: Client, sources: Iterable[str]) -> None:
+    """Wait until the exchange has answered for each of them since its counts were reset."""
     for _ in range(60):
-        asked = stack.control("state")["requests"]
-        if all(asked[source]["since_reset"] for source in faults):
+        counts = stack.control("state")["requests"]
+        if all(counts[source]["since_reset"] for source in sources):
             return
         await ticks(client, 1)
-    raise AssertionError(f"not asked: {list(faults)}")
+    raise AssertionError(f"not asked: {list(sources)}")
 
 
 async def ticks(client: Client, count: int) -> None:
@@ -139,7 +147,7 @@ async def ticks(client: Client, count: int) -> None:
 async def listening(stack: Stack) -> AsyncIterator[Client]:
     async with opened(stack) as client:
         await client.subscribe("rates_batch")
-        await client.until(lambda frame: frame["event"] == "update", 60)
+        await client.until(lambda frame: bool(frame.get("data")), 60)
         yield client
 
 
