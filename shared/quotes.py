@@ -14,24 +14,36 @@ from shared.values import Quote, Rate, Snapshot, SourceState
 
 DROP_AFTER_MS = INTERVAL_MS["1d"]  # a price that nobody confirmed for a day is no longer a price, not even a stale one
 FRESH_MS = 15_000
-LATE_MS = 30_000  # a snapshot is written at least as often
+WRITE_AT_LEAST_EVERY_MS = 30_000  # the table's stream is the feed's only clock
 TICKS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
     """How old, in milliseconds, something is before: a quote is `stale`, a vote counts only where too few are `fresh`,
-    the feed itself is `late` since its snapshot is."""
+    a snapshot without news is written once more (`write`), the feed itself is `late` since its snapshot is, a quote is
+    none any more (`drop`)."""
 
     stale_ms: int
     fresh_ms: int = FRESH_MS
-    late_ms: int = LATE_MS
+    write_ms: int = WRITE_AT_LEAST_EVERY_MS
+    late_ms: int = 2 * WRITE_AT_LEAST_EVERY_MS
+    drop_ms: int = DROP_AFTER_MS
 
 
 def ages(tick_seconds: int, stale_after_seconds: int) -> Ages:
-    """Those of a feed with that tick: three ticks, or 15 and 30 s, whichever is longer."""
-    ticks_ms = TICKS * tick_seconds * 1000
-    return Ages(stale_after_seconds * 1000, max(ticks_ms, FRESH_MS), max(ticks_ms, LATE_MS))
+    """Those of a feed with that tick. A quote is not stale before its second tick is due. A market without news is
+    written so often that who reads it knows what was confirmed; one that is not written for that long and three
+    ticks more is late."""
+    tick_ms = tick_seconds * 1000
+    stale_ms = max(stale_after_seconds * 1000, 2 * tick_ms)
+    write_ms = min(stale_ms // 3, WRITE_AT_LEAST_EVERY_MS)
+    return Ages(
+        stale_ms=stale_ms,
+        fresh_ms=max(TICKS * tick_ms, FRESH_MS),
+        write_ms=write_ms,
+        late_ms=WRITE_AT_LEAST_EVERY_MS + TICKS * tick_ms,
+    )
 
 
 def advance(
@@ -54,7 +66,7 @@ def advance(
     for symbol in catalogue():
         stored = old.quotes.get(symbol)
         before = _judged(stored, now_ms, stale_after_ms)
-        quote = _judged(fresh.get(symbol), now_ms, stale_after_ms) or before
+        quote = _judged(fresh.get(symbol), now_ms, stale_after_ms) or _kept(before, now_ms)
         if quote is None:
             unavailable[symbol] = old.unavailable.get(symbol, seq)
         else:
@@ -72,19 +84,15 @@ def advance(
 
 def as_of(snapshot: Snapshot, now_ms: int, limits: Ages) -> Snapshot:
     """The snapshot as somebody sees it who reads it now: what has grown stale is marked, what is older than a day is
-    gone, and the feed itself is `late` where the snapshot is.
-
-    While it is not late its writer's word stands: a quiet market is confirmed tick after tick without a write.
-    """
-    late = snapshot.seq > 0 and now_ms - snapshot.ts_ms > limits.late_ms
-    if not late:
-        return snapshot
-    judged = {symbol: _judged(quote, now_ms, limits.stale_ms) for symbol, quote in snapshot.quotes.items()}
+    gone, and the feed itself is `late` where the snapshot is, or where it is of a time that has not come."""
+    judged = {
+        symbol: _judged(quote, now_ms, limits.stale_ms, limits.drop_ms) for symbol, quote in snapshot.quotes.items()
+    }
     return replace(
         snapshot,
         quotes={symbol: quote for symbol, quote in judged.items() if quote},
         unavailable=dict(snapshot.unavailable) | {s: snapshot.seq for s, quote in judged.items() if not quote},
-        late=True,
+        late=snapshot.seq > 0 and abs(now_ms - snapshot.ts_ms) > limits.late_ms,
     )
 
 
@@ -134,9 +142,16 @@ def _same_state(a: Quote, b: Quote) -> bool:
     return _state(a) == _state(b)
 
 
-def _judged(quote: Quote | None, now_ms: int, stale_after_ms: int) -> Quote | None:
-    """The quote as it is now: fresh or stale by its age, none after a day."""
-    if quote is None or now_ms - quote.seen_ms > DROP_AFTER_MS:
+def _judged(quote: Quote | None, now_ms: int, stale_after_ms: int, drop_after_ms: int = DROP_AFTER_MS) -> Quote | None:
+    """The quote as it is now: stale by its age, until it is confirmed, none after a day. A time that has not come says
+    nothing."""
+    if quote is None or now_ms - quote.seen_ms > drop_after_ms:
         return None
-    stale = now_ms - quote.seen_ms > stale_after_ms
+    stale = quote.stale or abs(now_ms - quote.seen_ms) > stale_after_ms
     return quote if stale == quote.stale else replace(quote, stale=stale)
+
+
+def _kept(quote: Quote | None, now_ms: int) -> Quote | None:
+    """A quote that nobody confirmed in this tick: no source agrees with it now but the one that it is of. What was seen
+    at a time that has not come was seen now: a clock was set back."""
+    return quote and replace(quote, sources=1, seen_ms=min(quote.seen_ms, now_ms))

@@ -17,7 +17,6 @@ from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMov
 from shared.values import Snapshot
 
 RUN_MS = 75_000  # a minute's schedule, 10 s late at most, and a cold start
-WRITE_AT_LEAST_EVERY_MS = 30_000  # the table's stream is the feed's only clock
 LEASE_TICKS = 3
 SHORTEST_LEASE_MS = 10_000
 LONGEST_POLL_S = 3.0
@@ -119,7 +118,7 @@ class Ticks:
             new = next_snapshot(old, polled, _now_ms(), self._ages)
             delta = Delta(old, new)
             changed = len(delta.quotes) + len(delta.unavailable)
-            if not changed and not new.closed and new.ts_ms - old.ts_ms < WRITE_AT_LEAST_EVERY_MS:
+            if not changed and not new.closed and new.ts_ms - old.ts_ms < self._ages.write_ms:
                 return replace(new, seq=old.seq, ts_ms=old.ts_ms), 0, None
             self._write_candles(new.closed)
             priced_ms = _now_ms() - new.ts_ms

@@ -92,20 +92,31 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the consensus remembers of an asset or a currency: the price that two sources last `confirmed`, and since
-    when another one is held back (0: none is). Times in Unix milliseconds."""
+    """What the consensus remembers of an asset or a currency: the price that two sources last `confirmed`, and another
+    one that is `held` back, since when and when it was last said (0: none is). Times in Unix milliseconds."""
 
     confirmed: Decimal | None = None
     confirmed_ms: int = 0
+    held: Decimal | None = None
     held_ms: int = 0
+    said_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Of a source that casts no vote: the `ticks` in which it still has to agree with the others, and when it last
+    contradicted them."""
+
+    ticks: int
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that the feed knows after a tick, stored as one item.
 
-    `unavailable` maps a symbol that has no price to the tick in which that became so. `suspects` maps a source that
-    casts no vote to the ticks in which it still has to agree with the others. `rates` are what each source last said of
+    `unavailable` maps a symbol that has no price to the tick in which that became so. `suspects` are the sources
+    that cast no vote. `rates` are what each source last said of
     a currency, by source and market, `currencies` what was made of it: the rate of USD and of USDT. `memories` is what
     the consensus remembers, by symbol or currency. The histories have one (ts_ms, mid) per hour for 25 hours, oldest
     first.
@@ -124,7 +135,7 @@ class Snapshot:
     usd_cad_history: tuple[tuple[int, Decimal], ...] = ()
     usdt_cad_history: tuple[tuple[int, Decimal], ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
-    suspects: Mapping[str, int] = field(default_factory=dict)
+    suspects: Mapping[str, Suspicion] = field(default_factory=dict)
     candles: OpenCandles = field(default_factory=dict)
     closed: tuple[Closed, ...] = ()
     held: tuple[str, ...] = ()

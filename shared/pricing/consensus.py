@@ -15,7 +15,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 ENOUGH_VOTES = 3  # with so many no single one decides
 LONGEST_HOLD_MS = MINUTE_MS
-FORGET_HOLD_MS = 2 * LONGEST_HOLD_MS  # a hold ends after a minute, so an older one is of another time
+SILENCE_MS = 15_000  # what nobody has said for so long is not gone on saying
 CONFIRMED_FOR_MS = HOUR_MS  # after which the price that was served last is the better witness
 SHORT = Context(prec=12)  # for what is compared and never told
 
@@ -112,6 +112,7 @@ def decide(
     memory: Memory,
     now_ms: int,
     leeway: Leeway = ASSET_LEEWAY,
+    silence_ms: int = SILENCE_MS,
     barred: Collection[str] = (),
     tilts: Tilts = MappingProxyType({}),
 ) -> Decision:
@@ -119,14 +120,14 @@ def decide(
 
     Three votes or more: their median is the reference. Two that agree: their mean. Two that disagree: the one that goes
     on from the last price that two sources confirmed. One: continuity with what was served. What is not believed is
-    held for a minute at most while its sources go on saying it.
+    held for a minute at most while its sources go on saying it, which a silence of `silence_ms` ends.
 
     A source whose rate converts the others' prices moves the reference, too. So its offers also have to be near what
     the reference would be without its word: that is what `tilts` are for.
     """
     mids = [offers[index].mid for index in votes.values()]
     if not mids:
-        return Decision(None, "", frozenset(), None, None, 0, memory)
+        return Decision(None, "", frozenset(), None, None, 0, _unless_silent(memory, now_ms, silence_ms))
     reference = median(mids)
     enough = len(mids) >= ENOUGH_VOTES
     if enough or (len(mids) == 2 and near(mids[0], mids[1], band)):
@@ -134,10 +135,10 @@ def decide(
         kept = Memory(SHORT.plus(reference), now_ms) if confirmed else Memory(memory.confirmed, memory.confirmed_ms)
         taken, reason = first_or_nearest(offers, votes, reference, band, barred, tilts)
         return _decided(taken, reason, offers, votes, reference, band, kept)
-    single, reason = _continuous(offers, votes, served, memory, now_ms, leeway)
+    memory = _unless_silent(memory, now_ms, silence_ms)
+    nearest, single, reason = _continuous(offers, votes, served, memory, now_ms, leeway)
     if single is None:
-        since_ms = memory.held_ms if now_ms - memory.held_ms < FORGET_HOLD_MS else now_ms
-        kept = Memory(memory.confirmed, memory.confirmed_ms, since_ms)
+        kept = _holding(memory, offers[nearest].mid, now_ms, leeway)
     elif reason == "persisted":  # from here on it is the past that the next price goes on from
         kept = Memory(SHORT.plus(offers[single].mid), now_ms)
     else:
@@ -154,7 +155,8 @@ def first_or_nearest(
     tilts: Tilts,
 ) -> tuple[int, str]:
     """The first offer in order all of which lies within the band of the reference, whether or not its vote counted: it
-    is right. Else the nearest one of those who voted."""
+    is right. Else the nearest one of those who voted; before all others one whose vote lies within the band, though
+    its book is wide."""
 
     def references(offer: Offer) -> list[Decimal]:
         return [reference, *(reference * tilt for tilt in tilts.get(offer.source, ()))]
@@ -163,7 +165,10 @@ def first_or_nearest(
         if offer.source not in barred and all(within(offer, each, band) for each in references(offer)):
             return index, "first_in_band"
     voting = [index for index, offer in enumerate(offers) if offer.source in votes]
-    return min(voting, key=lambda i: max(distance(offers[i], each) for each in references(offers[i]))), "nearest"
+    near_by_vote = [i for i in voting if all(near(offers[i].mid, each, band) for each in references(offers[i]))]
+    return min(
+        near_by_vote or voting, key=lambda i: max(distance(offers[i], each) for each in references(offers[i]))
+    ), "nearest"
 
 
 def within(offer: Offer, reference: Decimal, band: Decimal) -> bool:
@@ -191,27 +196,51 @@ def _continuous(
     memory: Memory,
     now_ms: int,
     leeway: Leeway,
-) -> tuple[int | None, str]:
-    """The offer that goes on from the past; after a minute of saying so, the vote that is nearest to it."""
+) -> tuple[int, int | None, str]:
+    """The vote that is nearest to the past, and the offer that is believed: one that goes on from the past, or what has
+    been said for a minute."""
     indices = list(votes.values())
     alone = len(indices) == 1
     anchor, anchor_ms = _anchor(served, memory, now_ms, alone=alone)
-    persisted = 0 < memory.held_ms <= now_ms - LONGEST_HOLD_MS and now_ms - memory.held_ms < FORGET_HOLD_MS
-    if anchor is None:
-        if alone:
-            return indices[0], "alone"
-        return (indices[0], "persisted") if persisted else (None, "disagreement")
-    allowed = leeway.after(now_ms - anchor_ms)
-    if alone:  # of one source's markets any may be the one that is right
-        going_on = (i for i, offer in enumerate(offers) if offer.source in votes and near(offer.mid, anchor, allowed))
-        if (index := next(going_on, None)) is not None:
-            return index, "alone"
-    nearest = min(indices, key=lambda index: ratio(offers[index].mid, anchor))
-    if near(offers[nearest].mid, anchor, allowed):
-        return nearest, "continuous"
-    if persisted:
-        return nearest, "persisted"
-    return None, "jump" if alone else "disagreement"
+    past = anchor or memory.confirmed or (served.price if served else None)
+    nearest = indices[0] if past is None else min(indices, key=lambda index: ratio(offers[index].mid, past))
+    if anchor is None and alone:
+        return nearest, nearest, "alone"
+    if anchor is not None:
+        allowed = leeway.after(now_ms - anchor_ms)
+        if alone:  # of one source's markets any may be the one that is right
+            own = (i for i, offer in enumerate(offers) if offer.source in votes and near(offer.mid, anchor, allowed))
+            if (index := next(own, None)) is not None:
+                return nearest, index, "alone"
+        if near(offers[nearest].mid, anchor, allowed):
+            return nearest, nearest, "continuous"
+    if _has_persisted(memory, offers[nearest], now_ms, leeway):
+        return nearest, nearest, "persisted"
+    return nearest, None, "jump" if alone else "disagreement"
+
+
+def _has_persisted(memory: Memory, offer: Offer, now_ms: int, leeway: Leeway) -> bool:
+    """Whether the offer says what has been held for a minute, and has said it anew since that began."""
+    is_long = now_ms - memory.held_ms >= LONGEST_HOLD_MS and now_ms - offer.age_ms > memory.held_ms
+    return is_long and _is_going_on(memory, offer.mid, now_ms, leeway)
+
+
+def _holding(memory: Memory, price: Decimal, now_ms: int, leeway: Leeway) -> Memory:
+    """The memory with a price that is held back, since when it is said without a break."""
+    since_ms = memory.held_ms if _is_going_on(memory, price, now_ms, leeway) else now_ms
+    return Memory(memory.confirmed, memory.confirmed_ms, SHORT.plus(price), since_ms, now_ms)
+
+
+def _is_going_on(memory: Memory, price: Decimal, now_ms: int, leeway: Leeway) -> bool:
+    """Whether a price goes on from the one that is held."""
+    return memory.held is not None and near(price, memory.held, leeway.after(now_ms - memory.said_ms))
+
+
+def _unless_silent(memory: Memory, now_ms: int, silence_ms: int) -> Memory:
+    """The memory, without what is held if nobody has said it of late. A time beyond now is of a wrong clock."""
+    if memory.held_ms <= memory.said_ms <= now_ms <= memory.said_ms + silence_ms:
+        return memory
+    return Memory(memory.confirmed, memory.confirmed_ms)
 
 
 def _anchor(served: Served | None, memory: Memory, now_ms: int, *, alone: bool) -> tuple[Decimal | None, int]:

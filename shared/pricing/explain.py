@@ -7,6 +7,8 @@ from shared.explanation import Candidate, Explanation, Verdict
 from shared.pricing.consensus import SHORT, Decision, within
 from shared.pricing.markets import MarketNow
 
+LONGEST_AGE_MS = 2**53 - 1  # of a time that is nonsense; more is no exact number for every client
+
 
 def explanation(
     asset: Asset,
@@ -70,7 +72,7 @@ def _candidate(now: MarketNow, vote: bool, verdict: Verdict, reason: str, now_ms
         rate=currency.rate.mid if currency else None,
         rate_source=currency.rate.source if currency else "",
         price_cad=now.offer.mid if now.offer else None,
-        age_ms=None if ticker is None else max(0, now_ms - since_ms),
+        age_ms=None if ticker is None else min(max(0, now_ms - since_ms), LONGEST_AGE_MS),
         vote=vote,
         verdict=verdict,
         reason=reason,

@@ -148,8 +148,8 @@ def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rat
     disagree the one that is farther from all others is left out."""
     memory = old.memories.get("USD", Memory())
     served = _served(old, "USD")
-    rates = [stated[name] for name in (*LIVE_USD, *DAILY_USD) if name in stated]
-    offers = [_offer(rate, now_ms) for rate in rates]
+    rates = [stated[name] for name in (*LIVE_USD, *DAILY_USD) if name in stated and name != _odd_one(stated, served)]
+    offers = [_offer(rate, now_ms - rate.ts_ms) for rate in rates]
     votes = votes_of(offers, max(MAX_AGE_MS.values()), ())
     live = {source: index for source, index in votes.items() if rates[index].source in LIVE_USD}
     band, barred = DAILY_BAND, ""
@@ -163,21 +163,37 @@ def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rat
             votes = {source: index for source, index in votes.items() if source != barred}
         else:
             band = LIVE_BAND
-    decision = decide(offers, votes, band, served, memory, now_ms, FIAT_LEEWAY, {barred})
+    decision = decide(offers, votes, band, served, memory, now_ms, FIAT_LEEWAY, LIVE_MS, {barred})
+    if decision.taken is None and barred:  # a daily rate that is wrong must not stand between two that almost agree
+        every = votes_of(offers, max(MAX_AGE_MS.values()), ())
+        decision = decide(offers, every, DAILY_BAND, served, memory, now_ms, FIAT_LEEWAY, LIVE_MS)
     if decision.reason == "persisted" and served is None:  # two that contradict each other, and no past to judge by
         return None, memory
     return _chosen(decision, rates, old.currencies.get("USD")), decision.memory
 
 
+def _odd_one(stated: Mapping[str, Rate], served: Served | None) -> str:
+    """Of Kraken's own market and what its other markets imply, the one that is farther from what others say, where the
+    two contradict each other; else nothing."""
+    ours = [stated[name].mid for name in (KRAKEN_USD, IMPLIED_USD) if name in stated]
+    if len(ours) < 2 or near(ours[0], ours[1], LIVE_BAND):
+        return ""
+    others = [stated[name].mid for name in (COINGECKO_USD, *DAILY_USD) if name in stated]
+    if not others and served is None:
+        return ""
+    reference = median(others) if others else served.price if served else ours[0]
+    return KRAKEN_USD if ratio(ours[0], reference) > ratio(ours[1], reference) else IMPLIED_USD
+
+
 def _tether(old: Snapshot, stated: Mapping[str, Rate], dollar: Rate, now_ms: int) -> tuple[Rate, Memory]:
     parity = cross(Rate(PARITY, Decimal(1), Decimal(1), 0), dollar)
-    rates = [stated[KRAKEN_USDT_CAD]] if KRAKEN_USDT_CAD in stated else []
-    rates += [cross(stated[name], dollar) for name in (KRAKEN_USDT, COINBASE_USDT, COINGECKO_USDT) if name in stated]
-    offers = [_offer(rate, now_ms) for rate in rates]
+    said = [stated[name] for name in (KRAKEN_USDT_CAD, KRAKEN_USDT, COINBASE_USDT, COINGECKO_USDT) if name in stated]
+    rates = [rate if rate.source == KRAKEN_USDT_CAD else cross(rate, dollar) for rate in said]
+    offers = [_offer(rate, now_ms - own.ts_ms) for rate, own in zip(rates, said, strict=True)]
     votes = votes_of(offers, max(MAX_AGE_MS.values()), ())
     served = _served(old, "USDT") or Served(parity.mid, now_ms)
     memory = old.memories.get("USDT", Memory())
-    decision = decide(offers, votes, STABLE_BAND, served, memory, now_ms, STABLE_LEEWAY)
+    decision = decide(offers, votes, STABLE_BAND, served, memory, now_ms, STABLE_LEEWAY, LIVE_MS)
     return _chosen(decision, rates, old.currencies.get("USDT")) or parity, decision.memory
 
 
@@ -192,8 +208,8 @@ def _served(old: Snapshot, currency: str) -> Served | None:
     return Served(rate.mid, old.ts_ms) if rate else None
 
 
-def _offer(rate: Rate, now_ms: int) -> Offer:
-    return Offer(_source(rate.source), rate.bid, rate.ask, rate.mid, rate.mid, max(0, now_ms - rate.ts_ms))
+def _offer(rate: Rate, age_ms: int) -> Offer:
+    return Offer(_source(rate.source), rate.bid, rate.ask, rate.mid, rate.mid, max(0, age_ms))
 
 
 def _source(rate_name: str) -> str:

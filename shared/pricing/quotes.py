@@ -16,7 +16,7 @@ from shared.pricing.consensus import Decision, Served, Tilts, decide, near, vote
 from shared.pricing.explain import explanation
 from shared.pricing.markets import Currency, MarketNow, currencies_at, markets_now
 from shared.pricing.suspects import Ballot, suspects
-from shared.values import Memory, Quote, Rate, Snapshot, Ticker
+from shared.values import Memory, Quote, Rate, Snapshot, Suspicion, Ticker
 from shared.wire import EXACT
 
 
@@ -30,7 +30,7 @@ class Priced:
     quotes: Mapping[str, Quote]
     held: tuple[str, ...]
     memories: Mapping[str, Memory]
-    suspects: Mapping[str, int]
+    suspects: Mapping[str, Suspicion]
     explanations: Mapping[str, Explanation]
 
 
@@ -50,7 +50,7 @@ def price_all(
         found = {s: markets_now(asset, by_market, currencies, now_ms) for s, asset in catalogue().items()}
         offers = {symbol: [now.offer for now in offering if now.offer] for symbol, (offering, _) in found.items()}
         ballots = [Ballot(offers[symbol], asset.band) for symbol, asset in catalogue().items()]
-        suspected = suspects(old.suspects, ballots, fresh_ms)
+        suspected = suspects(old.suspects, ballots, fresh_ms, now_ms)
         quotes: dict[str, Quote] = {}
         held: list[str] = []
         memories: dict[str, Memory] = {}
@@ -65,6 +65,7 @@ def price_all(
                 Served(before.spot, before.seen_ms) if before else None,
                 old.memories.get(symbol, Memory()),
                 now_ms,
+                silence_ms=fresh_ms,
                 barred=suspected,
                 tilts=tilts,
             )

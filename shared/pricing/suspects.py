@@ -1,15 +1,17 @@
 """Sources that contradict all others in so many markets that none of their prices is believed for a while."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.pricing.consensus import ENOUGH_VOTES, Offer, median, near, votes_of
+from shared.pricing.consensus import ENOUGH_VOTES, MINUTE_MS, Offer, median, near, votes_of
+from shared.values import Suspicion
 
 FEWEST_OUTLIERS = 3
 SUSPECT_SHARE = 4  # more than a quarter of its markets
 TICKS_OF_AGREEMENT = 3
+OLD_VOTE_PER_S = Decimal("0.001")  # what the market may move while a vote that is not fresh stands still
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +22,51 @@ class Ballot:
     band: Decimal
 
 
-def suspects(before: Mapping[str, int], ballots: Iterable[Ballot], fresh_ms: int) -> dict[str, int]:
-    """The sources that cast no vote now, with the ticks in which they still have to agree.
+def suspects(
+    before: Mapping[str, Suspicion], ballots: Sequence[Ballot], fresh_ms: int, now_ms: int
+) -> dict[str, Suspicion]:
+    """The sources that cast no vote now.
 
-    Judged are the votes for assets that have three or more; an outlier is one that at least two others agree against.
-    A suspect's own vote counts here, or it could never be seen to agree again.
+    An outlier is a vote that at least two others agree against. A source of which too many votes are outliers is
+    suspect until it has agreed for some ticks. Its own votes count here, or it could never be seen to agree again.
+    Where nobody is there to judge it by, it is trusted again after a minute: its past still guards each price.
     """
     judged: Counter[str] = Counter()
     outliers: Counter[str] = Counter()
     for ballot in ballots:
-        votes = votes_of(ballot.offers, fresh_ms, ())
-        if len(votes) < ENOUGH_VOTES:
-            continue
-        mids = {source: ballot.offers[index].mid for source, index in votes.items()}
-        reference = median(mids.values())
-        agreeing = {source for source, mid in mids.items() if near(mid, reference, ballot.band)}
-        if len(agreeing) < 2:
-            continue
-        judged.update(mids.keys())
-        outliers.update(mids.keys() - agreeing)
-    contradicting = {
-        source
-        for source, count in outliers.items()
+        agreeing, contradicting = _sides(ballot, fresh_ms)
+        judged.update(agreeing | contradicting)
+        outliers.update(contradicting)
+    found = {
+        source: Suspicion(TICKS_OF_AGREEMENT, now_ms)
+        for source, count in sorted(outliers.items())
         if count >= FEWEST_OUTLIERS and count * SUSPECT_SHARE > judged[source]
     }
-    agreed = {source: ticks - (1 if judged[source] else 0) for source, ticks in before.items()}
-    still = {source: ticks for source, ticks in agreed.items() if ticks > 0}
-    return still | dict.fromkeys(sorted(contradicting), TICKS_OF_AGREEMENT)
+    answering = {offer.source for ballot in ballots for offer in ballot.offers}
+    still: dict[str, Suspicion] = {}
+    for source, doubt in before.items():
+        ticks = doubt.ticks - (1 if judged[source] else 0)
+        is_alone = source in answering and not judged[source] and now_ms - doubt.since_ms >= MINUTE_MS
+        if ticks > 0 and not is_alone:
+            still[source] = Suspicion(ticks, min(doubt.since_ms, now_ms))
+    return still | found
+
+
+def _sides(ballot: Ballot, fresh_ms: int) -> tuple[set[str], set[str]]:
+    """The sources that agree about an asset, and those that contradict two or more of them; none where too few vote.
+    Of two that do not agree nobody knows which one is wrong."""
+    votes = votes_of(ballot.offers, fresh_ms, ())
+    offers = {source: ballot.offers[index] for source, index in votes.items()}
+    if len(offers) < 2:
+        return set(), set()
+    reference = median(offer.mid for offer in offers.values())
+
+    def is_near(offer: Offer) -> bool:
+        old_s = max(0, offer.age_ms - fresh_ms) // 1000
+        return near(offer.mid, reference, ballot.band + OLD_VOTE_PER_S * old_s)
+
+    agreeing = {source for source, offer in offers.items() if is_near(offer)}
+    if len(offers) < ENOUGH_VOTES:
+        one, other = offers.values()
+        return (set(offers) if near(one.mid, other.mid, ballot.band) else set()), set()
+    return (agreeing, set(offers) - agreeing) if len(agreeing) > 1 else (set(), set())

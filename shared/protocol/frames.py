@@ -95,7 +95,7 @@ def reply(frame: dict[str, Any], message_id: Id) -> bytes:
 def _status(name: str, state: SourceState, snapshot: Snapshot) -> str:
     if state.error:
         return "down"
-    return "suspect" if snapshot.suspects.get(name) else "ok"
+    return "suspect" if name in snapshot.suspects else "ok"
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

@@ -29,9 +29,10 @@ def source(clock_ms: Callable[[], int] | None = None) -> Source:
     listing = Listing(lambda: market_names(NAME), clock_ms or SteadyClock())
 
     def params() -> Mapping[str, str]:
-        query = {"type": "FULL", "symbolStatus": "TRADING"}
+        # All markets, those that do not trade just now among them: tomorrow they may. By names, those that trade.
         names = listing.names_to_ask()
-        return query | {"symbols": dumps(names)} if names else query
+        query = {"type": "FULL"}
+        return query | {"symbolStatus": "TRADING", "symbols": dumps(names)} if names else query
 
     def parse_and_learn(answer: Answer) -> list[Ticker]:
         tickers = parse(answer)

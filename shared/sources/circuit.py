@@ -22,15 +22,25 @@ MAX_DOUBLINGS = 20
 
 class SourceUnavailable(Exception):
     """An upstream gave no usable answer. `retry_after_ms` is how long it wants to be left alone, if it said so,
-    `banned` that it refuses this address or region altogether, `limited` that it was asked too often."""
+    `banned` that it refuses this address or region altogether, `limited` that it was asked too often. `status` and
+    `payload` are what came in place of an answer, if anything did."""
 
     def __init__(
-        self, reason: str, *, retry_after_ms: int | None = None, banned: bool = False, limited: bool = False
+        self,
+        reason: str,
+        *,
+        retry_after_ms: int | None = None,
+        banned: bool = False,
+        limited: bool = False,
+        status: int | None = None,
+        payload: object = None,
     ) -> None:
         super().__init__(reason)
         self.retry_after_ms = retry_after_ms
         self.banned = banned
         self.limited = limited
+        self.status = status
+        self.payload = payload
 
 
 def after_success(before: SourceState, asked_ms: int) -> SourceState:

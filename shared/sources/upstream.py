@@ -57,10 +57,10 @@ class Source:
     `base_url` is where the public one lives; configuration may name another host that speaks the same API.
 
     `params` gives the query of the next request, `parse` reads an answer (raises `SourceUnavailable` for anything that
-    is not what the upstream documents), `on_failure` hears of a request that failed, with the status and the body that
-    came, if any. `headers` go with each request. `poll_every_ms` is its pace: 0 is every tick. `hold_ms` is how long an
-    answer goes on serving the ticks after the one that asked: 0 is not at all. By the source's own times a price may be
-    `max_age_ms` old, and the newest of an answer `newest_within_ms` (0: any).
+    is not what the upstream documents), `on_failure` hears of every request that gave no usable answer, with the error
+    status and the body that came, if any. `headers` go with each request. `poll_every_ms` is its pace: 0 is every tick.
+    `hold_ms` is how long an answer goes on serving the ticks after the one that asked: 0 is not at all. By the source's
+    own times a price may be `max_age_ms` old, and the newest of an answer `newest_within_ms` (0: any).
     """
 
     name: str
@@ -172,7 +172,11 @@ class Poller:
         Raises:
             SourceUnavailable: no answer in time, an error status, or an answer that cannot be trusted.
         """
-        return read(self.source, self._get(now_ms, timeout_s))
+        try:
+            return read(self.source, self._get(now_ms, timeout_s))
+        except SourceUnavailable as error:
+            self.source.on_failure(error.status, error.payload)
+            raise
 
     def _check_moved(self, tickers: list[Ticker], asked_ms: int) -> None:
         if len(tickers) < FEWEST_TO_BE_FROZEN:
@@ -199,7 +203,6 @@ class Poller:
             ) as response:
                 body = b"".join(_body(response, end_s))
         except (requests.RequestException, HTTPError) as error:
-            self.source.on_failure(None, None)
             raise SourceUnavailable(f"{type(error).__name__}: no whole answer") from error
         well = response.ok and not response.is_redirect
         try:
@@ -207,12 +210,12 @@ class Poller:
         except (ValueError, RecursionError) as error:
             payload = None
             if well:
-                self.source.on_failure(response.status_code, None)
                 raise SourceUnavailable("the answer is not JSON") from error
         if not well:
-            self.source.on_failure(response.status_code, payload)
             raise SourceUnavailable(
                 f"HTTP {response.status_code}",
+                status=response.status_code,
+                payload=payload,
                 retry_after_ms=_retry_after_ms(response, now_ms),
                 banned=response.status_code in BANNED,
                 limited=response.status_code == TOO_MANY_REQUESTS,

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, get_type_hints
 
 from shared.candles import pack_open, unpack_open
-from shared.values import Memory, Quote, Rate, Snapshot, SourceState
+from shared.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion
 from shared.wire import dumps, loads
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ def pack(snapshot: Snapshot) -> bytes:
             "rates": {name: _by_name(rate) for name, rate in snapshot.rates.items()},
             "currencies": {name: _by_name(rate) for name, rate in snapshot.currencies.items()},
             "memories": _pack_memories(snapshot.memories),
-            "suspects": dict(snapshot.suspects),
+            "suspects": {name: [doubt.ticks, doubt.since_ms] for name, doubt in snapshot.suspects.items()},
             "usd_cad_history": snapshot.usd_cad_history,
             "usdt_cad_history": snapshot.usdt_cad_history,
             "sources": {name: _by_name(state) for name, state in snapshot.sources.items()},
@@ -56,7 +56,7 @@ def unpack(packed: bytes) -> Snapshot:
             rates={name: _made(Rate, rate) for name, rate in stored["rates"].items()},
             currencies={name: _made(Rate, rate) for name, rate in stored.get("currencies", {}).items()},
             memories=_unpack_memories(stored.get("memories", [])),
-            suspects=stored.get("suspects", {}),
+            suspects={name: Suspicion(*doubt) for name, doubt in stored.get("suspects", {}).items()},
             usd_cad_history=_history(stored.get("usd_cad_history", [])),
             usdt_cad_history=_history(stored.get("usdt_cad_history", [])),
             sources={name: _made(SourceState, state) for name, state in stored["sources"].items()},
@@ -80,14 +80,23 @@ def _history(rows: list[Any]) -> tuple[tuple[int, Decimal], ...]:
 
 
 def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
-    """A row each: `[name, confirmed or null, confirmed_ms, held_ms]`. Names would double what they take."""
-    return [[name, memory.confirmed, memory.confirmed_ms, memory.held_ms] for name, memory in memories.items()]
+    """A row each: `[name, confirmed or null, confirmed_ms]`, and `held, held_ms, said_ms` where a price is held back.
+    Names would double what they take."""
+    return [
+        [name, memory.confirmed, memory.confirmed_ms]
+        + ([] if memory.held is None else [memory.held, memory.held_ms, memory.said_ms])
+        for name, memory in memories.items()
+    ]
 
 
 def _unpack_memories(rows: list[Any]) -> dict[str, Memory]:
     return {
-        name: Memory(None if confirmed is None else Decimal(confirmed), confirmed_ms, held_ms)
-        for name, confirmed, confirmed_ms, held_ms in rows
+        name: Memory(
+            None if confirmed is None else Decimal(confirmed),
+            confirmed_ms,
+            *((Decimal(held[0]), held[1], held[2]) if len(held) == 3 else ()),
+        )
+        for name, confirmed, confirmed_ms, *held in rows
     }
 
 

@@ -17,7 +17,7 @@ from tests.e2e.local_stack import Stack
 
 TICK = 1
 EXCHANGE = ["--seed=5"]
-CONTEXT = ["coinbase_poll_seconds=2", "ndax_poll_seconds=2", "coingecko_poll_seconds=3"]
+CONTEXT = ["coinbase_poll_seconds=3", "ndax_poll_seconds=3", "coingecko_poll_seconds=4"]
 FACTORS = ("0.5", "0.7", "0.9", "0.97", "1.03", "1.1", "1.2", "1.45", "2", "1000")
 RATE_FACTORS = ("0.73", "0.9", "0.97", "1.03", "1.1")
 LIARS = ("binance", "kraken", "coinbase", "coingecko", "ndax")

@@ -26,7 +26,7 @@ from shared.protocol import (
     unsubscribed_frame,
 )
 from shared.quotes import Delta
-from shared.values import Snapshot, SourceState
+from shared.values import Snapshot, SourceState, Suspicion
 from shared.wire import Encoded
 from tests.unit.samples import NOW_MS, SYMBOLS, explanation, quote, quotes
 
@@ -41,7 +41,7 @@ NEW = Snapshot(
     quotes={**quotes(symbols=SYMBOLS[40:], seq=42), "BTC_CAD": PLAIN, "FTM_CAD": FULL},
     unavailable={"DAI_CAD": 42, "LTC_CAD": 7},
     sources=SOURCES,
-    suspects={"kraken": 3},
+    suspects={"kraken": Suspicion(3, NOW_MS)},
 )
 VIEW = ("BTC_CAD", "FTM_CAD", "LTC_CAD", "DAI_CAD")
 LONG = "\N{GRINNING FACE}" * 36

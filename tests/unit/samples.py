@@ -17,7 +17,7 @@ USD_CAD = Rate("kraken:USDCAD", Decimal("1.3346"), Decimal("1.3348"), NOW_MS)
 STALE_AFTER_MS = 30_000
 LIMITS = ages(5, 30)
 # For tests whose snapshots are of long ago, and not about age.
-AGELESS = Ages(10**15, 10**15, 10**15)
+AGELESS = Ages(*[10**15] * 5)
 SYMBOLS = list(catalogue())
 
 # What `decimal_of` lets in and is above zero: about 40 characters, from 1e-30 to just below 1e31.

@@ -13,8 +13,30 @@ DAY_MS = 86_400_000
 
 
 def test_a_snapshot_that_is_in_time_is_told_as_it_was_written() -> None:
-    """A quiet market is confirmed tick after tick without a write."""
-    assert as_of(FIRST, NOW_MS + LIMITS.late_ms, LIMITS) is FIRST
+    """A quiet market is confirmed tick after tick without a write, for a third of the time after which it is stale."""
+    assert as_of(FIRST, NOW_MS + LIMITS.stale_ms, LIMITS) == FIRST
+
+
+def test_a_quote_that_is_too_old_is_stale_though_the_feed_is_not_late() -> None:
+    seen = as_of(FIRST, NOW_MS + LIMITS.stale_ms + 1, LIMITS)
+    assert not seen.late
+    assert {q.stale for q in seen.quotes.values()} == {True}
+
+
+def test_a_snapshot_of_a_time_that_has_not_come_is_late_and_stale() -> None:
+    seen = as_of(FIRST, NOW_MS - 3_600_000, LIMITS)
+    assert seen.late
+    assert {q.stale for q in seen.quotes.values()} == {True}
+
+
+def test_a_kept_quote_of_a_time_that_has_not_come_was_seen_now_and_grows_stale_from_now_on() -> None:
+    back = after(FIRST, {}, NOW_MS - 3_600_000)
+    assert {q.seen_ms for q in back.quotes.values()} == {NOW_MS - 3_600_000}
+
+
+def test_a_kept_quote_is_agreed_on_by_nobody_but_its_own_source() -> None:
+    first = after(Snapshot(), {"BTC_CAD": quote(sources=4)})
+    assert after(first, {}, NOW_MS + 5_000).quotes["BTC_CAD"].sources == 1
 
 
 def test_in_a_late_snapshot_every_quote_that_is_too_old_is_stale_and_the_feed_is_late() -> None:
@@ -38,9 +60,13 @@ def test_before_the_first_tick_nothing_is_late() -> None:
 
 @pytest.mark.parametrize(
     ("tick_s", "limits"),
-    [(1, Ages(30_000, 15_000, 30_000)), (5, Ages(30_000, 15_000, 30_000)), (60, Ages(30_000, 180_000, 180_000))],
+    [
+        (1, Ages(30_000, 15_000, 10_000, 33_000)),
+        (5, Ages(30_000, 15_000, 10_000, 45_000)),
+        (60, Ages(120_000, 180_000, 30_000, 210_000)),
+    ],
 )
-def test_fresh_is_three_ticks_or_15_s_and_late_three_ticks_or_30_s(tick_s: int, limits: Ages) -> None:
+def test_fresh_is_three_ticks_or_15_s_stale_two_at_least_and_late_three_and_30_s(tick_s: int, limits: Ages) -> None:
     assert ages(tick_s, 30) == limits
 
 

@@ -15,7 +15,7 @@ from shared.pricing.fx import DAY_MS, HOUR_MS, MAX_AGE_MS
 from shared.pricing.quotes import price_all
 from shared.quotes import advance
 from shared.store.codec import pack, unpack, unpack_or_restart
-from shared.values import Memory, Quote, Rate, Snapshot, SourceState, Ticker
+from shared.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion, Ticker
 from shared.wire import dumps, loads
 from tests.recordings import recorded_json
 from tests.unit.samples import NOW_MS, SYMBOLS, prices, rate
@@ -38,7 +38,9 @@ quote_values = st.builds(
     simulated=st.booleans(),
 )
 rate_values = st.builds(Rate, source=st.text(max_size=20), bid=prices, ask=prices, ts_ms=times, simulated=st.booleans())
-memory_values = st.builds(Memory, st.none() | prices, times, times)
+memory_values = st.builds(Memory, st.none() | prices, times) | st.builds(
+    Memory, st.none() | prices, times, prices, times, times
+)
 histories = st.lists(st.tuples(times, prices), max_size=5).map(tuple)
 states = st.builds(SourceState, times, st.text(max_size=80), times, times)
 snapshots = st.builds(
@@ -50,7 +52,7 @@ snapshots = st.builds(
     rates=st.dictionaries(st.text(max_size=10), rate_values, max_size=3),
     currencies=st.dictionaries(st.sampled_from(["USD", "USDT"]), rate_values, max_size=2),
     memories=st.dictionaries(st.sampled_from(SYMBOLS), memory_values, max_size=3),
-    suspects=st.dictionaries(st.text(max_size=10), st.integers(1, 3), max_size=2),
+    suspects=st.dictionaries(st.text(max_size=10), st.builds(Suspicion, st.integers(1, 3), times), max_size=2),
     usd_cad_history=histories,
     usdt_cad_history=histories,
     sources=st.dictionaries(st.text(max_size=10), states, max_size=3),

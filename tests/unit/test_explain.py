@@ -27,7 +27,7 @@ class Case:
     verdict: str
     reason: str
     confirmed: str | None = None
-    held_ms: int = 0
+    held: str | None = None
     suspects: Mapping[str, int] | None = None
     has_past: bool = False
 
@@ -43,7 +43,7 @@ CASES = [
     Case(HUNDRED[:1], "binance:BTCUSDT", "passed_over", "suspect", suspects={"binance": 3}),
     Case((*HUNDRED, at("coinbase:BTC-USD", "97", age_s=16)), "coinbase:BTC-USD", "passed_over", "not_fresh"),
     Case((at("binance:BTCUSDT", "200"),), "binance:BTCUSDT", "held", "jump", has_past=True),
-    Case((at("binance:BTCUSDT", "200"),), "binance:BTCUSDT", "taken", "persisted", None, NOW_MS - 60_000, None, True),
+    Case((at("binance:BTCUSDT", "200"),), "binance:BTCUSDT", "taken", "persisted", held="200", has_past=True),
     Case((at("binance:BTCUSDT", "200"), at("kraken:XBTUSD", "150")), "kraken:XBTUSD", "held", "disagreement"),
     Case(HUNDRED, "coinbase:BTC-USD", "unusable", "no_answer"),
     Case((replace(HUNDRED[0], refused="crossed"), *HUNDRED[1:]), "binance:BTCUSDT", "unusable", "crossed"),
@@ -55,7 +55,8 @@ def explained(case: Case) -> Candidate:
         *case.tickers,
         before=BEFORE if case.has_past else None,
         confirmed=case.confirmed,
-        held_ms=case.held_ms,
+        held=case.held,
+        held_ms=NOW_MS - 60_000,
         suspects=case.suspects,
     )
     (found,) = (c for c in priced.explanations["BTC_CAD"].candidates if f"{c.source}:{c.market}" == case.market)
@@ -110,6 +111,12 @@ def test_a_market_in_cad_has_a_rate_of_one_and_one_that_is_not_known_has_none() 
     )
     assert (ndax.rate, ndax.rate_source, ndax.price_cad) == (Decimal(1), "", Decimal(100))
     assert (kraken.price, kraken.price_cad, kraken.age_ms) == (None, None, None)
+
+
+def test_an_age_is_a_number_that_every_client_can_read() -> None:
+    nonsense = replace(at("coinbase:BTC-USD"), ts_ms=-(10**400), has_book=False, refused="old")
+    (found,) = (c for c in price(nonsense).explanations["BTC_CAD"].candidates if c.source == "coinbase")
+    assert found.age_ms == 2**53 - 1
 
 
 def test_an_old_last_trade_is_told() -> None:

@@ -32,7 +32,7 @@ from shared.protocol import (
     unsubscribed_frame,
 )
 from shared.quotes import Delta
-from shared.values import Quote, Snapshot, SourceState
+from shared.values import Quote, Snapshot, SourceState, Suspicion
 from shared.wire import dumps, loads
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
 
@@ -55,6 +55,7 @@ SHIB_JSON = (
     b'"source":"binance:SHIBUSDT x parity:USDTUSD x kraken:USDCAD","sources":3}'
 )
 FLAGGED = quote("BTC_CAD", "100000000", stale=True, simulated=True, change=Decimal(0), change_pct=Decimal("0.000000"))
+DOUBT = Suspicion(3, NOW_MS)
 SOURCES = {
     "binance": SourceState(NOW_MS),
     "kraken": SourceState(NOW_MS, "HTTP 503"),
@@ -97,9 +98,9 @@ def test_a_heartbeat_says_that_the_feed_is_there_what_is_stale_and_how_the_sourc
 
 
 def test_a_source_is_suspect_while_it_still_has_to_agree_and_down_when_it_does_not_answer() -> None:
-    snapshot = Snapshot(sources=SOURCES, suspects={"binance": 2, "kraken": 1, "coinbase": 0, "ndax": 3})
+    snapshot = Snapshot(sources=SOURCES, suspects={"binance": DOUBT, "kraken": DOUBT, "ndax": DOUBT})
     assert source_status(snapshot) == {"binance": "suspect", "kraken": "down", "coinbase": "down"}
-    assert source_status(replace(snapshot, suspects={"binance": 0}))["binance"] == "ok"
+    assert source_status(replace(snapshot, suspects={}))["binance"] == "ok"
 
 
 def test_a_late_feed_says_so_before_its_sources_and_no_other_does() -> None:
@@ -131,7 +132,7 @@ def test_the_first_update_after_a_silence_takes_back_that_the_feed_was_late(sile
 
 def test_a_source_that_becomes_suspect_or_is_so_no_more_is_told_with_the_next_update() -> None:
     snapshots = [after(Snapshot(), quotes())]
-    for number, suspects in enumerate(({}, {"binance": 3}, {"binance": 2}, {})):
+    for number, suspects in enumerate(({}, {"binance": DOUBT}, {"binance": Suspicion(2, NOW_MS)}, {})):
         later = after(snapshots[-1], quotes(str(number + 1)), NOW_MS + number)
         snapshots.append(replace(later, suspects=suspects))
     frames = [UpdateFrames(Delta(old, new)).of(RATES_BATCH, None) for old, new in pairwise(snapshots)]

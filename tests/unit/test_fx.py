@@ -122,6 +122,20 @@ def test_where_the_live_ones_agree_nobody_else_is_needed() -> None:
     assert dollar(decided(ALL | daily_far_off)) == (KRAKEN_USD, Decimal("1.37"))
 
 
+@pytest.mark.parametrize("factor", ["0.9", "0.976", "0.98", "1.02", "1.024", "1.1"])
+@pytest.mark.parametrize("without", [(), (COINGECKO_USD,), (COINGECKO_USD, ER_API_USD), (BANK_USD, ER_API_USD)])
+def test_kraken_contradicting_itself_is_told_by_what_the_others_say(factor: str, without: tuple[str, ...]) -> None:
+    said = {name: mid for name, mid in (ALL | {IMPLIED_USD: "1.3702"}).items() if name not in without}
+    for liar, right in ((KRAKEN_USD, IMPLIED_USD), (IMPLIED_USD, KRAKEN_USD)):
+        lied = said | {liar: f"{Decimal(said[liar]) * Decimal(factor)}"}
+        assert dollar(decided(lied)) == (right, Decimal(said[right]))
+
+
+def test_a_wrong_daily_rate_does_not_stand_between_two_live_ones_that_almost_agree() -> None:
+    said = {KRAKEN_USD: "1.37", COINGECKO_USD: "1.3865", BANK_USD: "0.73"}
+    assert dollar(decided(said))[1] in {Decimal("1.37"), Decimal("1.3865")}
+
+
 @pytest.mark.parametrize("factor", ["0.01", "0.5", "0.73", "0.9", "0.97", "1.03", "1.1", "2", "1000"])
 @pytest.mark.parametrize("liar", ALL)
 def test_of_four_no_one_bends_the_dollar_from_the_first_tick_on(liar: str, factor: str) -> None:

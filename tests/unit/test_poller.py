@@ -224,8 +224,9 @@ def test_an_unknown_symbol_makes_the_next_request_list_all_markets_again() -> No
         with pytest.raises(SourceUnavailable, match="HTTP 400"):
             asked.ask(NOW_MS, TIMEOUT_S)
         asked.ask(NOW_MS, TIMEOUT_S)
-    everything = {"type": ["FULL"], "symbolStatus": ["TRADING"]}
-    assert queries == [everything, everything | {"symbols": ['["BTCUSDT"]']}, everything]
+    everything = {"type": ["FULL"]}
+    named = everything | {"symbolStatus": ["TRADING"], "symbols": ['["BTCUSDT"]']}
+    assert queries == [everything, named, everything]
 
 
 KRAKEN_ROW = b'{"a":["1.02","1","1"],"b":["1.01","1","1"],"c":["1.01","1"],"t":[1,2]}'
@@ -261,6 +262,45 @@ def test_an_unknown_pair_makes_the_next_request_to_kraken_list_all_again() -> No
 def test_an_error_of_kraken_with_status_200_opens_the_circuit(error: str, seconds: int) -> None:
     with server(respond(200, b'{"error":["%s"]}' % error.encode())) as url:
         assert rest_s(poller_of(kraken.source(), url), match=error) == seconds
+
+
+REFUSED = [
+    b'{"error":["EService:Unavailable"]}',
+    b'{"error":["EService:Busy"]}',
+    b'{"error":[],"result":{}}',
+    b'{"error":[],"result":{"AAAUSD":{}}}',
+    b"<html>",
+    b"[]",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSED)
+def test_krakens_own_names_are_tried_however_its_list_is_refused(refusal: bytes) -> None:
+    def without_a_list(request: BaseHTTPRequestHandler) -> None:
+        is_named = "pair=" in request.path
+        respond(200, b'{"error":[],"result":{"SOLUSD":%s}}' % KRAKEN_ROW if is_named else refusal)(request)
+
+    with server(without_a_list) as url:
+        asked = Poller(kraken.source(), url)
+        with pytest.raises(SourceUnavailable):
+            asked.ask(NOW_MS, TIMEOUT_S)
+        assert [ticker.market for ticker in asked.ask(NOW_MS, TIMEOUT_S)] == ["SOLUSD"]
+
+
+@pytest.mark.parametrize("refusal", [b"[]", b"{}", b"<html>"])
+def test_binances_own_names_are_tried_however_its_list_is_refused(refusal: bytes) -> None:
+    queries: list[str] = []
+
+    def without_a_list(request: BaseHTTPRequestHandler) -> None:
+        queries.append(urlsplit(request.path).query)
+        respond(200, refusal)(request)
+
+    with server(without_a_list) as url:
+        asked = Poller(binance.source(), url)
+        for _ in range(2):
+            with pytest.raises(SourceUnavailable):
+                asked.ask(NOW_MS, TIMEOUT_S)
+    assert ["symbols=" in query for query in queries] == [False, True]
 
 
 def test_the_second_request_to_binance_weighs_half_of_the_first(exchange: Exchange) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.assets import Asset, catalogue
 from shared.pricing.quotes import Priced, price_all
-from shared.values import Memory, Quote, Rate, Snapshot, Ticker
+from shared.values import Memory, Quote, Rate, Snapshot, Suspicion, Ticker
 from tests.unit.samples import NOW_MS, SYMBOLS, quote, rate, ticker
 
 AT_PAR = {"USD": rate("kraken:USDCAD", "1"), "USDT": rate("kraken:USDTCAD", "1")}
@@ -20,15 +20,20 @@ def price(
     *tickers: Ticker,
     before: Quote | None = None,
     confirmed: str | None = None,
+    held: str | None = None,
     held_ms: int = 0,
     suspects: Mapping[str, int] | None = None,
     rates: Mapping[str, Rate] = AT_PAR,
     now_ms: int = NOW_MS,
 ) -> Priced:
-    """The prices of a tick; every currency costs 1 CAD unless told. `confirmed` is what two said 5 s ago."""
-    memory = Memory(Decimal(confirmed), NOW_MS - 5_000, held_ms) if confirmed else Memory(held_ms=held_ms)
+    """The prices of a tick; every currency costs 1 CAD unless told. `confirmed` is what two said 5 s ago, `held` what
+    is held back since `held_ms`."""
+    memory = Memory(Decimal(confirmed), NOW_MS - 5_000) if confirmed else Memory()
+    if held:
+        memory = replace(memory, held=Decimal(held), held_ms=held_ms, said_ms=NOW_MS - 5_000)
+    doubts = {source: Suspicion(ticks, NOW_MS) for source, ticks in (suspects or {}).items()}
     symbol = before.symbol if before else "BTC_CAD"
-    old = Snapshot(quotes={symbol: before} if before else {}, memories={symbol: memory}, suspects=suspects or {})
+    old = Snapshot(quotes={symbol: before} if before else {}, memories={symbol: memory}, suspects=doubts)
     return price_all(old, tickers, rates, now_ms, FRESH_MS)
 
 
@@ -165,6 +170,14 @@ def test_the_other_market_of_a_source_serves_where_its_first_one_is_wrong() -> N
     assert source_of(priced) == "kraken:XBTUSD"
 
 
+def test_where_all_books_are_wide_one_whose_vote_is_near_is_before_a_tight_one_that_is_not() -> None:
+    wide = [
+        replace(at(name), bid=Decimal("90.7"), ask=Decimal("109.3")) for name in ("binance:BTCUSDT", "kraken:XBTUSD")
+    ]
+    priced = price(*wide, at("coinbase:BTC-USD", "109.2"))
+    assert (source_of(priced), reasons(priced)["binance:BTCUSDT"]) == ("binance:BTCUSDT", "nearest")
+
+
 def test_a_book_that_is_right_in_the_middle_and_wrong_at_its_sides_does_not_serve() -> None:
     wide = replace(at("binance:BTCUSDT"), bid=Decimal(95), ask=Decimal(105))
     assert source_of(price(wide, at("kraken:XBTUSD"), at("coinbase:BTC-USD"))) == "kraken:XBTUSD"
@@ -202,8 +215,8 @@ def test_of_two_that_disagree_and_do_not_go_on_neither_serves_and_the_nearer_one
     assert (held.quotes, held.held) == ({}, ("BTC_CAD",))
     assert set(reasons(held).values()) == {"disagreement"}
     assert held.memories["BTC_CAD"].held_ms == NOW_MS
-    assert not price(*two, confirmed="100", held_ms=NOW_MS - 59_999, before=BEFORE).quotes
-    persisted = price(*two, confirmed="100", held_ms=NOW_MS - 60_000, before=BEFORE)
+    assert not price(*two, confirmed="100", held="150", held_ms=NOW_MS - 59_999, before=BEFORE).quotes
+    persisted = price(*two, confirmed="100", held="150", held_ms=NOW_MS - 60_000, before=BEFORE)
     assert (source_of(persisted), reasons(persisted)["kraken:XBTUSD"]) == ("kraken:XBTUSD", "persisted")
     assert persisted.memories["BTC_CAD"] == Memory(Decimal(150), NOW_MS)
 
@@ -211,7 +224,33 @@ def test_of_two_that_disagree_and_do_not_go_on_neither_serves_and_the_nearer_one
 def test_two_that_disagree_with_nothing_before_give_no_price_for_a_minute() -> None:
     two = [at("binance:BTCUSDT", "200"), at("kraken:XBTUSD", "150")]
     assert price(*two).held == ("BTC_CAD",)
-    assert source_of(price(*two, held_ms=NOW_MS - 60_000)) == "binance:BTCUSDT"
+    assert source_of(price(*two, held="200", held_ms=NOW_MS - 60_000)) == "binance:BTCUSDT"
+
+
+def test_after_an_hour_of_silence_the_nearer_of_two_serves_all_the_same() -> None:
+    two = [at("binance:BTCUSDT", "200"), at("kraken:XBTUSD", "101")]
+    old = replace(BEFORE, seen_ms=NOW_MS - 7_200_000)
+    held = price(*two, before=old)
+    assert held.memories["BTC_CAD"].held == Decimal(101)
+    assert source_of(price(*two, before=old, held="101", held_ms=NOW_MS - 60_000)) == "kraken:XBTUSD"
+
+
+def test_what_is_held_has_to_be_said_for_the_whole_minute() -> None:
+    long = NOW_MS - 60_000
+    assert price(at("binance:BTCUSDT", "200"), before=BEFORE, held="200", held_ms=long).quotes
+    other = price(at("binance:BTCUSDT", "100000"), before=BEFORE, held="200", held_ms=long)
+    assert not other.quotes
+    assert other.memories["BTC_CAD"].held_ms == NOW_MS
+    said_once = at("binance:BTCUSDT", "200", age_s=61)
+    assert not price(said_once, before=BEFORE, held="200", held_ms=long).quotes
+
+
+def test_a_silence_ends_what_is_held() -> None:
+    memory = Memory(held=Decimal(200), held_ms=NOW_MS - 60_000, said_ms=NOW_MS - 15_001)
+    old = Snapshot(quotes={"BTC_CAD": BEFORE}, memories={"BTC_CAD": memory})
+    again = price_all(old, [at("binance:BTCUSDT", "200")], AT_PAR, NOW_MS, FRESH_MS)
+    assert not again.quotes
+    assert price_all(old, [], AT_PAR, NOW_MS, FRESH_MS).memories["BTC_CAD"] == Memory()
 
 
 @pytest.mark.parametrize(

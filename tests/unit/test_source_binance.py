@@ -132,7 +132,7 @@ def test_tickers_of_a_simulated_market_say_so() -> None:
 
 def test_the_first_request_is_for_all_markets_and_the_next_for_those_that_exist_live_or_not() -> None:
     source = binance.source()
-    assert source.params() == {"type": "FULL", "symbolStatus": "TRADING"}
+    assert source.params() == {"type": "FULL"}
     source.parse(answer([BTC, BTC | {"symbol": "ETHUSDT"}, BTC | {"symbol": "LTCUSDT", "askPrice": "0.00000000"}]))
     assert source.params() == {"type": "FULL", "symbolStatus": "TRADING", "symbols": '["BTCUSDT","ETHUSDT","LTCUSDT"]'}
 
