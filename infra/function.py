@@ -16,7 +16,7 @@ METRICS_NAMESPACE = "cadfeed"
 
 
 class FeedFunction(Construct):
-    """`functions/<name>` as a Lambda. `environment` is what its settings read; `entry` is the file with its handler."""
+    """`functions/<name>/handler.py` as a Lambda. `environment` is what its settings read."""
 
     def __init__(
         self,
@@ -24,14 +24,13 @@ class FeedFunction(Construct):
         construct_id: str,
         *,
         name: str,
-        entry: str = "handler",
         config: FeedConfig,
         environment: Mapping[str, str],
         memory_mb: int,
         timeout_s: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.service = name if entry == "handler" else f"{name}-{entry}"
+        self.service = name
         logs = log_group(self, "Logs", config)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn])
@@ -42,7 +41,7 @@ class FeedFunction(Construct):
             runtime=lambda_.Runtime(f"python{PYTHON_VERSION}", lambda_.RuntimeFamily.PYTHON),
             architecture=lambda_.Architecture.ARM_64,
             code=lambda_.Code.from_asset(str(bundle(name, native=config.native_wheels))),
-            handler=f"functions.{name}.{entry}.handler",
+            handler=f"functions.{name}.handler.handler",
             role=self.role,
             log_group=logs,
             memory_size=memory_mb,

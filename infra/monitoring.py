@@ -17,7 +17,7 @@ from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.ingest import Ingest
 from infra.publish import MAX_RECORD_AGE, Publish
-from shared.assets import price_sources
+from shared.model.assets import price_sources
 
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD

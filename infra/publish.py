@@ -46,7 +46,7 @@ class Publish(Construct):
         }
         if self.worker:
             environment["WORKER_FUNCTION"] = self.worker.function.function_name
-        self.function = self._poster("Publish", "handler", config, storage, api, environment)
+        self.function = self._poster("Publish", "publish", config, storage, api, environment)
         self.function.allow(["dynamodb:UpdateItem"], [storage.quotes.table_arn])
         if self.worker:
             self.function.allow(["dynamodb:GetItem"], [storage.quotes.table_arn])
@@ -84,7 +84,7 @@ class Publish(Construct):
     def _poster(
         self,
         construct_id: str,
-        entry: str,
+        name: str,
         config: FeedConfig,
         storage: Storage,
         api: Api,
@@ -94,8 +94,7 @@ class Publish(Construct):
         function = FeedFunction(
             self,
             construct_id,
-            name="publish",
-            entry=entry,
+            name=name,
             config=config,
             memory_mb=1769,  # one whole vCPU: posts are bound by it
             timeout_s=60,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TypeVar, get_type_hints
 
-from shared.quotes import Ages, ages
+from shared.model.staleness import Ages, ages
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests.right_answers import MAX_MESSAGE_BYTES
 
 Maker = Callable[[random.Random], str]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.wire import loads
+from shared.model.wire import loads
 
 RECORDINGS = Path(__file__).parents[2] / "shared/market"
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shared.assets import catalogue
-from shared.wire import loads
+from shared.model.assets import catalogue
+from shared.model.wire import loads
 
 MAX_MESSAGE_BYTES = 4096
 MAX_SYMBOLS = 100

@@ -1,7 +1,7 @@
 """The contract, `docs/asyncapi.yaml`, as a check of what goes over the wire.
 
-Messages are as `shared.wire.loads` reads them: a fraction is a `Decimal`, which counts as a number and never as an
-integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
+Messages are as `shared.model.wire.loads` reads them: a fraction is a `Decimal`, which counts as a number and never as
+an integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from shared.wire import loads
+from shared.model.wire import loads
 
 CONTRACT = Path(__file__).parents[1] / "docs" / "asyncapi.yaml"
 

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from rich.console import Console
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from shared.sources import binance, coinbase, coingecko, kraken, ndax
 from shared.sources.upstream import USER_AGENT
 from tools.local.aws import CannotStart

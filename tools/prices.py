@@ -7,12 +7,12 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from shared.assets import catalogue
-from shared.quotes import ages
+from shared.model.assets import catalogue
+from shared.model.staleness import ages
+from shared.model.values import Quote, Snapshot
+from shared.model.wire import number_text
+from shared.pricing.next_snapshot import next_snapshot
 from shared.sources.all_sources import AllSources
-from shared.ticks import next_snapshot
-from shared.values import Quote, Snapshot
-from shared.wire import number_text
 from tools.local.aws import CannotStart
 from tools.market_source import market
 
@@ -63,7 +63,7 @@ def _source(quote: Quote) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.prices", description=__doc__)
     parser.add_argument("--live", action="store_true", help="ask the live sources, not the exchange on this machine")
-    parser.add_argument("exchange", nargs="*", metavar="-- OPTION", help="of python -m tools.exchange")
+    parser.add_argument("exchange", nargs="*", metavar="-- OPTION", help="of python -m tools.simulator")
     return parser
 
 

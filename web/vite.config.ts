@@ -5,7 +5,7 @@ import type { Plugin } from "vite";
 
 const CATALOGUE = "virtual:catalogue";
 const PRELOAD = "\0vite/preload-helper.js";
-const ASSETS = fileURLToPath(new URL("../shared/assets.json", import.meta.url));
+const ASSETS = fileURLToPath(new URL("../shared/model/assets.json", import.meta.url));
 
 export default defineConfig({
   plugins: [catalogue(), preload()],

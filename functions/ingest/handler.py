@@ -7,12 +7,12 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.ingest.ticks import TickReport, Ticks
 from shared.settings import IngestSettings, read
 from shared.sources.all_sources import AllSources
 from shared.store.candles_table import CandlesTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
-from shared.ticks import TickReport, Ticks
 
 logger, metrics = Logger(), Metrics()
 settings = read(IngestSettings, os.environ)

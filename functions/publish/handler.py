@@ -10,12 +10,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.publish.deadline import deadline_s
-from functions.publish.images import Image, delta_of, needed
-from functions.publish.report import moment, report
 from shared import gateway as door
-from shared.fan_out import FanOut
-from shared.publisher import Publisher
+from shared.publishing.deadline import deadline_s
+from shared.publishing.fan_out import FanOut
+from shared.publishing.images import Image, delta_of, needed
+from shared.publishing.publisher import Publisher
+from shared.publishing.report import moment, report
 from shared.settings import PublishSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table

@@ -6,16 +6,16 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from shared.model.message_limit import MessageLimit
 
 from shared import gateway as door
-from shared.limits import MessageLimit
-from shared.routes import Admission, route
+from shared.requests.routes import Admission, route
+from shared.requests.subscriptions import Requests
 from shared.settings import RequestSettings, read
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
-from shared.subscriptions import Requests
 
 logger = Logger()
 settings = read(RequestSettings, os.environ)

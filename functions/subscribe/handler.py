@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from shared.model.message_limit import MessageLimit
 
 from shared import gateway as door
-from shared.limits import MessageLimit
-from shared.routes import Admission, route
+from shared.requests.routes import Admission, route
+from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
-from shared.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -4,7 +4,7 @@ move is no change."""
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 
-from shared.assets import Asset
+from shared.model.assets import Asset
 from shared.pricing.consensus import near
 from shared.pricing.markets import Currency, MarketNow
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from types import MappingProxyType
 
-from shared.values import Memory
+from shared.model.values import Memory
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from shared.assets import Asset
-from shared.explanation import Candidate, Explanation, Verdict
+from shared.model.assets import Asset
+from shared.model.explanation import Candidate, Explanation, Verdict
 from shared.pricing.consensus import SHORT, Decision, within
 from shared.pricing.markets import MarketNow
 

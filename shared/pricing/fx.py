@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from shared.model.values import Memory, Rate, Snapshot, Ticker
+from shared.model.wire import EXACT
 from shared.pricing.consensus import (
     SHORT,
     Decision,
@@ -22,8 +24,6 @@ from shared.pricing.consensus import (
     votes_of,
 )
 from shared.pricing.rules import spread
-from shared.values import Memory, Rate, Snapshot, Ticker
-from shared.wire import EXACT
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.assets import Asset, Market
+from shared.model.assets import Asset, Market
+from shared.model.values import Rate, Snapshot, Ticker
 from shared.pricing.consensus import Offer
 from shared.pricing.fx import a_day_ago
 from shared.pricing.rules import spread
-from shared.values import Rate, Snapshot, Ticker
 
 LIQUID_SPREAD = Decimal("0.01")  # a direct market with a wider one stands behind the crosses
 NO_ANSWER, NO_RATE = "no_answer", "no_rate"

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from decimal import localcontext
 from types import MappingProxyType
 
-from shared.assets import Asset, catalogue
-from shared.explanation import Explanation
+from shared.model.assets import Asset, catalogue
+from shared.model.explanation import Explanation
+from shared.model.values import Memory, Quote, Rate, Snapshot, Suspicion, Ticker
+from shared.model.wire import EXACT
 from shared.pricing.change import change_since, opened
 from shared.pricing.consensus import Decision, Served, Tilts, decide, near, votes_of
 from shared.pricing.explain import explanation
 from shared.pricing.markets import Currency, MarketNow, currencies_at, markets_now
 from shared.pricing.suspects import Ballot, suspects
-from shared.values import Memory, Quote, Rate, Snapshot, Suspicion, Ticker
-from shared.wire import EXACT
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ Why each rule is there: docs/prices.md, "What is no price".
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
-from shared.values import Ticker
-from shared.wire import EXACT
+from shared.model.values import Ticker
+from shared.model.wire import EXACT
 
 WIDEST_BOOK = Decimal("0.2")  # of its mid; no market that anybody trades in shows more
 CLOCK_SKEW_MS = 300_000  # a time from later than that is wrong, so it would never grow old

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.model.values import Suspicion
 from shared.pricing.consensus import ENOUGH_VOTES, MINUTE_MS, Offer, median, near, votes_of
-from shared.values import Suspicion
 
 FEWEST_OUTLIERS = 3
 SUSPECT_SHARE = 4  # more than a quarter of its markets

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from shared.assets import Asset, catalogue
+from shared.model.assets import Asset, catalogue
+from shared.model.values import Snapshot
+from shared.model.wire import Encoded, dumps
 from shared.protocol.errors import Id
 from shared.protocol.frames import reply
 from shared.protocol.parts import Part, in_parts
-from shared.values import Snapshot
-from shared.wire import Encoded, dumps
 
 
 def assets_frames(snapshot: Snapshot, message_id: Id) -> tuple[bytes, ...]:

@@ -4,7 +4,7 @@
 per tick.
 """
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 
 RATES = "rates"
 RATES_BATCH = "rates_batch"

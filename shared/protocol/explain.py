@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shared.assets import catalogue
-from shared.explanation import Candidate, Explanation, Explanations
+from shared.model.assets import catalogue
+from shared.model.explanation import Candidate, Explanation, Explanations
 from shared.protocol.errors import BadRequest, Id
 from shared.protocol.frames import reply
 from shared.protocol.messages_in import Message

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.model.values import Snapshot, SourceState
+from shared.model.wire import Encoded, dumps
 from shared.protocol.channels import View, symbols_of
 from shared.protocol.errors import ERRORS, Id
 from shared.protocol.messages_in import Subscription, Timestamp
 from shared.protocol.parts import Part, in_parts
-from shared.values import Snapshot, SourceState
-from shared.wire import Encoded, dumps
 
 
 def subscribed_frames(subscription: Subscription, message_id: Id) -> tuple[bytes, ...]:

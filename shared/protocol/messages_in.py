@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
+from shared.model.wire import Encoded, loads
 from shared.protocol.channels import CHANNELS, View
 from shared.protocol.errors import BadRequest, Id
 from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
-from shared.wire import Encoded, loads
 
 SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
 REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "explain", "history")

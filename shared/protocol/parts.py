@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from shared.model.wire import Encoded
 from shared.protocol.limits import MAX_FRAME_BYTES
-from shared.wire import Encoded
 
 MOST_PARTS = 999  # for the room that the numbers take
 

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
+from shared.model.values import Quote, Snapshot
+from shared.model.wire import Encoded, dumps
 from shared.protocol.channels import RATES
 from shared.protocol.errors import Id
 from shared.protocol.frames import reply
-from shared.values import Quote, Snapshot
-from shared.wire import Encoded, dumps
 
 
 class QuoteTexts:

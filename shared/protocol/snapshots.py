@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shared.model.delta import view_seq
+from shared.model.values import Snapshot
+from shared.model.wire import Encoded
 from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import Id
 from shared.protocol.frames import heartbeat_frame, reply, source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
-from shared.quotes import view_seq
-from shared.values import Snapshot
-from shared.wire import Encoded
 
 
 def snapshot_frames(

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from shared.model.delta import Delta, view_seq
+from shared.model.wire import Encoded, dumps
 from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.frames import source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
-from shared.quotes import Delta, view_seq
-from shared.wire import Encoded, dumps
 
 QUIET_MS = 30_000  # an ingest that runs leaves no longer between two snapshots, and no younger one is late
 

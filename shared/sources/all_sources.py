@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from random import random
 
-from shared.clock import SteadyClock, monotonic_ms, wall_ms
+from shared.model.values import Polled, SourceState, Ticker
 from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
 from shared.sources.circuit import LONGEST_BACK_OFF_MS, LONGEST_BACK_OFF_TICKS
+from shared.sources.clock import SteadyClock, monotonic_ms, wall_ms
 from shared.sources.upstream import Poller, Source, SourceUnavailable
-from shared.values import SourceState, Ticker
 
 SOURCES = (
     binance.source,
@@ -22,15 +22,6 @@ SOURCES = (
 )
 PATIENCE_S = 5.0
 TOO_LATE_MS = 10_000  # an answer that took longer, or came while the Lambda was frozen, is of another time
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """What one round brought: tickers, those that are held from an earlier round among them, and the state of every
-    source, asked or not."""
-
-    tickers: list[Ticker]
-    states: Mapping[str, SourceState]
 
 
 @dataclass(frozen=True, slots=True)

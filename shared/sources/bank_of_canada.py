@@ -5,9 +5,9 @@ https://www.bankofcanada.ca/valet/docs (series FXUSDCAD)
 
 from datetime import UTC, datetime
 
+from shared.model.values import Ticker
 from shared.sources.market_row import number
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
 
 NAME = "bank_of_canada"
 BASE_URL = "https://www.bankofcanada.ca"

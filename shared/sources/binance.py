@@ -7,13 +7,13 @@ https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-e
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from shared.assets import market_names
-from shared.clock import SteadyClock
+from shared.model.assets import market_names
+from shared.model.values import Ticker
+from shared.model.wire import dumps
+from shared.sources.clock import SteadyClock
 from shared.sources.listing import Listing
 from shared.sources.market_row import number, optional, whole
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
-from shared.wire import dumps
 
 NAME = "binance"
 BASE_URL = "https://data-api.binance.vision"

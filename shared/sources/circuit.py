@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared.values import SourceState
+from shared.model.values import SourceState
 
 FIRST_BACK_OFF_MS = 1_000
 LONGEST_BACK_OFF_MS = 8_000  # of a source that has a pace of its own

@@ -4,10 +4,10 @@ https://docs.cdp.coinbase.com/exchange/reference/exchangerestapi_getproductstats
 No time is given: a ticker has the time of its reception.
 """
 
-from shared.assets import market_names
+from shared.model.assets import market_names
+from shared.model.values import Ticker
 from shared.sources.market_row import number, optional
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
 
 NAME = "coinbase"
 BASE_URL = "https://api.exchange.coinbase.com"

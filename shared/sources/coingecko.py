@@ -6,11 +6,11 @@ https://docs.coingecko.com/reference/simple-price
 from collections.abc import Mapping
 from decimal import Context, Decimal, localcontext
 
-from shared.assets import market_names
+from shared.model.assets import market_names
+from shared.model.values import Ticker
+from shared.model.wire import EXACT, decimal_of
 from shared.sources.market_row import number, whole
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
-from shared.wire import EXACT, decimal_of
 
 NAME = "coingecko"
 BASE_URL = "https://api.coingecko.com"

@@ -3,9 +3,9 @@
 https://www.exchangerate-api.com/docs/free
 """
 
+from shared.model.values import Ticker
 from shared.sources.market_row import number
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
 
 NAME = "er_api"
 BASE_URL = "https://open.er-api.com"

@@ -8,12 +8,12 @@ No time is given: a ticker has the time of its reception.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from shared.assets import market_names
-from shared.clock import SteadyClock
+from shared.model.assets import market_names
+from shared.model.values import Ticker
+from shared.sources.clock import SteadyClock
 from shared.sources.listing import Listing
 from shared.sources.market_row import number, whole
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
 
 NAME = "kraken"
 BASE_URL = "https://api.kraken.com"

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.wire import decimal_of
+from shared.model.wire import decimal_of
 
 
 def number(row: Mapping[str, object], key: str) -> Decimal:

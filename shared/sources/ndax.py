@@ -6,10 +6,10 @@ https://ndaxlimited.github.io/ndax-documentation/
 
 from collections.abc import Mapping
 
-from shared.assets import market_names
+from shared.model.assets import market_names
+from shared.model.values import Ticker
 from shared.sources.market_row import number
 from shared.sources.upstream import Answer, Source, SourceUnavailable
-from shared.values import Ticker
 
 NAME = "ndax"
 BASE_URL = "https://core.ndax.io"

@@ -10,6 +10,8 @@ from random import random
 import requests
 from urllib3.exceptions import HTTPError
 
+from shared.model.values import SourceState, Ticker
+from shared.model.wire import loads
 from shared.pricing.rules import judged
 from shared.sources.circuit import (
     LONGEST_BACK_OFF_MS,
@@ -21,8 +23,6 @@ from shared.sources.circuit import (
     after_success,
     newer,
 )
-from shared.values import SourceState, Ticker
-from shared.wire import loads
 
 __all__ = ["Answer", "Poller", "Source", "SourceUnavailable", "read"]
 

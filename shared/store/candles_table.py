@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.candles import INTERVAL_MS, Candle, Closed
-from shared.wire import number_text
+from shared.model.candles import INTERVAL_MS, Candle, Closed
+from shared.model.wire import number_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

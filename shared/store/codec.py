@@ -10,9 +10,9 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any, TypeVar, get_type_hints
 
-from shared.candles import pack_open, unpack_open
-from shared.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion
-from shared.wire import dumps, loads
+from shared.model.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion
+from shared.model.wire import dumps, loads
+from shared.store.candles_codec import pack_open, unpack_open
 
 T = TypeVar("T")
 _KINDS: dict[type, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Quote, Rate, SourceState)}

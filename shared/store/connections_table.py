@@ -1,6 +1,7 @@
 """The connections table: one item per connection, spread over shards, gone by itself after its longest life.
 
-Beside what it subscribed to, an item holds how many messages came of late, as one number (`shared/limits.py`).
+Beside what it subscribed to, an item holds how many messages came of late, as one number
+(`shared/model/message_limit.py`).
 
 `$disconnect` is best effort, so an item also ends by its TTL and when a post to it finds it gone. TTL deletes late:
 expired items are left out on reading. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
-from shared.limits import MessageLimit
-from shared.values import Connection
+from shared.model.message_limit import MessageLimit
+from shared.model.values import Connection
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

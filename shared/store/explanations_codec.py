@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
-from shared.assets import catalogue
-from shared.explanation import Candidate, Explanation, Explanations
-from shared.wire import EXACT, dumps, loads
+from shared.model.assets import catalogue
+from shared.model.explanation import Candidate, Explanation, Explanations
+from shared.model.wire import EXACT, dumps, loads
 
 _PerUnit = Mapping[tuple[str, str], Decimal]
 

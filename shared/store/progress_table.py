@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from shared.values import Progress
+from shared.model.values import Progress
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.explanation import Explanations
-from shared.quotes import Ages, as_of
+from shared.model.explanation import Explanations
+from shared.model.staleness import Ages, as_of
+from shared.model.values import Snapshot
 from shared.store.codec import pack, unpack_or_restart
 from shared.store.explanations_codec import pack_explanations, unpack_explanations
-from shared.values import Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from shared.wire import dumps, loads
+from shared.model.wire import dumps, loads
 from tools.client import Book
 
 Frame = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from shared.wire import dumps
+from shared.model.wire import dumps
 from tests.client.frames import Frame, acknowledged, quote, snapshot, update
 
 DEADLINE_S = 15

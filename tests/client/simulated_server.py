@@ -9,18 +9,19 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from shared.model.message_limit import MessageLimit
 
-from shared import fan_out, routes, subscriptions
-from shared.fan_out import FanOut
 from shared.gateway.delivery import Delivery
-from shared.limits import MessageLimit
-from shared.quotes import Delta
-from shared.routes import Admission, route
+from shared.model.delta import Delta
+from shared.model.values import Connection, Progress, Quote, Snapshot
+from shared.publishing import fan_out
+from shared.publishing.fan_out import FanOut
+from shared.requests import routes, subscriptions
+from shared.requests.routes import Admission, route
+from shared.requests.subscriptions import Requests, Subscriptions
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import Lease, QuotesTable
-from shared.subscriptions import Requests, Subscriptions
-from shared.values import Connection, Progress, Quote, Snapshot
 from tests.unit.clients import Clients, gone
 from tests.unit.clock import Clock
 from tests.unit.samples import AGELESS, SYMBOLS, after, quote

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from shared.model.wire import loads
 from shared.protocol import explain_frame
-from shared.wire import loads
 from tests.client.servers import DEADLINE_S, Session, asked, send, serving, welcome
 from tests.protocol.frames import EXPLAINED, EXPLANATIONS
 from tests.unit.samples import explanations

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire import dumps
+from shared.model.wire import dumps
 from tests.client.frames import Frame, acknowledged, data, in_parts, quote, snapshot, state, update
 from tools.client import Link, RequestError, State, Withdrawn
 from tools.client.machine import BACKOFF_CAP_MS, SETTLED_MS, STABLE_MS, Action, Changed, End, Heard, Machine, Open, Send

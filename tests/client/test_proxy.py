@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from shared.model.delta import Delta
 from shared.protocol import RATES_BATCH, SnapshotFrames, UpdateFrames, closing_frame, parts, snapshot_frames
-from shared.quotes import Delta
 from tests.client.frames import acknowledged
 from tests.client.servers import eventually, send, serving
 from tests.client.simulated_network import fields_of

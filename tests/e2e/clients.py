@@ -11,7 +11,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from shared.wire import loads
+from shared.model.wire import loads
 from tests import schemas
 from tests.e2e.local_stack import Stack
 

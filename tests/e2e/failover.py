@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from shared.assets import Asset, catalogue
+from shared.model.assets import Asset, catalogue
 from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import Stack
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from shared.assets import catalogue
-from shared.wire import loads
+from shared.model.assets import catalogue
+from shared.model.wire import loads
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import Stack
 
@@ -118,7 +118,7 @@ def dollars(moment: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
 
 @lru_cache(maxsize=64)
 def honest_at(exchange: str, at_ms: int) -> dict[str, Any]:
-    """Each source's markets at a time, without its faults (`tools/exchange/honest.py`)."""
+    """Each source's markets at a time, without its faults (`tools/simulator/honest.py`)."""
     answer: dict[str, Any] = loads(requests.get(f"{exchange}/control/honest", {"at_ms": at_ms}, timeout=10).text)
     return answer
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from shared.pricing.consensus import ASSET_LEEWAY
 from tests.e2e.clients import is_tick, opened
 from tests.e2e.local_stack import Stack

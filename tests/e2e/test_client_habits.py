@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests.e2e.clients import Client, Frame, opened
 from tests.e2e.foreign import FOREIGN, NODE, running
 from tests.e2e.local_stack import Stack

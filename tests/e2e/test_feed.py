@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from shared.assets import catalogue
-from shared.wire import MIN_SIGNIFICANT_DIGITS
+from shared.model.assets import catalogue
+from shared.model.wire import MIN_SIGNIFICANT_DIGITS
 from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import ROOT, Stack
 

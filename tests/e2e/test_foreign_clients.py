@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests import schemas
 from tests.e2e.foreign import FOREIGN, NODE, NODE_MODULES, Line, Program, running
 from tests.e2e.local_stack import Stack

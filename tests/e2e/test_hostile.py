@@ -9,7 +9,7 @@ from itertools import count, islice
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests.e2e.clients import Client, Frame, opened
 from tests.e2e.local_stack import Stack
 from tests.hostile import Hostile, hostile_messages

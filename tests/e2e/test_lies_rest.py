@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests.e2e.lies import (
     CONTEXT,
     EXCHANGE,

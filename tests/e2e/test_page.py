@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import ROOT, Stack
 from tools.browser import CHROMIUM, NO_CHROMIUM

@@ -5,7 +5,7 @@ import json
 from fractions import Fraction
 from typing import Any
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import Stack
 from tests.recordings import recording

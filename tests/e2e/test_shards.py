@@ -110,7 +110,7 @@ async def run(stack: Stack) -> None:
         await heard_of(batch + plain, window[-1] + 1)
         ended_ms = now_ms()
         assert not posted(stack, "publish", began_ms, ended_ms)
-        reached = Counter(posted(stack, "publish-worker", began_ms, ended_ms))
+        reached = Counter(posted(stack, "worker", began_ms, ended_ms))
         print(f"connections {dict(sizes)}, reached in {reached.total()} batches of workers: {dict(reached)}")
         assert reached.keys() == set(sizes.values())
         assert reached.total() >= len(SHARDS) * STEADY_TICKS

@@ -10,13 +10,13 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.model.values import Connection, Snapshot
+from shared.model.wire import loads
 from shared.protocol import RATES_BATCH, View, snapshot_frames
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
-from shared.values import Connection, Snapshot
-from shared.wire import loads
 from tests.fan_out.feed import Feed
-from tools.bench.sink import Sink
 from tools.client import Book, Quote
+from tools.simulator.sink import Sink
 
 REGION = "ca-central-1"
 Sees = tuple[tuple[str, View], ...]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.credentials import Credentials
 
-from shared.fan_out import FanOut
 from shared.gateway import connect
+from shared.model.values import Connection, Progress
 from shared.protocol import RATES_BATCH
-from shared.values import Connection, Progress
+from shared.publishing.fan_out import FanOut
 from tests.fan_out.feed import Feed
 from tools.bench.client import peak_mb
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.bench.sink import Sink
+from tools.simulator.sink import Sink
 
 ROOT = Path(__file__).parent.parent.parent
 END_TIMEOUT_S = 20

@@ -12,16 +12,16 @@ from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.table import Table as StoredTable
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.fan_out import FanOut
 from shared.gateway import Gateway, connect
-from shared.publisher import Publisher, Worker
+from shared.publishing.fan_out import FanOut
+from shared.publishing.publisher import Publisher, Worker
 from shared.store.connections_table import ConnectionsTable
 from shared.store.progress_table import ProgressTable
 from shared.store.quotes_table import QuotesTable
 from tests.fan_out.audience import REGION, Audience
 from tests.fan_out.feed import Feed
 from tests.unit.conftest import create_table, dynamodb
-from tools.bench.sink import Sink, running
+from tools.simulator.sink import Sink, running
 
 MOST_LOGGED_BYTES = 65_536
 SHARDS = 2

@@ -3,8 +3,8 @@
 import time
 from dataclasses import replace
 
-from shared.quotes import Delta
-from shared.values import Snapshot
+from shared.model.delta import Delta
+from shared.model.values import Snapshot
 from tests.unit.samples import SYMBOLS, after, quote, quotes
 
 MOVES_ALWAYS = "BTC_CAD"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.fan_out.child import child
-from tools.bench.sink import running
+from tools.simulator.sink import running
 
 MANY = 100_000
 MOST_MB = 150

@@ -9,7 +9,7 @@ import pytest
 from tests.fan_out.audience import named
 from tests.fan_out.child import child
 from tests.fan_out.conftest import Stage
-from tools.bench.sink import Sink
+from tools.simulator.sink import Sink
 
 COUNT = 1_000
 CLOSINGS = ("close_all", "drop_all")  # with the goodbye of TLS, which waits to be returned, and without

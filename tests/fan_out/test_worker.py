@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 
 from shared.gateway import Posted
-from shared.periodic import Period, spread_of
-from shared.publisher import Publisher, Worker
-from shared.quotes import Delta
+from shared.model.delta import Delta
+from shared.publishing.periodic import Period, spread_of
+from shared.publishing.publisher import Publisher, Worker
 from shared.store.connections_table import ConnectionsTable
 from shared.store.progress_table import ProgressTable
 from tests.fan_out.audience import Paged, named

@@ -15,6 +15,7 @@ from infra.app import build
 from infra.bundle import ROOT
 
 CDK_JSON: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
+# Those of one shard. With more there is the `worker`, too.
 FUNCTIONS = ("connect", "disconnect", "ingest", "publish", "request", "subscribe")
 HASH = re.compile(r"[0-9A-F]{8}$")
 
@@ -32,17 +33,12 @@ class Synthesised:
         return {HASH.sub("", name): dict(resource.get("Properties", {})) for name, resource in found.items()}
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        """The properties of the Lambdas, by the folder that they are made from; those of its workers by theirs."""
-        found = self.properties("AWS::Lambda::Function")
-        return {
-            each["Handler"].split(".")[1]: each
-            for each in found.values()
-            if each["Handler"].endswith("handler.handler")
-        }
+        """The properties of the Lambdas, by the folder that they are made from."""
+        return {each["Handler"].split(".")[1]: each for each in self.properties("AWS::Lambda::Function").values()}
 
     def worker(self) -> dict[str, Any]:
         """The properties of the publisher of one shard."""
-        return self.properties("AWS::Lambda::Function")["PublishWorkerFunction"]
+        return self.functions()["worker"]
 
     def function_of(self, reference: object) -> str:
         """Which Lambda a property refers to."""

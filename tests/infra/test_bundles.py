@@ -81,7 +81,7 @@ def test_a_dependency_that_the_bundle_lacks_is_noticed(stack: Synthesised, runti
     assert "No module named 'requests'" in result.stderr
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
 def test_a_bundle_holds_one_handler_and_shared(name: str) -> None:
     folder = bundle(name)
     assert {path.name for path in (folder / "functions").iterdir()} - {"__pycache__"} == {"__init__.py", name}
@@ -96,7 +96,7 @@ def files(folder: Path) -> set[str]:
     return {str(path) for path in found if path.suffix != ".pyc"}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
 def test_a_bundle_holds_no_sdk_and_nothing_that_only_a_build_needs(name: str) -> None:
     folder = bundle(name)
     top = {path.name for path in folder.iterdir()}
@@ -105,7 +105,7 @@ def test_a_bundle_holds_no_sdk_and_nothing_that_only_a_build_needs(name: str) ->
     assert ("requests" in top) == (name == "ingest")
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
 def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
     tag = f"cpython-{PYTHON_VERSION.replace('.', '')}-aarch64-linux-gnu.so"
     compiled = list(bundle(name).rglob("*.so"))
@@ -115,7 +115,7 @@ def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
         assert int.from_bytes(path.read_bytes()[18:20], "little") == AARCH64, path.name
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
 def test_a_bundle_is_small(name: str, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / name), "zip", bundle(name)))
     size = archive.stat().st_size

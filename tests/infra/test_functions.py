@@ -6,9 +6,9 @@ from dataclasses import MISSING, fields
 
 import pytest
 
+from functions.ingest.ticks import RUN_MS
 from infra.bundle import PYTHON_VERSION, ROOT
 from shared import settings
-from shared.ticks import RUN_MS
 from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words
 
 POWERTOOLS = {
@@ -18,9 +18,10 @@ POWERTOOLS = {
 }
 
 
-def test_there_is_a_lambda_per_folder(stack: Synthesised) -> None:
+def test_there_is_a_lambda_per_folder(stack: Synthesised, sharded: Synthesised) -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
-    assert set(stack.functions()) == set(FUNCTIONS) == folders
+    assert set(stack.functions()) == set(FUNCTIONS)
+    assert set(sharded.functions()) == folders == {*FUNCTIONS, "worker"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -50,10 +51,8 @@ def test_one_shard_needs_no_worker(stack: Synthesised) -> None:
 
 def test_the_worker_runs_like_publish_with_its_share_of_the_posts_and_is_not_retried(sharded: Synthesised) -> None:
     publish, worker = sharded.functions()["publish"], sharded.worker()
-    assert worker["Handler"] == "functions.publish.worker.handler"
-    assert [worker[name] for name in ("MemorySize", "Timeout", "Code")] == [
-        publish[name] for name in ("MemorySize", "Timeout", "Code")
-    ]
+    assert worker["Handler"] == "functions.worker.handler.handler"
+    assert [worker[name] for name in ("MemorySize", "Timeout")] == [publish[name] for name in ("MemorySize", "Timeout")]
     asked, given = publish["Environment"]["Variables"], worker["Environment"]["Variables"]
     assert in_words(asked["WORKER_FUNCTION"]) == "<PublishWorkerFunction>"
     assert (asked["POST_RATE"], asked["POST_BURST"], asked["CONNECTIONS_PER_WORKER"]) == ("10001", "3500", "25000")

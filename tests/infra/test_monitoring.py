@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.bundle import ROOT
-from shared.assets import price_sources
+from shared.model.assets import price_sources
 from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words
 
 ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.candles import Candle
-from shared.explanation import Explanation, Explanations
-from shared.history import HistoryRequest, encode_history
+from shared.model.candles import Candle
+from shared.model.delta import Delta
+from shared.model.explanation import Explanation, Explanations
+from shared.model.values import Snapshot, SourceState, Suspicion
+from shared.model.wire import Encoded
 from shared.protocol import (
     ERRORS,
     RATES,
@@ -25,9 +27,7 @@ from shared.protocol import (
     subscriptions_frame,
     unsubscribed_frame,
 )
-from shared.quotes import Delta
-from shared.values import Snapshot, SourceState, Suspicion
-from shared.wire import Encoded
+from shared.requests.history import HistoryRequest, encode_history
 from tests.unit.samples import NOW_MS, SYMBOLS, explanation, quote, quotes
 
 # All that a quote can say of itself, and as little as it can.

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import history, limits, periodic
-from shared.assets import catalogue
-from shared.candles import INTERVAL_MS
-from shared.history import DEFAULT_LIMIT
+from shared.model.assets import catalogue
+from shared.model.candles import INTERVAL_MS
+from shared.model.values import Quote
+from shared.model.wire import dumps, loads
 from shared.protocol import (
     CHANNELS,
     ERRORS,
@@ -33,9 +33,10 @@ from shared.protocol import (
     updates,
 )
 from shared.protocol import assets as asset_frames
+from shared.publishing import periodic
+from shared.requests import history, limits
+from shared.requests.history import DEFAULT_LIMIT
 from shared.store.candles_table import LATEST_MS, MAX_READ
-from shared.values import Quote
-from shared.wire import dumps, loads
 from tests.protocol import frames as built_here
 from tests.protocol.frames import FULL, PLAIN, built
 from tests.schemas import CONTRACT, Message, Misfit, check, contract, sent_by_clients, sent_by_server

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
+from shared.model.wire import dumps, loads
 from shared.protocol import ERRORS, EVENTS
-from shared.wire import dumps, loads
 from tests.schemas import Misfit, check, check_sent, contract, sent_by_clients, sent_by_server
 
 ROOT = Path(__file__).parents[2]

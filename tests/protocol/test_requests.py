@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.history import parse_history
+from shared.model.values import Snapshot
+from shared.model.wire import dumps, loads
 from shared.protocol import (
     ERRORS,
     EVENTS,
@@ -25,11 +26,10 @@ from shared.protocol import (
     parse_timestamp,
     parse_unsubscription,
 )
+from shared.requests.history import parse_history
 from shared.store.candles_table import LATEST_MS
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
-from shared.values import Snapshot
-from shared.wire import dumps, loads
 from tests.hostile import hostile_messages
 from tests.schemas import Misfit, check, check_sent, contract, sent_by_clients
 from tests.unit.clients import ConnectionsServer

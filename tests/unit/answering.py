@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.quotes import ages
+from shared.model.staleness import ages
+from shared.model.values import Quote, Snapshot
+from shared.model.wire import dumps
+from shared.pricing.next_snapshot import next_snapshot
 from shared.sources import all_sources
 from shared.sources.all_sources import SOURCES, AllSources
-from shared.ticks import next_snapshot
-from shared.values import Quote, Snapshot
-from shared.wire import dumps
 from tests.unit.clock import Clock
 from tests.unit.test_poller import respond, server
 

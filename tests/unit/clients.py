@@ -13,7 +13,7 @@ from shared.gateway.delivery import Delivery
 from shared.gateway.endpoint import endpoint
 from shared.gateway.signer import Signer
 from shared.gateway.token_bucket import TokenBucket
-from shared.wire import loads
+from shared.model.wire import loads
 from tests import schemas
 
 # HTTP status, and without one what went wrong, its kind and its words: what a post to that connection ends in

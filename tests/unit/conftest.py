@@ -10,7 +10,7 @@ from hypothesis import settings
 from moto import mock_aws
 from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
 
-from shared import ticks
+from functions.ingest import ticks
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from tests.unit.clients import ConnectionsServer

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.sources.all_sources import AllSources, Polled
+from functions.ingest.ticks import TickReport, Ticks
+from shared.model.values import Polled, Snapshot, SourceState
 from shared.store.candles_table import CandlesTable
 from shared.store.quotes_table import Lease, QuotesTable
-from shared.ticks import TickReport, Ticks
-from shared.values import Snapshot, SourceState
 from tests.unit.samples import NOW_MS, rate_ticker, ticker
+
+if TYPE_CHECKING:
+    from shared.sources.all_sources import AllSources
 
 RUN_TICKS = 75  # of one second
 

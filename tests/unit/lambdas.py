@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
+from shared.model.values import Snapshot
 from shared.store.codec import pack
-from shared.values import Snapshot
 
 CONNECTION_ID = "L0SM9cOFvHcCIhw="
 
@@ -17,7 +17,7 @@ CONNECTION_ID = "L0SM9cOFvHcCIhw="
 class Load(Protocol):
     """Starts a Lambda."""
 
-    def __call__(self, name: str, entry: str = "handler") -> ModuleType: ...
+    def __call__(self, name: str) -> ModuleType: ...
 
 
 @dataclass
@@ -33,10 +33,10 @@ class Context:
         return 29_000
 
 
-def cold_start(name: str, entry: str = "handler") -> ModuleType:
-    """Import `functions/<name>/handler.py`, or another entry of that folder, afresh."""
-    sys.modules.pop(f"functions.{name}.{entry}", None)
-    return importlib.import_module(f"functions.{name}.{entry}")
+def cold_start(name: str) -> ModuleType:
+    """Import `functions/<name>/handler.py` afresh."""
+    sys.modules.pop(f"functions.{name}.handler", None)
+    return importlib.import_module(f"functions.{name}.handler")
 
 
 def websocket_event(route: str, body: object = None, kind: str = "MESSAGE") -> dict[str, Any]:

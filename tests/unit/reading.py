@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
+from shared.model.values import Ticker
 from shared.sources import upstream
 from shared.sources.upstream import Answer
-from shared.values import Ticker
 
 
 def read(module: ModuleType, answer: Answer) -> list[Ticker]:

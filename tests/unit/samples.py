@@ -7,10 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.assets import catalogue
-from shared.explanation import Candidate, Explanation, Explanations
-from shared.quotes import Ages, advance, ages
-from shared.values import Quote, Rate, Snapshot, SourceState, Ticker
+from shared.model.assets import catalogue
+from shared.model.explanation import Candidate, Explanation, Explanations
+from shared.model.staleness import Ages, ages
+from shared.model.values import Quote, Rate, Snapshot, SourceState, Ticker
+from shared.pricing.advance import advance
 
 NOW_MS = 1_718_707_723_456
 USD_CAD = Rate("kraken:USDCAD", Decimal("1.3346"), Decimal("1.3348"), NOW_MS)

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shared.model.values import Polled, SourceState, Ticker
+from shared.model.wire import dumps
 from shared.sources import all_sources, bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
-from shared.sources.all_sources import SOURCES, TOO_LATE_MS, AllSources, Polled
+from shared.sources.all_sources import SOURCES, TOO_LATE_MS, AllSources
 from shared.sources.upstream import PACE_SLACK_MS, SourceUnavailable
-from shared.values import SourceState, Ticker
-from shared.wire import dumps
 from tests.unit.clock import Clock
 from tests.unit.test_poller import respond, server
 from tests.unit.test_source_binance import BTC

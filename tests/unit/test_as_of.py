@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from shared.quotes import Ages, ages, as_of
-from shared.values import Snapshot
+from shared.model.staleness import Ages, ages, as_of
+from shared.model.values import Snapshot
 from tests.unit.samples import LIMITS, NOW_MS, SYMBOLS, after, quote, quotes
 
 FIRST = after(Snapshot(), quotes())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.assets import DEFAULT_BAND, Market, catalogue, market_names
+from shared.model.assets import DEFAULT_BAND, Market, catalogue, market_names
 from tests.recordings import recorded_json
 
 LISTED = [

@@ -13,9 +13,9 @@ from tools.bench.cores import Cores
 from tools.bench.growth import table as growth_table
 from tools.bench.import_time import IMPORT_LINE, every_setting, ratio
 from tools.bench.report import Report, rounded, write
-from tools.bench.sink import Sink, running
 from tools.bench.throughput import FIFTY, LOOP, THIS, WRK, ClientFailed, Entry, run_client
 from tools.bench.workload import FRAME, SESSION_TOKEN, ConnectionIds, connection_id
+from tools.simulator.sink import Sink, running
 
 ANYWHERE = Cores(None, None)
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from shared.model.values import Snapshot
 from shared.store.connections_table import ConnectionsTable
-from shared.values import Snapshot
 from tests.unit.lambdas import CONNECTION_ID as ID
 from tests.unit.lambdas import Context, Load, stream_record
 from tests.unit.samples import NOW_MS, after, quote, quotes

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.candles import INTERVAL_MS, Candle, OpenCandles, pack_open, roll, unpack_open
-from shared.values import Quote
-from shared.wire import dumps, loads
+from shared.model.candles import INTERVAL_MS, Candle, OpenCandles
+from shared.model.values import Quote
+from shared.model.wire import dumps, loads
+from shared.pricing.candles import roll
+from shared.store.candles_codec import pack_open, unpack_open
 from tests.unit.samples import SYMBOLS, prices, quote
 
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC

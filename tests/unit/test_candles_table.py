@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.candles import INTERVAL_MS, Candle, Closed, OpenCandles, roll
+from shared.model.candles import INTERVAL_MS, Candle, Closed, OpenCandles
+from shared.model.wire import number_text
+from shared.pricing.candles import roll
 from shared.store import candles_table as module
 from shared.store.candles_table import CandlesTable, NotWritten
-from shared.wire import number_text
 from tests.unit.samples import SYMBOLS, prices, quote, quotes
 
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.candles import OpenCandles, roll
+from shared.model.candles import OpenCandles
+from shared.model.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion, Ticker
+from shared.model.wire import dumps, loads
+from shared.pricing.advance import advance
+from shared.pricing.candles import roll
 from shared.pricing.consensus import SHORT
 from shared.pricing.fx import DAY_MS, HOUR_MS, MAX_AGE_MS
 from shared.pricing.quotes import price_all
-from shared.quotes import advance
 from shared.store.codec import pack, unpack, unpack_or_restart
-from shared.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion, Ticker
-from shared.wire import dumps, loads
 from tests.recordings import recorded_json
 from tests.unit.samples import NOW_MS, SYMBOLS, prices, rate
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
+from shared.model.message_limit import MessageLimit, RateLimited
 
-from shared.limits import MessageLimit, RateLimited
+from shared.model.values import Connection
 from shared.protocol import CHANNELS as PROTOCOL_CHANNELS
 from shared.store.connections_table import CHANNELS, LIFETIME_S, Changed, ConnectionsTable, NotConnected
-from shared.values import Connection
 
 NOW_S = 1_718_707_723
 ID = "L0SM9cOFvHcCIhw="

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
+from shared.model.values import Quote, Rate, Snapshot, Ticker
+from shared.model.wire import dumps, loads
 from shared.pricing.consensus import SHORT
 from shared.pricing.fx import DAY_MS, cross
 from shared.pricing.quotes import price_all
 from shared.protocol import quote_fields
-from shared.values import Quote, Rate, Snapshot, Ticker
-from shared.wire import dumps, loads
 from tests.unit.samples import NOW_MS, prices, quote, rate, ticker
 
 NUMBERS = ("bid", "ask", "spot", "change", "change_pct")

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model.delta import Delta
+from shared.model.values import Snapshot
+from shared.model.wire import loads
 from shared.pricing.fx import DAY_MS
 from shared.protocol import RATES_BATCH, UpdateFrames, snapshot_frames
-from shared.quotes import Delta
-from shared.values import Snapshot
-from shared.wire import loads
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, after, quote, quotes
 
 TRADED = SYMBOLS[:5]

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import requests
 
-from shared.assets import catalogue
-from shared.wire import loads
+from shared.model.assets import catalogue
+from shared.model.wire import loads
 from tests.unit.clock import Clock
-from tools.exchange.fair_prices import FairPrices
-from tools.exchange.honest import honest
-from tools.exchange.listings import DEAD
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.fair_prices import FairPrices
+from tools.simulator.honest import honest
+from tools.simulator.listings import DEAD
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 AGREEMENT = Decimal("0.0020")
 BASIS_POINT = Decimal("0.0001")

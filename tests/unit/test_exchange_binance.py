@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 import requests
 
-from shared.assets import market_names
+from shared.model.assets import market_names
 from tests.unit.clock import Clock
-from tools.exchange.listings import DEAD
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.listings import DEAD
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 PATH = "/api/v3/ticker/24hr"
 FULL_FIELDS = [

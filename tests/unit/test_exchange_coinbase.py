@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import requests
 
-from shared.assets import market_names
+from shared.model.assets import market_names
 from tests.recordings import recorded_json
 from tests.unit.clock import Clock
-from tools.exchange.listings import DEAD
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.listings import DEAD
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 LIVE = [name for name in market_names("coinbase") if name not in DEAD["coinbase"]]
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import requests
 
-from shared.assets import catalogue, market_names
+from shared.model.assets import catalogue, market_names
 from tests.unit.clock import Clock
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 PATH = "/api/v3/simple/price"
 FULL = "vs_currencies=cad&include_24hr_change=true&include_last_updated_at=true&precision=full"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from tools.exchange.__main__ import main
-from tools.exchange.server import exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.__main__ import main
+from tools.simulator.server import exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "tools.exchange"]
+COMMAND = [sys.executable, "-m", "tools.simulator"]
 
 
 def test_it_prints_its_address_serves_and_ends_when_interrupted() -> None:

@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from tests.unit.clock import Clock
-from tools.exchange.faults import Upstream, parse_faults
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.faults import Upstream, parse_faults
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 PATHS = {
     "binance": '/api/v3/ticker/24hr?symbols=["BTCUSDT","ETHUSDT"]',

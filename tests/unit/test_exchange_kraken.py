@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import requests
 
-from shared.assets import market_names
+from shared.model.assets import market_names
 from tests.recordings import recorded_json
 from tests.unit.clock import Clock
-from tools.exchange.kraken_pairs import pair
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.kraken_pairs import pair
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 LEGACY = {
     "XBTUSD": "XXBTZUSD", "XBTCAD": "XXBTZCAD", "ETHUSD": "XETHZUSD", "ETHCAD": "XETHZCAD", "XRPUSD": "XXRPZUSD",

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import requests
 
-from shared.wire import loads
+from shared.model.wire import loads
 from tests.unit.clock import Clock
-from tools.exchange.lies import LARGEST, Lie, parse_lie
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.lies import LARGEST, Lie, parse_lie
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 COINS = "bitcoin,tether,shiba-inu"
 PATHS = {

@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 import requests
 
-from shared.assets import catalogue, market_names
+from shared.model.assets import catalogue, market_names
 from tests.recordings import recording
 from tests.unit.clock import Clock
-from tools.exchange.candles import CandleReplay, Candles, read_candles
-from tools.exchange.cross_markets import THIN, cross_markets
-from tools.exchange.dead_markets import NDAX_EMPTY
-from tools.exchange.fair_prices import FairPrices
-from tools.exchange.listings import DEAD, markets_at, reference
-from tools.exchange.market import BinanceRow, CannotStep, Market, Moment, PairTicker
-from tools.exchange.random_walk import PERIOD, walk
-from tools.exchange.recorded import RecordedTickers
-from tools.exchange.server import exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
-from tools.exchange.time_steps import TimeSteps
+from tools.simulator.candles import CandleReplay, Candles, read_candles
+from tools.simulator.cross_markets import THIN, cross_markets
+from tools.simulator.dead_markets import NDAX_EMPTY
+from tools.simulator.fair_prices import FairPrices
+from tools.simulator.listings import DEAD, markets_at, reference
+from tools.simulator.market import BinanceRow, CannotStep, Market, Moment, PairTicker
+from tools.simulator.random_walk import PERIOD, walk
+from tools.simulator.recorded import RecordedTickers
+from tools.simulator.server import exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
+from tools.simulator.time_steps import TimeSteps
 
 NOW_MS = 1_767_225_600_000
 DAY = 1_440

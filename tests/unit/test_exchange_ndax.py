@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import requests
 
-from shared.assets import market_names
-from shared.wire import loads
+from shared.model.assets import market_names
+from shared.model.wire import loads
 from tests.recordings import recorded_json
 from tests.unit.clock import Clock
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 FROZEN, EMPTY = "MATIC_CAD", "BAL_CAD"
 

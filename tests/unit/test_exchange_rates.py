@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from tests.recordings import recording
-from tools.exchange.market import BinanceRow
-from tools.exchange.recorded import RecordedTickers
-from tools.exchange.server import Exchange, exchange_in_thread
+from tools.simulator.market import BinanceRow
+from tools.simulator.recorded import RecordedTickers
+from tools.simulator.server import Exchange, exchange_in_thread
 
 # Sunday 2026-01-04, 21:00 UTC
 SUNDAY_MS = 1_767_560_400_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.explanation import Candidate
+from shared.model.explanation import Candidate
+from shared.model.values import Ticker
 from shared.pricing.rules import WIDEST_BOOK, judged
-from shared.values import Ticker
 from tests.unit.samples import NOW_MS, rate
 from tests.unit.test_pricing import AT_PAR, BEFORE, at, price
 

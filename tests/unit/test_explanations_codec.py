@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.explanation import Explanations
+from shared.model.explanation import Explanations
 from shared.store.explanations_codec import pack_explanations, unpack_explanations
 from shared.store.quotes_table import EXPLAIN_KEY, QuotesTable
 from tests.unit.samples import explanations

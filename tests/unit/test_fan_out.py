@@ -7,16 +7,16 @@ from itertools import pairwise
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.fan_out import MOST_TICKS_BEHIND, FanOut
-from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS, Period, reconnect_in_ms, spread_of
+from shared.model.delta import Delta
+from shared.model.values import Progress, Snapshot
 from shared.pricing.fx import DAY_MS
 from shared.protocol import heartbeat_frame
-from shared.publisher import Publisher, Worker
-from shared.quotes import Delta
+from shared.publishing.fan_out import MOST_TICKS_BEHIND, FanOut
+from shared.publishing.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS, Period, reconnect_in_ms, spread_of
+from shared.publishing.publisher import Publisher, Worker
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from shared.store.progress_table import Counted, Overtaken, ProgressTable
 from shared.store.quotes_table import QuotesTable
-from shared.values import Progress, Snapshot
 from tests.unit.clients import Answer, Clients, gone, spots, throttled
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.assets import catalogue
-from shared.explanation import Candidate, Explanation, Explanations
+from shared.model.assets import catalogue
+from shared.model.delta import Delta
+from shared.model.explanation import Candidate, Explanation, Explanations
+from shared.model.values import Quote, Snapshot, SourceState, Suspicion
+from shared.model.wire import dumps, loads
 from shared.pricing.fx import DAY_MS
 from shared.protocol import (
     ERRORS,
@@ -31,9 +34,6 @@ from shared.protocol import (
     subscriptions_frame,
     unsubscribed_frame,
 )
-from shared.quotes import Delta
-from shared.values import Quote, Snapshot, SourceState, Suspicion
-from shared.wire import dumps, loads
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quote, quotes
 
 SHIB = Quote(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model.values import Rate, Snapshot, Ticker
 from shared.pricing.fx import (
     BANK_USD,
     COINBASE_USDT,
@@ -29,7 +30,6 @@ from shared.pricing.fx import (
     hourly,
     stated_rates,
 )
-from shared.values import Rate, Snapshot, Ticker
 from tests.unit.samples import NOW_MS, prices, rate, rate_ticker
 
 books = st.tuples(prices, prices).map(sorted)

@@ -20,7 +20,7 @@ from shared.gateway import Gateway, Gone, Posted, PostFailed, connect, transport
 from shared.gateway.gateway import trusted_certificates
 from shared.gateway.sockets import Poll, sockets
 from tests.unit.clients import ConnectionsServer
-from tools.bench.sink import Sink, running
+from tools.simulator.sink import Sink, running
 
 FRAME = b'{"event":"data"}'
 ID = "L0SM9cOFvHcCIhw="

@@ -8,10 +8,10 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.model.values import Snapshot
 from shared.pricing.fx import DAY_MS
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable, NotConnected
 from shared.store.quotes_table import QuotesTable
-from shared.values import Snapshot
 from tests.unit.clients import ConnectionsServer, spots
 from tests.unit.lambdas import CONNECTION_ID as ID
 from tests.unit.lambdas import Context, Load, metrics, stream_record, websocket_event
@@ -266,7 +266,7 @@ def test_a_worker_posts_to_its_shard_once(
     connections_table.subscribe(ID, "rates_batch", None)
     images = stream_record(FIRST, SECOND)["dynamodb"]
     event = {"shard": 0, "old": images["OldImage"], "new": images["NewImage"]}
-    worker = load("publish", "worker")
+    worker = load("worker")
     assert worker.handler(event, Context()) == {"seq": 2, "frames": 1}
     assert metrics(capsys.readouterr().out)["Connections"] == 1
     assert worker.handler(event, Context()) == {"seq": 2, "frames": 0}

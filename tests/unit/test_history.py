@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.candles import Candle, OpenCandles
-from shared.history import HistoryRequest, encode_history, history_frames, parse_history
+from shared.model.candles import Candle, OpenCandles
+from shared.model.wire import dumps, loads
 from shared.protocol import MAX_FRAME_BYTES, BadRequest, parse_message
+from shared.requests.history import HistoryRequest, encode_history, history_frames, parse_history
 from shared.store.candles_table import CandlesTable
-from shared.wire import dumps, loads
 from tests.unit.samples import json_values, prices
 
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC

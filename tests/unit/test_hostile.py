@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.candles import INTERVAL_MS
+from shared.model.candles import INTERVAL_MS
+from shared.model.values import Snapshot
 from shared.protocol import CHANNELS, EVENTS, MAX_MESSAGE_BYTES, SUBSCRIPTION_EVENTS
-from shared.routes import Act, route
+from shared.requests.routes import Act, route
+from shared.requests.subscriptions import Requests, Subscriptions
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
-from shared.subscriptions import Requests, Subscriptions
-from shared.values import Snapshot
 from tests.right_answers import hold
 from tests.schemas import check
 from tests.unit.clients import Clients

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from functions.ingest.ticks import TickReport
 from shared.store.quotes_table import QuotesTable
-from shared.ticks import TickReport
 from tests.unit.lambdas import Context, Load, metrics
-from tools.exchange.faults import parse_faults
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.faults import parse_faults
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 SCHEDULED: dict[str, Any] = {
     "version": "0",

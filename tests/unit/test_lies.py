@@ -9,12 +9,12 @@ from random import Random
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from shared.assets import Asset, Market, catalogue
+from shared.model.assets import Asset, Market, catalogue
+from shared.model.values import Memory, Rate, Snapshot, Ticker
 from shared.pricing import fx
 from shared.pricing.consensus import SHORT
 from shared.pricing.quotes import Priced, price_all
 from shared.pricing.rules import judged
-from shared.values import Memory, Rate, Snapshot, Ticker
 from tests.unit.samples import NOW_MS, prices, quote, rate
 
 FRESH_MS = 15_000

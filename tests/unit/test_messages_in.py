@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
+from shared.model.wire import loads
 from shared.protocol import (
     MAX_MESSAGE_BYTES,
     BadRequest,
@@ -18,7 +19,6 @@ from shared.protocol import (
     parse_message,
     parse_subscription,
 )
-from shared.wire import loads
 from tests.unit.samples import SYMBOLS, json_values
 
 

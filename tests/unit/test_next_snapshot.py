@@ -3,10 +3,9 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from shared.model.values import Polled, Snapshot, SourceState, Ticker
 from shared.pricing.fx import DAY_MS
-from shared.sources.all_sources import Polled
-from shared.ticks import next_snapshot
-from shared.values import Snapshot, SourceState, Ticker
+from shared.pricing.next_snapshot import next_snapshot
 from tests.unit.samples import LIMITS, NOW_MS, STALE_AFTER_MS, USD_CAD, rate, rate_ticker, ticker
 
 

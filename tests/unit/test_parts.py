@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from shared.model.delta import Delta
+from shared.model.values import Snapshot
+from shared.model.wire import Encoded, dumps, loads
 from shared.protocol import MAX_FRAME_BYTES, RATES_BATCH, UpdateFrames, snapshot_frames
 from shared.protocol.parts import Part, in_parts
-from shared.quotes import Delta
-from shared.values import Snapshot
-from shared.wire import Encoded, dumps, loads
 from tests.unit.samples import NOW_MS, SYMBOLS, after, quotes
 
 LONG_SOURCE = "binance:BTCUSDT x " * 50

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from shared.periodic import (
+from shared.publishing.periodic import (
     HEARTBEAT_MS,
     NOTICE_S,
     RECONNECT_WITHIN_MS,

@@ -13,13 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from shared.model.values import SourceState, Ticker
 from shared.sources import bank_of_canada, binance, er_api, kraken
 from shared.sources import upstream as pollers
 from shared.sources.upstream import Answer, Poller, Source, SourceUnavailable
-from shared.values import SourceState, Ticker
-from tools.exchange.faults import parse_faults
-from tools.exchange.server import Exchange, exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.faults import parse_faults
+from tools.simulator.server import Exchange, exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 NOW_MS = 1_767_225_600_000
 TIMEOUT_S = 5.0

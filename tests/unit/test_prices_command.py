@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.assets import catalogue, market_names
+from shared.model.assets import catalogue, market_names
 from tests.recordings import recording
 from tools.catalogue_check import HALF_A_YEAR_MS, LISTINGS, check, upgrades_go_on
-from tools.exchange.server import exchange_in_thread
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator.server import exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
 
 ROOT = Path(__file__).parent.parent.parent
 

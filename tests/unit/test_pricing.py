@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.assets import Asset, catalogue
+from shared.model.assets import Asset, catalogue
+from shared.model.values import Memory, Quote, Rate, Snapshot, Suspicion, Ticker
 from shared.pricing.quotes import Priced, price_all
-from shared.values import Memory, Quote, Rate, Snapshot, Suspicion, Ticker
 from tests.unit.samples import NOW_MS, SYMBOLS, quote, rate, ticker
 
 AT_PAR = {"USD": rate("kraken:USDCAD", "1"), "USDT": rate("kraken:USDTCAD", "1")}

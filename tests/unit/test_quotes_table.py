@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.explanation import Explanations
+from shared.model.explanation import Explanations
+from shared.model.values import Snapshot
 from shared.store.quotes_table import Lease, LeaseLost, QuotesTable, SnapshotMoved
-from shared.values import Snapshot
 from tests.unit.samples import NOW_MS, after, explanations, quotes
 from tests.unit.test_codec import full_snapshot
 

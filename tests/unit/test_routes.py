@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from shared.model.message_limit import CLOSED_AFTER, RateLimited
 
 from shared.gateway import Gone, PostFailed
-from shared.limits import CLOSED_AFTER, RateLimited
+from shared.model.values import Connection
 from shared.protocol import BadRequest, Message
-from shared.routes import Act, route
+from shared.requests.routes import Act, route
 from shared.store.connections_table import NotConnected
-from shared.values import Connection
 from tests.unit.clients import Clients, Refusal, gone, throttled
 
 ID = "L0SM9cOFvHcCIhw="

@@ -7,15 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from shared.assets import catalogue
-from shared.candles import INTERVAL_MS, Candle
-from shared.explanation import Explanations
-from shared.quotes import ages
-from shared.sources.all_sources import Polled
+from shared.model.assets import catalogue
+from shared.model.candles import INTERVAL_MS, Candle
+from shared.model.explanation import Explanations
+from shared.model.staleness import ages
+from shared.model.values import Polled, Snapshot, SourceState, Ticker
+from shared.pricing.next_snapshot import next_snapshot
 from shared.store.codec import pack, unpack
 from shared.store.explanations_codec import pack_explanations
-from shared.ticks import next_snapshot
-from shared.values import Snapshot, SourceState, Ticker
 
 DAY_MS = INTERVAL_MS["1d"]
 START_MS = 20_000 * DAY_MS  # midnight, UTC

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tools.bench.sink import Sink, running
+from tools.simulator.sink import Sink, running
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=nobody"}
 

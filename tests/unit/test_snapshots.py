@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model.delta import Delta, view_seq
+from shared.model.values import Snapshot
+from shared.pricing.advance import advance
 from shared.pricing.fx import DAY_MS
-from shared.quotes import Delta, advance, view_seq
-from shared.values import Snapshot
 from tests.unit.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, USD_CAD, after, quote, quotes
 
 FIRST = after(Snapshot(), quotes())

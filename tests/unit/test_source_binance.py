@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.assets import catalogue, market_names
+from shared.model.assets import catalogue, market_names
 from shared.pricing.rules import CLOCK_SKEW_MS
 from shared.sources import binance
 from shared.sources.listing import RENEWED_AFTER_MS

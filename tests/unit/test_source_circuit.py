@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model.values import SourceState
 from shared.sources.circuit import SourceUnavailable, after_failure, after_late_answer, after_success, newer
-from shared.values import SourceState
 
 NOW_MS = 1_767_225_600_000
 FAILED = SourceUnavailable("HTTP 500")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.assets import market_names
+from shared.model.assets import market_names
+from shared.model.values import Ticker
 from shared.sources import coinbase
 from shared.sources.upstream import Answer, SourceUnavailable
-from shared.values import Ticker
 from tests.recordings import recorded_json
 from tests.unit.reading import read
 

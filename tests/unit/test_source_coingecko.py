@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.assets import catalogue
+from shared.model.assets import catalogue
+from shared.model.values import Ticker
+from shared.model.wire import loads
 from shared.sources import coingecko
 from shared.sources.upstream import Answer, SourceUnavailable
-from shared.values import Ticker
-from shared.wire import loads
 from tests.unit.reading import read
 from tests.unit.test_source_binance import RECORDED_MS as RECEIVED_MS
 

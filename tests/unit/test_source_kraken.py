@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.assets import market_names
+from shared.model.assets import market_names
 from shared.sources import kraken
 from shared.sources.listing import BY_NAMES_FOR_MS, RENEWED_AFTER_MS
 from shared.sources.upstream import Answer, SourceUnavailable

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from shared.model.values import Ticker
 from shared.sources import bank_of_canada, er_api
 from shared.sources.upstream import Answer, SourceUnavailable
-from shared.values import Ticker
 from tests.unit.reading import read
 
 RECEIVED_MS = 1_704_489_129_000

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from shared.gateway import Gone
+from shared.model.values import Snapshot
 from shared.protocol import BadRequest, Message, parse_message
+from shared.requests.subscriptions import Requests, Subscriptions
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import Changed, ConnectionsTable, NotConnected
 from shared.store.quotes_table import QuotesTable
-from shared.subscriptions import Requests, Subscriptions
-from shared.values import Snapshot
 from tests.unit.clients import Clients, gone, spots
 from tests.unit.samples import AGELESS, NOW_MS, SYMBOLS, after, quote, quotes
 

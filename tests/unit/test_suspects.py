@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from shared.model.values import Suspicion
 from shared.pricing.consensus import Offer
 from shared.pricing.suspects import Ballot, suspects
-from shared.values import Suspicion
 
 NOW_MS = 1_800_000_000_000
 BAND = Decimal("0.02")

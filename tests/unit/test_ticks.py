@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from shared.model.values import Snapshot
 from shared.store.quotes_table import Lease
-from shared.values import Snapshot
 from tests.unit.ingests import RUN_TICKS, Stage, assert_each_seq_once_in_order
 from tests.unit.samples import NOW_MS
 

@@ -13,11 +13,10 @@ from decimal import Decimal
 
 import pytest
 
+from shared.model.staleness import ages
+from shared.model.values import Polled, Snapshot, Ticker
 from shared.pricing.consensus import median
-from shared.quotes import ages
-from shared.sources.all_sources import Polled
-from shared.ticks import next_snapshot
-from shared.values import Snapshot, Ticker
+from shared.pricing.next_snapshot import next_snapshot
 from tests.recordings import recording
 
 LIMITS = ages(60, 180)  # a bar is a tick

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from shared.model.wire import dumps, loads
 from shared.protocol import explain_frame
-from shared.wire import dumps, loads
 from tests.client.frames import acknowledged, data, quote, snapshot, update
 from tests.unit.samples import explanation, explanations
 from tools.client import State

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.wire import decimal_of, dumps, loads, number_text
+from shared.model.wire import decimal_of, dumps, loads, number_text
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")  # RFC 8259, 6, without the exponent
 decimals = st.builds(

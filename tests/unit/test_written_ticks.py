@@ -4,11 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from shared.candles import Closed
-from shared.sources.all_sources import Polled
+from functions.ingest.ticks import TickReport
+from shared.model.candles import Closed
+from shared.model.values import Polled, SourceState
 from shared.store.candles_table import NotWritten
-from shared.ticks import TickReport
-from shared.values import SourceState
 from tests.unit.ingests import RUN_TICKS, Stage, assert_each_seq_once_in_order
 from tests.unit.samples import NOW_MS
 

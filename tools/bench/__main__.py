@@ -12,9 +12,9 @@ from rich.console import Console
 from tools.bench import cold, cores, growth, peers, throughput
 from tools.bench.machine import OtherPrograms, machine
 from tools.bench.report import Report, write
-from tools.bench.sink import Sink, running
 from tools.bench.workload import ROOT
 from tools.local.aws import CannotStart
+from tools.simulator.sink import Sink, running
 
 STATE = ROOT / ".local" / "bench"
 WIDTH = 180  # where it goes to a file or another program: nothing is cut off

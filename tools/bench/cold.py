@@ -6,8 +6,8 @@ from statistics import median
 
 from tools.bench.cores import Cores
 from tools.bench.report import Report, rounded
-from tools.bench.sink import Sink
 from tools.bench.throughput import FIFTY, LOOP, THIS, run_client
+from tools.simulator.sink import Sink
 
 POSTS = 1_000
 

@@ -18,11 +18,11 @@ from shared.store.connections_table import ConnectionsTable
 from tools.bench import read_units
 from tools.bench.cores import Cores
 from tools.bench.report import Report, rounded
-from tools.bench.sink import Sink
 from tools.bench.throughput import THIS, ClientFailed, Result
 from tools.bench.workload import REGION, ROOT, connection_id, environment
 from tools.local import aws
 from tools.local.processes import Processes
+from tools.simulator.sink import Sink
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -13,8 +13,8 @@ from tools.bench import wrk
 from tools.bench.cores import Cores
 from tools.bench.peers import peers_python
 from tools.bench.report import Report, rounded
-from tools.bench.sink import Sink
 from tools.bench.workload import ROOT, environment
+from tools.simulator.sink import Sink
 
 WARM_UP_S = 1.0
 CLIENT_TIMEOUT_S = 300

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from tools.bench.clients.signed import Signed
-from tools.bench.sink import Sink
 from tools.bench.workload import ROOT, connection_id, environment
+from tools.simulator.sink import Sink
 
 LUA = Path(__file__).with_name("wrk_post.lua")
 REQUESTS = 2_000

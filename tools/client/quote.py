@@ -90,7 +90,7 @@ def loads(text: str | bytes) -> Any:
     Raises:
         ValueError: not JSON, or with the NaN and Infinity that RFC 8259 does not allow, or a number beyond `Decimal`.
     """
-    # As `shared.wire` does; this folder needs nothing outside of it.
+    # As `shared.model.wire` does; this folder needs nothing outside of it.
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
     except InvalidOperation:

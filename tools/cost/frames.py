@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 
 from multidict import MultiDict
 
-from shared.assets import catalogue
-from shared.periodic import RECONNECT_WITHIN_MS
+from shared.model.assets import catalogue
+from shared.model.delta import Delta
+from shared.model.staleness import ages
+from shared.model.values import Polled, Snapshot, SourceState, Ticker
+from shared.model.wire import loads
+from shared.pricing.next_snapshot import next_snapshot
 from shared.protocol import (
     CHANNELS,
     RATES_BATCH,
@@ -26,24 +30,20 @@ from shared.protocol import (
     subscribed_frames,
     symbols_of,
 )
-from shared.quotes import Delta, ages
+from shared.publishing.periodic import RECONNECT_WITHIN_MS
 from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
-from shared.sources.all_sources import Polled
 from shared.sources.upstream import Answer, Source, read
-from shared.ticks import next_snapshot
-from shared.values import Snapshot, SourceState, Ticker
-from shared.wire import loads
-from tools.exchange import binance as binance_exchange
-from tools.exchange import coinbase as coinbase_exchange
-from tools.exchange import coingecko as coingecko_exchange
-from tools.exchange import kraken as kraken_exchange
-from tools.exchange import ndax as ndax_exchange
-from tools.exchange import rates as rate_exchange
-from tools.exchange.faults import HEALTHY
-from tools.exchange.simulated import SimulatedMarket
+from tools.simulator import binance as binance_exchange
+from tools.simulator import coinbase as coinbase_exchange
+from tools.simulator import coingecko as coingecko_exchange
+from tools.simulator import kraken as kraken_exchange
+from tools.simulator import ndax as ndax_exchange
+from tools.simulator import rates as rate_exchange
+from tools.simulator.faults import HEALTHY
+from tools.simulator.simulated import SimulatedMarket
 
 if TYPE_CHECKING:
-    from tools.exchange.market import Moment
+    from tools.simulator.market import Moment
 
 TICKS = 12
 STARTED_MS = 1_793_534_400_000  # 2026-11-01T12:00:00Z, a Sunday

@@ -5,8 +5,8 @@ Settings: `infra/`; `tests/infra/test_cost_settings.py` holds them against the t
 
 from decimal import Decimal
 
-from shared.assets import price_sources
-from shared.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS
+from shared.model.assets import price_sources
+from shared.publishing.periodic import HEARTBEAT_MS, NOTICE_S, SNAPSHOT_MS
 
 # --- Settings of the template
 

@@ -232,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--context", action="append", default=[], metavar="NAME=VALUE", help="a deployment setting")
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON on stdout")
     parser.add_argument("--trust", action="store_true", help="make the certificate, tell how to trust it, and end")
-    parser.add_argument("exchange", nargs="*", metavar="-- OPTION", help="of python -m tools.exchange")
+    parser.add_argument("exchange", nargs="*", metavar="-- OPTION", help="of python -m tools.simulator")
     return parser
 
 

@@ -36,7 +36,7 @@ async def start_exchange(processes: Processes, state: Path, arguments: Sequence[
     """
     log = state / "exchange.log"
     log.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tools.exchange", *arguments]
+    command = [sys.executable, "-m", "tools.simulator", *arguments]
     process = await processes.start(command, environment=environment_without_aws(), log=log, cwd=ROOT, service=True)
     for _ in range(EXCHANGE_TIMEOUT_S * 10):
         said = log.read_text(encoding="utf-8", errors="replace")

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shared.wire import EXACT
+from shared.model.wire import EXACT
 from tools.client import Candidate, Explanation
 from tools.watch.prices import age_text, percent_text, price_text
 

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
-from shared.wire import EXACT, MIN_SIGNIFICANT_DIGITS
+from shared.model.wire import EXACT, MIN_SIGNIFICANT_DIGITS
 
 CENTS = 2
 

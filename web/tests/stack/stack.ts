@@ -96,7 +96,7 @@ export const it = test.extend<Given>({
   },
 });
 
-/** Give the exchange's upstreams these faults, and no others: `tools/exchange/faults.py`. */
+/** Give the exchange's upstreams these faults, and no others: `tools/simulator/faults.py`. */
 export async function setFaults(faults: Readonly<Record<string, object>>): Promise<void> {
   const all = { ...Object.fromEntries(UPSTREAMS.map((name) => [name, {}])), ...faults };
   const answer = await fetch(`${STACK.exchange}/control/faults`, { method: "POST", body: JSON.stringify(all) });

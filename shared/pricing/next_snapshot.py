@@ -1,0 +1,31 @@
+"""A tick: from what the sources just said to the snapshot that clients get. Pure."""
+
+from dataclasses import replace
+
+from shared.model.staleness import Ages
+from shared.model.values import Polled, Snapshot
+from shared.pricing.advance import advance
+from shared.pricing.candles import roll
+from shared.pricing.fx import currencies, hourly, stated_rates
+from shared.pricing.quotes import price_all
+
+
+def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, limits: Ages) -> Snapshot:
+    """The snapshot after `old`, from what the sources just said. Pure."""
+    stated = stated_rates(old.rates, polled.tickers, now_ms)
+    currency = currencies(old, stated, now_ms)
+    priced = price_all(old, polled.tickers, currency.rates, now_ms, limits.fresh_ms, currency.tilts)
+    new = advance(old, priced.quotes, stated, polled.states, now_ms=now_ms, stale_after_ms=limits.stale_ms)
+    candles, closed = roll(old.candles, new.quotes, now_ms)
+    return replace(
+        new,
+        currencies=currency.rates,
+        memories={**priced.memories, **currency.memories},
+        suspects=priced.suspects,
+        usd_cad_history=hourly(old.usd_cad_history, currency.rates.get("USD"), now_ms),
+        usdt_cad_history=hourly(old.usdt_cad_history, currency.rates.get("USDT"), now_ms),
+        candles=candles,
+        closed=tuple(closed),
+        held=priced.held,
+        explained=priced.explanations,
+    )

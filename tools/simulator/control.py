@@ -1,0 +1,105 @@
+"""The exchange's controls over HTTP: its state, its faults, steps of its market, what it would say without faults."""
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from shared.model.wire import dumps
+from tools.simulator.faults import BadFault, Upstream, parse_faults
+from tools.simulator.honest import honest
+from tools.simulator.market import CannotStep
+
+if TYPE_CHECKING:
+    from tools.simulator.server import Exchange
+
+MOST_STEPS = 1_000_000
+
+
+def routes(exchange: "Exchange") -> list[web.RouteDef]:
+    """`GET /control/state`, `POST /control/faults`, `POST /control/step`, `POST /control/reset_counts`.
+
+    Each answers with the state that it leaves, or with status 400 and `{"error": "what is wrong"}`.
+    `GET /control/honest?at_ms=1767225600000` gives what every source would have said at that time (now, if it names
+    none) without its faults (`honest.py`).
+    """
+
+    async def get_state(request: web.Request) -> web.Response:  # noqa: ARG001
+        return _json(state(exchange))
+
+    async def get_honest(request: web.Request) -> web.Response:
+        at_ms = request.query.get("at_ms", str(exchange.now().now_ms))
+        if not re.fullmatch(r"\d{1,15}", at_ms):
+            return _json({"error": "at_ms: Unix milliseconds"}, 400)
+        moment = exchange.market.moment(int(at_ms))
+        return web.Response(text=dumps(honest(exchange.market, moment)), content_type="application/json")
+
+    async def post_faults(request: web.Request) -> web.Response:
+        try:
+            exchange.set_faults(parse_faults(await _body(request)))
+        except BadFault as error:
+            return _json({"error": str(error)}, 400)
+        return _json(state(exchange))
+
+    async def post_step(request: web.Request) -> web.Response:
+        try:
+            unit, count = _step(await _body(request))
+            exchange.market.step(unit, count)
+        except (BadFault, CannotStep) as error:
+            return _json({"error": str(error)}, 400)
+        return _json(state(exchange))
+
+    async def post_reset_counts(request: web.Request) -> web.Response:  # noqa: ARG001
+        exchange.requests_since_reset.clear()
+        exchange.statuses_since_reset.clear()
+        return _json(state(exchange))
+
+    return [
+        web.get("/control/state", get_state),
+        web.get("/control/honest", get_honest),
+        web.post("/control/faults", post_faults),
+        web.post("/control/step", post_step),
+        web.post("/control/reset_counts", post_reset_counts),
+    ]
+
+
+def state(exchange: "Exchange") -> dict[str, object]:
+    """All that a test may want to know: where the market is, what is broken, what was asked of whom."""
+    return {
+        "market": {"origin": exchange.market.origin, **exchange.market.describe(exchange.now())},
+        "faults": {upstream: fault.as_json() for upstream, fault in exchange.faults.items() if fault.as_json()},
+        "requests": {
+            upstream: {
+                "since_start": exchange.requests_since_start[upstream],
+                "since_reset": exchange.requests_since_reset[upstream],
+                "statuses_since_reset": {
+                    str(status): count
+                    for (of, status), count in sorted(exchange.statuses_since_reset.items())
+                    if of is upstream
+                },
+            }
+            for upstream in Upstream
+        },
+        "binance_weight": {"used_this_minute": exchange.meter.used, "limit": exchange.meter.limit},
+    }
+
+
+async def _body(request: web.Request) -> Any:
+    try:
+        return json.loads(await request.text())
+    except ValueError:
+        raise BadFault("the body is not JSON") from None
+
+
+def _step(body: object) -> tuple[str, int]:
+    if not isinstance(body, dict) or len(body) != 1 or not body.keys() <= {"minutes", "steps"}:
+        raise CannotStep('a step is {"minutes": 1} for candles or {"steps": 1} for the simulated market')
+    unit, count = next(iter(body.items()))
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count <= MOST_STEPS:
+        raise CannotStep(f"{unit}: a whole number from 1 to {MOST_STEPS}")
+    return unit, count
+
+
+def _json(body: dict[str, object], status: int = 200) -> web.Response:
+    return web.json_response(body, status=status)
