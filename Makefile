@@ -83,10 +83,11 @@ bench-latency: setup ## from the write of a tick to its arrival, on the local st
 bench-page: setup ## the page in Chromium: first price, script per tick, heap with a chart open: ARGS=--write
 	@$(BIN)/python -m tools.bench.page $(ARGS)
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff, mypy and the layers of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 format: setup ## put the code into its form
 	@$(BIN)/ruff check --fix .

@@ -6,9 +6,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from shared.model.message_limit import MessageLimit
 
 from shared import gateway as door
+from shared.model.message_limit import MessageLimit
 from shared.requests.routes import Admission, route
 from shared.requests.subscriptions import Requests
 from shared.settings import RequestSettings, read

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from shared.model.message_limit import MessageLimit
 
 from shared import gateway as door
+from shared.model.message_limit import MessageLimit
 from shared.requests.routes import Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read

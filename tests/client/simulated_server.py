@@ -13,6 +13,7 @@ from shared.model.message_limit import MessageLimit
 
 from shared.gateway.delivery import Delivery
 from shared.model.delta import Delta
+from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection, Progress, Quote, Snapshot
 from shared.publishing import fan_out
 from shared.publishing.fan_out import FanOut

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model import message_limit as limits
 from shared.model.assets import catalogue
 from shared.model.candles import INTERVAL_MS
 from shared.model.values import Quote
@@ -34,7 +35,7 @@ from shared.protocol import (
 )
 from shared.protocol import assets as asset_frames
 from shared.publishing import periodic
-from shared.requests import history, limits
+from shared.requests import history
 from shared.requests.history import DEFAULT_LIMIT
 from shared.store.candles_table import LATEST_MS, MAX_READ
 from tests.protocol import frames as built_here

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 from shared.model.message_limit import MessageLimit, RateLimited
 
+from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.values import Connection
 from shared.protocol import CHANNELS as PROTOCOL_CHANNELS
 from shared.store.connections_table import CHANNELS, LIFETIME_S, Changed, ConnectionsTable, NotConnected

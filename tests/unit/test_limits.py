@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shared.model.message_limit import MessageLimit, RateLimited
 
 LIMIT = MessageLimit(per_second=5, burst=10)

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from shared.model.message_limit import CLOSED_AFTER, RateLimited
 
 from shared.gateway import Gone, PostFailed
+from shared.model.message_limit import CLOSED_AFTER, RateLimited
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message
 from shared.requests.routes import Act, route

@@ -2,22 +2,37 @@
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from shared.model.wire import dumps
-from tools.simulator.faults import BadFault, Upstream, parse_faults
+from tools.simulator.binance import WeightMeter
+from tools.simulator.faults import BadFault, Fault, Upstream, parse_faults
 from tools.simulator.honest import honest
-from tools.simulator.market import CannotStep
-
-if TYPE_CHECKING:
-    from tools.simulator.server import Exchange
+from tools.simulator.market import CannotStep, Market, Moment
 
 MOST_STEPS = 1_000_000
 
 
-def routes(exchange: "Exchange") -> list[web.RouteDef]:
+class Controlled(Protocol):
+    """What the controls need of the exchange."""
+
+    market: Market
+    meter: WeightMeter
+    faults: dict[Upstream, Fault]
+    requests_since_start: Counter[Upstream]
+    requests_since_reset: Counter[Upstream]
+    statuses_since_reset: Counter[tuple[Upstream, int]]
+
+    def now(self) -> Moment: ...
+
+    def set_faults(self, faults: Mapping[Upstream, Fault]) -> None: ...
+
+
+def routes(exchange: Controlled) -> list[web.RouteDef]:
     """`GET /control/state`, `POST /control/faults`, `POST /control/step`, `POST /control/reset_counts`.
 
     Each answers with the state that it leaves, or with status 400 and `{"error": "what is wrong"}`.
@@ -64,7 +79,7 @@ def routes(exchange: "Exchange") -> list[web.RouteDef]:
     ]
 
 
-def state(exchange: "Exchange") -> dict[str, object]:
+def state(exchange: Controlled) -> dict[str, object]:
     """All that a test may want to know: where the market is, what is broken, what was asked of whom."""
     return {
         "market": {"origin": exchange.market.origin, **exchange.market.describe(exchange.now())},
