@@ -15,12 +15,13 @@ help: ## list what there is
 
 setup: .venv/.installed tools/node_modules/.installed web/dist/index.html ## install all that is needed into this folder
 
-.venv/.installed: requirements.txt
+.venv/.installed: requirements.txt clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; say which one with: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "installing Python packages into .venv (a minute or two, once)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --editable clients/python
 	@touch $@
 
 tools/node_modules/.installed: tools/package-lock.json .venv/.installed

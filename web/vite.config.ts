@@ -5,10 +5,17 @@ import type { Plugin } from "vite";
 
 const CATALOGUE = "virtual:catalogue";
 const PRELOAD = "\0vite/preload-helper.js";
+const CLIENT = fileURLToPath(new URL("../clients/typescript/src/", import.meta.url));
 const ASSETS = fileURLToPath(new URL("../shared/model/assets.json", import.meta.url));
 
 export default defineConfig({
   plugins: [catalogue(), preload()],
+  resolve: {
+    alias: [
+      { find: /^cadfeed-client$/, replacement: `${CLIENT}index.ts` },
+      { find: /^cadfeed-client\//, replacement: CLIENT },
+    ],
+  },
   build: {
     // Nothing inline: the page's policy allows its own files only, no `data:`.
     assetsInlineLimit: 0,

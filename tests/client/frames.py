@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from cadfeed_client import Book
 from shared.model.wire import dumps, loads
-from tools.client import Book
 
 Frame = dict[str, Any]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from cadfeed_client import Heard, Link, State
+from cadfeed_client.machine import Action, Changed, End, Machine, Open, Send
+from cadfeed_client.quote import Quote
+from cadfeed_client.requests import Subscription
 from tests.client.simulated_server import Server
 from tests.unit.clock import Clock
-from tools.client import Heard, Link, State
-from tools.client.machine import Action, Changed, End, Machine, Open, Send
-from tools.client.quote import Quote
-from tools.client.requests import Subscription
 
 TWO_HOURS_MS = 2 * 3600 * 1000
 

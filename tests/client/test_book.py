@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cadfeed_client import Book, Kind, Quote, Withdrawn
 from tests.client.frames import Frame, acknowledged, data, in_parts, quote, snapshot, state, update
-from tools.client import Book, Kind, Quote, Withdrawn
 
 SYMBOLS = ("BTC_CAD", "SHIB_CAD", "DAI_CAD", "ETH_CAD")
 State = dict[str, int | None]

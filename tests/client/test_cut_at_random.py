@@ -10,13 +10,13 @@ import pytest
 from moto import mock_aws
 from mypy_boto3_dynamodb.service_resource import Table
 
+from cadfeed_client import Link
 from shared.protocol import parts
 from tests.client.simulated_network import TWO_HOURS_MS, Client, Habits, Network
 from tests.client.simulated_server import Market, Server, on_the_clock
 from tests.unit.clock import Clock
 from tests.unit.conftest import create_table, dynamodb
 from tests.unit.samples import SYMBOLS
-from tools.client import Link
 
 TICK_MS = 5_000
 # As small as to send the whole view in parts.

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from cadfeed_client import Candidate, Explanation, Feed, RequestError
+from cadfeed_client.explanation import explanation_of
 from shared.model.wire import loads
 from shared.protocol import explain_frame
 from tests.client.servers import DEADLINE_S, Session, asked, send, serving, welcome
 from tests.protocol.frames import EXPLAINED, EXPLANATIONS
 from tests.unit.samples import explanations
-from tools.client import Candidate, Explanation, Feed, RequestError
-from tools.client.explanation import explanation_of
 
 FRAME = loads(explain_frame(EXPLAINED, EXPLANATIONS, None))
 

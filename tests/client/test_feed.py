@@ -15,9 +15,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
+from cadfeed_client import Feed, Heard, Link, Quote, Refused, State, Withdrawn, machine
 from tests.client.frames import acknowledged, data, in_parts, quote, snapshot, state, update
 from tests.client.servers import ACK, DEADLINE_S, SNAPSHOT, UPDATE, asked, eventually, send, serving, steady, welcome
-from tools.client import Feed, Heard, Link, Quote, Refused, State, Withdrawn, machine
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # https://www.rfc-editor.org/rfc/rfc6455#section-1.3
 Scene = Callable[[str], Coroutine[Any, Any, None]]
@@ -28,7 +28,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "BACKOFF_BASE_MS", 10)
     monkeypatch.setattr(machine, "BACKOFF_CAP_MS", 50)
     # Drawn by chance the wait may be none at all, and nobody hears of it.
-    monkeypatch.setattr("tools.client.feed.Machine", partial(machine.Machine, draw=lambda _, most: most))
+    monkeypatch.setattr("cadfeed_client.feed.Machine", partial(machine.Machine, draw=lambda _, most: most))
 
 
 def play(session: Callable[[ServerConnection, int], Awaitable[object]], scene: Scene, **options: Any) -> None:

@@ -7,12 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cadfeed_client import Link, RequestError, State, Withdrawn
+from cadfeed_client.machine import (
+    BACKOFF_CAP_MS,
+    SETTLED_MS,
+    STABLE_MS,
+    Action,
+    Changed,
+    End,
+    Heard,
+    Machine,
+    Open,
+    Send,
+)
+from cadfeed_client.questions import ANSWER_WITHIN_MS, GIVE_UP_AFTER_MS, Settled
+from cadfeed_client.requests import ASK_AGAIN_AFTER_MS, MOST_SUBSCRIBES, PARTS_WITHIN_MS, Subscription
 from shared.model.wire import dumps
 from tests.client.frames import Frame, acknowledged, data, in_parts, quote, snapshot, state, update
-from tools.client import Link, RequestError, State, Withdrawn
-from tools.client.machine import BACKOFF_CAP_MS, SETTLED_MS, STABLE_MS, Action, Changed, End, Heard, Machine, Open, Send
-from tools.client.questions import ANSWER_WITHIN_MS, GIVE_UP_AFTER_MS, Settled
-from tools.client.requests import ASK_AGAIN_AFTER_MS, MOST_SUBSCRIBES, PARTS_WITHIN_MS, Subscription
 
 ACK = acknowledged("BTC_CAD", "ETH_CAD")
 WHOLE = snapshot(41, quote("BTC_CAD", 41), quote("ETH_CAD", 40))

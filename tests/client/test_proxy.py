@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from cadfeed_client import Change, Feed, Link, Quote, State, machine
 from shared.model.delta import Delta
 from shared.protocol import RATES_BATCH, SnapshotFrames, UpdateFrames, closing_frame, parts, snapshot_frames
 from tests.client.frames import acknowledged
@@ -17,7 +18,6 @@ from tests.client.servers import eventually, send, serving
 from tests.client.simulated_network import fields_of
 from tests.client.simulated_server import Market
 from tests.unit.samples import NOW_MS, SYMBOLS
-from tools.client import Change, Feed, Link, Quote, State, machine
 
 TICK_S = 0.02
 CUTS = 40

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import tools.client
+import cadfeed_client
 from tests.client.servers import DEADLINE_S, serving, steady
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +68,6 @@ def test_the_example_of_the_guide_runs() -> None:
 
 def test_the_example_runs_with_a_copy_of_the_folder(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "quotes")
-    (example,) = EXAMPLE.findall(inspect.getdoc(tools.client) or "")
-    lines = run(example.replace("tools.client", "quotes"), tmp_path)
+    (example,) = EXAMPLE.findall(inspect.getdoc(cadfeed_client) or "")
+    lines = run(example.replace("cadfeed_client", "quotes"), tmp_path)
     assert {line.split()[0] for line in lines} == {"BTC_CAD", "ETH_CAD"}

@@ -1,4 +1,4 @@
-"""The test vectors that all clients share: tests/vectors/README.md says what they mean."""
+"""The test vectors that all clients share: clients/vectors/README.md says what they mean."""
 
 import json
 from decimal import Decimal
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tools.client.machine import Action, Changed, End, Heard, Machine, Open, Send
-from tools.client.quote import Quote
-from tools.client.requests import Subscription
+from cadfeed_client.machine import Action, Changed, End, Heard, Machine, Open, Send
+from cadfeed_client.quote import Quote
+from cadfeed_client.requests import Subscription
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 COUNTED = ("opens", "closes", "subscribes", "asks")

@@ -10,12 +10,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from mypy_boto3_dynamodb.service_resource import Table
 
+from cadfeed_client import Book, Quote
 from shared.model.values import Connection, Snapshot
 from shared.model.wire import loads
 from shared.protocol import RATES_BATCH, View, snapshot_frames
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from tests.fan_out.feed import Feed
-from tools.client import Book, Quote
 from tools.simulator.sink import Sink
 
 REGION = "ca-central-1"

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from cadfeed_client import State
 from shared.model.wire import dumps, loads
 from shared.protocol import explain_frame
 from tests.client.frames import acknowledged, data, quote, snapshot, update
 from tests.unit.samples import explanation, explanations
-from tools.client import State
 from tools.local.certificates import ensure, server_context
 from tools.watch.status import Status
 from tools.watch.target import Target, explain, now_ms, tls

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
+from cadfeed_client import Book, Candidate, Explanation, Heard, Kind, Link, Quote, State
 from tests.client.frames import snapshot
-from tools.client import Book, Candidate, Explanation, Heard, Kind, Link, Quote, State
 from tools.watch.explained import explained
 from tools.watch.prices import age_text, change_text, percent_text, price_text
 from tools.watch.status import Status

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from tools.client import Change, Feed, Heard, Kind, Refused, RequestError, State, Withdrawn
+from cadfeed_client import Change, Feed, Heard, Kind, Refused, RequestError, State, Withdrawn
 from tools.watch.explained import explained
 from tools.watch.prices import percent_text, price_text
 from tools.watch.status import Status

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cadfeed_client import Candidate, Explanation
 from shared.model.wire import EXACT
-from tools.client import Candidate, Explanation
 from tools.watch.prices import age_text, percent_text, price_text
 
 STYLES = {"taken": "bold green", "passed_over": "", "held": "yellow", "unusable": "dim"}

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from tools.client import Heard, Kind, Link, Quote, State
+from cadfeed_client import Heard, Kind, Link, Quote, State
 from tools.watch.target import Target, explain
 
 RATE_WINDOW_MS = 10_000

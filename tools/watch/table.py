@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tools.client import Book, Link, Quote
+from cadfeed_client import Book, Link, Quote
 from tools.watch.prices import age_text, change_text, percent_text, price_text
 from tools.watch.status import Status
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 
-from tools.client import Feed, Heard, State
+from cadfeed_client import Feed, Heard, State
 
 LOCAL_CA = Path(__file__).resolve().parents[2] / ".local" / "tls" / "ca.pem"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

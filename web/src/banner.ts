@@ -1,8 +1,8 @@
 /** The head of the page: how the feed is, and whether the prices in sight are still true. */
 
 import type { Clock } from "./clock.ts";
-import { steadyNow } from "./feed/index.ts";
-import type { Change, Feed, State } from "./feed/index.ts";
+import { steadyNow } from "cadfeed-client";
+import type { Change, Feed, State } from "cadfeed-client";
 import { dailyRateOf, healthOf, pulseText, quietAfter, sourcesText } from "./health.ts";
 import type { Facts, Kind } from "./health.ts";
 import { element, say } from "./page.ts";

@@ -1,7 +1,7 @@
 /** The assets that there are: as of the build, so that the page has its rows before the feed answers. */
 
 import assets from "virtual:catalogue";
-import type { Asset as ListedAsset } from "./feed/index.ts";
+import type { Asset as ListedAsset } from "cadfeed-client";
 
 export interface Asset {
   readonly symbol: string;

@@ -1,7 +1,7 @@
 /** How far the feed is away, and how wrong this device's clock is: told by a ping now and then. */
 
-import { steadyNow } from "./feed/index.ts";
-import type { Feed } from "./feed/index.ts";
+import { steadyNow } from "cadfeed-client";
+import type { Feed } from "cadfeed-client";
 
 /** Each ping is two messages that the operator pays for. */
 const EVERY_MS = 120_000;

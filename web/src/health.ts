@@ -1,6 +1,6 @@
 /** What the page says of the feed's state: in words, with what to do, and whether the prices in sight are still true. */
 
-import type { SourceStatus, State } from "./feed/index.ts";
+import type { SourceStatus, State } from "cadfeed-client";
 import { ageText } from "./format.ts";
 
 export interface Facts {

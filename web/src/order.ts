@@ -1,6 +1,6 @@
 /** Which rows a view shows, and in which order. */
 
-import type { Quote } from "./feed/index.ts";
+import type { Quote } from "cadfeed-client";
 import { spreadPercent } from "./format.ts";
 import type { Column, Sort, View } from "./view.ts";
 

@@ -1,6 +1,6 @@
 /** The hours before the page was opened, for the lines of the rows in sight: asked for one by one, once each. */
 
-import type { Feed, History, Interval } from "./feed/index.ts";
+import type { Feed, History, Interval } from "cadfeed-client";
 import type { Row } from "./row.ts";
 import type { QuoteTable } from "./table.ts";
 import type { Point } from "./trend.ts";

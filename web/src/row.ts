@@ -1,7 +1,7 @@
 /** One asset in the table: its cells, of which a new quote touches only those whose text it changes. */
 
 import type { Asset } from "./catalogue.ts";
-import type { Quote } from "./feed/index.ts";
+import type { Quote } from "cadfeed-client";
 import * as format from "./format.ts";
 import type { Entry } from "./order.ts";
 import { polyline, Trend } from "./trend.ts";

@@ -1,7 +1,7 @@
 /** The table of all assets: a row each, laid out before there is a quote, shown and ordered as the view says. */
 
 import type { Asset } from "./catalogue.ts";
-import type { Change } from "./feed/index.ts";
+import type { Change } from "cadfeed-client";
 import { select } from "./order.ts";
 import { Row, rowTemplate } from "./row.ts";
 import type { View } from "./view.ts";

@@ -6,8 +6,8 @@ import { describe, expect, it } from "vitest";
 
 import { beganAt, Candles, LENGTH_MS } from "../src/chart/candles.ts";
 import { decimalsOf, failureText, linkText, moveText, sentenceOf, timeText } from "../src/chart/words.ts";
-import { RequestError } from "../src/feed/index.ts";
-import type { Candle, Interval } from "../src/feed/index.ts";
+import { RequestError } from "cadfeed-client";
+import type { Candle, Interval } from "cadfeed-client";
 
 const MINUTE = 60_000;
 const BEGAN = Date.UTC(2026, 10, 22, 20, 31);

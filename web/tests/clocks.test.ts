@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Feed } from "../src/feed/index.ts";
+import { Feed } from "cadfeed-client";
 import { imagesOf, snapshotOf, updateOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 

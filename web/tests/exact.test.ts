@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { parseByMarks, parseBySourceText, parseExact } from "../src/feed/exact.ts";
+import { parseByMarks, parseBySourceText, parseExact } from "cadfeed-client/exact.ts";
 
 const WAYS = { "the source text": parseBySourceText, marks: parseByMarks };
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 
-import { Feed } from "../src/feed/index.ts";
-import { Session } from "../src/feed/session.ts";
+import { Feed } from "cadfeed-client";
+import { Session } from "cadfeed-client/session.ts";
 import { imagesOf, snapshotOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 

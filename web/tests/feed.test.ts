@@ -3,8 +3,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, expect, it, vi } from "vitest";
 
-import { Feed, FeedError } from "../src/feed/index.ts";
-import type { Change, Quote, State } from "../src/feed/index.ts";
+import { Feed, FeedError } from "cadfeed-client";
+import type { Change, Quote, State } from "cadfeed-client";
 import { imagesOf, snapshotOf, updateOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 

@@ -47,6 +47,6 @@ it("the guide's example prints quotes as they come", async () => {
 }, 15_000);
 
 it("the client's own documentation shows the same", () => {
-  const shown = readFileSync(new URL("web/src/feed/index.ts", ROOT), "utf8").replaceAll(/^ \* ?/gm, "");
+  const shown = readFileSync(new URL("clients/typescript/src/index.ts", ROOT), "utf8").replaceAll(/^ \* ?/gm, "");
   expect(/```ts\n(.*?)```/s.exec(shown)?.[1]).toBe(exampleOf("docs/protocol.md"));
 });

@@ -1,7 +1,7 @@
 /** Which rows a view shows, and in which order. */
 
 import { describe, expect, it } from "vitest";
-import type { Quote } from "../src/feed/index.ts";
+import type { Quote } from "cadfeed-client";
 import { matches, select } from "../src/order.ts";
 import type { Entry } from "../src/order.ts";
 import type { Column } from "../src/view.ts";

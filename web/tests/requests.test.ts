@@ -3,10 +3,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { Feed, RequestError } from "../src/feed/index.ts";
-import type { History, Request } from "../src/feed/index.ts";
-import { Session } from "../src/feed/session.ts";
-import type { Outcome } from "../src/feed/session.ts";
+import { Feed, RequestError } from "cadfeed-client";
+import type { History, Request } from "cadfeed-client";
+import { Session } from "cadfeed-client/session.ts";
+import type { Outcome } from "cadfeed-client/session.ts";
 import { imagesOf, snapshotOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 

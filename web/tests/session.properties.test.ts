@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 
-import { Session } from "../src/feed/session.ts";
+import { Session } from "cadfeed-client/session.ts";
 import { imagesOf, snapshotOf, ticks, understood, updateOf } from "./market.ts";
 import type { Image } from "./market.ts";
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 
-import { Session } from "../src/feed/session.ts";
-import type { Command, Outcome } from "../src/feed/session.ts";
+import { Session } from "cadfeed-client/session.ts";
+import type { Command, Outcome } from "cadfeed-client/session.ts";
 import { imagesOf, snapshotOf, updateOf } from "./market.ts";
 
 const [FIRST, SECOND] = imagesOf([{ BTC_CAD: true, ETH_CAD: true }]) as [Image, Image];

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { steadyClock } from "../src/feed/steady.ts";
+import { steadyClock } from "cadfeed-client/steady.ts";
 
 const START = 1_795_377_000_000;
 const HOUR = 3_600_000;

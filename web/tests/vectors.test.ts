@@ -1,10 +1,10 @@
-/** The test vectors that all clients share: tests/vectors/README.md says what they mean. */
+/** The test vectors that all clients share: clients/vectors/README.md says what they mean. */
 
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-import { Session } from "../src/feed/session.ts";
-import type { Command, Outcome } from "../src/feed/session.ts";
+import { Session } from "cadfeed-client/session.ts";
+import type { Command, Outcome } from "cadfeed-client/session.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -22,7 +22,7 @@ interface Vectors {
   cases: { name: string; steps: Step[] }[];
 }
 
-const FOLDER = new URL("../../tests/vectors/", import.meta.url);
+const FOLDER = new URL("../../clients/vectors/", import.meta.url);
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
 const COUNTED = ["opens", "closes", "subscribes", "asks"] as const;
 

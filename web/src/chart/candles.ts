@@ -5,7 +5,7 @@
  * is put right by the next answer of the server.
  */
 
-import type { Candle, History, Interval } from "../feed/index.ts";
+import type { Candle, History, Interval } from "cadfeed-client";
 
 export const LENGTH_MS: Readonly<Record<Interval, number>> = { "1m": 60_000, "1h": 3_600_000, "1d": 86_400_000 };
 

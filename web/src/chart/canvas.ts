@@ -3,7 +3,7 @@
 import { CandlestickSeries, ColorType, createChart, CrosshairMode } from "lightweight-charts";
 import type { CandlestickData, IChartApi, ISeriesApi, MouseEventParams, UTCTimestamp } from "lightweight-charts";
 
-import type { Candle, Interval } from "../feed/index.ts";
+import type { Candle, Interval } from "cadfeed-client";
 import { decimalsOf, timeText } from "./words.ts";
 
 const BAR_SPACING = 8;

@@ -1,6 +1,6 @@
 /** One chart while it is open: from what the feed tells to what the panel and the canvas show. */
 
-import type { Feed, History, Interval, State } from "../feed/index.ts";
+import type { Feed, History, Interval, State } from "cadfeed-client";
 import { beganAt, Candles } from "./candles.ts";
 import type { Canvas } from "./canvas.ts";
 import { Panel } from "./panel.ts";

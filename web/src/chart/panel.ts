@@ -1,7 +1,7 @@
 /** The dialog that a chart is in: what is in it, and how it is shown. It knows no feed. */
 
 import { agreementText, direction, percentText, priceText } from "../format.ts";
-import type { Candle, Interval, Quote } from "../feed/index.ts";
+import type { Candle, Interval, Quote } from "cadfeed-client";
 import "./chart.css";
 import { arrowOf, moveOf, moveText, sentenceOf, timeText } from "./words.ts";
 

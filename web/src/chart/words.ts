@@ -1,8 +1,8 @@
 /** What the chart says in words. */
 
 import { direction, percentText, priceText } from "../format.ts";
-import type { Candle, Interval, State } from "../feed/index.ts";
-import { RequestError } from "../feed/index.ts";
+import type { Candle, Interval, State } from "cadfeed-client";
+import { RequestError } from "cadfeed-client";
 
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;

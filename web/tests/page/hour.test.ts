@@ -1,7 +1,7 @@
 /** An hour of cuts at random in accelerated time: the page is back after each of them, right, and as light as before. */
 
 import { describe, expect } from "vitest";
-import { parseExact } from "../../src/feed/exact.ts";
+import { parseExact } from "cadfeed-client/exact.ts";
 import { CHROMIUM, it } from "./browser.ts";
 import type { Page } from "./browser.ts";
 import { Hour } from "./hour.ts";

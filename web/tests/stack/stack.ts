@@ -3,7 +3,7 @@
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { expect, test } from "vitest";
-import { parseExact } from "../../src/feed/exact.ts";
+import { parseExact } from "cadfeed-client/exact.ts";
 import { launched, Visit } from "../page/browser.ts";
 import type { Browser, Served } from "../page/browser.ts";
 

@@ -2,7 +2,7 @@
  * The feed's client for browsers and Node 22 and newer, without dependencies.
  *
  * ```ts
- * import { Feed } from "./web/src/feed/index.ts";
+ * import { Feed } from "./clients/typescript/src/index.ts";
  *
  * const feed = new Feed("wss://localhost:8000/markets/ws/", { symbols: ["BTC_CAD", "SHIB_CAD"] });
  *

@@ -1,11 +1,11 @@
 """A client of the feed: live crypto quotes in CAD as they change, over a connection that is kept for you.
 
-Needs Python 3.11 and `websockets`, nothing else: copy this folder into your own project.
+Needs Python 3.11 and `websockets`, nothing else: `pip install ./clients/python`, or copy this folder into your project.
 
 ```python
 import asyncio
 
-from tools.client import Feed
+from cadfeed_client import Feed
 
 
 async def main() -> None:
