@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from shared.model.message_limit import MessageLimit
 
 from shared.gateway.delivery import Delivery
 from shared.model.delta import Delta

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
-from shared.model.message_limit import MessageLimit, RateLimited
 
 from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.values import Connection

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from shared.model.message_limit import CLOSED_AFTER, RateLimited
 
 from shared.gateway import Gone, PostFailed
 from shared.model.message_limit import CLOSED_AFTER, RateLimited
