@@ -45,13 +45,11 @@ def ages(tick_seconds: int, stale_after_seconds: int) -> Ages:
 def as_of(snapshot: Snapshot, now_ms: int, limits: Ages) -> Snapshot:
     """The snapshot as somebody sees it who reads it now: what has grown stale is marked, what is older than a day is
     gone, and the feed itself is `late` where the snapshot is, or where it is of a time that has not come."""
-    judged = {
-        symbol: judged(quote, now_ms, limits.stale_ms, limits.drop_ms) for symbol, quote in snapshot.quotes.items()
-    }
+    seen = {symbol: judged(quote, now_ms, limits.stale_ms, limits.drop_ms) for symbol, quote in snapshot.quotes.items()}
     return replace(
         snapshot,
-        quotes={symbol: quote for symbol, quote in judged.items() if quote},
-        unavailable=dict(snapshot.unavailable) | {s: snapshot.seq for s, quote in judged.items() if not quote},
+        quotes={symbol: quote for symbol, quote in seen.items() if quote},
+        unavailable=dict(snapshot.unavailable) | {s: snapshot.seq for s, quote in seen.items() if not quote},
         late=snapshot.seq > 0 and abs(now_ms - snapshot.ts_ms) > limits.late_ms,
     )
 

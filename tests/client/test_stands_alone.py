@@ -14,7 +14,7 @@ import cadfeed_client
 from tests.client.servers import DEADLINE_S, serving, steady
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "tools" / "client"
+FOLDER = ROOT / "clients" / "python" / "cadfeed_client"
 GUIDE = ROOT / "docs" / "protocol.md"
 EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 

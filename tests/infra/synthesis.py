@@ -33,8 +33,10 @@ class Synthesised:
         return {HASH.sub("", name): dict(resource.get("Properties", {})) for name, resource in found.items()}
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        """The properties of the Lambdas, by the folder that they are made from."""
-        return {each["Handler"].split(".")[1]: each for each in self.properties("AWS::Lambda::Function").values()}
+        """The properties of the Lambdas, by the folder that they are made from; not those that the CDK adds."""
+        found = self.properties("AWS::Lambda::Function").values()
+        ours = (each for each in found if each["Handler"].startswith("functions."))
+        return {each["Handler"].split(".")[1]: each for each in ours}
 
     def worker(self) -> dict[str, Any]:
         """The properties of the publisher of one shard."""

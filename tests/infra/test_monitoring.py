@@ -28,7 +28,7 @@ WATCHED: dict[str, tuple[object, ...]] = {
     **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
 }
 OF_PUBLISH = {"PostsFailed", "PostsRefused", "ConnectionsUnsent", "BatchesBroken"}
-WRITES = {"ingest": "handler.py", "publish": "report.py"}
+WRITES = {"ingest": "functions/ingest/handler.py", "publish": "shared/publishing/report.py"}
 
 
 def alarms(stack: Synthesised) -> dict[str, dict[str, Any]]:
@@ -86,7 +86,7 @@ def test_what_a_handler_writes_is_watched_where_it_writes_it(stack: Synthesised)
             {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
         ]
         assert [f"Suspect{each['Value'].capitalize()}" for each in of_source] == [name] * name.startswith("Suspect")
-        written = (ROOT / "functions" / function / WRITES[function]).read_text(encoding="utf-8")
+        written = (ROOT / WRITES[function]).read_text(encoding="utf-8")
         call = r"^ +(?:metrics\.add_metric\(|_count\()?\"(\w+)\"[:,] "
         assert alarm["MetricName"] in re.findall(call, written, re.MULTILINE)
 
