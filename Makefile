@@ -34,7 +34,7 @@ web/node_modules/.installed: web/package-lock.json .venv/.installed
 	@cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.ts shared/model/assets.json $(shell find web/src -type f)
+web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.ts shared/model/assets.json $(shell find web/src clients/typescript/src -type f)
 	@cd web && npm run --silent build
 	@touch $@
 

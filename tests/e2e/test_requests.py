@@ -103,7 +103,7 @@ def test_the_catalogue_is_told_as_it_is(common_stack: Stack) -> None:
             return await ask(client, event="assets")
 
     answer = asyncio.run(run())
-    rows = json.loads((ROOT / "shared" / "assets.json").read_text(encoding="utf-8"))
+    rows = json.loads((ROOT / "shared" / "model" / "assets.json").read_text(encoding="utf-8"))
     assert len(rows) == 75
     assert answer["assets"] == [
         {
