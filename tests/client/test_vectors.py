@@ -11,7 +11,7 @@ from cadfeed_client.machine import Action, Changed, End, Heard, Machine, Open, S
 from cadfeed_client.quote import Quote
 from cadfeed_client.requests import Subscription
 
-FOLDER = Path(__file__).parent.parent / "vectors"
+FOLDER = Path(__file__).parents[2] / "clients" / "vectors"
 COUNTED = ("opens", "closes", "subscribes", "asks")
 Fields = dict[str, Any]
 
