@@ -148,9 +148,10 @@ def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rat
     disagree the one that is farther from all others is left out."""
     memory = old.memories.get("USD", Memory())
     served = _served(old, "USD")
-    rates = [stated[name] for name in (*LIVE_USD, *DAILY_USD) if name in stated and name != _odd_one(stated, served)]
+    odd_one = _odd_one(stated, served)
+    rates = [stated[name] for name in (*LIVE_USD, *DAILY_USD) if name in stated and name != odd_one]
     offers = [_offer(rate, now_ms - rate.ts_ms) for rate in rates]
-    votes = votes_of(offers, max(MAX_AGE_MS.values()), ())
+    votes = every = votes_of(offers, max(MAX_AGE_MS.values()), ())
     live = {source: index for source, index in votes.items() if rates[index].source in LIVE_USD}
     band, barred = DAILY_BAND, ""
     if len(live) == 2:
@@ -165,7 +166,6 @@ def _dollar(old: Snapshot, stated: Mapping[str, Rate], now_ms: int) -> tuple[Rat
             band = LIVE_BAND
     decision = decide(offers, votes, band, served, memory, now_ms, FIAT_LEEWAY, LIVE_MS, {barred})
     if decision.taken is None and barred:  # a daily rate that is wrong must not stand between two that almost agree
-        every = votes_of(offers, max(MAX_AGE_MS.values()), ())
         decision = decide(offers, every, DAILY_BAND, served, memory, now_ms, FIAT_LEEWAY, LIVE_MS)
     if decision.reason == "persisted" and served is None:  # two that contradict each other, and no past to judge by
         return None, memory
