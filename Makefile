@@ -2,71 +2,140 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+AWS_PORT ?= 0
 TICK ?= 5
 BIN := $(CURDIR)/.venv/bin
 CDK := $(CURDIR)/tools/node_modules/.bin/cdk
+UV := $(BIN)/python -m infra.uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes
+INSTALL_UV := install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.txt
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --no-progress --loglevel=error
+PAGE_SOURCES := $(shell find web/src clients/typescript/src -type f)
+# An outer make with -j sets the number of jobs for the inner one.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j 3)
 export PATH := $(BIN):$(PATH)
 
+REAL_TIME := tests/functions/ingest/test_kills.py
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run watch trust test web-test stack-test parts-test prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability soak stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore upgrade-test lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-setup: .venv/.installed tools/node_modules/.installed web/dist/index.html ## install all that is needed into this folder
+# Each stamp is newer than its lock file, so a second run installs nothing.
+ready: ## install what runs and deploys the feed into this folder
+	@$(MAKE) --no-print-directory $(PARALLEL) all-ready
 
-.venv/.installed: requirements.txt clients/python/pyproject.toml
+setup: ## that, and what tests and checks it
+	@$(MAKE) --no-print-directory $(PARALLEL) all-installed
+
+all-ready: .venv/.ready .venv/.compiled tools/node_modules/.ready web/dist/index.html
+	@:
+
+all-installed: all-ready .venv/.installed tools/node_modules/.installed web/node_modules/.installed
+	@:
+
+.venv/.uv: requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; say which one with: make PYTHON=/path/to/python3.12"; exit 1; }
-	@echo "installing Python packages into .venv (a minute or two, once)"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --editable clients/python
+	@echo "Python: an environment in .venv, and uv into it"
+	@python=$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))') && \
+	if $$python -c 'import pip' 2>/dev/null; then \
+		$$python -m venv --without-pip .venv && $$python -m pip --python $(BIN)/python $(INSTALL_UV); \
+	elif $$python -c 'import ensurepip' 2>/dev/null; then \
+		$$python -m venv .venv && $(BIN)/python -m pip $(INSTALL_UV); \
+	else \
+		echo "$$python has neither pip nor ensurepip, which brings it. Debian, Ubuntu: apt install python3-venv"; exit 1; \
+	fi
 	@touch $@
 
-tools/node_modules/.installed: tools/package-lock.json .venv/.installed
-	@echo "installing the CDK CLI into tools/node_modules"
-	@cd tools && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+.venv/.ready: requirements-run.txt clients/python/pyproject.toml .venv/.uv
+	@echo "Python: what the feed runs on and is deployed with"
+	@$(UV) pip install --require-hashes --requirement requirements-run.txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable clients/python
 	@touch $@
 
-web/node_modules/.installed: web/package-lock.json .venv/.installed
-	@echo "installing what builds the page into web/node_modules"
-	@cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+.venv/.installed: requirements.txt .venv/.ready
+	@echo "Python: what tests and checks it"
+	@$(UV) pip install --require-hashes --requirement requirements.txt
 	@touch $@
 
-web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.ts shared/model/assets.json $(shell find web/src clients/typescript/src -type f)
+# The first import of the CDK compiles byte code, which takes long; here it happens while npm works.
+.venv/.compiled: .venv/.ready
+	@echo "Python: byte code of the CDK and the local stack"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import infra.app, ministack.app, tools.local.__main__'
+	@touch $@
+
+tools/node_modules/.ready: tools/package-lock.json | .venv/.ready
+	@echo "npm: the CDK CLI into tools/node_modules"
+	@cd tools && $(NPM_CI) --omit=dev
+	@touch $@
+
+tools/node_modules/.installed: tools/package-lock.json | tools/node_modules/.ready
+	@echo "npm: what tests the feed into tools/node_modules"
+	@cd tools && $(NPM_CI)
+	@touch $(@D)/.ready $@
+
+web/node_modules/.ready: web/package-lock.json | .venv/.ready
+	@echo "npm: what builds the page into web/node_modules"
+	@cd web && $(NPM_CI) --omit=dev
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json | web/dist/index.html
+	@echo "npm: what tests the page into web/node_modules"
+	@cd web && $(NPM_CI)
+	@touch $(@D)/.ready $@
+
+web/dist/index.html: web/package-lock.json web/index.html web/vite.config.ts shared/model/assets.json $(PAGE_SOURCES) | web/node_modules/.ready
 	@cd web && npm run --silent build
 	@touch $@
 
-run: setup ## the whole feed on this machine: PORT=8000 TICK=5 ARGS='-- --seed 7'
-	@$(BIN)/python -m tools.local --port $(PORT) --tick $(TICK) $(ARGS)
+run: ready ## the whole feed on this machine: PORT=8000 AWS_PORT=4566 TICK=5 ARGS='-- --seed 7'
+	@$(BIN)/python -m tools.local --port $(or $(PORT),0) --aws-port $(or $(AWS_PORT),0) --tick $(TICK) $(ARGS)
 
-watch: setup ## a live table in the terminal: URL=wss://... ARGS=--json
+watch: ready ## a live table in the terminal: URL=wss://... ARGS=--json
 	@$(BIN)/python -m tools.watch $(if $(URL),--url $(URL)) $(ARGS)
 
-trust: setup ## make the local certificate and tell how to trust it
+trust: ready ## make the local certificate and tell how to trust it
 	@$(BIN)/python -m tools.local --trust
 
-test: setup ## every check and every test
+browser: setup ## for the tests: npm's Chromium, where this machine has neither Chrome nor Chromium
+	@node tools/browser/install.mjs
+
+test: export CADFEED_SKIPPED := $(CURDIR)/.local/skipped
+test: setup browser ## every check and every test
+	@mkdir -p .local && : > $(CADFEED_SKIPPED)
 	@$(MAKE) --no-print-directory -j 2 lint web-test
 	@$(MAKE) --no-print-directory -j 2 stack-test parts-test
+	@if [ -s $(CADFEED_SKIPPED) ]; then echo "Skipped:"; sort $(CADFEED_SKIPPED); fi
 
-stack-test: setup ## the tests of the whole feed, which mostly wait for ticks
-	@$(BIN)/python -m pytest tests/e2e -n 3 --dist loadfile --no-loadscope-reorder
+stack-test: setup browser ## the tests of the whole feed and of real time, which mostly wait for ticks
+	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) -n 3 --dist loadfile --no-loadscope-reorder
 
 parts-test: setup ## the tests of its parts, with what the others leave of the machine
-	@nice -n 19 $(BIN)/python -m pytest --ignore=tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
+	@nice -n 19 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) -n 2 --dist loadfile --no-loadscope-reorder
 
-web-test: setup ## the types and the tests of the page and its client
+reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1
+	@CADFEED_FAULTS=all $(if $(SEED),CADFEED_SEED=$(SEED)) $(BIN)/python -m pytest tests/e2e/test_reliability.py -q -s
+
+soak: setup ## clients that come and go while everything fails at random: MINUTES=10 CLIENTS=200 SEED=1
+	@CADFEED_SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),10) )) CADFEED_SOAK_CLIENTS=$(or $(CLIENTS),200) \
+		CADFEED_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/e2e/test_soak.py -q -s
+
+web-test: setup browser ## the types and the tests of the page and its client
 	@cd web && npm run --silent check && npm run --silent test
 
-prices: setup ## one tick as a table, from the simulated market: ARGS=--live
+packages: setup ## both clients as packages, into clients/*/dist: a wheel and a tarball
+	@$(BIN)/python -m tools.packages
+
+prices: ready ## one tick as a table, from the simulated market: ARGS=--live
 	@$(BIN)/python -m tools.prices $(ARGS)
 
-catalogue-check: setup ## the catalogue against the exchanges' own lists: ARGS=--simulated
+catalogue-check: ready ## the catalogue against the exchanges' own lists: ARGS=--simulated
 	@$(BIN)/python -m tools.catalogue_check $(ARGS)
 
-cost: setup ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_batch ARGS=--json
+cost: ready ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_batch ARGS=--json
 	@$(BIN)/python -m tools.cost --tick $(TICK) $(if $(CONNECTIONS),--connections $(CONNECTIONS)) \
 		$(if $(CHANNEL),--channel $(CHANNEL)) $(ARGS)
 
@@ -75,45 +144,59 @@ bench: setup ## the posting client beside boto3 and others: ROUNDS=3 SECONDS=3 C
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(CANDIDATES),--candidates) $(if $(SINK),--sink $(SINK)) \
 		$(if $(CA),--ca $(CA)) $(ARGS)
 
-bench-cold: setup ## how long each Lambda takes to import, against boto3 alone: ARGS=--explain
+bench-cold: setup ## how long each Lambda takes to import, against boto3 alone, and the ingest's first tick: ARGS=--explain
 	@$(BIN)/python -m tools.bench.import_time $(ARGS)
 
 bench-latency: setup ## from the write of a tick to its arrival, on the local stack: ARGS=--write
 	@$(BIN)/python -m tools.bench.latency $(ARGS)
 
-bench-page: setup ## the page in Chromium: first price, script per tick, heap with a chart open: ARGS=--write
+bench-page: setup browser ## the page in Chromium: first price, script per tick, heap with a chart open: ARGS=--write
 	@$(BIN)/python -m tools.bench.page $(ARGS)
 
-lint: setup ## ruff, mypy and the layers of imports
+lint: setup ## ruff, mypy, the layers of imports, the prose, and Biome for TypeScript, JavaScript and CSS
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.prose
+	@cd web && npm run --silent lint
 
 format: setup ## put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@cd web && npm run --silent format
 
 synth: setup ## the CloudFormation template into cdk.out, without an account
 	@$(CDK) synth --quiet
 	@$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json  # W3005: CDK's own DependsOn beside a GetAtt
 
-bootstrap: setup ## once per account and Region, before the first deploy
+bootstrap: ready ## once per account and Region, before the first deploy
 	@$(BIN)/python -m tools.account bootstrap
 	@$(CDK) bootstrap $(ARGS)
 
-deploy: setup ## into your AWS account, after showing which: ARGS='-c tick_seconds=2'
+deploy: ready ## into your AWS account, after showing which: ARGS='-c tick_seconds=2'
 	@$(BIN)/python -m tools.account deploy
 	@$(CDK) deploy $(ARGS)
 
-destroy: setup ## take the stack out of your AWS account, after showing which; the tables are kept
-	@$(BIN)/python -m tools.account destroy
-	@$(CDK) destroy --force $(ARGS)
+destroy: ready ## take the stack out of your AWS account, after naming what stays: STACK=Cadfeed
+	@$(BIN)/python -m tools.destroy $(if $(STACK),--stack $(STACK)) -- $(ARGS)
 
-lock: setup ## both requirements.txt from the dependency groups in pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group dev --output-file requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group bench \
-		--output-file tools/bench/requirements.txt
+backup: ready ## the candles and settings of a deployment to a file: STACK=Cadfeed FILE=backups/x.jsonl.gz
+	@$(BIN)/python -m tools.backup save $(if $(STACK),--stack $(STACK)) $(if $(FILE),--file $(FILE)) $(ARGS)
+
+restore: ready ## the candles of a file into a deployment that lacks them: FILE=backups/x.jsonl.gz STACK=Cadfeed
+	@$(BIN)/python -m tools.backup restore $(if $(STACK),--stack $(STACK)) $(if $(FILE),--file $(FILE)) $(ARGS)
+
+upgrade-test: setup ## the version before deployed, then this one over it, and back: CLIENTS=200 TICK=5
+	@CADFEED_UPGRADE_CLIENTS=$(or $(CLIENTS),200) CADFEED_UPGRADE_TICK=$(TICK) \
+		$(BIN)/python -m pytest -s tests/e2e/test_upgrade.py
+
+lock: setup ## every file of pins and hashes from the dependency groups in pyproject.toml
+	@$(LOCK) --group uv --output-file requirements-uv.txt
+	@$(LOCK) --group dev --output-file requirements.txt
+	@$(LOCK) --group run --constraint requirements.txt --output-file requirements-run.txt
+	@$(LOCK) --group bench --output-file tools/bench/requirements.txt
 
 clean: ## all that was installed or made here
-	rm -rf .venv .local cdk.out tools/node_modules web/node_modules web/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .local cdk.out tools/node_modules tools/browser/node_modules web/node_modules web/dist \
+		clients/*/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,7 +19,7 @@ MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 
 
 class AccessLogs(Construct):
-    """A stage's access log, with the role of the account that API Gateway writes it with."""
+    """A stage's access log, and the account's role with which API Gateway writes it."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: FeedConfig, stage: apigatewayv2.WebSocketStage
@@ -27,8 +27,8 @@ class AccessLogs(Construct):
         super().__init__(scope, construct_id)
         cfn_stage = stage.node.default_child
         if not isinstance(cfn_stage, apigatewayv2.CfnStage):
-            raise TypeError("the stage is no CloudFormation stage")
-        # Not the group's own ARN: that ends in `:*`, which API Gateway refuses or reports as drift.
+            raise TypeError("the stage is not a CloudFormation stage")
+        # The group's own ARN ends in `:*`, which API Gateway refuses or reports as drift.
         destination = Stack.of(self).format_arn(
             service="logs",
             resource="log-group",
@@ -43,7 +43,7 @@ class AccessLogs(Construct):
             cfn_stage.add_resource_dependency(self._account_role())
 
     def _account_role(self) -> apigateway.CfnAccount:
-        """The one role per account and Region with which API Gateway writes logs. Others use it: it stays.
+        """The role with which API Gateway writes logs, one per account and Region. Other stacks use it, so it stays.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         """

@@ -35,12 +35,12 @@ class Api(Construct):
         )
         AccessLogs(self, "AccessLogs", config=config, stage=self.stage)
         base = config.connections_url_base
-        # An emulator has an address of its own; on AWS the public one is right behind a custom domain, too.
+        # An emulator has its own address. On AWS the stage's address is right, even behind a custom domain.
         self.connections_url = f"{base}/{self.api.api_id}/{config.stage_name}" if base else self.stage.callback_url
         CfnOutput(Stack.of(self), "ApiId", value=self.api.api_id)
 
-    def add_routes(self, storage: Storage, ingest: FeedFunction) -> None:
-        """The Lambdas behind the routes, each with what it may do."""
+    def add_routes(self, storage: Storage, ingest: FeedFunction, backfill: FeedFunction | None) -> None:
+        """Create the Lambdas behind the routes, each with its grants."""
         connections = {
             "CONNECTIONS_TABLE": storage.connections.table_name,
             "CONNECTION_SHARDS": str(self._config.connection_shards),
@@ -62,18 +62,22 @@ class Api(Construct):
             connect.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
 
         disconnect = self._function("disconnect", limited)
-        disconnect.allow(["dynamodb:DeleteItem"], [storage.connections.table_arn])
+        # A query finds the other numbers of shards that are in use: a connection may have been made with one of them.
+        disconnect.allow(["dynamodb:DeleteItem", "dynamodb:Query"], [storage.connections.table_arn])
 
         subscribe = self._function("subscribe", {**clients, "INGEST_FUNCTION": ingest.function.function_name})
-        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
+        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
         subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
-        self._allow_answers(subscribe)
+        self.allow_posts(subscribe)
 
-        request = self._function("request", clients)
-        request.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
+        name = {"BACKFILL_FUNCTION": backfill.function.function_name} if backfill else {}
+        request = self._function("request", {**clients, **name})
+        request.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
         request.allow(["dynamodb:GetItem", "dynamodb:Query"], [storage.quotes.table_arn])
-        self._allow_answers(request)
+        if backfill:
+            request.allow(["lambda:InvokeFunction"], [backfill.function.function_arn])
+        self.allow_posts(request)
 
         for function, routes in (
             (connect, ["$connect"]),
@@ -89,11 +93,8 @@ class Api(Construct):
         )
 
     def allow_posts(self, function: FeedFunction) -> None:
-        """Let a function post to the connections of this API, and no more: not read them, not close them."""
-        self._allow_connections(function, "POST")
-
-    def _allow_answers(self, function: FeedFunction) -> None:
-        """Let a function post, too, and close the connection of who sends too much."""
+        """Let a function post to the connections of this API, and close those of clients that send too much or read
+        nothing, but not ask about them."""
         self._allow_connections(function, "POST")
         self._allow_connections(function, "DELETE")
 
@@ -103,7 +104,7 @@ class Api(Construct):
         function.allow(["execute-api:ManageConnections"], [arn])
         api = Stack.of(self).resolve(self.api.api_id)["Ref"]
         function.explain_wildcard(
-            f"Connection IDs are not known beforehand; the grant is limited to {method} on this stage.",
+            f"Connection IDs are not known in advance; the grant is limited to {method} on this stage.",
             f"Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{api}>/{resource}",
         )
 

@@ -1,4 +1,4 @@
-"""`cdk deploy` starts here: one stack, checked by cdk-nag as it is synthesised."""
+"""The entry point of `cdk deploy`: one stack, which cdk-nag checks during synthesis."""
 
 from pathlib import Path
 
@@ -6,9 +6,11 @@ from aws_cdk import App, CfnOutput, CliCredentialsStackSynthesizer, DefaultStack
 from cdk_nag import AwsSolutionsChecks
 
 from infra.api import Api
+from infra.backfill import Backfill
 from infra.bundle import ROOT
-from infra.config import FeedConfig, config_from
+from infra.config import FeedConfig, chosen_settings, config_from
 from infra.ingest import Ingest
+from infra.metadata import METADATA
 from infra.monitoring import Monitoring
 from infra.publish import Publish
 from infra.site import Site
@@ -18,24 +20,33 @@ PAGE = ROOT / "web" / "dist"
 
 
 def build(app: App, page: Path = PAGE) -> Stack:
-    """The stack with the settings of the app's context. No account or Region is written in: the CLI's are used.
+    """The stack with the settings of the app's context, for the CLI's account and Region.
 
     `page` is the folder with the built page.
 
     Raises:
-        ValueError: a setting cannot be what it is.
+        ValueError: a setting has an invalid value, or the table that it names cannot be used.
         FileNotFoundError: the page is not built.
     """
     config = config_from(app.node)
-    stack = Stack(app, config.stack_name, synthesizer=_synthesizer(config), description="Live crypto quotes in CAD")
+    stack = Stack(
+        app,
+        config.stack_name,
+        synthesizer=_synthesizer(config),
+        description="Live crypto quotes in CAD",
+        termination_protection=config.retain_data,
+    )
+    stack.template_options.metadata = {METADATA: {"settings": chosen_settings(config)}}
     storage = Storage(stack, "Storage", config=config)
-    ingest = Ingest(stack, "Ingest", config=config, storage=storage)
+    backfill = Backfill(stack, "Backfill", config=config, storage=storage).function if config.backfill else None
+    ingest = Ingest(stack, "Ingest", config=config, storage=storage, backfill=backfill)
     api = Api(stack, "Api", config=config)
-    api.add_routes(storage, ingest.function)
+    api.add_routes(storage, ingest.function, backfill)
     publish = Publish(stack, "Publish", config=config, storage=storage, api=api)
-    Monitoring(stack, "Monitoring", config=config, ingest=ingest, publish=publish, api=api)
+    Monitoring(stack, "Monitoring", config=config, ingest=ingest, publish=publish, api=api, backfill=backfill)
     site = Site(stack, "Site", config=config, api=api, page=page) if config.site else None
     feed_url = site.feed_url if site else api.stage.url
+    CfnOutput(stack, "QuotesTable", value=storage.quotes.table_name, description="The table with the candles")
     CfnOutput(stack, "FeedUrl", value=feed_url, description="The address that clients connect to")
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack

@@ -1,35 +1,38 @@
-"""What a deployment may choose: the `context` of cdk.json, or `-c name=value` on the command line."""
+"""A deployment's settings, from the `context` of cdk.json or from `-c name=value` on the command line."""
 
 import difflib
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
 from constructs import Node
+
+from shared.sources.settings import KEY_PARAMETER, POLL_SECONDS, SourceSetting, source_settings
 
 BOUNDS = {
     "tick_seconds": (1, 60),
     "stale_after_seconds": (1, 3600),
     "connection_shards": (1, 100),
     "connections_per_worker": (1, 1_000_000),
-    "post_rate": (1, 1_000_000),
-    "post_burst": (1, 1_000_000),
+    "post_rate": (0, 1_000_000),
+    "post_burst": (0, 1_000_000),
     "throttle_rate": (1, 100_000),
     "throttle_burst": (1, 100_000),
     "messages_per_second": (1, 1_000),
     "message_burst": (1, 10_000),
     "max_connections_per_client": (0, 1_000_000),
-    "ndax_poll_seconds": (0, 3600),
-    "coinbase_poll_seconds": (0, 3600),
-    "coingecko_poll_seconds": (0, 3600),
     "waf_rate_limit": (0, 2_000_000_000),
 }
+POLL_SECONDS_BOUNDS = (0, 3600)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-# CloudFront takes certificates and web ACLs from this Region only, wherever the stack is.
+# CloudFront uses certificates and web ACLs from this Region only.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
 CLOUDFRONT_REGION = "us-east-1"
 CERTIFICATE = re.compile(rf"arn:aws[a-z-]*:acm:{CLOUDFRONT_REGION}:\d{{12}}:certificate/[\w-]+")
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global/webacl/[\w-]+/[\w-]+")
 LEAST_WAF_RATE = 10
@@ -37,44 +40,49 @@ LEAST_WAF_RATE = 10
 
 @dataclass(frozen=True, slots=True)
 class FeedConfig:
-    """Every setting of a deployment; cdk.json repeats the defaults of those that an operator may want to change.
+    """Every setting of a deployment. cdk.json repeats the defaults of those that an operator may want to change.
 
-    `stale_after_seconds`: a quote whose source has said nothing for so long is marked as stale.
-    `connection_shards`: over how many partitions connections are spread. One is enough for the default quota; above
-    `connections_per_worker` connections in all, each shard has a worker of its own.
-    `post_rate`, `post_burst`: posts to clients per second and at once, of all workers together. The account's quota is
-    10,000 and 5,000, and shared with the clients' own messages.
-    `throttle_rate`, `throttle_burst`: messages per second from all clients together; posts to them share the account's
-    quota of 10,000 and 5,000, so this leaves them the larger part.
-    `messages_per_second`, `message_burst`: from one connection, and at once; what is over that is refused.
-    `max_connections_per_client`: of one principal of an authorizer, else of one address; 0 for as many as it likes.
-    Where something stands in front of the API, the address is that one's, so leave it at 0 there.
-    `retain_data`: the tables outlive the stack.
-    `alarm_email`: who is told when an alarm goes off or ends; empty for nobody. AWS asks that address to confirm.
-    `access_log_role`: set the account's role for API Gateway's logs, in place of the one that it may have already.
-    `site`: serve the page, and the feed beside it, with CloudFront.
-    `site_domain`, `site_certificate_arn`: a name of your own for it, and its certificate in us-east-1; neither or both.
+    `stale_after_seconds`: a quote without confirmation for this long is marked as stale.
+    `standby`: an ingest whose successor has taken over watches it for the rest of its run, at least 130 s in all, and
+    replaces it within two ticks if it fails. Without it a run ends when its successor takes over.
+    `connection_shards`: the number of partitions for connections. One is enough for the default quota. Above
+    `connections_per_worker` connections in all, each shard has its own worker.
+    `backfill`: fetch the candles of the past from the exchanges when the feed starts, and after an outage.
+    `post_rate`, `post_burst`: posts to clients per second, and at the same time, by all workers together; 0 for 70 % of
+    the Region's default quota (`region_quota`). The quota is shared with the clients' messages.
+    `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together. They share
+    the account's quota with the posts, which need the larger part.
+    `messages_per_second`, `message_burst`: messages of one connection per second, and at the same time.
+    `max_connections_per_client`: for one IP address; 0 for no limit. Leave it at 0 behind a proxy: then all connections
+    have the proxy's address.
+    `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
+    `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
+    `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
+    `access_log_role`: set the account's role for API Gateway's logs, and replace an existing one.
+    `site`: serve the page and the feed with CloudFront.
+    `site_domain`, `site_certificate_arn`: your own domain, and its certificate in us-east-1; set both or neither.
     `site_access_logs`: keep CloudFront's log of every request, for `log_retention_days`.
-    `waf_rate_limit`: requests of one address in five minutes, messages over an open socket not counted, above which a
-    web ACL refuses it; 0 for no web ACL. CloudFormation can make one in us-east-1 only.
-    `web_acl_arn`: a web ACL for CloudFront that there is already; the way to have one with a stack in another Region.
+    `waf_rate_limit`: a web ACL refuses an address with more requests in five minutes; messages over an open socket do
+    not count. 0 for no web ACL. CloudFormation can create one in us-east-1 only.
+    `web_acl_arn`: an existing web ACL for CloudFront, which a stack in any Region can use.
     `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
-    `*_base_url`: where a source is asked; empty for its public address.
-    `coingecko_key_parameter`: the name of a SecureString in SSM's Parameter Store that holds a key for CoinGecko; empty
-    for none. Its value is in no template.
-    `*_poll_seconds`: how often; 0 for as often as it lets everybody ask, every 10 and every 60 seconds.
+    `sources`: the chosen settings of single sources (`shared/sources/settings.py`), each under its own name in the
+    context. `*_base_url`: the source's address. `*_poll_seconds`: how often to ask it, 0 for its own pace.
+    `*_key_parameter`: the name of a SecureString in SSM's Parameter Store with its key. No template contains a key.
     `cli_credentials`: deploy with the caller's credentials instead of the bootstrap roles.
-    `native_wheels`: carry wheels and byte code for the machine that deploys, for an emulator on it.
+    `native_wheels`: bundle wheels and byte code for this machine, for an emulator on it.
     """
 
     stack_name: str = "Cadfeed"
     stage_name: str = "live"
     tick_seconds: int = 5
     stale_after_seconds: int = 30
+    standby: bool = True
+    backfill: bool = True
     connection_shards: int = 1
     connections_per_worker: int = 25_000
-    post_rate: int = 7_000
-    post_burst: int = 3_500
+    post_rate: int = 0
+    post_burst: int = 0
     throttle_rate: int = 1000
     throttle_burst: int = 500
     messages_per_second: int = 5
@@ -83,6 +91,7 @@ class FeedConfig:
     log_retention_days: int = 14
     tracing: bool = True
     retain_data: bool = True
+    quotes_table_name: str = ""
     access_log_role: bool = True
     alarm_email: str = ""
     site: bool = True
@@ -92,69 +101,86 @@ class FeedConfig:
     waf_rate_limit: int = 0
     web_acl_arn: str = ""
     connections_url_base: str = ""
-    binance_base_url: str = ""
-    kraken_base_url: str = ""
-    bank_of_canada_base_url: str = ""
-    er_api_base_url: str = ""
-    ndax_base_url: str = ""
-    coinbase_base_url: str = ""
-    coingecko_base_url: str = ""
-    ndax_poll_seconds: int = 0
-    coinbase_poll_seconds: int = 0
-    coingecko_poll_seconds: int = 0
-    coingecko_key_parameter: str = ""
     cli_credentials: bool = False
     native_wheels: bool = False
+    sources: Mapping[SourceSetting, str] = field(default_factory=dict)
 
 
 def config_from(node: Node) -> FeedConfig:
-    """The settings of a construct tree.
+    """The settings in the context of a construct tree.
 
     Raises:
-        ValueError: a setting is misspelt or has a value that it cannot have; it names the setting.
+        ValueError: a setting is misspelt or has an invalid value. The text names the setting.
     """
-    hints = get_type_hints(FeedConfig)
+    hints = {name: kind for name, kind in get_type_hints(FeedConfig).items() if name != "sources"}
+    of_sources = {setting.name: setting for setting in source_settings()}
     context: dict[str, Any] = {name: value for name, value in node.get_all_context().items() if value is not None}
-    for name in context.keys() - hints.keys():
-        if meant := difflib.get_close_matches(name, hints, n=1, cutoff=0.8):
-            raise ValueError(f"{name} is no setting; {meant[0]} is")
-    chosen = {f.name: _typed(f.name, hints[f.name], context[f.name]) for f in fields(FeedConfig) if f.name in context}
-    config = FeedConfig(**chosen)
-    for name, (least, most) in BOUNDS.items():
-        if not least <= getattr(config, name) <= most:
-            raise ValueError(f"{name} is {getattr(config, name)}; it is {least} to {most}")
+    known = [*hints, *of_sources]
+    for name in context.keys() - set(known):
+        if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            raise ValueError(f"{name} is not a setting; {meant[0]} is")
+    chosen = {name: _typed(name, kind, context[name]) for name, kind in hints.items() if name in context}
+    sources = {setting: _checked(setting, context[name]) for name, setting in of_sources.items() if name in context}
+    config = FeedConfig(**chosen, sources={setting: text for setting, text in sources.items() if text})
+    for name, bounds in BOUNDS.items():
+        _check_bounds(name, getattr(config, name), bounds)
     if config.alarm_email and not ADDRESS.fullmatch(config.alarm_email):
-        raise ValueError(f"alarm_email is {config.alarm_email!r}; it is an e-mail address")
-    if config.coingecko_key_parameter and not PARAMETER.fullmatch(config.coingecko_key_parameter):
-        raise ValueError("coingecko_key_parameter is no name of a parameter; it is not the key itself")
+        raise ValueError(f"alarm_email is {config.alarm_email!r}; it must be an e-mail address")
+    if config.quotes_table_name and not TABLE.fullmatch(config.quotes_table_name):
+        raise ValueError(f"quotes_table_name is {config.quotes_table_name!r}; it must be the name of a table")
     _check_site(config)
     return config
 
 
+def chosen_settings(config: FeedConfig) -> dict[str, Any]:
+    """The settings that are not the defaults, by their names in the context."""
+    own = {each.name: getattr(config, each.name) for each in fields(config) if each.name != "sources"}
+    chosen = {name: value for name, value in own.items() if value != getattr(FeedConfig(), name)}
+    return chosen | {setting.name: text for setting, text in config.sources.items()}
+
+
 def _check_site(config: FeedConfig) -> None:
     if config.site_domain and not DOMAIN.fullmatch(config.site_domain):
-        raise ValueError(f"site_domain is {config.site_domain!r}; it is a domain name in lower case")
+        raise ValueError(f"site_domain is {config.site_domain!r}; it must be a domain name in lower case")
     for name, shape in (("site_certificate_arn", CERTIFICATE), ("web_acl_arn", WEB_ACL)):
         arn = getattr(config, name)
         if arn and not shape.fullmatch(arn):
-            raise ValueError(f"{name} is {arn!r}; it is the ARN of one for CloudFront, in {CLOUDFRONT_REGION}")
+            raise ValueError(f"{name} is {arn!r}; it must be the ARN of one for CloudFront, in {CLOUDFRONT_REGION}")
     if bool(config.site_domain) != bool(config.site_certificate_arn):
         raise ValueError("site_domain and site_certificate_arn go together; only one is set")
     if 0 < config.waf_rate_limit < LEAST_WAF_RATE:
-        raise ValueError(f"waf_rate_limit is {config.waf_rate_limit}; it is 0 or at least {LEAST_WAF_RATE}")
+        raise ValueError(f"waf_rate_limit is {config.waf_rate_limit}; it must be 0 or at least {LEAST_WAF_RATE}")
     if config.waf_rate_limit and config.web_acl_arn:
-        raise ValueError("waf_rate_limit makes a web ACL, web_acl_arn takes one that there is; set one of them")
+        raise ValueError("waf_rate_limit creates a web ACL, web_acl_arn uses an existing one; set only one of them")
+
+
+def _check_bounds(name: str, value: int, bounds: tuple[int, int]) -> None:
+    least, most = bounds
+    if not least <= value <= most:
+        raise ValueError(f"{name} is {value}; it must be {least} to {most}")
+
+
+def _checked(setting: SourceSetting, value: object) -> str:
+    """The setting's text; empty for the default."""
+    text = str(value)
+    if setting.kind == KEY_PARAMETER and text and not PARAMETER.fullmatch(text):
+        raise ValueError(f"{setting.name} is not the name of a parameter; it must not be the key itself")
+    if setting.kind == POLL_SECONDS:
+        seconds = _typed(setting.name, int, text)
+        _check_bounds(setting.name, seconds, POLL_SECONDS_BOUNDS)
+        return str(seconds) if seconds else ""
+    return text
 
 
 def _typed(name: str, kind: type, value: object) -> Any:
     text = str(value)
     if kind is bool:
         if text.lower() not in {"true", "false"}:
-            raise ValueError(f"{name} is {text!r}; it is true or false")
+            raise ValueError(f"{name} is {text!r}; it must be true or false")
         return text.lower() == "true"
     if kind is int:
         try:
             return int(text)
         except ValueError:
-            raise ValueError(f"{name} is {text!r}; it is a whole number") from None
+            raise ValueError(f"{name} is {text!r}; it must be a whole number") from None
     return text

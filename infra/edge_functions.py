@@ -1,4 +1,4 @@
-"""The code of the CloudFront Functions, each a few lines of JavaScript.
+"""The CloudFront Functions, each a few lines of JavaScript.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-event-structure.html
 """
@@ -11,7 +11,7 @@ HOST = "{host}"
 
 
 def to_stage(stage_name: str) -> str:
-    """On a viewer request: the path by which API Gateway knows its stage. The query string stays."""
+    """For a viewer request: sets the path to API Gateway's stage. The query string stays."""
     return f"""function handler(event) {{
   event.request.uri = {json.dumps(f"/{stage_name}")};
   return event.request;
@@ -20,9 +20,9 @@ def to_stage(stage_name: str) -> str:
 
 
 def allow_own_socket() -> str:
-    """On a viewer response: the page's policy with the address at which it was asked for.
+    """For a viewer response: sets the page's policy with the host of the request.
 
-    A response headers policy cannot name it: it would need the distribution's name before there is a distribution.
+    A response headers policy cannot name the host: it must exist before the distribution, which determines the name.
     """
     policy = json.dumps(content_security_policy(HOST))
     return f"""function handler(event) {{

@@ -1,4 +1,4 @@
-"""One of the feed's Lambdas: its bundle, its log group, and a role that holds what it does and nothing more."""
+"""One of the feed's Lambdas: its bundle, its log group, and a role with only the grants that it needs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ METRICS_NAMESPACE = "cadfeed"
 
 
 class FeedFunction(Construct):
-    """`functions/<name>/handler.py` as a Lambda. `environment` is what its settings read."""
+    """`functions/<name>/handler.py` as a Lambda. Its settings read `environment`."""
 
     def __init__(
         self,
@@ -64,8 +64,7 @@ class FeedFunction(Construct):
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
     def metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
-        """A metric that the handler writes through Powertools, by the minute; `dimensions` are those besides the
-        service.
+        """A metric that the handler writes through Powertools, per minute. `dimensions` are those besides the service.
 
         https://docs.aws.amazon.com/powertools/python/latest/core/metrics/
         """
@@ -78,5 +77,5 @@ class FeedFunction(Construct):
         )
 
     def explain_wildcard(self, reason: str, finding: str) -> None:
-        """Tell cdk-nag why a grant of this function's role names no single resource."""
+        """Tell cdk-nag why a grant of this function's role has a wildcard."""
         Validations.of(self.role).acknowledge(Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason))

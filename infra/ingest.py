@@ -1,4 +1,4 @@
-"""The schedule and the Lambda that it wakes: fetch, convert, store."""
+"""The schedule and the Lambda that it invokes: fetch, convert, store."""
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -8,49 +8,50 @@ from constructs import Construct
 
 from infra.config import FeedConfig
 from infra.function import FeedFunction
+from infra.source_settings import allow_keys, source_environment
 from infra.storage import Storage
+
+MEMORY_MB = 512
 
 
 class Ingest(Construct):
-    """`ingest`, every minute. A run lasts up to 75 s, so the next one takes over from it without a gap."""
+    """`ingest`, every minute. A run lasts 130 s: the next one takes over from it without a gap, and then it stands by.
+    Without `standby` it lasts up to 75 s."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, storage: Storage) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: FeedConfig,
+        storage: Storage,
+        backfill: FeedFunction | None,
+    ) -> None:
         super().__init__(scope, construct_id)
         self.function = FeedFunction(
             self,
             "Ingest",
             name="ingest",
             config=config,
-            memory_mb=256,
-            timeout_s=90,
+            memory_mb=MEMORY_MB,
+            timeout_s=150 if config.standby else 90,
             environment={
                 "QUOTES_TABLE": storage.quotes.table_name,
                 "TICK_SECONDS": str(config.tick_seconds),
                 "STALE_AFTER_SECONDS": str(config.stale_after_seconds),
-                "BINANCE_BASE_URL": config.binance_base_url,
-                "KRAKEN_BASE_URL": config.kraken_base_url,
-                "BANK_OF_CANADA_BASE_URL": config.bank_of_canada_base_url,
-                "ER_API_BASE_URL": config.er_api_base_url,
-                "NDAX_BASE_URL": config.ndax_base_url,
-                "COINBASE_BASE_URL": config.coinbase_base_url,
-                "COINGECKO_BASE_URL": config.coingecko_base_url,
-                "NDAX_POLL_SECONDS": str(config.ndax_poll_seconds),
-                "COINBASE_POLL_SECONDS": str(config.coinbase_poll_seconds),
-                "COINGECKO_POLL_SECONDS": str(config.coingecko_poll_seconds),
-                "COINGECKO_KEY_PARAMETER": config.coingecko_key_parameter,
+                "STANDBY": str(config.standby).lower(),
+                **source_environment(config),
+                **({"BACKFILL_FUNCTION": backfill.function.function_name} if backfill else {}),
             },
         )
         self.function.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"],
             [storage.quotes.table_arn],
         )
-        if config.coingecko_key_parameter:
-            # A SecureString under the key that AWS keeps for SSM, which needs no grant of its own.
-            parameter = Stack.of(self).format_arn(
-                service="ssm", resource="parameter", resource_name=config.coingecko_key_parameter.lstrip("/")
-            )
-            self.function.allow(["ssm:GetParameter"], [parameter])
-        # Not retried: the next one comes in a minute, and a late one would only take over from it.
+        allow_keys(self.function, config)
+        if backfill:
+            self.function.allow(["lambda:InvokeFunction"], [backfill.function.function_arn])
+        # No retries: the next run comes within a minute, and a late one would only take over from it.
         scheduler.Schedule(
             self,
             "EveryMinute",
@@ -64,7 +65,7 @@ class Ingest(Construct):
         )
 
     def _schedule_role(self) -> iam.IRole:
-        """May start this one function, for this account's schedules. CDK's own role could start all its versions, too.
+        """A role that may invoke only this function, for this account's schedules. CDK's role may invoke all versions.
 
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
         """

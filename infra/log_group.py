@@ -1,4 +1,4 @@
-"""A log group whose lines are kept for as long as the deployment chose."""
+"""A log group with the retention of the deployment's settings."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -18,12 +18,12 @@ RETENTION = {
 
 
 def log_group(scope: Construct, construct_id: str, config: FeedConfig) -> logs.LogGroup:
-    """A log group, gone with the stack.
+    """A log group that is deleted with the stack.
 
     Raises:
-        ValueError: CloudWatch Logs keeps nothing for that number of days.
+        ValueError: CloudWatch Logs does not offer that number of days.
     """
     days = config.log_retention_days
     if days not in RETENTION:
-        raise ValueError(f"log_retention_days is {days}; it is one of {', '.join(map(str, RETENTION))}")
+        raise ValueError(f"log_retention_days is {days}; it must be one of {', '.join(map(str, RETENTION))}")
     return logs.LogGroup(scope, construct_id, retention=RETENTION[days], removal_policy=RemovalPolicy.DESTROY)

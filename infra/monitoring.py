@@ -1,4 +1,4 @@
-"""What wakes a person: the alarms and, if somebody is to be told, the topic that they go to.
+"""The alarms and, if the deployment has an e-mail address, the topic that notifies it.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
@@ -26,22 +26,32 @@ Missing = cloudwatch.TreatMissingData
 
 
 class Monitoring(Construct):
-    """One alarm per thing that goes wrong. No metric math: one metric each, which the local stack takes, too.
+    """One alarm per fault, on one metric each, without metric math, so that the local stack accepts them too.
 
-    A function that is not called and a metric that is not written are no trouble, as a rule; that nothing is written at
-    all is `NothingTicks`'s to notice.
+    A function that is not invoked and a metric that is not written are usually no fault. `NothingTicks` notices when
+    nothing is written at all.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: FeedConfig, ingest: Ingest, publish: Publish, api: Api
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: FeedConfig,
+        ingest: Ingest,
+        publish: Publish,
+        api: Api,
+        backfill: FeedFunction | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._prefix = f"{config.stack_name}-"
-        self._told = actions.SnsAction(self._topic(config.alarm_email)) if config.alarm_email else None
+        self._alarm_action = actions.SnsAction(self._topic(config.alarm_email)) if config.alarm_email else None
         self._watch_ticks(ingest.function)
         self._watch_posts(publish)
         self._watch_batches("", publish.function)
         functions = {"ingest": ingest.function, "publish": publish.function, **api.functions}
+        if backfill:
+            functions["backfill"] = backfill
         if publish.worker:
             self._watch_batches("Worker", publish.worker)
             functions["worker"] = publish.worker
@@ -66,19 +76,19 @@ class Monitoring(Construct):
         self._alarm(
             "PricesHeld",
             ingest.metric("PricesHeld", "Minimum"),
-            "For five minutes every tick has held back a price as absurd: look at what the sources say of the symbols "
-            "that are stale, unavailable or served by another source than usual.",
+            "For five minutes every tick has held a price that no second source supports: look at the sources' prices "
+            "of the symbols that are stale, unavailable or served by another source than usual.",
             minutes=5,
         )
         for source in price_sources():
             self._alarm(
                 f"Suspect{source.capitalize()}",
                 ingest.metric("SourceSuspect", "Sum", source=source),
-                f"For five minutes the other sources have contradicted {source}, so it casts no vote: look at what "
-                "explain says of its markets, and at its own announcements.",
+                f"For five minutes the other sources have contradicted {source}, so it casts no vote: look at its "
+                "markets in explain, and at its own announcements.",
                 minutes=5,
             )
-        # Each run begins with none pending, so even where no write succeeds the least of a minute is 0.
+        # Each run begins with none pending, so the minimum of a minute is 0 even if no write succeeds.
         self._alarm(
             "CandlesPending",
             ingest.metric("CandlesPending", "Maximum"),
@@ -88,38 +98,38 @@ class Monitoring(Construct):
         )
 
     def _watch_batches(self, prefix: str, poster: FeedFunction) -> None:
-        """Of `publish` and of its workers, which have a name of their own in the metrics."""
+        """The alarms of `publish` or its workers, whose metrics have different names."""
         where = f"in the log group of {poster.service}"
         self._alarm(
             f"{prefix}PostsFailed",
             poster.metric("PostsFailed", "Sum"),
             "For five minutes posts to connections have failed, so clients miss frames: look at the reasons that the "
-            f"lines `posts failed` {where} give.",
+            f"lines `posts failed` {where} state.",
             minutes=5,
         )
         self._alarm(
             f"{prefix}PostsRefused",
             poster.metric("PostsRefused", "Sum"),
-            "API Gateway has refused posts for good (403 that we may not, 413 that a frame is too large): look at the "
+            "API Gateway has refused posts for good (403 means not allowed, 413 a frame too large): look at the "
             f"lines `posts failed` {where} and at the function's grant of ManageConnections.",
         )
         self._alarm(
             f"{prefix}ConnectionsUnsent",
             poster.metric("ConnectionsUnsent", "Sum"),
-            "For five minutes batches have ended before every connection had its frames, so prices are older than a "
-            "tick: look at how many connections there are, and at post_rate, connection_shards and tick_seconds.",
+            "For five minutes batches have ended before every connection got its frames, so prices are older than a "
+            "tick: look at the number of connections, and at post_rate, connection_shards and tick_seconds.",
             minutes=5,
         )
         self._alarm(
             f"{prefix}BatchesBroken",
             poster.metric("BatchesBroken", "Sum"),
-            "For five minutes connections could not all be read, or the ended ones not be deleted: look at the lines "
-            f"`batch broken` {where}.",
+            "For five minutes some connections could not be read, or ended ones could not be deleted: look at the "
+            f"lines `batch broken` {where}.",
             minutes=5,
         )
 
     def _watch_posts(self, publish: Publish) -> None:
-        # Half of what a record may become before it is put aside: none that publish gets is older than the whole.
+        # Half the age at which a record is put aside: publish never gets a record older than the full age.
         self._alarm(
             "PublishBehind",
             publish.function.function.metric("IteratorAge", statistic="Maximum", period=MINUTE),
@@ -127,7 +137,7 @@ class Monitoring(Construct):
             "publish.",
             threshold=MAX_RECORD_AGE.to_milliseconds() / 2,
         )
-        # A queue at rest for six hours has no metric, whatever is in it: then the alarm stays what it was.
+        # SQS writes no metric for a queue that was idle for six hours, even if it holds messages: keep the state then.
         self._alarm(
             "SnapshotsPutAside",
             publish.failed.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE),
@@ -147,7 +157,7 @@ class Monitoring(Construct):
         minutes: int = 1,
         missing: cloudwatch.TreatMissingData = Missing.NOT_BREACHING,
     ) -> None:
-        """An alarm on `minutes` periods in a row. Its name starts as the topic's policies expect."""
+        """An alarm on `minutes` periods in a row. Its name has the prefix that the topic's policies expect."""
         alarm = cloudwatch.Alarm(
             self,
             name,
@@ -159,14 +169,15 @@ class Monitoring(Construct):
             evaluation_periods=minutes,
             treat_missing_data=missing,
         )
-        if self._told:
-            alarm.add_alarm_action(self._told)
-            alarm.add_ok_action(self._told)
+        if self._alarm_action:
+            alarm.add_alarm_action(self._alarm_action)
+            alarm.add_ok_action(self._alarm_action)
 
     def _topic(self, email: str) -> sns.Topic:
-        """An encrypted topic for this stack's alarms and nobody else.
+        """An encrypted topic for this stack's alarms only.
 
-        CloudWatch may not use the key that AWS keeps for SNS, and this topic's policy replaces the one that lets it in.
+        CloudWatch may not use the key that AWS manages for SNS, and this topic's policy replaces the default one, which
+        would let CloudWatch publish.
         https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
         """
         alarms = Stack.of(self).format_arn(
@@ -185,7 +196,7 @@ class Monitoring(Construct):
         key = kms.Key(
             self,
             "Key",
-            description="Alarms of cadfeed on their way to whom they are for",
+            description="Encrypts cadfeed's alarm notifications",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )

@@ -1,6 +1,6 @@
-"""The built page in its bucket.
+"""Uploads the built page to its bucket.
 
-CDK's own deployment, which brings a Lambda with the AWS CLI: CloudFormation has no resource for an object in a bucket.
+Uses CDK's BucketDeployment, a Lambda with the AWS CLI: CloudFormation has no resource for an object in a bucket.
 """
 
 from pathlib import Path
@@ -17,9 +17,9 @@ from infra.security_headers import FOR_EVER, HASHED, REVALIDATED
 
 
 class PageFiles(Construct):
-    """What has a hash in its name first, to be kept by browsers for ever; then what names it, to be asked for again.
+    """Uploads the files with a hash in their name first, which browsers keep forever, then the files that name them.
 
-    Nothing is taken away: a page that is open since before a deployment may still load its own parts.
+    Nothing is deleted: a page that was opened before a deployment may still load its own parts.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class PageFiles(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._logs = log_group(self, "Logs", config)
-        # A role of its own: the one that CDK would make has a managed policy that writes to every log there is.
+        # CDK's own role would have a managed policy that may write to every log.
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self._role.add_to_policy(
             iam.PolicyStatement(
@@ -63,7 +63,7 @@ class PageFiles(Construct):
         )
 
     def _explain_findings(self, bucket: s3.Bucket) -> None:
-        """Tell cdk-nag why CDK's function is as CDK has made it."""
+        """Tell cdk-nag why CDK's function is as it is."""
         stack = Stack.of(self)
         page = stack.resolve(bucket.bucket_arn)["Fn::GetAtt"][0]
         qualifier = self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
@@ -71,11 +71,11 @@ class PageFiles(Construct):
         reads = ("Action::s3:GetBucket*", "Action::s3:GetObject*", "Action::s3:List*")
         writes = ("Action::s3:Abort*", "Action::s3:DeleteObject*")
         for reason, findings in (
-            ("CDK grants what reads a bucket as one, and so the CLI's copy needs.", reads),
-            ("CDK grants what writes a bucket as one, on the page's bucket only.", writes),
-            ("It fills this whole bucket, which holds nothing but the page.", (f"Resource::<{page}.Arn>/*",)),
+            ("CDK grants all reads of a bucket together, and the CLI's copy needs them.", reads),
+            ("CDK grants all writes of a bucket together, on the page's bucket only.", writes),
+            ("It fills this whole bucket, which holds only the page.", (f"Resource::<{page}.Arn>/*",)),
             (
-                "CDK's assets have no names that are known beforehand.",
+                "The names of CDK's assets are not known in advance.",
                 (f"Resource::arn:<AWS::Partition>:s3:::{assets}/*",),
             ),
         ):

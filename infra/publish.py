@@ -1,4 +1,4 @@
-"""The Lambda on the quotes table's stream: what changed, to every connection; with several shards its workers, too.
+"""The Lambda on the quotes table's stream, which posts changes to every connection, and its workers.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 """
@@ -14,17 +14,18 @@ from constructs import Construct
 from infra.api import Api
 from infra.config import FeedConfig
 from infra.function import FeedFunction
+from infra.region_quota import Pace, posting_pace
 from infra.storage import Storage
 
 MAX_RECORD_AGE = Duration.seconds(60)
 
 
 class Publish(Construct):
-    """`publish`, for each new snapshot. What it could not handle twice more, or within a minute, is put aside:
-    by default a batch that fails is retried for a day and holds up all that come after it.
+    """`publish`, for each new snapshot. A record that fails after two retries or a minute is put aside: by default a
+    failing batch is retried for a day and blocks all later ones.
 
-    With several shards there is a worker, too, which `publish` starts once per shard above the configured number of
-    connections. It is not retried: the next tick's worker makes up for what one has missed.
+    With several shards there is also a worker. Above the configured number of connections `publish` starts one per
+    shard. It is not retried: the next tick's worker sends what was missed.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, storage: Storage, api: Api) -> None:
@@ -37,19 +38,19 @@ class Publish(Construct):
             "CONNECTION_SHARDS": str(config.connection_shards),
             "CONNECTIONS_URL": api.connections_url,
         }
-        shards = config.connection_shards
-        self.worker = self._worker(config, storage, api, environment) if shards > 1 else None
+        shards, pace = config.connection_shards, posting_pace(self, config)
+        self.worker = self._worker(config, storage, api, environment, pace) if shards > 1 else None
         environment |= {
-            "POST_RATE": str(config.post_rate),
-            "POST_BURST": str(config.post_burst),
+            "POST_RATE": str(pace.rate),
+            "POST_BURST": str(pace.burst),
             "CONNECTIONS_PER_WORKER": str(config.connections_per_worker),
         }
         if self.worker:
             environment["WORKER_FUNCTION"] = self.worker.function.function_name
         self.function = self._poster("Publish", "publish", config, storage, api, environment)
-        self.function.allow(["dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        self.function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
         if self.worker:
-            self.function.allow(["dynamodb:GetItem"], [storage.quotes.table_arn])
+            self.function.allow(["dynamodb:UpdateItem"], [storage.connections.table_arn])
             self.function.allow(["lambda:InvokeFunction"], [self.worker.function.function_arn])
         self.failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
         Validations.of(self.failed).acknowledge(
@@ -59,10 +60,14 @@ class Publish(Construct):
             "eventName": lambda_.FilterRule.or_("INSERT", "MODIFY"),
             "dynamodb": {"Keys": {"pk": {"S": lambda_.FilterRule.is_equal("SNAPSHOT")}}},
         }
-        self.function.function.add_event_source(
+        # Another position is another mapping, which CloudFormation creates before it deletes the old one. Lambda
+        # refuses a second mapping of the same function and stream, so this one invokes an alias.
+        trigger = lambda_.Alias(self, "Trigger", alias_name="trigger", version=self.function.function.latest_version)
+        trigger.add_event_source(
             DynamoEventSource(
                 storage.quotes,
-                starting_position=lambda_.StartingPosition.LATEST,
+                # A new trigger takes minutes to start; LATEST would miss the snapshots of that time.
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
                 batch_size=10,
                 filters=[lambda_.FilterCriteria.filter(snapshots)],
                 retry_attempts=2,
@@ -73,9 +78,11 @@ class Publish(Construct):
         )
         self.function.explain_wildcard("ListStreams cannot be limited to a stream.", "Resource::*")
 
-    def _worker(self, config: FeedConfig, storage: Storage, api: Api, environment: Mapping[str, str]) -> FeedFunction:
-        """All of them at once share the account's quota of posts."""
-        rate = {"POST_RATE": config.post_rate, "POST_BURST": config.post_burst}
+    def _worker(
+        self, config: FeedConfig, storage: Storage, api: Api, environment: Mapping[str, str], pace: Pace
+    ) -> FeedFunction:
+        """The worker function. Its concurrent invocations share the account's quota of posts."""
+        rate = {"POST_RATE": pace.rate, "POST_BURST": pace.burst}
         each = {name: str(max(1, total // config.connection_shards)) for name, total in rate.items()}
         worker = self._poster("Worker", "worker", config, storage, api, {**environment, **each})
         worker.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
@@ -90,16 +97,17 @@ class Publish(Construct):
         api: Api,
         environment: Mapping[str, str],
     ) -> FeedFunction:
-        """A function that reads the connections, posts to them, and deletes those that have ended."""
+        """A function that reads the connections, posts to them, deletes those that have ended, and announces the number
+        of shards to an older version's connections."""
         function = FeedFunction(
             self,
             construct_id,
             name=name,
             config=config,
-            memory_mb=1769,  # one whole vCPU: posts are bound by it
+            memory_mb=1769,  # one full vCPU, which limits the rate of posts
             timeout_s=60,
             environment=environment,
         )
-        function.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
+        function.allow(["dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:PutItem"], [storage.connections.table_arn])
         api.allow_posts(function)
         return function

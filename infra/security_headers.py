@@ -1,10 +1,10 @@
-"""The headers that the page is served with, by CloudFront and by the local edge alike."""
+"""The headers of the page, sent by CloudFront and by the local edge."""
 
-HASHED = "/assets/"  # below this the names hold a hash of what is in the files, so a name never means anything else
+HASHED = "/assets/"  # the files below have a hash of their content in their name, so a name never changes its content
 FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 
-HSTS_SECONDS = 365 * 24 * 3600  # CloudFront only: browsers would hold it against every other program on `localhost`
+HSTS_SECONDS = 365 * 24 * 3600  # CloudFront only: on `localhost` it would apply to every other program
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -17,9 +17,9 @@ HEADERS = {
 
 
 def content_security_policy(host: str = "") -> str:
-    """The page's own files and the feed on its own address, nothing inline, nothing from elsewhere.
+    """Allows only the page's own files and the feed on its own host, nothing inline and nothing from other hosts.
 
-    `host` is the page's own: Safari before 15.4 does not take `'self'` to mean `wss:` as well.
+    `host` is the page's own host: in Safari before 15.4, `'self'` does not include `wss:`.
     https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Content-Security-Policy/connect-src
     """
     socket = f" wss://{host}" if host else ""

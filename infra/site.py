@@ -1,4 +1,4 @@
-"""The page and, on the same address, the feed: CloudFront before a private bucket and the WebSocket API.
+"""The page and the feed on one address: CloudFront in front of a private bucket and the WebSocket API.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/distribution-working-with.websockets.html
 """
@@ -21,12 +21,12 @@ from infra.security_headers import HEADERS, HSTS_SECONDS, content_security_polic
 from infra.web_acl import web_acl_arn
 
 FEED_PATH = "/markets/ws/"
-# A pattern is the whole path; `/markets/ws*` would be more than the feed's.
+# A pattern matches the whole path; `/markets/ws*` would match more than the feed.
 FEED_PATTERNS = ("/markets/ws", "/markets/ws/*")
 
 
 class Site(Construct):
-    """One address for both. `page` is the folder with the built page.
+    """The CloudFront distribution of the page and the feed. `page` is the folder with the built page.
 
     Raises:
         FileNotFoundError: the page is not built.
@@ -35,10 +35,12 @@ class Site(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, api: Api, page: Path) -> None:
         super().__init__(scope, construct_id)
         if not (page / "index.html").exists():
-            raise FileNotFoundError(f"{page} holds no built page; run `make setup`, or leave it out: -c site=false")
+            raise FileNotFoundError(
+                f"{page} holds no built page; run `make setup`, or leave the page out: -c site=false"
+            )
         self._config = config
         bucket = self._bucket("Page", s3.ObjectOwnership.BUCKET_OWNER_ENFORCED)
-        _acknowledge(bucket, {"AwsSolutions-S1": "Only CloudFront can read it, and has a log of its own."})
+        _acknowledge(bucket, {"AwsSolutions-S1": "Only CloudFront can read it, and CloudFront has its own log."})
         PageFiles(self, "Files", config=config, bucket=bucket, page=page)
         feed = self._feed_behavior(api)
         self.distribution = cloudfront.Distribution(
@@ -49,11 +51,11 @@ class Site(Construct):
             default_behavior=self._page_behavior(bucket),
             additional_behaviors=dict.fromkeys(FEED_PATTERNS, feed),
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            price_class=cloudfront.PriceClass.PRICE_CLASS_100,  # North America and Europe: Canada, for less
+            price_class=cloudfront.PriceClass.PRICE_CLASS_100,  # includes Canada, at the lowest price
             web_acl_id=web_acl_arn(self, config),
             domain_names=[config.site_domain] if config.site_domain else None,
             certificate=self._certificate(),
-            # Without a certificate of one's own CloudFront's policy is fixed.
+            # With CloudFront's own certificate the policy is fixed.
             minimum_protocol_version=(cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if config.site_domain else None),
             log_bucket=self._log_bucket() if config.site_access_logs else None,
         )
@@ -63,7 +65,7 @@ class Site(Construct):
         CfnOutput(stack, "SiteUrl", value=f"https://{host}/", description="The page")
         if config.site_domain:
             name = self.distribution.distribution_domain_name
-            CfnOutput(stack, "SiteTarget", value=name, description=f"What {config.site_domain} has to point to")
+            CfnOutput(stack, "SiteTarget", value=name, description=f"The DNS target for {config.site_domain}")
         self._explain_findings()
 
     def _page_behavior(self, bucket: s3.Bucket) -> cloudfront.BehaviorOptions:
@@ -75,7 +77,7 @@ class Site(Construct):
                 ),
             ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-            # It honours what the files say of themselves: `no-cache` is asked again after a second.
+            # This policy obeys the files' own cache headers; `no-cache` files are requested again after a second.
             cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
             response_headers_policy=self._headers(),
             function_associations=[
@@ -93,7 +95,7 @@ class Site(Construct):
             ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-            # The Sec-WebSocket-* headers among them. API Gateway knows its API by the Host, which has to be its own.
+            # Includes the Sec-WebSocket-* headers. API Gateway finds its API by the Host header, which must be its own.
             origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
             compress=False,
             function_associations=[
@@ -113,7 +115,7 @@ class Site(Construct):
         return cloudfront.FunctionAssociation(function=function, event_type=event)
 
     def _headers(self) -> cloudfront.ResponseHeadersPolicy:
-        """The page's headers, which errors have, too; those that CloudFront knows by name it takes only by name."""
+        """The headers of the page and of errors. CloudFront accepts security headers only in their own fields."""
         others = {name: value for name, value in HEADERS.items() if name.startswith(("Cross-Origin-", "Permissions-"))}
         return cloudfront.ResponseHeadersPolicy(
             self,
@@ -143,7 +145,7 @@ class Site(Construct):
         )
 
     def _name(self, what: str) -> str:
-        """CloudFront's names are those of the whole account; CDK's own would be taken by the same stack elsewhere."""
+        """A name with the Region: CloudFront's names are unique per account, and the stack may exist in two Regions."""
         return f"{self._config.stack_name}-{what}-{Stack.of(self).region}"
 
     def _certificate(self) -> acm.ICertificate | None:
@@ -151,14 +153,14 @@ class Site(Construct):
         return acm.Certificate.from_certificate_arn(self, "Certificate", arn) if arn else None
 
     def _log_bucket(self) -> s3.Bucket:
-        # CloudFront writes these logs by ACL, from and to any Region.
+        # CloudFront writes these logs by ACL, to any Region.
         bucket = self._bucket("AccessLogs", s3.ObjectOwnership.BUCKET_OWNER_PREFERRED)
-        _acknowledge(bucket, {"AwsSolutions-S1": "These are the logs; nobody but CloudFront writes them."})
+        _acknowledge(bucket, {"AwsSolutions-S1": "These are the logs; only CloudFront writes them."})
         bucket.add_lifecycle_rule(expiration=Duration.days(self._config.log_retention_days))
         return bucket
 
     def _bucket(self, construct_id: str, ownership: s3.ObjectOwnership) -> s3.Bucket:
-        """A private bucket, gone with the stack: all in it can be made again or is a log."""
+        """A private bucket that is deleted with the stack, since its content can be rebuilt or is a log."""
         return s3.Bucket(
             self,
             construct_id,
@@ -171,15 +173,15 @@ class Site(Construct):
         )
 
     def _explain_findings(self) -> None:
-        """Tell cdk-nag, of what this deployment has left off, why that may be."""
+        """Tell cdk-nag why this deployment may lack the optional features that it lacks."""
         config = self._config
         reasons = {"AwsSolutions-CFR1": "The feed and its page are public, in every country."}
         if not (config.waf_rate_limit or config.web_acl_arn):
-            reasons["AwsSolutions-CFR2"] = "A web ACL costs a fixed sum a month: waf_rate_limit or web_acl_arn set one."
+            reasons["AwsSolutions-CFR2"] = "A web ACL has a fixed monthly price: waf_rate_limit or web_acl_arn set one."
         if not config.site_access_logs:
-            reasons["AwsSolutions-CFR3"] = "Logs of who reads a public page are kept only by choice: site_access_logs."
+            reasons["AwsSolutions-CFR3"] = "Access logs of a public page are optional: site_access_logs."
         if not config.site_domain:
-            reasons["AwsSolutions-CFR4"] = "CloudFront's own certificate fixes the policy; one of your own has TLS 1.2."
+            reasons["AwsSolutions-CFR4"] = "CloudFront's certificate fixes the policy; with your own it is TLS 1.2."
         _acknowledge(self.distribution, reasons)
 
 

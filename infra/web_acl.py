@@ -1,4 +1,4 @@
-"""The firewall before the page and the feed's handshakes, if one is wanted.
+"""The optional firewall in front of the page and the feed's handshakes.
 
 https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html
 """
@@ -15,18 +15,18 @@ WINDOW_SECONDS = 300
 
 
 def web_acl_arn(scope: Construct, config: FeedConfig) -> str | None:
-    """The web ACL to use: one that there is, one with a rate rule made here, or none.
+    """The web ACL to use: an existing one, a new one with a rate rule, or `None`.
 
     Raises:
-        ValueError: one is to be made in a Region where there can be none for CloudFront.
+        ValueError: the stack's Region cannot have a web ACL for CloudFront.
     """
     if not config.waf_rate_limit:
         return config.web_acl_arn or None
-    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # where the CDK CLI will deploy to
+    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
     if region != CLOUDFRONT_REGION:
         raise ValueError(
-            f"waf_rate_limit needs a stack in {CLOUDFRONT_REGION}, this one goes to {region}: "
-            f"make the web ACL in {CLOUDFRONT_REGION} and set web_acl_arn"
+            f"waf_rate_limit needs a stack in {CLOUDFRONT_REGION}, but this one is for {region}: "
+            f"create the web ACL in {CLOUDFRONT_REGION} and set web_acl_arn"
         )
     name = Stack.of(scope).stack_name
     acl = wafv2.CfnWebACL(

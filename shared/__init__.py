@@ -1,1 +1,1 @@
-"""What the Lambdas have in common. Nothing here acts on import; `store` and `gateway` aside, nothing knows AWS."""
+"""What the Lambdas share. Nothing here acts on import. `model`, `pricing`, `sources` and `protocol` do not use AWS."""

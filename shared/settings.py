@@ -1,6 +1,6 @@
-"""A function's environment variables as one typed value, read once, when it starts."""
+"""A function's environment variables as one typed value, read once at its start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TypeVar, get_type_hints
 
@@ -11,50 +11,27 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """`*_base_url`: where a source is asked, empty for its public address. `*_poll_seconds`: how often, 0 for its own
-    pace. `coingecko_key_parameter`: where CoinGecko's key is, empty for none."""
+    """For `ingest`. `shared/sources/settings.py` has the settings of its sources. `backfill_function`: invoked when
+    there is history to fetch; empty if the deployment does without. `standby`: a run that lost its lease watches its
+    successor."""
 
     quotes_table: str
     tick_seconds: int
     stale_after_seconds: int
-    binance_base_url: str = ""
-    kraken_base_url: str = ""
-    bank_of_canada_base_url: str = ""
-    er_api_base_url: str = ""
-    ndax_base_url: str = ""
-    coinbase_base_url: str = ""
-    coingecko_base_url: str = ""
-    ndax_poll_seconds: int = 0
-    coinbase_poll_seconds: int = 0
-    coingecko_poll_seconds: int = 0
-    coingecko_key_parameter: str = ""
+    backfill_function: str = ""
+    standby: bool = True
 
-    @property
-    def poll_every_ms(self) -> dict[str, int]:
-        seconds = {
-            "ndax": self.ndax_poll_seconds,
-            "coinbase": self.coinbase_poll_seconds,
-            "coingecko": self.coingecko_poll_seconds,
-        }
-        return {source: pace_s * 1000 for source, pace_s in seconds.items() if pace_s}
 
-    @property
-    def base_urls(self) -> dict[str, str]:
-        urls = {
-            "binance": self.binance_base_url,
-            "kraken": self.kraken_base_url,
-            "bank_of_canada": self.bank_of_canada_base_url,
-            "er_api": self.er_api_base_url,
-            "ndax": self.ndax_base_url,
-            "coinbase": self.coinbase_base_url,
-            "coingecko": self.coingecko_base_url,
-        }
-        return {source: url for source, url in urls.items() if url}
+@dataclass(frozen=True, slots=True)
+class BackfillSettings:
+    """For `backfill`, which has the same settings of sources as `ingest`."""
+
+    quotes_table: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """For `connect` and `disconnect`. `max_connections_per_client`: 0 for as many as it likes."""
+    """For `connect` and `disconnect`. `max_connections_per_client`: 0 for no limit."""
 
     connections_table: str
     connection_shards: int
@@ -63,8 +40,8 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """For what answers or feeds clients. `connections_url` is where API Gateway takes posts to connections. By the tick
-    and by `stale_after_seconds` they judge how old what they read is."""
+    """For functions that post to clients. `connections_url` is the address of the API's `@connections`. The tick and
+    `stale_after_seconds` give the ages by which they judge a snapshot."""
 
     quotes_table: str
     connections_table: str
@@ -80,8 +57,8 @@ class ClientSettings:
 
 @dataclass(frozen=True, slots=True)
 class PublishSettings(ClientSettings):
-    """`post_rate`, `post_burst`: posts per second and at once. Above `connections_per_worker` connections each shard is
-    served by an invocation of `worker_function`, if there is one."""
+    """`post_rate`: posts per second; `post_burst`: posts at the same time. Above `connections_per_worker` connections,
+    `worker_function`, if set, is invoked for each shard."""
 
     post_rate: int
     post_burst: int
@@ -89,26 +66,28 @@ class PublishSettings(ClientSettings):
     worker_function: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSettings(ClientSettings):
-    """`messages_per_second`, `message_burst`: how many messages a connection may send, and at once."""
+    """`messages_per_second`, `message_burst`: how many messages a connection may send per second, and at the same
+    time. `backfill_function`: invoked when a chart shows minutes of a single tick; empty without one."""
 
     messages_per_second: int
     message_burst: int
+    backfill_function: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeSettings(RequestSettings):
-    """`ingest_function`: what a subscription wakes when no ingest runs."""
+    """`ingest_function`: invoked by a subscription when no ingest runs."""
 
     ingest_function: str
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:
-    """The settings of that kind; a field's variable is its name in capitals.
+    """The settings of that kind. A field's variable has the field's name in capitals.
 
     Raises:
-        ValueError: a variable is missing or is no number where one is needed. It names the variable.
+        ValueError: a variable is missing, or is not a number or true or false as required. The text names the variable.
     """
     hints = get_type_hints(kind)
     values: dict[str, object] = {}
@@ -119,8 +98,32 @@ def read(kind: type[T], environment: Mapping[str, str]) -> T:
             if field.default is MISSING:
                 raise ValueError(f"the environment variable {name} is not set")
             continue
-        try:
-            values[field.name] = hints[field.name](text)
-        except ValueError:
-            raise ValueError(f"the environment variable {name} is {text!r}, not a number") from None
+        read_as = _KINDS.get(hints[field.name])
+        values[field.name] = read_as(name, text) if read_as else text
     return kind(**values)
+
+
+def whole_number(name: str, text: str) -> int:
+    """The number in an environment variable.
+
+    Raises:
+        ValueError: it is not a whole number. The text names the variable.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"the environment variable {name} is {text!r}, not a number") from None
+
+
+def true_or_false(name: str, text: str) -> bool:
+    """The choice in an environment variable.
+
+    Raises:
+        ValueError: it is neither `true` nor `false`. The text names the variable.
+    """
+    if text not in {"true", "false"}:
+        raise ValueError(f"the environment variable {name} is {text!r}, not true or false")
+    return text == "true"
+
+
+_KINDS: Mapping[type, Callable[[str, str], object]] = {int: whole_number, bool: true_or_false}

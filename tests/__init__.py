@@ -1,1 +1,1 @@
-"""The tests: rules of one module in `unit`, the template in `infra`, the deployed feed in `e2e`."""
+"""The tests: a folder per room of the code, `contract` for the AsyncAPI document, `e2e` for the deployed feed."""

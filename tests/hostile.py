@@ -14,14 +14,14 @@ Maker = Callable[[random.Random], str]
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """A text message, and what kind of nuisance it is."""
+    """A text message and its kind of fault."""
 
     kind: str
     text: str
 
 
 def hostile_messages(count: int, seed: int) -> Iterator[Hostile]:
-    """As many messages, of all kinds in turn, always the same ones for a seed."""
+    """Yield that many messages, all kinds in turn, the same ones for the same seed."""
     rng = random.Random(seed)
     for number in range(count):
         make = MAKERS[number % len(MAKERS)]
@@ -48,7 +48,7 @@ def _any_json(rng: random.Random) -> str:
 
 
 def _wrong_type(rng: random.Random) -> str:
-    """A message in which one field holds anything."""
+    """Return a message in which one field holds any value."""
     message = _message(rng)
     message[rng.choice([*sorted(message), "id", "symbols", "channel"])] = _value(rng)
     return json.dumps(message)
@@ -61,7 +61,7 @@ def _missing_field(rng: random.Random) -> str:
 
 
 def _name(rng: random.Random) -> str:
-    """An event or a channel that is nearly one, or one of somebody else's names."""
+    """Return a name that is almost an event or a channel, or one of another server."""
     message = _message(rng)
     names = ["PING", "ping ", " ping", "ping\x00", "", "$connect", "$disconnect", "$default", "__proto__", "toString"]
     names += ["rates ", "Rates", "rates_batch\n", "trades", "data", "error", "../../etc/passwd", "' OR 1=1 --", "%s%n"]
@@ -88,7 +88,7 @@ def _id(rng: random.Random) -> str:
 
 
 def _number(rng: random.Random) -> str:
-    """Numbers that grow when they are written out, or that no type holds, where numbers are read."""
+    """Return numbers that grow when printed or that no type holds, in fields for numbers."""
     number = rng.choice([
         "1e5", "1e308", "1e309", "-1e999", "1e-999", "1e99999", "1e999999", "-1E+999999999", "1e999999999999999999999",
         "0.1e-5", "-0.0", "0e999999999", "1.0", "1" + "0" * 4000, "0." + "3" * 4000, "1.5e-99999999", "-1", "0",
@@ -152,7 +152,7 @@ def _cut(rng: random.Random) -> str:
 
 
 def _changed(rng: random.Random) -> str:
-    """A message with one character put in, taken out or exchanged."""
+    """Return a message with one character inserted, removed or replaced."""
     text = json.dumps(_message(rng))
     at = rng.randrange(len(text))
     put = rng.choice(["", "\x00", "\x1f", "\ufeff", '"', "\\", "{", "}", ",", ":", "é", "\U0001f680", "\u2028", "0"])
@@ -169,7 +169,7 @@ def _not_quite_json(rng: random.Random) -> str:
 
 
 def _long(rng: random.Random) -> str:
-    """At the limit of a message's length, or over it; bytes count, not characters."""
+    """Return a message at the limit of length or above it; bytes count, not characters."""
     size = rng.choice([MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1, MAX_MESSAGE_BYTES + 2, 8192, 20_000, 31_000])
     head, tail = '{"event":"ping","x":"', '"}'
     letter = rng.choice(["x", "é", "🚀"])
@@ -178,7 +178,7 @@ def _long(rng: random.Random) -> str:
 
 
 def _surrogates(rng: random.Random) -> str:
-    """Halves of a character, which JSON can name and UTF-8 cannot hold."""
+    """Return lone surrogates, which JSON can escape and UTF-8 cannot encode."""
     half = rng.choice(["\\ud800", "\\udfff", "\\udc00\\ud800", "a\\ud83d", "\\ud83d\\ude80"])
     return rng.choice([
         f'{{"event":"ping","id":"{half}"}}', f'{{"event":"{half}"}}', f'{{"event":"ping","{half}":1}}',
@@ -190,7 +190,7 @@ def _surrogates(rng: random.Random) -> str:
 
 
 def _message(rng: random.Random) -> dict[str, Any]:
-    """A message as it should be."""
+    """Return a valid message."""
     symbols = rng.sample(sorted(catalogue()), 3)
     return rng.choice(
         [
@@ -207,7 +207,7 @@ def _message(rng: random.Random) -> dict[str, Any]:
 
 
 def _value(rng: random.Random, depth: int = 3) -> Any:
-    """Any JSON value."""
+    """Return any JSON value."""
     kind = rng.randrange(10 if depth else 7)
     if kind < 7:
         scalars: list[Any] = [

@@ -1,4 +1,4 @@
-"""Where the recorded payloads are: beside the repository, not in it, since their licences forbid a copy here."""
+"""The recorded payloads: they are beside the repository because their licences forbid a copy in it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ RECORDINGS = Path(__file__).parents[2] / "shared/market"
 
 
 def recording(name: str) -> Path:
-    """The file of that name under `../shared/market`; without it the test is skipped, and says so."""
+    """Return the file of that name under `../shared/market`; skip the test with a message if it is missing."""
     path = RECORDINGS / name
     if not path.exists():
         pytest.skip(f"no recording {name} in ../shared/market")
@@ -19,5 +19,5 @@ def recording(name: str) -> Path:
 
 
 def recorded_json(name: str) -> Any:
-    """A recorded answer as a source would read it, with exact decimals."""
+    """Return a recorded answer as a source reads it, with exact decimals."""
     return loads(recording(name).read_bytes())

@@ -1,6 +1,6 @@
-"""Which answers to a message are right, worked out from the protocol's description and not from the server's parser.
+"""The right answers to a message, derived from the protocol's description and not from the server's parser.
 
-Where a message has several faults any of their codes is right: which one is found first is nobody's promise.
+If a message has several faults, any of their codes is right: their order is not specified.
 """
 
 import json
@@ -11,14 +11,18 @@ from typing import Any
 
 from shared.model.assets import catalogue
 from shared.model.wire import loads
+from tests.schemas import contract
 
-MAX_MESSAGE_BYTES = 4096
-MAX_SYMBOLS = 100
-MAX_LIMIT = 500
+# What the contract says, which other tests hold against the code.
+LIMITS: Mapping[str, int] = contract()["info"]["x-limits"]
+SCHEMAS: Mapping[str, Any] = contract()["components"]["schemas"]
+MAX_MESSAGE_BYTES = LIMITS["message_bytes"]
+MAX_SYMBOLS = LIMITS["symbols"]
+MAX_LIMIT = LIMITS["history_candles"]
+MAX_ID_LENGTH = LIMITS["id_characters"]
+CHANNELS = set(SCHEMAS["Channel"]["enum"])
+INTERVALS = set(SCHEMAS["Interval"]["enum"])
 LATEST_MS = 10**13 - 1
-MAX_ID_LENGTH = 36
-CHANNELS = {"rates", "rates_batch"}
-INTERVALS = {"1m", "1h", "1d"}
 ANSWER = {
     "subscribe": "subscribed",
     "unsubscribe": "unsubscribed",
@@ -27,19 +31,20 @@ ANSWER = {
     "ping": "pong",
     "assets": "assets",
     "history": "history",
+    "trends": "trends",
     "explain": "explain",
 }
 # API Gateway has routes of these names, whose Lambdas cannot answer.
 UNANSWERED = {"$connect", "$disconnect"}
 UNASKED = {"data", "update", "heartbeat", "closing"}
-# Deeper than this, and with larger exponents, a message may be refused as unreadable: every parser has an end.
+# Deeper messages and larger exponents may be refused as unreadable: every parser has limits.
 DEEP, LARGE_EXPONENT = 50, 300
 
 Frame = Mapping[str, Any]
 
 
 def direct(text: str, frames: Sequence[Frame]) -> list[Frame]:
-    """Those of the frames heard after a message that answer it. A snapshot does only where one was asked for."""
+    """Return the frames that answer a message. A snapshot counts only if it was requested."""
     asked = "snapshot" in right_answers(text)
     message_id = (_object(text) or {}).get("id")
     return [
@@ -51,7 +56,7 @@ def direct(text: str, frames: Sequence[Frame]) -> list[Frame]:
 
 
 def hold(text: str, frames: Sequence[Frame]) -> None:
-    """Assert that the frames which a message brought are one documented error or its right answer."""
+    """Assert that a message's frames are one documented error or its right answer."""
     right = right_answers(text)
     body = _object(text)
     answers = direct(text, frames)
@@ -59,7 +64,7 @@ def hold(text: str, frames: Sequence[Frame]) -> None:
     if not answers:
         assert may_be_silent(text), shown
         return
-    assert is_whole(answers), shown
+    assert are_complete(answers), shown
     for answer in answers:
         event = answer.get("event")
         assert (answer["code"] if event == "error" else event) in right, shown
@@ -75,19 +80,19 @@ def hold(text: str, frames: Sequence[Frame]) -> None:
 
 
 def may_be_silent(text: str) -> bool:
-    """Whether a message may bring no answer of its own: the snapshot of `rates` is nothing but data frames."""
+    """Return whether a message may have no answer of its own: a snapshot of `rates` is only data frames."""
     body = _object(text) or {}
     rates = "snapshot" in right_answers(text) and body.get("channel") == "rates"
     return rates or str(body.get("event")) in UNANSWERED
 
 
-def is_whole(answers: Sequence[Frame]) -> bool:
-    """Whether these are all the frames that the first of them says there are."""
+def are_complete(answers: Sequence[Frame]) -> bool:
+    """Return whether these are all the frames that the first one announces."""
     return len(answers) == answers[0].get("parts", 1) if answers else False
 
 
 def right_answers(text: str) -> frozenset[str]:
-    """The codes of the errors that fit a message, or else the event of its answer."""
+    """Return the codes of the errors that fit a message, or otherwise the event of its answer."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_MESSAGE_BYTES:
         return frozenset({"too_large"})
     unreadable = frozenset({"bad_json"})
@@ -96,11 +101,11 @@ def right_answers(text: str) -> frozenset[str]:
     except ValueError:
         return unreadable
     except RecursionError:
-        # Nobody can say what is in it, and it is an object or not.
+        # It is unreadable, whether it is an object or not.
         return unreadable | {"bad_request"} | set(ANSWER.values())
     right = frozenset(_faults(body)) or frozenset({ANSWER[body["event"]]})
     if right <= {"snapshot", "explain"}:
-        right |= {"unavailable"}  # none of them has a price, or the feed has looked at no market yet
+        right |= {"unavailable"}  # none of them has a price, or the feed has not priced any market yet
     return right | unreadable if extreme else right
 
 
@@ -120,7 +125,7 @@ def _faults(body: object) -> set[str]:
             return faults | _history_faults(body)
         case "explain":
             return faults | _symbol_faults(body.get("symbol"))
-        case "ping" | "subscriptions" | "assets":
+        case "ping" | "subscriptions" | "assets" | "trends":
             return faults
         case _:
             return faults | {"unknown_event"}
@@ -161,15 +166,15 @@ def _history_faults(body: Mapping[str, Any]) -> set[str]:
         faults.add("bad_request")
     if isinstance(interval, str) and interval not in INTERVALS:
         faults.add("unknown_interval")
-    if body.get("limit") is not None and not _is_whole(body["limit"], 1, MAX_LIMIT):
+    if body.get("limit") is not None and not _is_whole_number(body["limit"], 1, MAX_LIMIT):
         faults.add("bad_limit")
-    if body.get("before") is not None and not _is_whole(body["before"], 0, LATEST_MS):
+    if body.get("before") is not None and not _is_whole_number(body["before"], 0, LATEST_MS):
         faults.add("bad_request")
     return faults
 
 
 def _hold_timestamp(sent: object, pong: Frame, shown: str) -> None:
-    """A `timestamp` comes back as it was, if it could be an id or is a number; any other does not."""
+    """Assert that a `timestamp` comes back unchanged if it could be an id or is a number, and otherwise not."""
     if _is_id(sent) or (isinstance(sent, int | Decimal) and not isinstance(sent, bool)):
         extreme = isinstance(sent, Decimal) and abs(sent.adjusted()) > LARGE_EXPONENT
         assert ("timestamp" not in pong and extreme) or pong["timestamp"] == sent, shown
@@ -186,7 +191,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _read(text: str) -> tuple[Any, bool]:
-    """A message, and whether it is of the sort that a parser may refuse though it is JSON.
+    """Return a message and whether a parser may refuse it although it is JSON.
 
     Raises:
         ValueError: it is not JSON.
@@ -209,7 +214,7 @@ def _read(text: str) -> tuple[Any, bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Fraction:
-    """A number with a fraction or an exponent: never an id, nor a whole number, nor a text."""
+    """A number with a fraction or an exponent: never an id, a whole number or a text."""
 
     text: str
 
@@ -226,8 +231,8 @@ def _depth(body: object) -> int:
 def _is_id(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= MAX_ID_LENGTH
-    return _is_whole(value, -(2**63), 2**63 - 1)
+    return _is_whole_number(value, -(2**63), 2**63 - 1)
 
 
-def _is_whole(value: object, lowest: int, highest: int) -> bool:
+def _is_whole_number(value: object, lowest: int, highest: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest

@@ -1,7 +1,7 @@
-"""The contract, `docs/asyncapi.yaml`, as a check of what goes over the wire.
+"""The contract, `docs/asyncapi.yaml`, as a check of messages on the wire.
 
-Messages are as `shared.model.wire.loads` reads them: a fraction is a `Decimal`, which counts as a number and never as
-an integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
+Messages come from `shared.model.wire.loads`: a fraction is a `Decimal`, which counts as a number and never as an
+integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,12 +21,12 @@ CONTRACT = Path(__file__).parents[1] / "docs" / "asyncapi.yaml"
 
 
 class Misfit(AssertionError):
-    """A message that is not what the contract says."""
+    """A message that does not fit the contract."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the contract: its name there, its schema without references, and its examples."""
+    """A message of the contract: its name, its schema without references, and its examples."""
 
     name: str
     schema: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Message:
 
     @property
     def event(self) -> str | None:
-        """What tells it from the other messages of its direction. API Gateway's own has none."""
+        """Return its event, which identifies it in its direction. API Gateway's own message has none."""
         event = self.schema["properties"]["event"]
         return str(event["const"]) if isinstance(event, Mapping) else None
 
@@ -47,28 +47,28 @@ class Message:
 
 
 def check(frame: object) -> str:
-    """Hold a frame of the server against its schema; the name of its message.
+    """Check a frame of the server against its schema; return the name of its message.
 
     Raises:
-        Misfit: it is none of the contract's frames.
+        Misfit: it does not fit any frame of the contract.
     """
     return _check(frame, _by_event("server"))
 
 
 @lru_cache(maxsize=1_000)
 def check_text(frame: bytes) -> str:
-    """The same of a frame as it is posted. One that many connections get is looked at once."""
+    """Check the text of a posted frame; equal texts are checked once."""
     return check(loads(frame))
 
 
 def check_sent(message: object) -> str:
-    """Hold a client's request against its schema, as `check` does a frame."""
+    """Check a client's request against its schema, like `check` for frames."""
     return _check(message, _by_event("client"))
 
 
 @cache
 def contract() -> Mapping[str, Any]:
-    """The document with every reference replaced by what it refers to. Its fractions are `Decimal`s."""
+    """Return the document with all references resolved. Its fractions are `Decimal`s."""
     document = yaml.load(CONTRACT.read_text(encoding="utf-8"), _Exact)  # noqa: S506 - a safe loader
 
     @cache
@@ -88,13 +88,13 @@ def contract() -> Mapping[str, Any]:
 
 @cache
 def sent_by_clients() -> Mapping[str, Message]:
-    """The messages of the operations that the server receives, by their names in the channel."""
+    """Return the messages that the server receives, by their names in the channel."""
     return _messages(operation for operation in contract()["operations"].values() if operation["action"] == "receive")
 
 
 @cache
 def sent_by_server() -> Mapping[str, Message]:
-    """The messages of the operations that the server sends and of its replies, by their names in the channel."""
+    """Return the messages that the server sends or replies, by their names in the channel."""
     operations = contract()["operations"].values()
     sends = [operation for operation in operations if operation["action"] == "send"]
     return _messages([*sends, *(operation["reply"] for operation in operations if "reply" in operation)])
@@ -109,7 +109,7 @@ _Exact.add_constructor("tag:yaml.org,2002:float", lambda _loader, node: Decimal(
 
 def _messages(operations: Iterable[Mapping[str, Any]]) -> dict[str, Message]:
     named = contract()["channels"]["feed"]["messages"]
-    # Resolved once each, so the same object wherever it is referred to.
+    # Each is resolved once, so all references share one object.
     used = [message for operation in operations for message in operation["messages"]]
     return {
         name: Message(

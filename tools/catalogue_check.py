@@ -1,4 +1,4 @@
-"""`make catalogue-check`: the catalogue against the exchanges' own lists: markets that are gone, renamed or new."""
+"""`make catalogue-check`: compare the catalogue with the exchanges' lists: markets that are gone, renamed or new."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from shared.model.assets import catalogue
 from shared.sources import binance, coinbase, coingecko, kraken, ndax
-from shared.sources.upstream import USER_AGENT
+from shared.sources.http_get import USER_AGENT
 from tools.local.aws import CannotStart
 from tools.market_source import market
 
@@ -22,7 +22,7 @@ HALF_A_YEAR_MS = 182 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How to get the names of a source's open markets, and what a market of an asset would be called there."""
+    """How to get the names of a source's open markets, and how it would name an asset's market."""
 
     source: str
     base_url: str
@@ -77,7 +77,7 @@ LISTINGS = (
 
 
 def main() -> int:
-    """0 when every market of the catalogue is open, 1 when some are not or a list could not be had."""
+    """Return 0, or 1 if a market of the catalogue is not open or a list is unavailable."""
     parser = argparse.ArgumentParser(prog="python -m tools.catalogue_check", description=__doc__)
     parser.add_argument("--simulated", action="store_true", help="ask the exchange on this machine")
     options = parser.parse_args()
@@ -92,7 +92,7 @@ def main() -> int:
 
 
 def upgrades_go_on(console: Console, now_ms: int) -> bool:
-    """Whether each table of an upgrade reaches half a year on; says which ones end sooner."""
+    """Return whether each upgrade's table reaches half a year ahead; print those that end sooner."""
     soon_ms = now_ms + HALF_A_YEAR_MS
     ending = [
         f"{asset.code} to {market.name}"
@@ -106,7 +106,7 @@ def upgrades_go_on(console: Console, now_ms: int) -> bool:
 
 
 def check(listing: Listing, base_url: str, console: Console) -> bool:
-    """Print what of the catalogue is not open at a source, and what is open and not in the catalogue."""
+    """Print which markets of the catalogue are not open at a source, and which open ones it lacks."""
     try:
         with console.status(f"asking {listing.source}"):
             answer = requests.get(
@@ -118,7 +118,7 @@ def check(listing: Listing, base_url: str, console: Console) -> bool:
             answer.raise_for_status()
             found = listing.open_markets(answer.json())
     except (requests.RequestException, ValueError, LookupError, TypeError) as error:
-        console.print(f"{listing.source}: its list could not be had ({type(error).__name__}); try again later")
+        console.print(f"{listing.source}: its list is unavailable ({type(error).__name__}); try again later")
         return False
     known = {
         market.name: asset
@@ -133,9 +133,12 @@ def check(listing: Listing, base_url: str, console: Console) -> bool:
         now = known[name].renamed_to
         since = f", not seen since {unseen[name]}" if name in unseen else ""
         console.print(f"  gone     {name} ({known[name].code})" + (f", renamed to {now}" if now else "") + since)
+    ended = {m.name: asset for asset in catalogue().values() for m in asset.past_markets if m.source == listing.source}
+    for name in ended.keys() & found:
+        console.print(f"  again    {name} ({ended[name].code}): it had ended; it may be another coin now")
     for asset in catalogue().values():
         for code in filter(None, (asset.code, asset.renamed_to)):
-            if (name := listing.expected(code)) in found and name not in known:
+            if (name := listing.expected(code)) in found and name not in known and name not in ended:
                 console.print(f"  new      {name} ({asset.code})")
     return not gone
 

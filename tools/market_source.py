@@ -1,4 +1,4 @@
-"""Where a tool gets its market from: the live sources, or an exchange that it starts itself with options after `--`."""
+"""The market of a tool: the live sources, or a simulated exchange started with the options after `--`."""
 
 import asyncio
 import tempfile
@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.local.market import base_urls, start_exchange
+from shared.sources.all_sources import SOURCES
+from tools.local.market import start_exchange
 from tools.local.processes import Processes
 
 
 @contextmanager
 def market(options: Sequence[str], *, live: bool) -> Iterator[dict[str, str]]:
-    """The base URL of each source, by its name; none for the live ones.
+    """Yield the base URL of each source by name; empty for the live sources.
 
     Raises:
         CannotStart: the exchange refused its options.
@@ -24,6 +25,6 @@ def market(options: Sequence[str], *, live: bool) -> Iterator[dict[str, str]]:
         processes = Processes(Path(folder) / "processes.json")
         try:
             address = runner.run(start_exchange(processes, Path(folder), options))
-            yield {name.removesuffix("_base_url"): url for name, url in base_urls(address).items()}
+            yield {make().name: address for make in SOURCES}
         finally:
             runner.run(processes.stop())

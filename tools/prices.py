@@ -22,7 +22,7 @@ WIDTH = 180  # where it goes to a file or another program: nothing is cut off
 
 
 def main() -> int:
-    """0 when every asset has a price, 1 when some have none; they are named."""
+    """Return 0, or 1 after naming the assets without a price."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def table(snapshot: Snapshot, now_ms: int) -> Table:
-    """The quotes as rows, every digit shown."""
+    """Return the quotes as rows with every digit."""
     made = Table("symbol", box=None, header_style="underline", pad_edge=False)
     for heading in ("bid", "ask", "spot", "change", "change %", "age s"):
         made.add_column(heading, justify="right", no_wrap=True)

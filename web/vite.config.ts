@@ -1,7 +1,7 @@
+/// <reference types="vitest/config" />
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
-import type { Plugin } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const CATALOGUE = "virtual:catalogue";
 const PRELOAD = "\0vite/preload-helper.js";
@@ -17,20 +17,20 @@ export default defineConfig({
     ],
   },
   build: {
-    // Nothing inline: the page's policy allows its own files only, no `data:`.
+    // Nothing inline: the page's policy allows only its own files, no `data:`.
     assetsInlineLimit: 0,
     modulePreload: false,
-    // Who is given a library is given its licence: what `@license` marks stays in the file.
+    // A library's licence must go with it: comments with `@license` stay in the file.
     rolldownOptions: { output: { comments: { legal: true } } },
   },
   test: {
-    // Those on a whole stack need one: tests/e2e/test_page_on_stack.py starts it, and them.
+    // `tests/stack` needs a local stack: tests/e2e/test_page_on_stack.py starts the stack and these tests.
     include: process.env["CADFEED_STACK"] ? ["tests/stack/*.test.ts"] : ["tests/*.test.ts", "tests/page/*.test.ts"],
-    reporters: ["dot"],
+    reporters: ["dot", "./tests/skipped.ts"],
   },
 });
 
-/** Vite's own helper, replaced: see src/preload.ts. */
+/** Replaces Vite's own helper by src/preload.ts. */
 function preload(): Plugin {
   return {
     name: "preload",
@@ -39,7 +39,7 @@ function preload(): Plugin {
   };
 }
 
-/** What the page needs of the catalogue, and not the markets, which are most of it. */
+/** The part of the catalogue that the page needs, without the markets, which are most of it. */
 function catalogue(): Plugin {
   return {
     name: "catalogue",
@@ -48,7 +48,11 @@ function catalogue(): Plugin {
       if (id !== `\0${CATALOGUE}`) return undefined;
       this.addWatchFile(ASSETS);
       const assets: { asset: string; name: string; renamed_to?: string }[] = JSON.parse(readFileSync(ASSETS, "utf8"));
-      const rows = assets.map(({ asset, name, renamed_to: renamedTo }) => [`${asset}_CAD`, name, ...(renamedTo ? [`${renamedTo}_CAD`] : [])]);
+      const rows = assets.map(({ asset, name, renamed_to: renamedTo }) => [
+        `${asset}_CAD`,
+        name,
+        ...(renamedTo ? [`${renamedTo}_CAD`] : []),
+      ]);
       return `export default ${JSON.stringify(rows)}`;
     },
   };

@@ -1,4 +1,4 @@
-"""`$connect`: remember the connection. Nothing can be posted to it before this has returned."""
+"""`$connect`: store the connection. Nothing can be posted to it before this function returns."""
 
 import os
 import time
@@ -20,14 +20,14 @@ connections, clients = ConnectionsTable(items, settings.connection_shards), Clie
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """An error here refuses the connection: better than one that could never be told anything."""
+    """An error refuses the connection. That is better than a connection that can never get a frame."""
     context = event["requestContext"]
-    if context["eventType"] == "MESSAGE":  # one that names this route as its event: it must not do what the route does
+    if context["eventType"] == "MESSAGE":  # a message with this route as its event must not run the route
         return {"statusCode": 400}
     connection_id, now_s = context["connectionId"], int(time.time())
     most = settings.max_connections_per_client
     if most and not clients.admit(client_of(context), connection_id, most, now_s):
-        logger.info("too many connections of this client")
+        logger.info("connection refused: the client has too many")
         return {"statusCode": 429}
     connections.add(connection_id, now_s)
     return {"statusCode": 200}

@@ -1,4 +1,4 @@
-"""`$disconnect`: forget the connection. API Gateway does its best to call this, no more."""
+"""`$disconnect`: delete the connection. API Gateway's call is best effort."""
 
 import os
 from typing import Any
@@ -19,9 +19,9 @@ connections, clients = ConnectionsTable(items, settings.connection_shards), Clie
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Forgetting twice is no error: a post that found the connection gone may have been first."""
+    """Deleting twice is not an error: a post that found the connection gone may have deleted it."""
     context = event["requestContext"]
-    if context["eventType"] == "MESSAGE":  # one that names this route as its event: it must not do what the route does
+    if context["eventType"] == "MESSAGE":  # a message with this route as its event must not run the route
         return {"statusCode": 400}
     connections.remove(context["connectionId"])
     if settings.max_connections_per_client:

@@ -1,4 +1,4 @@
-"""The stream's Lambda: what changed in the snapshot, to every connection that sees it."""
+"""Posts what changed in the snapshot to every connection that sees it. The table's stream invokes it."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import gateway as door
+from shared.gateway import open_gateway
 from shared.publishing.deadline import deadline_s
 from shared.publishing.fan_out import FanOut
-from shared.publishing.images import Image, delta_of, needed
+from shared.publishing.images import Image, change_in, worker_image
 from shared.publishing.publisher import Publisher
 from shared.publishing.report import moment, report
 from shared.settings import PublishSettings, read
@@ -25,6 +25,7 @@ from shared.store.quotes_table import QuotesTable
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+LATE_TICKS = 2
 MAX_PAYLOAD_BYTES = 1_048_576  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 logger, metrics = Logger(), Metrics()
@@ -35,7 +36,7 @@ publisher = Publisher(
     ProgressTable(connections_items),
     FanOut(
         ConnectionsTable(connections_items, settings.connection_shards),
-        door.connect(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
+        open_gateway(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
     ),
     shards=settings.connection_shards,
     connections_per_worker=settings.connections_per_worker,
@@ -48,11 +49,21 @@ lambdas = boto3.client("lambda") if settings.worker_function else None
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of several snapshots is one delta: the last new image against the first old one."""
     began = moment()
-    images = [record["dynamodb"] for record in event["Records"]]
-    old, new = images[0].get("OldImage"), images[-1]["NewImage"]
-    delta = delta_of(old, new, settings.ages)
+    batch, unreadable = change_in([record["dynamodb"] for record in event["Records"]])
+    if unreadable:
+        # Not an exception: a batch that fails is tried again, and holds up all later ones.
+        metrics.add_metric("SnapshotsUnreadable", MetricUnit.Count, unreadable)
+        logger.error("snapshots unreadable", snapshots=unreadable, records=len(event["Records"]))
+    if batch is None:
+        return {"seq": 0, "frames": 0}
+    change = publisher.admit(batch, LATE_TICKS * settings.tick_seconds * 1000)
+    if change is None:
+        metrics.add_metric("RecordsRepeated", MetricUnit.Count, len(event["Records"]))
+        logger.warning("records repeated", seq=batch.snapshot.seq)
+        return {"seq": batch.snapshot.seq, "frames": 0}
+    delta = change.judged(settings.ages)
     if lambdas and publisher.needs_workers():
-        publisher.delegate(delta, partial(start_worker, lambdas, old, new))
+        publisher.delegate(delta, partial(start_worker, lambdas, change.old, change.new))
         metrics.add_metric("WorkersStarted", MetricUnit.Count, settings.connection_shards)
         return {"seq": delta.new.seq, "workers": settings.connection_shards}
     posted = publisher.publish(delta, deadline_s(context))
@@ -60,13 +71,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"seq": delta.new.seq, "frames": posted.frames}
 
 
-def start_worker(lambdas: "LambdaClient", old: Image | None, new: Image, shard: int) -> None:
-    """Hand the compressed snapshots to a worker. It makes the frames: which ones, the shard's subscriptions tell.
+def start_worker(lambdas: "LambdaClient", old: Image | None, new: Image, shard: int, audience: str) -> None:
+    """Pass the compressed snapshots to a worker, which encodes the frames for its shard's subscriptions, and the
+    version of the audience as it was before the worker counts.
 
     Raises:
-        ValueError: together they are larger than an invocation takes.
+        ValueError: the snapshots are too large for an invocation.
     """
-    payload = json.dumps({"shard": shard, "old": needed(old), "new": needed(new)}).encode()
+    passed = {"shard": shard, "old": worker_image(old), "new": worker_image(new), "audience": audience}
+    payload = json.dumps(passed).encode()
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"the worker's payload has {len(payload)} bytes; Lambda takes {MAX_PAYLOAD_BYTES}")
+        raise ValueError(f"the worker's payload has {len(payload)} bytes; Lambda accepts {MAX_PAYLOAD_BYTES}")
     lambdas.invoke(FunctionName=settings.worker_function, InvocationType="Event", Payload=payload)

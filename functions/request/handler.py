@@ -1,32 +1,46 @@
-"""Everything else that a client may send: `ping`, `subscriptions`, `snapshot`, `assets`, `history`, and errors for
-the rest."""
+"""Answers `ping`, `subscriptions`, `snapshot`, `assets`, `explain`, `history` and `trends`, and errors for all other
+messages."""
 
+import json
 import os
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import gateway as door
+from shared.aws import invoke
+from shared.gateway import open_gateway
 from shared.model.message_limit import MessageLimit
+from shared.requests.minutes import MinutesBackfill
 from shared.requests.routes import Admission, route
 from shared.requests.subscriptions import Requests
 from shared.settings import RequestSettings, read
+from shared.store.candle_blocks_table import CandleBlocksTable
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
+from shared.store.trends_table import TrendsTable
+from shared.store.whole_history import WholeHistory
 
 logger = Logger()
 settings = read(RequestSettings, os.environ)
-gateway = door.connect(settings.connections_url)
+gateway = open_gateway(settings.connections_url)
 admission = Admission(
     ConnectionsTable(table(settings.connections_table), settings.connection_shards),
     MessageLimit(settings.messages_per_second, settings.message_burst),
 )
+
+
+def fetch_minutes(symbol: str) -> None:
+    invoke(settings.backfill_function, json.dumps({"minutes_of": symbol}).encode())
+
+
 requests = Requests(
     QuotesTable(table(settings.quotes_table)),
-    CandlesTable(table(settings.quotes_table)),
+    WholeHistory(CandlesTable(table(settings.quotes_table)), CandleBlocksTable(table(settings.quotes_table))),
+    MinutesBackfill(fetch_minutes if settings.backfill_function else None),
+    TrendsTable(table(settings.quotes_table)),
     gateway,
     settings.ages,
 )
@@ -34,5 +48,5 @@ requests = Requests(
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """`$default` ends here too."""
+    """Answer a request. The route `$default` also invokes this function."""
     return route(event, gateway, admission, requests.answer)

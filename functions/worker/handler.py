@@ -1,4 +1,4 @@
-"""The publisher of one shard, started by `publish` when there are more connections than one of them serves."""
+"""Publishes to one shard. `publish` starts it if there are too many connections for one function."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import gateway as door
+from shared.gateway import open_gateway
 from shared.publishing.deadline import deadline_s
 from shared.publishing.fan_out import FanOut
 from shared.publishing.images import delta_of
@@ -25,7 +25,7 @@ worker = Worker(
     ProgressTable(items),
     FanOut(
         ConnectionsTable(items, settings.connection_shards),
-        door.connect(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
+        open_gateway(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
     ),
 )
 
@@ -33,10 +33,10 @@ worker = Worker(
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Post the delta to the shard's connections, unless that has been begun or overtaken."""
+    """Post the delta to the shard's connections, unless a worker has begun this delta or a newer one."""
     began = moment()
     delta = delta_of(event["old"], event["new"], settings.ages)
-    posted = worker.publish(delta, event["shard"], deadline_s(context))
+    posted = worker.publish(delta, event["shard"], deadline_s(context), event.get("audience", ""))
     if posted is None:
         metrics.add_metric("WorkersOvertaken", MetricUnit.Count, 1)
         logger.warning("overtaken", seq=delta.new.seq, shard=event["shard"])

@@ -1,4 +1,4 @@
-"""One batch of posts, from an iterator of connections to the count of what became of them."""
+"""One batch of posts: takes connections from an iterator and counts the outcomes."""
 
 import heapq
 import random
@@ -16,13 +16,13 @@ RETRIES = 2
 RETRY_BASE_S = 0.1
 GONE_BATCH = 25
 ASK_EVERY_S = 0.25
-FIRST_IN_FLIGHT = 128  # a TLS connection costs as much as many posts: more of them only for a batch that is long enough
-GROW_AFTER = 8  # posts over each
+FIRST_IN_FLIGHT = 128  # a TLS handshake costs as much as many posts, so only a long batch opens more connections
+GROW_AFTER = 8  # posts per slot
 IDLE_SHARE = 0.1
 
 
 class Batch:
-    """Takes up connections as slots and tokens get free, so that its memory does not grow with their number."""
+    """Takes a connection when a slot and a token are free, so memory does not grow with the number of connections."""
 
     def __init__(
         self,
@@ -59,7 +59,11 @@ class Batch:
         self._order = count()
 
     def run(self) -> Posted:
-        """Post until all is done, the deadline is there, or the frames are overtaken and nothing is in flight."""
+        """Post until everything is sent, the deadline passes, or newer frames overtake these and no post is in flight.
+
+        Raises:
+            OSError: the file of trusted certificates cannot be read.
+        """
         posted = self.posted
         left: list[Delivery] = []
         try:
@@ -68,23 +72,23 @@ class Batch:
                 wait_s = self._fill(now)
                 if not (len(self._posts) or self._next or self._retries or self._more):
                     break
-                for delivery, status, kind, words in self._posts.step(wait_s):
-                    self._settle(delivery, status, kind, words)
+                for delivery, status, kind, detail in self._posts.step(wait_s):
+                    self._settle(delivery, status, kind, detail)
         finally:
             left = self._posts.abandon()
         posted.outcomes["given_up"] += len(left)
         posted.unsent += len(left) + len(self._next) + len(self._retries)
         posted.outcomes += type(posted.outcomes)()  # drops the zeros
         self._hand_over_gone()
-        posted.whole = self._exhausted and not (posted.unsent or posted.failures)
+        posted.complete = self._exhausted and not (posted.unsent or posted.failures)
         posted.elapsed_ms = round((time.monotonic() - self._began_at) * 1000)
         return posted
 
     def _fill(self, now: float) -> float:
-        """Start what may be started; returns how long nothing else can be, in seconds."""
+        """Start every post that may start now. Returns the seconds until another one may."""
         if now >= self._ask_at:
             self._ask_at = now + ASK_EVERY_S
-            if not self._stopped and self._guarded(self._overtaken):
+            if not self._stopped and self._call_safely(self._overtaken):
                 self._stop()
         wait_s = min(self._deadline, self._ask_at) - now
         tokens = self._bucket.available(now)
@@ -92,7 +96,7 @@ class Batch:
         now_s = time.time()
         started = 0
         limit = min(room, tokens)
-        while started < limit and time.monotonic() < self._deadline and (delivery := self._following(now)):
+        while started < limit and time.monotonic() < self._deadline and (delivery := self._next_delivery(now)):
             frame = delivery.frames[delivery.position]
             request = self._signer.request(delivery.quoted_id, frame, now_s)
             self._posts.begin(delivery, request, fresh=delivery.fresh)
@@ -108,15 +112,15 @@ class Batch:
         return wait_s
 
     def _grow(self, now: float) -> None:
-        """A quarter more slots, when they are what keeps posts waiting: when this thread has time to spare."""
+        """Add a quarter more slots if this thread is idle, which means that posts wait for slots."""
         idle_s = self._posts.idle_s
         if idle_s - self._idle_s > IDLE_SHARE * (now - self._grown_at):
             self.slots = min(self._in_flight, self.slots + self.slots // 4)
         self._grow_at = self.posted.posts + GROW_AFTER * self.slots
         self._grown_at, self._idle_s = now, idle_s
 
-    def _following(self, now: float) -> Delivery | None:
-        """What to post next: a retry that is due, a connection's next frame, a connection that was not taken up yet."""
+    def _next_delivery(self, now: float) -> Delivery | None:
+        """The next delivery: a retry that is due, a connection's next frame, or a new connection."""
         if self._retries and self._retries[0][0] <= now:
             return heapq.heappop(self._retries)[2]
         if self._next:
@@ -126,7 +130,7 @@ class Batch:
                 connection_id, frames = next(self._addressed)
             except StopIteration:
                 self._more, self._exhausted = False, True
-            except Exception as error:  # noqa: BLE001 - whatever it is, those taken up are served, and the caller told
+            except Exception as error:  # noqa: BLE001 - connections already taken are served, the caller gets the error
                 self._more = False
                 self.posted.error = self.posted.error or error
             else:
@@ -135,7 +139,7 @@ class Batch:
                 self.posted.reached += 1
         return None
 
-    def _settle(self, delivery: Delivery, status: int, kind: str, words: str) -> None:
+    def _settle(self, delivery: Delivery, status: int, kind: str, detail: str) -> None:
         posted = self.posted
         outcome = outcome_of(status, kind)
         posted.outcomes[outcome] += 1
@@ -157,11 +161,11 @@ class Batch:
                 self._hand_over_gone()
         elif outcome in RETRIED and delivery.fails < RETRIES and self._stopped:
             posted.unsent += 1
-        elif outcome not in RETRIED or not self._retry(delivery, lone=not status):
-            posted.fail(delivery.connection_id, f"{outcome}: {status or words}")
+        elif outcome not in RETRIED or not self._retry(delivery, over_new_connection=not status):
+            posted.fail(delivery.connection_id, f"{outcome}: {status or detail}")
 
-    def _retry(self, delivery: Delivery, *, lone: bool) -> bool:
-        """Put it off by a random time, if there is one before the deadline. `lone`: not over a kept connection.
+    def _retry(self, delivery: Delivery, *, over_new_connection: bool) -> bool:
+        """Retry after a random time, if that is before the deadline. Returns whether it will be retried.
 
         https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
         """
@@ -169,12 +173,12 @@ class Batch:
         if delivery.fails == RETRIES or due >= self._deadline:
             return False
         delivery.fails += 1
-        delivery.fresh = lone
+        delivery.fresh = over_new_connection
         heapq.heappush(self._retries, (due, next(self._order), delivery))
         return True
 
     def _stop(self) -> None:
-        """Overtaken: what is in flight may end, nothing else is sent."""
+        """Send nothing more; posts in flight may finish."""
         self._stopped = True
         self._more = False
         self.posted.unsent += len(self._next) + len(self._retries)
@@ -184,10 +188,10 @@ class Batch:
     def _hand_over_gone(self) -> None:
         gone, self._gone = self._gone, []
         if gone:
-            self._guarded(lambda: self._on_gone(gone))
+            self._call_safely(lambda: self._on_gone(gone))
 
-    def _guarded(self, call: Callable[[], object]) -> object:
-        """What a caller's own function says; what it raises is told at the end, and the posts go on."""
+    def _call_safely(self, call: Callable[[], object]) -> object:
+        """Call a function of the caller. An exception is reported at the end, and posting continues."""
         try:
             return call()
         except Exception as error:  # noqa: BLE001 - see above

@@ -1,15 +1,19 @@
-"""Ends clients' connections. Rare, so boto3 does it, which is loaded when it is first needed."""
+"""Closes clients' connections. This is rare, so it uses boto3, which it imports on first use."""
 
 from collections.abc import Callable
 from http import HTTPStatus
 
+from botocore.credentials import Credentials
+
+from shared.aws import LIMITS
 from shared.gateway.outcomes import Gone, PostFailed
 
 
-def closer(connections_url: str) -> Callable[[str], None]:
-    """A function that closes the connection of an ID, of the API whose `@connections` are under this address.
+def closer(connections_url: str, ca_file: str, credentials: Credentials | None, region: str) -> Callable[[str], None]:
+    """A function that closes a connection, given its ID. `connections_url` is the address of the API's `@connections`.
 
-    It raises Gone when there is no such connection any more, and PostFailed when the service does not do it.
+    The function raises Gone when the connection no longer exists and PostFailed when the service refuses or does not
+    answer.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
     """
 
@@ -17,8 +21,18 @@ def closer(connections_url: str) -> Callable[[str], None]:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
 
-        client = boto3.client("apigatewaymanagementapi", endpoint_url=connections_url)
         try:
+            keys = credentials.get_frozen_credentials() if credentials else None
+            client = boto3.client(
+                "apigatewaymanagementapi",
+                endpoint_url=connections_url,
+                region_name=region,
+                aws_access_key_id=keys and keys.access_key,
+                aws_secret_access_key=keys and keys.secret_key,
+                aws_session_token=keys and keys.token,
+                verify=ca_file,
+                config=LIMITS,
+            )
             client.delete_connection(ConnectionId=connection_id)
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]

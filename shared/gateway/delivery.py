@@ -1,4 +1,4 @@
-"""A connection's frames on their way, and who carries them."""
+"""A connection's frames on their way, and the interface of the transport that carries them."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -23,7 +23,7 @@ class Delivery:
 
 
 class Posts(Protocol):
-    """What a batch asks of the transport. `idle_s`: seconds that it has waited, since the start."""
+    """The transport as a batch uses it. `idle_s`: the seconds it has spent waiting since its start."""
 
     idle_s: float
 

@@ -1,4 +1,4 @@
-"""Where an API's `@connections` are."""
+"""The address of an API's `@connections`."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Endpoint(NamedTuple):
-    """`authority` is what the Host header says, `path` ends where a connection's ID begins."""
+    """`authority` is the value of the Host header; a connection's ID is appended to `path`."""
 
     tls: bool
     host: str
@@ -17,10 +17,10 @@ class Endpoint(NamedTuple):
 
 
 def endpoint(connections_url: str) -> Endpoint:
-    """The parts of the address of a WebSocket API's stage, as `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
+    """Splits the address of a WebSocket API's stage: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
 
     Raises:
-        ValueError: it is no such address.
+        ValueError: it is not an http or https address with a host.
     """
     parts = urlsplit(connections_url)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:

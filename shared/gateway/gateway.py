@@ -22,16 +22,16 @@ from shared.gateway.transport import Transport
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 RATE = 7_000.0
 BURST = 3_500
-IN_FLIGHT = 512  # with answers after 15 ms as many as one core keeps busy; more cost handshakes and memory
+IN_FLIGHT = 512  # keeps one core busy when a response takes 15 ms; more would only cost handshakes and memory
 POST_TIMEOUT_S = 3.0
 ANSWER_IN_FLIGHT = 8
 ANSWER_DEADLINE_S = 10.0
 
 
 class Gateway:
-    """Posts frames, many connections at a time, the frames of one connection in order. For one thread at a time.
+    """Posts frames to many connections at a time, the frames of each connection in order. Not thread-safe.
 
-    A post whose answer was lost is sent again, so a frame may arrive twice.
+    A post whose response was lost is sent again, so a frame may arrive twice.
     """
 
     def __init__(
@@ -49,26 +49,36 @@ class Gateway:
         self._close = close
 
     def close(self, connection_id: str) -> None:
-        """End a connection. Raises: Gone, PostFailed."""
+        """End a connection.
+
+        Raises:
+            Gone: the connection no longer exists.
+            PostFailed: the service did not close it.
+        """
         self._close(connection_id)
 
     def post(self, connection_id: str, frame: bytes) -> None:
         """Post one frame.
 
         Raises:
-            Gone: there is no such connection any more.
-            PostFailed: throttled, too slow a client, or a fault of the service, after retries.
+            Gone: the connection no longer exists.
+            PostFailed: after retries: throttled, refused, too slow, or a fault of the service.
         """
         self.post_unordered(connection_id, (frame,))
 
     def post_unordered(self, connection_id: str, frames: Sequence[bytes]) -> None:
-        """Post frames that each stand for themselves, several at a time. Raises: as `post`."""
+        """Post frames whose order does not matter, several at a time.
+
+        Raises:
+            Gone: the connection no longer exists.
+            PostFailed: at least one frame did not arrive, after retries.
+        """
         posted = self._run(
             ((connection_id, (frame,)) for frame in frames), ANSWER_DEADLINE_S, min(ANSWER_IN_FLIGHT, self._in_flight)
         )
         if posted.gone:
             raise Gone(connection_id)
-        if not posted.whole:
+        if not posted.complete:
             raise PostFailed(posted.failed.get(connection_id, f"no answer within {ANSWER_DEADLINE_S:.0f} s"))
 
     def post_all(
@@ -81,11 +91,14 @@ class Gateway:
     ) -> Posted:
         """Post each connection's frames. A connection that is gone or fails does not stop the others.
 
-        The batch ends `deadline_s` seconds from now at the latest, whatever hangs. `addressed` is read as posts
-        get done, so it may be of any length. When it raises, those already read are served. `on_gone` gets the IDs of
-        connections that have ended, 25 at most, while the others wait: let it be quick. `overtaken` is asked every
-        250 ms; once it says so, nothing more is sent. What `addressed`, `on_gone` or `overtaken` raise is in
-        the result's `error`.
+        The batch ends after `deadline_s` seconds at the latest. `addressed` is read while posts complete, so it may
+        have any length; if it raises, the connections read before are still served. `on_gone` gets the IDs of up to 25
+        ended connections and blocks the batch, so it must be quick. `overtaken` is called every 250 ms; once it returns
+        true, nothing more is sent. The result's `error` is the first exception of the three.
+
+        Raises:
+            NoCredentialsError: botocore finds no credentials.
+            OSError: the file of trusted certificates cannot be read.
         """
         return self._run(addressed, deadline_s, self._in_flight, on_gone, overtaken)
 
@@ -109,7 +122,7 @@ class Gateway:
         ).run()
 
 
-def connect(
+def open_gateway(
     connections_url: str,
     *,
     rate: float = RATE,
@@ -120,16 +133,16 @@ def connect(
     credentials: Credentials | None = None,
     region: str | None = None,
 ) -> Gateway:
-    """The gateway of the API whose `@connections` are under this address; it speaks to nobody yet.
+    """A gateway to the API whose `@connections` have this address. It connects with the first post.
 
-    The address is made of the API's id and stage: the `domainName` of an event is wrong behind a custom domain.
-    `rate` and `burst`: posts a second and at once; `in_flight`: at most, over as many connections; `post_timeout_s`:
-    for one try. `ca_file`: the certificates to trust, else those of `AWS_CA_BUNDLE`, else botocore's own. Credentials
-    and Region are botocore's unless given; the credentials are asked for their keys anew for each batch.
+    Use the address with the API's ID and stage: the `domainName` of an event is wrong behind a custom domain.
+    `rate`: posts per second; `burst`: posts at the same time; `in_flight`: the limit of open posts, each on its own
+    connection; `post_timeout_s`: for one try. `ca_file`: trusted certificates; the default is `AWS_CA_BUNDLE`, then
+    botocore's. Credentials and Region default to botocore's; each batch asks the credentials for their keys.
 
     Raises:
-        NoRegionError: of botocore, when it finds none. NoCredentialsError comes with the first post.
-        ValueError: no rate at all, or no such address.
+        NoRegionError: botocore finds no Region. NoCredentialsError comes with the first post.
+        ValueError: `rate` or `burst` lets nothing through, or the address is not http or https.
     """
     if credentials is None or region is None:
         session = botocore.session.get_session()
@@ -145,10 +158,12 @@ def connect(
             raise NoCredentialsError
         return Signer(place, region_name, keys.access_key, keys.secret_key, keys.token)
 
-    transport: Transport[Delivery] = Transport(place, ca_file or trusted_certificates(), in_flight, post_timeout_s)
-    return Gateway(transport, signer, TokenBucket(rate, burst), in_flight, closer(connections_url))
+    trusted = ca_file or trusted_certificates()
+    transport: Transport[Delivery] = Transport(place, trusted, in_flight, post_timeout_s)
+    close = closer(connections_url, trusted, credentials, region)
+    return Gateway(transport, signer, TokenBucket(rate, burst), in_flight, close)
 
 
 def trusted_certificates() -> str:
-    """The file that botocore would check the service's certificate against."""
+    """The file of certificates that botocore would trust."""
     return os.environ.get("AWS_CA_BUNDLE") or str(Path(botocore.__file__).with_name("cacert.pem"))

@@ -1,17 +1,17 @@
-"""The addresses of the service's host, looked up beside the posts, so that a name server that hangs stops nothing."""
+"""The addresses of the service's host. A thread looks them up, so a name server that hangs does not block posts."""
 
 import socket
 import threading
 import time
 from typing import Any
 
-KEPT_S = 60.0  # as long as the service says: its records live for 60 s
+KEPT_S = 60.0  # the time to live of the service's records
 
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
 class Resolver:
-    """Remembers addresses, and which of them did not answer."""
+    """Remembers addresses, and tries those that did not answer last."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -22,7 +22,7 @@ class Resolver:
         self._lookup: threading.Thread | None = None
 
     def refresh(self, wait_s: float) -> None:
-        """Look the name up, when that is due. Waits for the answer, so long at most, only where no address is known."""
+        """Look the name up if that is due. Waits up to `wait_s` for the answer, and only if no address is known."""
         if self._lookup is None and not (self._addresses and time.monotonic() - self._asked_at < KEPT_S):
             self._asked_at = time.monotonic()
             self._lookup = threading.Thread(target=self._look_up, daemon=True)
@@ -33,18 +33,18 @@ class Resolver:
             self._lookup = None
 
     def addresses(self) -> list[Address]:
-        """Those known, best first. Where there are none, `error` says why."""
+        """The known addresses, best first. If there are none, `error` says why."""
         return self._addresses
 
     def put_last(self, address: Address) -> None:
-        """It did not answer: try the others first."""
+        """Try this address after the others, because it did not answer."""
         if address in self._addresses:
             self._addresses = [other for other in self._addresses if other != address] + [address]
 
     def _look_up(self) -> None:
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:  # those known before are as good as none, or better
+        except (OSError, UnicodeError) as error:  # the addresses known before may still work
             self.error = error
         else:
             self._addresses = [(family, address) for family, _kind, _protocol, _name, address in found]

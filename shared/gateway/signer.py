@@ -1,4 +1,4 @@
-"""Signature Version 4 for posts to connections, with all that they have in common computed beforehand.
+"""Signature Version 4 for posts to connections. What all posts share is computed once.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -19,10 +19,10 @@ HASHES_KEPT = 4_096
 
 
 class Signer:
-    """Signed posts, for one batch: one set of credentials, one address of `@connections`.
+    """Signs the posts of one batch, with one set of credentials and one address of `@connections`.
 
-    A connection's ID is quoted once on the wire and once more in what is signed, while the `@` stays as it is on the
-    wire: so does botocore, and so API Gateway takes it.
+    A connection's ID is percent-encoded once on the wire and twice in the signed text; the `@` is encoded only in the
+    signed text. botocore does the same, and API Gateway expects it.
     """
 
     def __init__(self, endpoint: "Endpoint", region: str, access_key: str, secret_key: str, token: str | None) -> None:
@@ -39,16 +39,16 @@ class Signer:
         self._day = ""
 
     def request(self, quoted_id: str, frame: bytes, now_s: float) -> bytes:
-        """The POST of this frame as it goes over the wire, signed for that time, in seconds since 1970."""
+        """The signed HTTP request that posts this frame. `now_s`: Unix seconds."""
         authorization = self.authorization(quoted_id, frame, now_s)
         head = f"{self._post}{quoted_id} HTTP/1.1\r\n{authorization}\r\n{self._fixed}{len(frame)}\r\n\r\n"
         return head.encode() + frame
 
     def authorization(self, quoted_id: str, frame: bytes, now_s: float) -> str:
-        """The header that signs such a POST."""
+        """The Authorization header of that request."""
         second = int(now_s)
         if second != self._second:
-            self._tick(second)
+            self._sign_second(second)
         signed_id = quoted_id.replace("%", "%25")
         canonical = f"{self._canonical_post}{signed_id}{self._canonical_tail}{self._hash(frame)}"
         inner = self._inner.copy()
@@ -57,8 +57,8 @@ class Signer:
         outer.update(inner.digest())
         return self._authorization + outer.hexdigest()
 
-    def _tick(self, second: int) -> None:
-        """What changes once a second, and with the day the key."""
+    def _sign_second(self, second: int) -> None:
+        """Compute what changes every second, and once a day the key."""
         self._second = second
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         scope = f"{stamp[:8]}/{self._region}/{SERVICE}/aws4_request"
@@ -78,7 +78,7 @@ class Signer:
         )
 
     def _derive(self) -> None:
-        """The day's key, as the two states that an HMAC with it begins and ends with (RFC 2104, section 4)."""
+        """The day's key, as the initial inner and outer hash states of its HMAC (RFC 2104, section 4)."""
         key = b"AWS4" + self._secret_key.encode()
         for part in (self._day, self._region, SERVICE, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
@@ -87,7 +87,7 @@ class Signer:
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
     def _hash(self, frame: bytes) -> str:
-        """The frame's hash in hexadecimal, once for all who get the same bytes."""
+        """The frame's hash in hexadecimal, computed once for all connections that get the same bytes."""
         found = self._hashes.get(frame)
         if found is None:
             if len(self._hashes) >= HASHES_KEPT:
@@ -97,7 +97,7 @@ class Signer:
 
 
 def quoted(connection_id: str) -> str:
-    """An ID as it stands in a path on the wire. Most are letters and digits with a `=` at the end."""
+    """An ID, percent-encoded for a path. Most are letters and digits with a `=` at the end."""
     stem = connection_id.rstrip("=")
     if stem.isascii() and stem.isalnum():
         return connection_id.replace("=", "%3D")

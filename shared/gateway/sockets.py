@@ -1,14 +1,14 @@
-"""Which sockets are ready: epoll where the Lambdas run, poll where there is none (the local stack on macOS)."""
+"""Which sockets are ready: by epoll on Linux, where the Lambdas run, by poll elsewhere (the local stack on macOS)."""
 
 import select
 import sys
 from typing import Protocol
 
-READABLE, WRITABLE = select.POLLIN, select.POLLOUT  # of epoll, too
+READABLE, WRITABLE = select.POLLIN, select.POLLOUT  # the same numbers in epoll
 
 
 class Sockets(Protocol):
-    """What is asked of either. `poll` waits so many seconds and tells each ready socket's events."""
+    """The interface of both. `poll` waits up to `timeout_s` seconds and returns each ready socket with its events."""
 
     def register(self, descriptor: int, events: int, /) -> object: ...
     def modify(self, descriptor: int, events: int, /) -> object: ...
@@ -17,7 +17,7 @@ class Sockets(Protocol):
 
 
 class Poll:
-    """`select.poll` with the interface of `select.epoll`. Unlike that it does not forget a socket that is closed."""
+    """`select.poll` with the interface of `select.epoll`. Unlike epoll, it does not forget a closed socket."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -28,7 +28,7 @@ class Poll:
 
 
 def sockets() -> Sockets:
-    """The faster one that there is."""
+    """The faster of the two that this system has."""
     if sys.platform == "linux":
         return select.epoll()
     return Poll()

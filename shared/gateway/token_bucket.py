@@ -1,13 +1,18 @@
-"""How many posts may go out now: a token bucket, as API Gateway keeps one for the account.
+"""How many posts may start now: a token bucket like the one that API Gateway keeps for the account.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-request-throttling.html
 """
 
 
 class TokenBucket:
-    """`rate` tokens a second, at most `burst` of them saved up. The caller tells the time, in seconds of any clock."""
+    """Gains `rate` tokens per second and keeps at most `burst`. The caller passes the time in seconds, by any clock."""
 
     def __init__(self, rate: float, burst: int) -> None:
+        """An initially full bucket.
+
+        Raises:
+            ValueError: `rate` is not positive, or `burst` is less than 1.
+        """
         if rate <= 0 or burst < 1:
             raise ValueError(f"a bucket of {burst} filled at {rate} a second lets nothing through")
         self._rate = rate
@@ -16,16 +21,16 @@ class TokenBucket:
         self._filled_at: float | None = None
 
     def available(self, now_s: float) -> int:
-        """Whole tokens that can be taken now."""
+        """The whole tokens that can be taken now."""
         if self._filled_at is not None and now_s > self._filled_at:
             self._tokens = min(self._burst, self._tokens + (now_s - self._filled_at) * self._rate)
         self._filled_at = now_s
         return int(self._tokens)
 
     def take(self, tokens: int) -> None:
-        """Take tokens that `available` has said to be there."""
+        """Take tokens, no more than `available` returned."""
         self._tokens -= tokens
 
     def wait_s(self) -> float:
-        """Seconds until there is a whole token, counted from the last call of `available`."""
+        """Seconds from the last call of `available` until there is a whole token."""
         return max(0.0, (1 - self._tokens) / self._rate)

@@ -1,35 +1,34 @@
-"""Many posts in flight at once, over connections that are kept between posts and between batches.
+"""Many posts in flight at the same time, over connections that are kept between posts and between batches.
 
-A Lambda is frozen between two invocations, for seconds or for minutes. What it finds afterwards: connections that the
-service has closed (the kernel knows: they are dropped before they are used), that something between has forgotten (a
-post is answered by a reset, and sent again over a new connection), and that swallow what they are given (which costs
-that post its time; connections are not kept for long).
+A Lambda is frozen between invocations, for seconds or minutes. Afterwards some connections no longer work. The service
+has closed some: the kernel knows, so they are dropped before use. A router has forgotten others: a post gets a reset
+and is sent again over a new connection. Some swallow a post: it times out, so connections are not kept for long.
 """
 
 import ssl
 import time
 from typing import Generic, TypeVar
 
-from shared.gateway.answers import NoAnswer
-from shared.gateway.connection import Connection
 from shared.gateway.endpoint import Endpoint
+from shared.gateway.http_connection import HttpConnection
 from shared.gateway.resolver import Address, Resolver
+from shared.gateway.responses import BadResponse
 from shared.gateway.sockets import sockets
 
 MAX_IDLE_S = 30.0
-CONNECT_S = 0.5  # without an answer in that time the next of the host's addresses is tried
-LOOK_EVERY_S = 0.05
+CONNECT_S = 0.5  # then the next of the host's addresses is tried
+CHECK_EVERY_S = 0.05
 
 Tag = TypeVar("Tag")
-# A post's tag, the HTTP status or 0, and what went wrong: its kind (see `outcome_of`) and its words
+# A post's tag, the HTTP status or 0, and what went wrong: a kind (see `outcome_of`) and a detail
 Ended = tuple[Tag, int, str, str]
 
 
 class Transport(Generic[Tag]):
-    """Posts under way, each with the caller's tag. Not for several threads at once."""
+    """Posts under way, each with the caller's tag. Not thread-safe."""
 
     def __init__(self, endpoint: Endpoint, ca_file: str, connections: int, timeout_s: float) -> None:
-        self.idle_s = 0.0  # spent waiting, since the start
+        self.idle_s = 0.0  # seconds spent waiting since the start
         self._host = endpoint.host
         self._resolver = Resolver(endpoint.host, endpoint.port)
         self._tls = endpoint.tls
@@ -38,22 +37,22 @@ class Transport(Generic[Tag]):
         self._most = connections
         self._timeout_s = timeout_s
         self._sockets = sockets()
-        self._open: dict[int, Connection[Tag]] = {}  # by descriptor
-        self._busy: dict[Connection[Tag], None] = {}
-        self._idle: dict[Connection[Tag], None] = {}  # the one used last comes last, and is taken first
+        self._open: dict[int, HttpConnection[Tag]] = {}  # by descriptor
+        self._busy: dict[HttpConnection[Tag], None] = {}
+        self._idle: dict[HttpConnection[Tag], None] = {}  # in order of last use; the last one is taken first
         self._ended: list[Ended[Tag]] = []
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
     def __len__(self) -> int:
-        """Posts under way."""
+        """The number of posts under way."""
         return len(self._busy) + len(self._ended)
 
     def connections(self) -> int:
-        """Those that are open, busy or not."""
+        """The number of open connections, busy or idle."""
         return len(self._open)
 
     def prepare(self, wait_s: float) -> None:
-        """Before a batch: find out where the service is, so long at most, and which connections have ended.
+        """Before a batch: look up the service's addresses, for up to `wait_s`, and drop connections that have ended.
 
         Raises:
             OSError: the file of trusted certificates cannot be read.
@@ -61,28 +60,28 @@ class Transport(Generic[Tag]):
         if self._tls and not self._context:
             self._context = _trusting(self._ca_file)
         self._resolver.refresh(min(wait_s, self._timeout_s))
-        self._turn(0)
+        self._poll_sockets(0)
 
     def begin(self, tag: Tag, request: bytes, *, fresh: bool = False) -> None:
-        """Start a post; `fresh`: over a new connection."""
+        """Start a post, with `fresh` over a new connection."""
         due = time.monotonic() + self._timeout_s
         while self._idle and not fresh:
             connection, _ = self._idle.popitem()
             if time.time() - connection.idle_since <= MAX_IDLE_S:
-                self._carry(connection, tag, request, due)
+                self._send_post(connection, tag, request, due)
                 return
             self._close(connection)
         self._connect(tag, request, due, self._resolver.addresses(), self._resolver.error)
 
     def step(self, wait_s: float) -> list[Ended[Tag]]:
-        """Wait for something to happen, that long at most, then tell what has ended."""
+        """Wait for an event, up to `wait_s` seconds. Returns the posts that have ended."""
         if not self._ended:
-            self._turn(max(0.0, min(wait_s, LOOK_EVERY_S)))
+            self._poll_sockets(max(0.0, min(wait_s, CHECK_EVERY_S)))
         ended, self._ended = self._ended, []
         return ended
 
     def abandon(self) -> list[Tag]:
-        """Give up all that is under way, and the connections that it is on."""
+        """Give up all posts under way and close their connections. Returns their tags."""
         tags = [tag for tag, *_ in self._ended]
         self._ended.clear()
         for connection in list(self._busy):
@@ -90,7 +89,7 @@ class Transport(Generic[Tag]):
             self._close(connection)
         return tags
 
-    def _turn(self, wait_s: float) -> None:
+    def _poll_sockets(self, wait_s: float) -> None:
         began = time.monotonic()
         ready = self._sockets.poll(wait_s)
         now = time.monotonic()
@@ -100,87 +99,87 @@ class Transport(Generic[Tag]):
             if not connection:
                 continue
             if connection in self._busy:
-                self._go_on(connection)
-            elif not connection.is_quiet():
+                self._proceed(connection)
+            elif not connection.is_idle():
                 self._close(connection)
-        if now - self._looked_at >= LOOK_EVERY_S:  # after the sockets: an answer that has come is not too late
-            self._looked_at = now
-            self._look_at_the_clock(now)
+        if now - self._checked_at >= CHECK_EVERY_S:  # after the sockets: a response that has arrived is not too late
+            self._checked_at = now
+            self._check_deadlines(now)
 
-    def _go_on(self, connection: Connection[Tag]) -> None:
+    def _proceed(self, connection: HttpConnection[Tag]) -> None:
         try:
-            answer = connection.go_on()
-        except (OSError, NoAnswer) as error:
+            response = connection.proceed()
+        except (OSError, BadResponse) as error:
             self._lost(connection, error)
             return
-        if not answer:
+        if not response:
             self._watch(connection)
             return
-        self._ended.append((connection.tag, answer.status, "", ""))
-        if not answer.reusable:
+        self._ended.append((connection.tag, response.status, "", ""))
+        if not response.reusable:
             self._close(connection)
             return
         del self._busy[connection]
-        connection.kept = True
-        connection.idle_since = time.time()  # the monotonic clock may stand still with a frozen Lambda
+        connection.is_reused = True
+        connection.idle_since = time.time()  # the monotonic clock may stop while the Lambda is frozen
         self._idle[connection] = None
 
-    def _carry(self, connection: Connection[Tag], tag: Tag, request: bytes, due: float) -> None:
+    def _send_post(self, connection: HttpConnection[Tag], tag: Tag, request: bytes, due: float) -> None:
         self._busy[connection] = None
         try:
-            connection.carry(tag, request, due)
+            connection.send_post(tag, request, due)
         except OSError as error:
             self._lost(connection, error)
         else:
             self._watch(connection)
 
     def _connect(self, tag: Tag, request: bytes, due: float, addresses: list[Address], error: Exception) -> None:
-        """Carry a post over a new connection, to the first of the addresses that takes one; `error`: if none does."""
+        """Send a post over a new connection to the first address that accepts one, else let it fail with `error`."""
         if len(self._open) >= self._most and self._idle:
             self._close(next(iter(self._idle)))
         for position, address in enumerate(addresses):
             try:
-                connection: Connection[Tag] = Connection(address, self._host, self._context)
+                connection: HttpConnection[Tag] = HttpConnection(address, self._host, self._context)
             except OSError as refused:
                 error = refused
                 self._resolver.put_last(address)
             else:
-                connection.others = addresses[position + 1 :]
+                connection.fallbacks = addresses[position + 1 :]
                 self._open[connection.descriptor] = connection
-                self._carry(connection, tag, request, due)
+                self._send_post(connection, tag, request, due)
                 return
         self._ended.append((tag, 0, "broken", str(error)))
 
-    def _lost(self, connection: Connection[Tag], error: Exception) -> None:
-        """A connection has failed. Its post is sent anew where it cannot have been answered yet, else it has ended."""
+    def _lost(self, connection: HttpConnection[Tag], error: Exception) -> None:
+        """A connection has failed. Send its post again if the service cannot have answered it, else let it fail."""
         self._close(connection)
         if not connection.connected:
             self._resolver.put_last(connection.address)
-            self._connect(connection.tag, connection.request, connection.due, connection.others, error)
-        elif connection.kept and not connection.heard():
+            self._connect(connection.tag, connection.request, connection.due, connection.fallbacks, error)
+        elif connection.is_reused and not connection.has_received():
             addresses = self._resolver.addresses()
             self._connect(connection.tag, connection.request, connection.due, addresses, error)
         else:
             kind = "untrusted" if isinstance(error, ssl.SSLCertVerificationError) else "broken"
             self._ended.append((connection.tag, connection.status(), kind, str(error)))
 
-    def _look_at_the_clock(self, now: float) -> None:
+    def _check_deadlines(self, now: float) -> None:
         for connection in list(self._busy):
             if now >= connection.due:
                 self._close(connection)
-                words = f"no answer within {self._timeout_s:g} s"
-                self._ended.append((connection.tag, connection.status(), "timeout", words))
-            elif not connection.connected and connection.others and now - connection.began >= CONNECT_S:
+                detail = f"no answer within {self._timeout_s:g} s"
+                self._ended.append((connection.tag, connection.status(), "timeout", detail))
+            elif not connection.connected and connection.fallbacks and now - connection.began >= CONNECT_S:
                 self._lost(connection, TimeoutError(f"no connection within {CONNECT_S:g} s"))
 
-    def _watch(self, connection: Connection[Tag]) -> None:
-        """Have it told when the socket is what the connection wants it to be."""
+    def _watch(self, connection: HttpConnection[Tag]) -> None:
+        """Wait for the socket event that the connection wants next."""
         if connection.watched != connection.wants:
             change = self._sockets.modify if connection.watched else self._sockets.register
             change(connection.descriptor, connection.wants)
             connection.watched = connection.wants
 
-    def _close(self, connection: Connection[Tag]) -> None:
+    def _close(self, connection: HttpConnection[Tag]) -> None:
         del self._open[connection.descriptor]
         self._busy.pop(connection, None)
         self._idle.pop(connection, None)
@@ -190,10 +189,10 @@ class Transport(Generic[Tag]):
 
 
 def _trusting(ca_file: str) -> ssl.SSLContext:
-    """Checks certificates and the names in them, and speaks nothing older than TLS 1.2."""
+    """A context that checks certificates and host names and requires TLS 1.2 or newer."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # says not which file
+    except OSError as error:  # it does not name the file
         raise OSError(f"the trusted certificates in {ca_file} cannot be read: {error}") from error
     context.set_alpn_protocols(["http/1.1"])
     return context

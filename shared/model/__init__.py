@@ -1,1 +1,1 @@
-"""The values that travel through the feed, and the catalogue. Used by all, uses nobody."""
+"""The values that travel through the feed, and the catalogue. Every room may import it; it imports no other room."""

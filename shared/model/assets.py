@@ -16,9 +16,10 @@ DEFAULT_BAND = Decimal("0.02")
 class Market:
     """A market at a source, and the currency that it is quoted in: CAD, USD or USDT.
 
-    `upgrade` says how many of its coins one unit of the asset becomes, from which time on, oldest first (an MKR becomes
-    24,000 SKY, less a penalty that grows each quarter). `unseen_since` is the year since which no recording shows the
-    market: it may be gone, which costs nothing.
+    `upgrade` has (time in Unix ms, coins), oldest first: from that time on, one unit of the asset becomes that many of
+    the market's coins (an MKR becomes 24,000 SKY, less a penalty that grows each quarter). `unseen_since` is the year
+    since which no recording shows the market: it may be gone, which costs nothing. `until_ms` is the start (UTC, Unix
+    ms) of the day on which a market of the past ended.
     """
 
     source: str
@@ -26,19 +27,28 @@ class Market:
     quote: str
     upgrade: tuple[tuple[int, Decimal], ...] = ()
     unseen_since: str = ""
+    until_ms: int | None = None
 
     def per_unit_at(self, now_ms: int) -> Decimal:
-        """How many of its coins are one unit of the asset at that time."""
-        return next((coins for from_ms, coins in reversed(self.upgrade) if from_ms <= now_ms), Decimal(1))
+        """How many of the market's coins one unit of the asset is at that time; before the upgrade as at its start."""
+        first = self.upgrade[0][1] if self.upgrade else Decimal(1)
+        return next((coins for from_ms, coins in reversed(self.upgrade) if from_ms <= now_ms), first)
+
+    def existed_at(self, open_ms: int) -> bool:
+        """Whether the market's candle that begins at that time is one of the asset: not before the upgrade's first
+        step, when the market's name may have been that of another coin, and not from the day on which it ended."""
+        begun = not self.upgrade or self.upgrade[0][0] <= open_ms
+        return begun and (self.until_ms is None or open_ms < self.until_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
     """An asset and its markets, the preferred one first. Its symbol on the wire is e.g. `BTC_CAD`.
 
-    `decimals` is for display only: with so many a price shows six significant digits, cents at least. `renamed_to`
-    is the asset's name of today where that is another; the old symbol goes on. `band` is how far a market's price may
-    lie from what its sources agree on, as a fraction of that, and still be chosen.
+    `decimals` is for display only: a price with that many decimals shows six significant digits, and at least cents.
+    `renamed_to` is the asset's current name if it has changed; the old symbol stays. `band` is how far an offer may lie
+    from the reference and still serve, as a fraction of the reference. `past_markets` have ended and serve only the
+    history.
     """
 
     code: str
@@ -47,6 +57,7 @@ class Asset:
     markets: tuple[Market, ...]
     renamed_to: str | None = None
     band: Decimal = DEFAULT_BAND
+    past_markets: tuple[Market, ...] = ()
 
     @property
     def symbol(self) -> str:
@@ -54,13 +65,13 @@ class Asset:
 
     @property
     def symbol_of_today(self) -> str | None:
-        """That of the renamed asset, which the feed does not list; `None` where the name is the old one."""
+        """The symbol by the asset's current name, which the feed does not list; `None` if the name has not changed."""
         return f"{self.renamed_to}_CAD" if self.renamed_to else None
 
 
 @cache
 def catalogue() -> Mapping[str, Asset]:
-    """All assets by their symbol on the wire, in the order in which the feed lists them."""
+    """All assets by symbol, in the order in which the feed lists them."""
     rows = json.loads(Path(__file__).with_name("assets.json").read_text(encoding="utf-8"))
     assets = [
         Asset(
@@ -70,6 +81,7 @@ def catalogue() -> Mapping[str, Asset]:
             markets=tuple(_market(market, row.get("upgrades", {})) for market in row["markets"]),
             renamed_to=row.get("renamed_to"),
             band=Decimal(row.get("band", DEFAULT_BAND)),
+            past_markets=tuple(_market(market, {}) for market in row.get("past_markets", ())),
         )
         for row in rows
     ]
@@ -79,7 +91,8 @@ def catalogue() -> Mapping[str, Asset]:
 def _market(row: Mapping[str, str], upgrades: Mapping[str, list[tuple[str, str]]]) -> Market:
     steps = upgrades[row["per_unit"]] if "per_unit" in row else []
     upgrade = tuple((_midnight_ms(day), Decimal(coins)) for day, coins in steps)
-    return Market(row["source"], row["market"], row["quote"], upgrade, row.get("unseen_since", ""))
+    until_ms = _midnight_ms(row["until"]) if "until" in row else None
+    return Market(row["source"], row["market"], row["quote"], upgrade, row.get("unseen_since", ""), until_ms)
 
 
 def _midnight_ms(day: str) -> int:
@@ -87,11 +100,11 @@ def _midnight_ms(day: str) -> int:
 
 
 def price_sources() -> tuple[str, ...]:
-    """Every source that some asset of the catalogue may be priced from, by name."""
+    """The names of all sources that have a market in the catalogue."""
     return tuple(sorted({market.source for asset in catalogue().values() for market in asset.markets}))
 
 
 @cache
 def market_names(source: str) -> tuple[str, ...]:
-    """Every market of a source that some asset of the catalogue may be priced from."""
+    """The names of all markets that the catalogue has at a source."""
     return tuple(market.name for asset in catalogue().values() for market in asset.markets if market.source == source)

@@ -1,4 +1,4 @@
-"""What changed between two snapshots: the quotes, and the symbols that lost their price."""
+"""What changed between two snapshots."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from shared.model.values import Quote, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What a client has to hear after a tick: the quotes that changed, and symbols that lost their price."""
+    """The quotes that changed between two snapshots, and the symbols that lost their price."""
 
     old: Snapshot
     new: Snapshot
@@ -22,11 +22,11 @@ class Delta:
         return self.unavailable_since(self.old.seq)
 
     def quotes_since(self, seq: int) -> dict[str, Quote]:
-        """The quotes that changed after that tick, which may be one before `old`."""
+        """The quotes that changed after the tick `seq`, which may be earlier than `old`."""
         return {symbol: quote for symbol, quote in self.new.quotes.items() if quote.seq > seq}
 
     def unavailable_since(self, seq: int) -> list[str]:
-        """The symbols that lost their price after that tick."""
+        """The symbols that lost their price after the tick `seq`."""
         return [symbol for symbol, lost_seq in self.new.unavailable.items() if lost_seq > seq]
 
     def __bool__(self) -> bool:
@@ -34,7 +34,7 @@ class Delta:
 
 
 def view_seq(snapshot: Snapshot, symbols: Iterable[str]) -> int:
-    """The last tick in which any of these symbols changed: what a client that sees only them has last heard of."""
+    """The last tick in which any of these symbols changed: the last one that a client of this view has seen."""
     return max((_changed_in(snapshot, symbol) for symbol in symbols), default=0)
 
 

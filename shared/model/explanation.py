@@ -1,4 +1,4 @@
-"""Why an asset has the price that it has: every market that the feed looked at, and what became of it."""
+"""Why an asset has its price: every market that the feed considered, and the verdict on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,10 @@ Verdict = Literal["taken", "passed_over", "held", "unusable"]
 class Candidate:
     """One market of an asset in a tick.
 
-    `price` is its own, in `currency`: the mid of its book where it states one, else its last trade. `rate` is what the
-    currency costs in CAD by `rate_source` (1 and empty for CAD), `price_cad` the product. All three are `None` where
-    they are not known. `age_ms` is the age of the price in that tick. `vote` says whether it counted for the
-    reference. `reason` says why it was taken, passed over, held or unusable, as a code (docs/prices.md lists them).
-    `old_last` says that its last trade lay outside its book.
+    `price` is in `currency`: the mid of the market's book, or its last trade if it has no book. `rate` is the price of
+    the currency in CAD by `rate_source` (1 and empty for CAD), `price_cad` the product. Each of the three is `None` if
+    it is unknown. `age_ms` is the price's age at the tick. `vote` says whether it counted for the reference. `reason`
+    is the code for the verdict; docs/prices.md lists the codes. `old_last`: the last trade lay outside the book.
     """
 
     source: str
@@ -35,19 +34,22 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An asset's candidates in the catalogue's order, the median of their votes and the median distance from it as a
-    fraction; both `None` without a vote. `sources` is how many sources agree with the quote, 0 without one."""
+    """An asset's candidates in order of preference. `reference` is the median of the votes and `dispersion` their
+    median distance from it, as a fraction; both are `None` without a vote. `sources` is how many sources agree with the
+    quote, 0 without a quote. `change_at_current_rate`: what the currency was worth 24 h ago is not known yet, so the
+    quote's `change` lacks the currency's own move."""
 
     symbol: str
     reference: Decimal | None
     dispersion: Decimal | None
     sources: int
     candidates: tuple[Candidate, ...]
+    change_at_current_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Explanations:
-    """Those of all assets, of one tick."""
+    """The explanations of all assets in one tick."""
 
     seq: int = 0
     ts_ms: int = 0

@@ -1,7 +1,7 @@
-"""How many messages a connection may send: a rate and a burst, kept as one number per connection.
+"""How many messages a connection may send: a rate and a burst, stored as one number per connection.
 
-The generic cell rate algorithm: the number is the time at which a client that keeps to the rate would be allowed the
-message after those that it has sent. https://www.itu.int/rec/T-REC-I.371
+The generic cell rate algorithm: the number is the time at which a client that keeps to the rate may send its next
+message. https://www.itu.int/rec/T-REC-I.371
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ CLOSED_AFTER = 50  # messages over the limit
 
 
 class RateLimited(Exception):
-    """A message over the limit, on which nothing is done. `over`: how many there are by now."""
+    """A message is over the limit and is ignored. `over`: how many messages are over it now."""
 
     def __init__(self, retry_in_ms: int, over: int) -> None:
         super().__init__(f"{over} over the limit")
@@ -20,19 +20,19 @@ class RateLimited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MessageLimit:
-    """So many messages per second, and so many at once. Every message counts, those over the limit as well, so who goes
-    on sending stays over it."""
+    """Allows `per_second` messages per second and `burst` at the same time. Messages over the limit count too, so a
+    client that keeps sending stays over it."""
 
     per_second: int
     burst: int
 
     @property
     def interval_ms(self) -> int:
-        """What one message adds to the number."""
+        """The milliseconds that one message adds to the number."""
         return max(1, round(1000 / self.per_second))
 
     def check(self, tat_ms: int, now_ms: int) -> None:
-        """Judge a message by the number after it.
+        """Check the number after a message, `tat_ms`, against the limit.
 
         Raises:
             RateLimited: it is over the limit.

@@ -3,22 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from typing import Annotated
 
 from shared.model.candles import Closed, OpenCandles
 from shared.model.explanation import Explanation
 from shared.model.wire import EXACT
+
+NOT_NEWS = "not news"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
     """One market as its source states it: best bid and ask, last trade, and the price 24 h before that.
 
-    `ts_ms` is the source's own time, or that of reception where it gives none; `answered_ms` is when the answer came.
-    `simulated` is true when the source said that its market is simulated or replayed. `has_book` is false where the
-    source states no book: then bid and ask are the last trade. `activity_24h` is what was traded in 24 h, as the source
-    counts it (trades or volume), `None` where it does not say. `shared/pricing/rules.py` sets the last two: `refused`
-    is the rule that the ticker breaks, empty where it is a price; `old_last` says that the last trade lay outside the
-    book, so that `last` is the nearer side of it.
+    `ts_ms` is the source's time, or the time of reception if it states none; `answered_ms` is the time of reception.
+    `simulated`: the source says that its market is simulated or replayed. `has_book` is false if the source states no
+    book; bid and ask are then the last trade. `activity_24h` is what was traded in 24 h, in trades or volume, `None` if
+    the source does not say. `shared/pricing/rules.py` sets the last two: `refused` is the rule that the ticker breaks,
+    empty for a price; `old_last` means that the last trade lay outside the book, so `last` is the nearer side of it.
     """
 
     source: str
@@ -38,7 +40,7 @@ class Ticker:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What one unit of a currency costs in CAD, and where that comes from, e.g. `kraken:USDCAD`."""
+    """The price of one unit of a currency in CAD, and its source and market, e.g. `kraken:USDCAD`."""
 
     source: str
     bid: Decimal
@@ -56,9 +58,12 @@ class Rate:
 class Quote:
     """The whole state of one symbol in CAD.
 
-    `ts_ms` is the source's time of the price, `seen_ms` ours when a source last confirmed it, `seq` the tick in
+    `ts_ms` is the source's time of the price, `seen_ms` our time when a source last confirmed it, `seq` the tick in
     which the state last changed. `stale` means that no source has confirmed the price for a while. `sources` is how
-    many independent sources agree with the price now, its own included; a change of it alone is no change of state.
+    many independent sources agree with the price now, its own included.
+
+    Clients get the quote when a field changes that is not marked `NOT_NEWS`. A new field needs a default, so that a
+    snapshot stored without it can be read.
     """
 
     symbol: str
@@ -68,19 +73,20 @@ class Quote:
     change: Decimal
     change_pct: Decimal
     source: str
-    ts_ms: int
-    seen_ms: int
-    seq: int = 0
+    ts_ms: Annotated[int, NOT_NEWS]
+    seen_ms: Annotated[int, NOT_NEWS]
+    seq: Annotated[int, NOT_NEWS] = 0
     stale: bool = False
     simulated: bool = False
-    sources: int = 1
+    sources: Annotated[int, NOT_NEWS] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How an upstream does: `ok_ms` is its last success (0: never), `error` empty when well, `failures` how many there
-    were in a row, `retry_ms` when it may be asked again after them (0: now). `fingerprint` stands for all that it said
-    last of its markets, `moved_ms` is since when it has said just that."""
+    """The health of a source. `ok_ms` is its last success (0: never), `error` its last error (empty: it works),
+    `failures` the number of failures in a row, `retry_ms` when it may be asked again after them (0: now). `fingerprint`
+    is a hash of its last answer, `moved_ms` the time since which the answer has not changed. `rest_ms` is how long the
+    last pause was meant to last, whatever the clock said when it began (0: unknown)."""
 
     ok_ms: int = 0
     error: str = ""
@@ -88,11 +94,12 @@ class SourceState:
     retry_ms: int = 0
     fingerprint: int = 0
     moved_ms: int = 0
+    rest_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one round brought: tickers, those that are held from an earlier round among them, and the state of every
+    """What the sources said in a tick: tickers, some from earlier answers that still serve, and the state of every
     source, asked or not."""
 
     tickers: list[Ticker]
@@ -101,8 +108,8 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the consensus remembers of an asset or a currency: the price that two sources last `confirmed`, and another
-    one that is `held` back, since when and when it was last said (0: none is). Times in Unix milliseconds."""
+    """What the consensus remembers about an asset or a currency: the price that two sources last `confirmed`, and a
+    price that is `held`: since `held_ms`, last stated at `said_ms` (0: none is held). Times in Unix milliseconds."""
 
     confirmed: Decimal | None = None
     confirmed_ms: int = 0
@@ -113,8 +120,8 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Of a source that casts no vote: the `ticks` in which it still has to agree with the others, and when it last
-    contradicted them."""
+    """Why a source casts no vote: it contradicted the others last at `since_ms`, and has to agree with them for
+    `ticks` more ticks."""
 
     ticks: int
     since_ms: int
@@ -122,24 +129,23 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the feed knows after a tick, stored as one item.
+    """Everything the feed knows after a tick, stored as one item.
 
-    `unavailable` maps a symbol that has no price to the tick in which that became so. `suspects` are the sources
-    that cast no vote. `rates` are what each source last said of
-    a currency, by source and market, `currencies` what was made of it: the rate of USD and of USDT. `memories` is what
-    the consensus remembers, by symbol or currency. The histories have one (ts_ms, mid) per hour for 25 hours, oldest
-    first.
-    `candles` are those in progress. Of this tick alone, and not stored with it: the candles that it `closed`, the
-    symbols of which it `held` a price back, and why each price is what it is, `explained`. Of the moment in which it is
-    read, and not stored: `late`, when no tick has come for so long that the feed itself stands still.
+    `unavailable` maps a symbol without a price to the tick in which it lost it. `suspects` are the sources that cast no
+    vote. `stated_fx_rates` are the rates as each source last stated them, by source and market; `fx_rates` are the
+    rates that serve, by currency (USD, USDT). `memories` is what the consensus remembers, by symbol or currency. The
+    histories have one (ts_ms, mid) per hour for 25 hours, oldest first. `candles` are in progress.
+
+    Not stored, and about this tick alone: the candles that it `closed`, the symbols whose price it `held`, and the
+    explanations, `explained`. Not stored, and set by a reader: `late`, when no tick has been written for too long.
     """
 
     seq: int = 0
     ts_ms: int = 0
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     unavailable: Mapping[str, int] = field(default_factory=dict)
-    rates: Mapping[str, Rate] = field(default_factory=dict)
-    currencies: Mapping[str, Rate] = field(default_factory=dict)
+    stated_fx_rates: Mapping[str, Rate] = field(default_factory=dict)
+    fx_rates: Mapping[str, Rate] = field(default_factory=dict)
     memories: Mapping[str, Memory] = field(default_factory=dict)
     usd_cad_history: tuple[tuple[int, Decimal], ...] = ()
     usdt_cad_history: tuple[tuple[int, Decimal], ...] = ()
@@ -154,20 +160,22 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A client's connection and, per channel that it subscribed to, its symbols (`None`: all of them).
+    """A client's connection and its subscriptions: channel -> symbols (`None`: all of them).
 
-    `connected_s`: when it was made, in seconds since 1970.
+    `connected_s`: when the client connected, in Unix seconds. `place`: where it is stored, for those who read on from
+    there.
     """
 
     connection_id: str
     subscriptions: Mapping[str, tuple[str, ...] | None]
     connected_s: int = 0
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far posting has come: the tick that every connection has been sent (0: not known), and the connection after
-    which the last batch stopped when it did not get all the way round."""
+    """The progress of posting: the last tick that every connection got (0: unknown), and the place of the connection
+    after which the last batch stopped if it did not reach all."""
 
-    whole_seq: int = 0
+    complete_seq: int = 0
     stopped_after: str = ""

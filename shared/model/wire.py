@@ -1,27 +1,26 @@
-"""Numbers and JSON, exactly: a price is a `Decimal` from the payload's text to the frame's text, and never a float."""
+"""Exact numbers and JSON: a price is a `Decimal` from the payload's text to the frame's text, never a float."""
 
 import json
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-# Wide enough that products, sums and differences of a price and two exchange rates keep every digit, whatever
-# `decimal_of` let in.
+# Wide enough for every digit of products, sums and differences of a price and two rates that `decimal_of` accepts.
 EXACT = Context(prec=300, rounding=ROUND_HALF_EVEN)
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # `Decimal` takes "1_000" too
 MIN_SIGNIFICANT_DIGITS = 6
 
 
 def decimal_of(value: object) -> Decimal:
-    """The number an upstream sent, as text or as a JSON number, without loss.
+    """The exact number that a source sent as text or as a JSON number.
 
     Raises:
-        ValueError: it is no finite decimal number, or one of absurd length.
+        ValueError: it is not a finite decimal number, longer than 40 characters, or beyond 10^30.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError(f"not a decimal number: {value!r:.60}")
     if len(str(value)) > 40:
-        raise ValueError(f"a number of {len(str(value))} characters")
+        raise ValueError(f"a number with {len(str(value))} characters")
     if isinstance(value, str) and not NUMBER.fullmatch(value):
         raise ValueError(f"not a decimal number: {value!r:.60}")
     try:
@@ -51,13 +50,17 @@ def number_text(value: Decimal) -> str:
 
 
 class Encoded(str):
-    """A JSON text that `dumps` takes over as it is."""
+    """A JSON text that `dumps` inserts unchanged."""
 
     __slots__ = ()
 
 
 def dumps(value: object) -> str:
-    """Compact JSON in which a `Decimal` is a number with all its digits. Floats are refused: they are not exact."""
+    """Compact JSON. A `Decimal` becomes a number with all its digits.
+
+    Raises:
+        TypeError: the value holds a float, which is not exact, or another type without a JSON form.
+    """
     if isinstance(value, Encoded):
         return value
     if isinstance(value, Decimal):
@@ -72,10 +75,10 @@ def dumps(value: object) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """JSON with every fraction as a `Decimal`.
+    """Parsed JSON. Every number with a fraction or an exponent is a `Decimal`.
 
     Raises:
-        ValueError: not JSON, or with the NaN and Infinity that RFC 8259 does not allow, or a number beyond `Decimal`.
+        ValueError: not JSON by RFC 8259, which has no NaN or Infinity, or a number too large for `Decimal`.
     """
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse)

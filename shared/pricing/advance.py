@@ -1,35 +1,36 @@
-"""From one tick's quotes to the next: those that stay, grow stale or go, and which of them changed. Pure."""
+"""From one tick's quotes to the next: which quotes stay, become stale, go or change. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from operator import attrgetter
+from typing import get_type_hints
 
 from shared.model.assets import catalogue
-from shared.model.staleness import judged
-from shared.model.values import Quote, Rate, Snapshot, SourceState
+from shared.model.staleness import quote_as_of
+from shared.model.values import NOT_NEWS, Quote, Rate, Snapshot, SourceState
 
 
 def advance(
     old: Snapshot,
     fresh: Mapping[str, Quote],
-    rates: Mapping[str, Rate],
+    stated_fx_rates: Mapping[str, Rate],
     sources: Mapping[str, SourceState],
     *,
     now_ms: int,
     stale_after_ms: int,
 ) -> Snapshot:
-    """The snapshot after `old`. A quote whose state did not change keeps its `seq`; one that was not confirmed is
-    kept, marked stale once that is `stale_after_ms` ago, and dropped after a day.
+    """The snapshot after `old`. A quote whose state did not change keeps its `seq`. A quote without confirmation stays,
+    becomes stale after `stale_after_ms`, and is dropped after a day.
 
-    Whoever read `old` late saw its quotes as stale. So one that is confirmed again after such a silence has changed.
+    A late reader of `old` saw its quotes as stale. So a quote that is confirmed again after such a silence has changed.
     """
     seq = old.seq + 1
     quotes: dict[str, Quote] = {}
     unavailable: dict[str, int] = {}
     for symbol in catalogue():
         stored = old.quotes.get(symbol)
-        before = judged(stored, now_ms, stale_after_ms)
-        quote = judged(fresh.get(symbol), now_ms, stale_after_ms) or _kept(before, now_ms)
+        before = quote_as_of(stored, now_ms, stale_after_ms)
+        quote = quote_as_of(fresh.get(symbol), now_ms, stale_after_ms) or _kept(before, now_ms)
         if quote is None:
             unavailable[symbol] = old.unavailable.get(symbol, seq)
         else:
@@ -40,21 +41,26 @@ def advance(
         ts_ms=now_ms,
         quotes=quotes,
         unavailable=unavailable,
-        rates=rates,
+        stated_fx_rates=stated_fx_rates,
         sources=sources,
     )
 
 
 def _kept(quote: Quote | None, now_ms: int) -> Quote | None:
-    """A quote that nobody confirmed in this tick: no source agrees with it now but the one that it is of. What was seen
-    at a time that has not come was seen now: a clock was set back."""
+    """A quote that no source confirmed in this tick: only its own source counts for it. A `seen_ms` in the future
+    becomes now, since a clock was set back."""
     return quote and replace(quote, sources=1, seen_ms=min(quote.seen_ms, now_ms))
 
 
-_state = attrgetter(*(f.name for f in fields(Quote) if f.name not in {"seq", "ts_ms", "seen_ms", "sources"}))
+def news_fields() -> list[str]:
+    """The fields of a quote whose change is sent to clients."""
+    hints = get_type_hints(Quote, include_extras=True)
+    return [name for name, hint in hints.items() if NOT_NEWS not in getattr(hint, "__metadata__", ())]
+
+
+_news = attrgetter(*news_fields())
 
 
 def _same_state(a: Quote, b: Quote) -> bool:
-    """Whether a client would see no difference worth a frame: that a source confirmed a price once more, or that more
-    of them or fewer agree with it, is none."""
-    return _state(a) == _state(b)
+    """Whether no field differs that clients get a frame for."""
+    return _news(a) == _news(b)

@@ -1,8 +1,7 @@
-"""A tick's prices go into the candles in progress, and those whose interval is over are closed. Pure.
+"""Adds a tick's prices to the candles in progress and closes candles whose interval is over. Pure.
 
-The candles in progress travel in the snapshot. So a candle does not care which ingest saw its ticks: the next one goes
-on from the stored state. A tick that is done again, because its ingest ended before it was stored, closes the same
-candles again.
+The candles in progress travel in the snapshot, so the next ingest continues them from the stored state. A tick that is
+repeated, because its ingest ended before the write, closes the same candles again.
 """
 
 from collections.abc import Mapping
@@ -13,10 +12,10 @@ from shared.model.values import Quote
 
 
 def roll(open_candles: OpenCandles, quotes: Mapping[str, Quote], now_ms: int) -> tuple[OpenCandles, list[Closed]]:
-    """The candles in progress after a tick, and those whose interval is over by then.
+    """The candles in progress after a tick, and the candles that it closes.
 
-    A price counts in the intervals in progress in which a source confirmed it (`seen_ms`): one that is stale, or only
-    kept from before the interval began, opens no candle. An interval without a price has none.
+    A price counts in an interval if a source confirmed it there (`seen_ms`): a stale price, or one kept from before
+    the interval, opens no candle. An interval without a price has no candle.
     """
     after: dict[str, dict[str, Candle]] = {}
     closed: list[Closed] = []
@@ -40,7 +39,8 @@ def roll(open_candles: OpenCandles, quotes: Mapping[str, Quote], now_ms: int) ->
 
 def _with_price(candle: Candle | None, began_ms: int, price: Decimal) -> Candle:
     if candle is None:
-        return Candle(began_ms, price, price, price, price)
-    if candle.open_ms > began_ms:  # the clock of the ingest before was ahead: what is closed stays closed
+        return Candle(began_ms, price, price, price, price, ticks=1)
+    if candle.open_ms > began_ms:  # the previous ingest's clock was ahead: a closed candle stays closed
         return candle
-    return Candle(began_ms, candle.open, max(candle.high, price), min(candle.low, price), price)
+    ticks = None if candle.ticks is None else candle.ticks + 1
+    return Candle(began_ms, candle.open, max(candle.high, price), min(candle.low, price), price, ticks)

@@ -1,7 +1,7 @@
-"""Which of several offers to believe: the median of independent votes, and continuity where there are too few.
+"""Decides which of several offers to believe: by the median of independent votes, by continuity if they are too few.
 
-An asset's price and a currency's rate are decided by the same rules, with other bands. Why these: docs/prices.md.
-Runs in the context `EXACT`, which its callers enter once for all that they decide.
+The same rules decide an asset's price and a currency's rate, with other bands. docs/prices.md says why these rules.
+Callers enter the decimal context `EXACT` once for all decisions.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,20 +13,20 @@ from shared.model.values import Memory
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
-ENOUGH_VOTES = 3  # with so many no single one decides
+ENOUGH_VOTES = 3  # with three votes no single source decides
 LONGEST_HOLD_MS = MINUTE_MS
-SILENCE_MS = 15_000  # what nobody has said for so long is not gone on saying
-CONFIRMED_FOR_MS = HOUR_MS  # after which the price that was served last is the better witness
-SHORT = Context(prec=12)  # for what is compared and never told
+SILENCE_MS = 15_000  # a held price that no source has stated for this long is forgotten
+CONFIRMED_FOR_MS = HOUR_MS  # then the last served price is the better evidence
+SHORT = Context(prec=12)  # for numbers that are only compared
 
-# By source, what the reference would be multiplied by if the currencies' rates were made without that source.
+# By source, the factors that the reference would change by if the currencies' rates were made without that source.
 Tilts = Mapping[str, Sequence[Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One market's statement in CAD. `mid` is its vote: the middle of its book, or its last trade where it has none.
-    `spot` is what would be served with `bid` and `ask`."""
+    """One market's price in CAD. `mid` is its vote: the middle of its book, or its last trade if it has no book. `bid`,
+    `ask` and `spot` would be served."""
 
     source: str
     bid: Decimal
@@ -38,7 +38,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Leeway:
-    """How far a price may move without a second witness: `base` at once and `per_s` for each second, `most` at most."""
+    """How far a price may move without a second source, as a fraction: `base` plus `per_s` for each second, up to
+    `most`."""
 
     base: Decimal
     per_s: Decimal
@@ -53,7 +54,7 @@ ASSET_LEEWAY = Leeway(Decimal("0.05"), Decimal("0.01"), Decimal("0.5"))
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What was served last, and when a source last confirmed it."""
+    """The last served price, and when a source last confirmed it."""
 
     price: Decimal
     seen_ms: int
@@ -61,10 +62,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The offer that is `taken` (its index, `None`: none) and for which `reason`; which offers voted.
+    """The index of the offer that is `taken` (`None`: none), the `reason`, and the indices of the offers that voted.
 
     `reference` is the median of the votes and `dispersion` their median distance from it, as a fraction. `sources` is
-    how many sources agree with the offer taken, its own included. `memory` is for the next decision.
+    how many sources agree with the taken offer, its own included. `memory` is for the next decision.
     """
 
     taken: int | None
@@ -77,25 +78,25 @@ class Decision:
 
     @property
     def is_held(self) -> bool:
-        """Whether there are votes and none of them is believed yet."""
+        """Whether there are votes but none is believed yet."""
         return self.taken is None and bool(self.votes)
 
 
 def near(one: Decimal, other: Decimal, band: Decimal) -> bool:
-    """Whether neither is more than the band above the other, so that up and down are judged alike."""
+    """Whether neither is above the other by more than the band, a fraction. Up and down count the same."""
     low, high = (one, other) if one < other else (other, one)
     return high <= low * (1 + band)
 
 
 def median(values: Iterable[Decimal]) -> Decimal:
-    """The middle value; of an even number the mean of the middle two."""
+    """The middle value, or the mean of the middle two."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def votes_of(offers: Sequence[Offer], fresh_ms: int, excluded: Collection[str]) -> dict[str, int]:
-    """The vote of each source that has one: the index of its first offer. Old ones only where too few are fresh."""
+    """The vote of each source: the index of its first offer. Old offers vote only if fewer than three are fresh."""
     first: dict[str, int] = {}
     for index, offer in enumerate(offers):
         if offer.source not in excluded:
@@ -113,17 +114,18 @@ def decide(
     now_ms: int,
     leeway: Leeway = ASSET_LEEWAY,
     silence_ms: int = SILENCE_MS,
-    barred: Collection[str] = (),
+    excluded: Collection[str] = (),
     tilts: Tilts = MappingProxyType({}),
 ) -> Decision:
-    """What to believe of the offers, which stand in order of preference; those of `barred` sources never serve.
+    """Decides which offer to believe. `offers` are in order of preference; those of `excluded` sources never serve.
 
-    Three votes or more: their median is the reference. Two that agree: their mean. Two that disagree: the one that goes
-    on from the last price that two sources confirmed. One: continuity with what was served. What is not believed is
-    held for a minute at most while its sources go on saying it, which a silence of `silence_ms` ends.
+    With three or more votes the reference is their median; with two that agree, their mean. Of two that disagree, the
+    one serves that continues the last price that two sources confirmed. A single vote has to continue the served price.
+    A price that is not believed is held for at most a minute while its sources keep stating it; a silence of
+    `silence_ms` ends that.
 
-    A source whose rate converts the others' prices moves the reference, too. So its offers also have to be near what
-    the reference would be without its word: that is what `tilts` are for.
+    A source whose rate converts the others' prices also moves the reference. So its offers must also be near the
+    reference without that source, which `tilts` gives.
     """
     mids = [offers[index].mid for index in votes.values()]
     if not mids:
@@ -133,13 +135,13 @@ def decide(
     if enough or (len(mids) == 2 and near(mids[0], mids[1], band)):
         confirmed = sum(near(mid, reference, band) for mid in mids) >= 2
         kept = Memory(SHORT.plus(reference), now_ms) if confirmed else Memory(memory.confirmed, memory.confirmed_ms)
-        taken, reason = first_or_nearest(offers, votes, reference, band, barred, tilts)
+        taken, reason = first_or_nearest(offers, votes, reference, band, excluded, tilts)
         return _decided(taken, reason, offers, votes, reference, band, kept)
     memory = _unless_silent(memory, now_ms, silence_ms)
     nearest, single, reason = _continuous(offers, votes, served, memory, now_ms, leeway)
     if single is None:
         kept = _holding(memory, offers[nearest].mid, now_ms, leeway)
-    elif reason == "persisted":  # from here on it is the past that the next price goes on from
+    elif reason == "persisted":  # the next price has to continue this one
         kept = Memory(SHORT.plus(offers[single].mid), now_ms)
     else:
         kept = Memory(memory.confirmed, memory.confirmed_ms)
@@ -151,18 +153,17 @@ def first_or_nearest(
     votes: Mapping[str, int],
     reference: Decimal,
     band: Decimal,
-    barred: Collection[str],
+    excluded: Collection[str],
     tilts: Tilts,
 ) -> tuple[int, str]:
-    """The first offer in order all of which lies within the band of the reference, whether or not its vote counted: it
-    is right. Else the nearest one of those who voted; before all others one whose vote lies within the band, though
-    its book is wide."""
+    """The first offer in order that lies within the band of the reference with all its prices, even if it did not vote.
+    Else the nearest of the offers that voted, preferably one whose mid lies within the band though its book is wide."""
 
     def references(offer: Offer) -> list[Decimal]:
         return [reference, *(reference * tilt for tilt in tilts.get(offer.source, ()))]
 
     for index, offer in enumerate(offers):
-        if offer.source not in barred and all(within(offer, each, band) for each in references(offer)):
+        if offer.source not in excluded and all(within(offer, each, band) for each in references(offer)):
             return index, "first_in_band"
     voting = [index for index, offer in enumerate(offers) if offer.source in votes]
     near_by_vote = [i for i in voting if all(near(offers[i].mid, each, band) for each in references(offers[i]))]
@@ -172,20 +173,20 @@ def first_or_nearest(
 
 
 def within(offer: Offer, reference: Decimal, band: Decimal) -> bool:
-    """Whether bid, ask, spot and mid are all near the reference: a book may be right in the middle and wrong at both
+    """Whether bid, ask, spot and mid are all near the reference. A book may have the right mid and be wrong on both
     sides."""
     low, high = _extremes(offer)
     return near(low, reference, band) and near(high, reference, band)
 
 
 def distance(offer: Offer, reference: Decimal) -> Decimal:
-    """How far the offer's farthest number is from the reference, as a fraction, up and down alike."""
+    """The distance of the offer's farthest price from the reference, as a fraction. Up and down count the same."""
     low, high = _extremes(offer)
     return max(ratio(low, reference), ratio(high, reference)) - 1
 
 
 def ratio(one: Decimal, other: Decimal) -> Decimal:
-    """The larger over the smaller, to twelve digits."""
+    """The larger number divided by the smaller, to twelve digits."""
     return SHORT.divide(max(one, other), min(one, other))
 
 
@@ -197,8 +198,8 @@ def _continuous(
     now_ms: int,
     leeway: Leeway,
 ) -> tuple[int, int | None, str]:
-    """The vote that is nearest to the past, and the offer that is believed: one that goes on from the past, or what has
-    been said for a minute."""
+    """The vote nearest to the last price, the offer that is believed or `None`, and the reason. An offer is believed if
+    it continues the last price, or if its price has been stated for a minute."""
     indices = list(votes.values())
     alone = len(indices) == 1
     anchor, anchor_ms = _anchor(served, memory, now_ms, alone=alone)
@@ -208,7 +209,7 @@ def _continuous(
         return nearest, nearest, "alone"
     if anchor is not None:
         allowed = leeway.after(now_ms - anchor_ms)
-        if alone:  # of one source's markets any may be the one that is right
+        if alone:  # any market of the single source may be right
             own = (i for i, offer in enumerate(offers) if offer.source in votes and near(offer.mid, anchor, allowed))
             if (index := next(own, None)) is not None:
                 return nearest, index, "alone"
@@ -220,31 +221,33 @@ def _continuous(
 
 
 def _has_persisted(memory: Memory, offer: Offer, now_ms: int, leeway: Leeway) -> bool:
-    """Whether the offer says what has been held for a minute, and has said it anew since that began."""
+    """Whether the offer's price has been held for a minute and was stated again since the hold began."""
     is_long = now_ms - memory.held_ms >= LONGEST_HOLD_MS and now_ms - offer.age_ms > memory.held_ms
     return is_long and _is_going_on(memory, offer.mid, now_ms, leeway)
 
 
 def _holding(memory: Memory, price: Decimal, now_ms: int, leeway: Leeway) -> Memory:
-    """The memory with a price that is held back, since when it is said without a break."""
+    """The memory with a held price and the time since which it has been stated without a break."""
     since_ms = memory.held_ms if _is_going_on(memory, price, now_ms, leeway) else now_ms
     return Memory(memory.confirmed, memory.confirmed_ms, SHORT.plus(price), since_ms, now_ms)
 
 
 def _is_going_on(memory: Memory, price: Decimal, now_ms: int, leeway: Leeway) -> bool:
-    """Whether a price goes on from the one that is held."""
+    """Whether a price continues the held one."""
     return memory.held is not None and near(price, memory.held, leeway.after(now_ms - memory.said_ms))
 
 
 def _unless_silent(memory: Memory, now_ms: int, silence_ms: int) -> Memory:
-    """The memory, without what is held if nobody has said it of late. A time beyond now is of a wrong clock."""
+    """The memory, without the held price if no source has stated it recently. A time in the future comes from a wrong
+    clock and also drops it."""
     if memory.held_ms <= memory.said_ms <= now_ms <= memory.said_ms + silence_ms:
         return memory
     return Memory(memory.confirmed, memory.confirmed_ms)
 
 
 def _anchor(served: Served | None, memory: Memory, now_ms: int, *, alone: bool) -> tuple[Decimal | None, int]:
-    """The past that a price has to go on from: for two that disagree the price that two confirmed, for one its own."""
+    """The price to continue, and its time: for two votes that disagree the price that two sources confirmed, for a
+    single vote the served price."""
     is_confirmed = memory.confirmed is not None and now_ms - memory.confirmed_ms <= CONFIRMED_FOR_MS
     if is_confirmed and not (alone and served):
         return memory.confirmed, memory.confirmed_ms

@@ -1,4 +1,4 @@
-"""A decision about an asset, told market by market."""
+"""Explains a decision about an asset, market by market."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from shared.model.explanation import Candidate, Explanation, Verdict
 from shared.pricing.consensus import SHORT, Decision, within
 from shared.pricing.markets import MarketNow
 
-LONGEST_AGE_MS = 2**53 - 1  # of a time that is nonsense; more is no exact number for every client
+LONGEST_AGE_MS = 2**53 - 1  # limits the age of a nonsensical time; JavaScript has no exact integers above this
 
 
 def explanation(
@@ -18,7 +18,7 @@ def explanation(
     suspects: Sequence[str],
     now_ms: int,
 ) -> Explanation:
-    """All of the asset's markets: those with an offer in the order in which they are preferred, then the others."""
+    """The asset's markets: first those with an offer, in order of preference, then the others."""
     candidates = [
         _candidate(now, index in decision.votes, *_verdict(asset, now, index, offering, decision, suspects), now_ms)
         for index, now in enumerate(offering)

@@ -1,4 +1,4 @@
-"""An asset's markets in CAD: which have an offer now, and why the others have none."""
+"""An asset's markets in CAD: which have an offer now, and why the others do not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.pricing.consensus import Offer
 from shared.pricing.fx import a_day_ago
 from shared.pricing.rules import spread
 
-LIQUID_SPREAD = Decimal("0.01")  # a direct market with a wider one stands behind the crosses
+LIQUID_SPREAD = Decimal("0.01")  # a direct market in CAD with a wider spread comes after the crosses
 NO_ANSWER, NO_RATE = "no_answer", "no_rate"
 
 Tickers = Mapping[tuple[str, str], Ticker]
@@ -18,7 +18,7 @@ Tickers = Mapping[tuple[str, str], Ticker]
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency that markets are quoted in: what it costs in CAD now, and cost 24 h ago where that is known."""
+    """A currency that markets are quoted in: its rate now, and its mid rate 24 h ago (`None`: unknown)."""
 
     rate: Rate
     mid_24h_ago: Decimal | None
@@ -26,9 +26,9 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class MarketNow:
-    """A market of an asset in this tick, with its ticker and what is made of it, where it has any.
+    """A market of an asset in this tick, with its ticker, currency and offer, if it has them.
 
-    `per_unit` is how many of its coins are one of the asset. Without an offer, `refused` says why.
+    `per_unit` is how many of the market's coins one unit of the asset is. Without an offer, `refused` says why.
     """
 
     market: Market
@@ -39,19 +39,21 @@ class MarketNow:
     refused: str = ""
 
 
-def currencies_at(old: Snapshot, rates: Mapping[str, Rate], now_ms: int) -> dict[str, Currency]:
-    """CAD itself and each currency that has a rate."""
+def currencies_at(old: Snapshot, fx_rates: Mapping[str, Rate], now_ms: int) -> dict[str, Currency]:
+    """CAD, and each currency that has a rate."""
     histories = {"USD": old.usd_cad_history, "USDT": old.usdt_cad_history}
     parity = Currency(Rate("", Decimal(1), Decimal(1), now_ms), Decimal(1))
-    return {"CAD": parity} | {name: Currency(rate, a_day_ago(histories[name], now_ms)) for name, rate in rates.items()}
+    return {"CAD": parity} | {
+        name: Currency(rate, a_day_ago(histories[name], now_ms)) for name, rate in fx_rates.items()
+    }
 
 
 def markets_now(
     asset: Asset, tickers: Tickers, currencies: Mapping[str, Currency], now_ms: int
 ) -> tuple[list[MarketNow], list[MarketNow]]:
-    """The asset's markets that have an offer, in the order in which they are preferred, and those that have none.
+    """The asset's markets with an offer, in order of preference, and those without one.
 
-    That is the catalogue's order, but a direct market in CAD with a wide spread stands behind the crosses.
+    The order is the catalogue's, but a direct market in CAD with a wide spread comes after the crosses.
     """
     every = [_market_now(market, tickers, currencies, now_ms) for market in asset.markets]
     offering = [each for each in every if each.offer]

@@ -1,12 +1,12 @@
-"""The price of every asset in a tick: votes, the consensus, and a quote from the market that was taken.
+"""The price of every asset in a tick: the votes, the decision, and a quote from the market that was taken.
 
-All arithmetic is exact but for quotients: `change_pct`, the price of 24 h ago where another market states it, and what
-is only compared. `docs/prices.md` has the formulas.
+All arithmetic is exact except quotients: `change_pct`, the price 24 h ago if another market states it, and numbers that
+are only compared. `docs/prices.md` has the formulas.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from decimal import localcontext
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from types import MappingProxyType
 
 from shared.model.assets import Asset, catalogue
@@ -16,13 +16,13 @@ from shared.model.wire import EXACT
 from shared.pricing.change import change_since, opened
 from shared.pricing.consensus import Decision, Served, Tilts, decide, near, votes_of
 from shared.pricing.explain import explanation
-from shared.pricing.markets import Currency, MarketNow, currencies_at, markets_now
-from shared.pricing.suspects import Ballot, suspects
+from shared.pricing.markets import MarketNow, currencies_at, markets_now
+from shared.pricing.suspects import AssetOffers, suspects
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The quotes that can be believed, the symbols of which a price was held back, and why each is as it is.
+    """The quotes of a tick, the symbols whose price is held, and the explanations.
 
     `memories` (by symbol) and `suspects` are for the next tick.
     """
@@ -37,20 +37,24 @@ class Priced:
 def price_all(
     old: Snapshot,
     tickers: Iterable[Ticker],
-    rates: Mapping[str, Rate],
+    fx_rates: Mapping[str, Rate],
     now_ms: int,
     fresh_ms: int,
     tilts: Tilts = MappingProxyType({}),
 ) -> Priced:
-    """A quote per asset that has a price. `rates` are those of USD and USDT; without one its markets have no price.
-    `fresh_ms` is how old a vote may be before others are preferred. `tilts` come with the rates."""
+    """A quote for each asset that has a price. `fx_rates` are the rates of USD and USDT; a market without its rate has
+    no price. `fresh_ms` is the age up to which a vote is fresh. `tilts` come with the rates.
+
+    Raises:
+        AssertionError: the decision took a market without an offer, which is a bug.
+    """
     by_market = {(ticker.source, ticker.market): ticker for ticker in tickers}
     with localcontext(EXACT):
-        currencies = currencies_at(old, rates, now_ms)
+        currencies = currencies_at(old, fx_rates, now_ms)
         found = {s: markets_now(asset, by_market, currencies, now_ms) for s, asset in catalogue().items()}
         offers = {symbol: [now.offer for now in offering if now.offer] for symbol, (offering, _) in found.items()}
-        ballots = [Ballot(offers[symbol], asset.band) for symbol, asset in catalogue().items()]
-        suspected = suspects(old.suspects, ballots, fresh_ms, now_ms)
+        offered = [AssetOffers(offers[symbol], asset.band) for symbol, asset in catalogue().items()]
+        suspected = suspects(old.suspects, offered, fresh_ms, now_ms)
         quotes: dict[str, Quote] = {}
         held: list[str] = []
         memories: dict[str, Memory] = {}
@@ -66,28 +70,31 @@ def price_all(
                 old.memories.get(symbol, Memory()),
                 now_ms,
                 silence_ms=fresh_ms,
-                barred=suspected,
+                excluded=suspected,
                 tilts=tilts,
             )
             memories[symbol] = decision.memory
             if decision.is_held:
                 held.append(symbol)
+            explained = explanation(asset, offering, without_offer, decision, list(suspected), now_ms)
             if decision.taken is not None:
-                quotes[symbol] = _quote(asset, decision, offering, currencies, now_ms)
-            explanations[symbol] = explanation(asset, offering, without_offer, decision, list(suspected), now_ms)
+                before_24h = opened(asset, offering[decision.taken], offering, currencies)
+                quotes[symbol] = _quote(asset, decision, offering, before_24h.price, now_ms)
+                explained = replace(explained, change_at_current_rate=before_24h.at_current_rate)
+            explanations[symbol] = explained
     return Priced(quotes, tuple(held), memories, suspected, explanations)
 
 
 def _quote(
-    asset: Asset, decision: Decision, offering: list[MarketNow], currencies: Mapping[str, Currency], now_ms: int
+    asset: Asset, decision: Decision, offering: list[MarketNow], price_24h_ago: Decimal | None, now_ms: int
 ) -> Quote:
-    """The market that was taken as a quote. Bid and ask cross the spread of both markets, `spot` is the last trade at
-    the mid rate."""
+    """The quote from the market that was taken. Bid and ask cross the spreads of the market and of the currency; `spot`
+    is the last trade at the mid rate."""
     taken = offering[decision.taken or 0]
     ticker, offer, currency = taken.ticker, taken.offer, taken.currency
     if ticker is None or offer is None or currency is None:
         raise AssertionError("a market without an offer was taken")
-    change, change_pct = change_since(offer.spot, opened(asset, taken, offering, currencies))
+    change, change_pct = change_since(offer.spot, price_24h_ago)
     rate = currency.rate
     return Quote(
         symbol=asset.symbol,
@@ -105,8 +112,8 @@ def _quote(
 
 
 def _confirmed_ms(asset: Asset, taken: MarketNow, decision: Decision, offering: list[MarketNow], now_ms: int) -> int:
-    """When a source last said so. An answer that is held until its source is asked again counts as said now only for
-    an asset that nobody else has."""
+    """When a source last confirmed the price. An older answer that still serves counts as confirmed now only if no
+    other source has the asset."""
     if all(market.source == taken.market.source for market in asset.markets):
         return now_ms
     agreeing = [

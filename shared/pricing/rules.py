@@ -1,6 +1,6 @@
-"""What every ticker has to be before it is a price, whichever source it is from. A parser only reads; this judges.
+"""The rules that a ticker from any source has to keep to be a price. Parsers only read.
 
-Why each rule is there: docs/prices.md, "What is no price".
+docs/prices.md says why each rule is there, in "Refused tickers".
 """
 
 from dataclasses import replace
@@ -9,15 +9,15 @@ from decimal import Decimal, localcontext
 from shared.model.values import Ticker
 from shared.model.wire import EXACT
 
-WIDEST_BOOK = Decimal("0.2")  # of its mid; no market that anybody trades in shows more
-CLOCK_SKEW_MS = 300_000  # a time from later than that is wrong, so it would never grow old
+WIDEST_BOOK = Decimal("0.2")  # as a fraction of its mid; no active market shows more
+CLOCK_SKEW_MS = 300_000  # a time further in the future is wrong, and would never become old
 
 
 def judged(ticker: Ticker, now_ms: int, max_age_ms: int) -> Ticker:
-    """The ticker with `refused` set to the rule that it breaks, if any, and a last trade that fits its book.
+    """The ticker with `refused` set to the rule that it breaks, if any, and with a last trade that fits its book.
 
-    `max_age_ms` is how old the source's own time may be. A last trade outside the book is older than the book:
-    the nearer side takes its place, and `old_last` says so.
+    `max_age_ms` is how old the source's own time may be. A last trade outside the book is older than the book, so the
+    nearer side replaces it and `old_last` is set.
     """
     reason = _reason(ticker, now_ms, max_age_ms)
     if reason:

@@ -1,4 +1,4 @@
-"""Sources that contradict all others in so many markets that none of their prices is believed for a while."""
+"""Sources that contradict the others in so many markets that none of their prices is believed for a while."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,32 +9,32 @@ from shared.model.values import Suspicion
 from shared.pricing.consensus import ENOUGH_VOTES, MINUTE_MS, Offer, median, near, votes_of
 
 FEWEST_OUTLIERS = 3
-SUSPECT_SHARE = 4  # more than a quarter of its markets
+SUSPECT_SHARE = 4  # suspect above one quarter of its markets
 TICKS_OF_AGREEMENT = 3
-OLD_VOTE_PER_S = Decimal("0.001")  # what the market may move while a vote that is not fresh stands still
+OLD_VOTE_PER_S = Decimal("0.001")  # how far the market may move away from an old vote per second
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
-    """The offers for one asset, and its band."""
+class AssetOffers:
+    """The offers for one asset and its band."""
 
     offers: list[Offer]
     band: Decimal
 
 
 def suspects(
-    before: Mapping[str, Suspicion], ballots: Sequence[Ballot], fresh_ms: int, now_ms: int
+    before: Mapping[str, Suspicion], offered: Sequence[AssetOffers], fresh_ms: int, now_ms: int
 ) -> dict[str, Suspicion]:
     """The sources that cast no vote now.
 
-    An outlier is a vote that at least two others agree against. A source of which too many votes are outliers is
-    suspect until it has agreed for some ticks. Its own votes count here, or it could never be seen to agree again.
-    Where nobody is there to judge it by, it is trusted again after a minute: its past still guards each price.
+    An outlier is a vote that contradicts at least two others that agree. A source with too many outliers is suspect
+    until it has agreed for three ticks. The votes of suspects count here, otherwise they could never agree again. If
+    no other source can judge it, a source is trusted again after a minute: continuity still guards each price.
     """
     judged: Counter[str] = Counter()
     outliers: Counter[str] = Counter()
-    for ballot in ballots:
-        agreeing, contradicting = _sides(ballot, fresh_ms)
+    for asset in offered:
+        agreeing, contradicting = _sides(asset, fresh_ms)
         judged.update(agreeing | contradicting)
         outliers.update(contradicting)
     found = {
@@ -42,7 +42,7 @@ def suspects(
         for source, count in sorted(outliers.items())
         if count >= FEWEST_OUTLIERS and count * SUSPECT_SHARE > judged[source]
     }
-    answering = {offer.source for ballot in ballots for offer in ballot.offers}
+    answering = {offer.source for asset in offered for offer in asset.offers}
     still: dict[str, Suspicion] = {}
     for source, doubt in before.items():
         ticks = doubt.ticks - (1 if judged[source] else 0)
@@ -52,21 +52,21 @@ def suspects(
     return still | found
 
 
-def _sides(ballot: Ballot, fresh_ms: int) -> tuple[set[str], set[str]]:
-    """The sources that agree about an asset, and those that contradict two or more of them; none where too few vote.
-    Of two that do not agree nobody knows which one is wrong."""
-    votes = votes_of(ballot.offers, fresh_ms, ())
-    offers = {source: ballot.offers[index] for source, index in votes.items()}
+def _sides(asset: AssetOffers, fresh_ms: int) -> tuple[set[str], set[str]]:
+    """The sources that agree about an asset, and those that contradict two or more of them. Both are empty if too few
+    sources vote: of two that disagree, either may be wrong."""
+    votes = votes_of(asset.offers, fresh_ms, ())
+    offers = {source: asset.offers[index] for source, index in votes.items()}
     if len(offers) < 2:
         return set(), set()
     reference = median(offer.mid for offer in offers.values())
 
     def is_near(offer: Offer) -> bool:
         old_s = max(0, offer.age_ms - fresh_ms) // 1000
-        return near(offer.mid, reference, ballot.band + OLD_VOTE_PER_S * old_s)
+        return near(offer.mid, reference, asset.band + OLD_VOTE_PER_S * old_s)
 
     agreeing = {source for source, offer in offers.items() if is_near(offer)}
     if len(offers) < ENOUGH_VOTES:
         one, other = offers.values()
-        return (set(offers) if near(one.mid, other.mid, ballot.band) else set()), set()
+        return (set(offers) if near(one.mid, other.mid, asset.band) else set()), set()
     return (agreeing, set(offers) - agreeing) if len(agreeing) > 1 else (set(), set())

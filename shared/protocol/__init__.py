@@ -1,8 +1,7 @@
-"""The messages of the WebSocket, in and out. Inbound text is judged here; outbound frames are UTF-8 JSON."""
+"""The messages of the WebSocket, in and out. Inbound text is validated; outbound frames are UTF-8 JSON."""
 
 from shared.protocol.assets import assets_frames
-from shared.protocol.channels import CHANNELS, RATES, RATES_BATCH, View, symbols_of
-from shared.protocol.errors import ERRORS, BadRequest, ErrorKind, Id
+from shared.protocol.errors import ERRORS, BadRequest, Id, unknown_symbol
 from shared.protocol.explain import explain_frame, parse_explain
 from shared.protocol.frames import (
     closing_frame,
@@ -16,7 +15,13 @@ from shared.protocol.frames import (
     subscriptions_frame,
     unsubscribed_frame,
 )
-from shared.protocol.limits import MAX_FRAME_BYTES, MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
+from shared.protocol.limits import (
+    MAX_FRAME_BYTES,
+    MAX_ID_LENGTH,
+    MAX_MESSAGE_BYTES,
+    MAX_SYMBOLS,
+    MAX_TRENDS_FRAME_BYTES,
+)
 from shared.protocol.messages_in import (
     EVENTS,
     REQUEST_EVENTS,
@@ -34,22 +39,21 @@ from shared.protocol.messages_in import (
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, quote_fields
 from shared.protocol.snapshots import SnapshotFrames, snapshot_frames
+from shared.protocol.trends import trends_frames
 from shared.protocol.updates import UpdateFrames
+from shared.protocol.views import View, symbols_of
 
 __all__ = [
-    "CHANNELS",
     "ERRORS",
     "EVENTS",
     "MAX_FRAME_BYTES",
     "MAX_ID_LENGTH",
     "MAX_MESSAGE_BYTES",
     "MAX_SYMBOLS",
-    "RATES",
-    "RATES_BATCH",
+    "MAX_TRENDS_FRAME_BYTES",
     "REQUEST_EVENTS",
     "SUBSCRIPTION_EVENTS",
     "BadRequest",
-    "ErrorKind",
     "Id",
     "Message",
     "Part",
@@ -81,5 +85,7 @@ __all__ = [
     "subscribed_frames",
     "subscriptions_frame",
     "symbols_of",
+    "trends_frames",
+    "unknown_symbol",
     "unsubscribed_frame",
 ]

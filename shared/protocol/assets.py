@@ -1,4 +1,4 @@
-"""The answer to `assets`: what the feed carries."""
+"""The answer to `assets`: the catalogue."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from shared.protocol.parts import Part, in_parts
 
 
 def assets_frames(snapshot: Snapshot, message_id: Id) -> tuple[bytes, ...]:
-    """Every asset of the catalogue, in its order, and whether it has a price now. One frame, or its parts."""
+    """Every asset in the catalogue's order, and whether it has a price now. One frame, or its parts."""
     listed = [Encoded(dumps(_fields(asset, snapshot))) for asset in catalogue().values()]
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:

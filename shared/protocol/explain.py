@@ -1,30 +1,30 @@
-"""The answer to `explain`: why an asset has the price that it has."""
+"""The answer to `explain`: why an asset has its price."""
 
 from typing import Any
 
 from shared.model.assets import catalogue
 from shared.model.explanation import Candidate, Explanation, Explanations
-from shared.protocol.errors import BadRequest, Id
+from shared.protocol.errors import BadRequest, Id, unknown_symbol
 from shared.protocol.frames import reply
 from shared.protocol.messages_in import Message
 
 
 def parse_explain(message: Message) -> str:
-    """The symbol that is asked for.
+    """The symbol in an `explain` request.
 
     Raises:
-        BadRequest: `bad_request` or `unknown_symbol`.
+        BadRequest: its code is `bad_request` or `unknown_symbol`.
     """
     symbol = message.body.get("symbol")
     if not isinstance(symbol, str):
         raise BadRequest("bad_request", '"symbol" is a text such as "BTC_CAD"', message.message_id)
     if symbol not in catalogue():
-        raise BadRequest("unknown_symbol", f"no such symbol: {symbol:.40}", message.message_id)
+        raise unknown_symbol([symbol], message.message_id)
     return symbol
 
 
 def explain_frame(explanation: Explanation, explanations: Explanations, message_id: Id) -> bytes:
-    """The candidates of an asset as of the tick in which they were looked at, which is that of the explanations."""
+    """An asset's candidates, with the `seq` and time of the tick that considered them."""
     fields = {
         "event": "explain",
         "symbol": explanation.symbol,
@@ -36,6 +36,8 @@ def explain_frame(explanation: Explanation, explanations: Explanations, message_
         "sources": explanation.sources,
         "candidates": [_candidate(candidate) for candidate in explanation.candidates],
     }
+    if explanation.change_at_current_rate:
+        fields["change_at_current_rate"] = True
     return reply(fields, message_id)
 
 

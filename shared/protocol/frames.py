@@ -1,19 +1,19 @@
-"""The frames that are no prices: acknowledgements, answers, errors, and what is said by the clock."""
+"""The frames without prices: acknowledgements, answers, errors, heartbeats and closing notices."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.model.values import Snapshot, SourceState
 from shared.model.wire import Encoded, dumps
-from shared.protocol.channels import View, symbols_of
-from shared.protocol.errors import ERRORS, Id
+from shared.protocol.errors import ERRORS, NO_SUCH_SYMBOL, Id
 from shared.protocol.messages_in import Subscription, Timestamp
 from shared.protocol.parts import Part, in_parts
+from shared.protocol.views import View, symbols_of
 
 
 def subscribed_frames(subscription: Subscription, message_id: Id) -> tuple[bytes, ...]:
-    """The answer to `subscribe`: what is subscribed now, and the symbols that are not, with a code each. One frame, or
-    its parts."""
+    """The answer to `subscribe`: the symbols that are subscribed now, and the rejected ones with a code each. One
+    frame, or its parts."""
 
     def frame(symbols: Sequence[Encoded], part: Part) -> bytes:
         fields: dict[str, Any] = {
@@ -31,7 +31,7 @@ def subscribed_frames(subscription: Subscription, message_id: Id) -> tuple[bytes
 def unsubscribed_frame(
     message_id: Id, channel: str | None = None, left: Sequence[str] = (), rejected: Sequence[str] = ()
 ) -> bytes:
-    """The answer to `unsubscribe`: of a channel that was named, what is still subscribed."""
+    """The answer to `unsubscribe`. If the client named a channel, the symbols that are still subscribed on it."""
     frame: dict[str, Any] = {"event": "unsubscribed", "status": "unsubscribed"}
     if channel:
         frame |= {"channel": channel, "symbols": left}
@@ -39,29 +39,33 @@ def unsubscribed_frame(
 
 
 def subscriptions_frame(subscriptions: Mapping[str, View], message_id: Id) -> bytes:
-    """What the connection is subscribed to, by channel."""
+    """The connection's subscriptions by channel."""
     listed = [{"channel": channel, "symbols": symbols_of(view)} for channel, view in subscriptions.items()]
     return reply({"event": "subscriptions", "subscriptions": listed}, message_id)
 
 
 def pong_frame(ts_ms: int, message_id: Id, timestamp: Timestamp = None) -> bytes:
-    """The answer to `ping`, with the client's own `timestamp` as it was sent."""
+    """The answer to `ping`, with the client's own `timestamp` unchanged."""
     return reply({"event": "pong", "ts": ts_ms} | ({} if timestamp is None else {"timestamp": timestamp}), message_id)
 
 
 def error_frame(code: str, message: str, message_id: Id = None) -> bytes:
-    """What was wrong, with one of the codes in `ERRORS`."""
+    """An error with one of the codes in `ERRORS`.
+
+    Raises:
+        KeyError: `code` is not in `ERRORS`.
+    """
     return reply(_error(code, message), message_id)
 
 
 def rate_limited_frame(retry_in_ms: int, message_id: Id) -> bytes:
-    """The error of who sends too much: when a message will be taken again."""
+    """The error for a client that sends too many messages. It says when the next message will be accepted."""
     text = f"too many messages; try again in {retry_in_ms} ms"
     return reply(_error("rate_limited", text) | {"retry_in_ms": retry_in_ms}, message_id)
 
 
 def heartbeat_frame(snapshot: Snapshot) -> bytes:
-    """What a client hears when nothing has changed for a while: that the feed is there, and how its sources do."""
+    """Sent when nothing has changed for a while: the feed is alive, and this is the state of its sources."""
     return dumps(
         {
             "event": "heartbeat",
@@ -74,21 +78,21 @@ def heartbeat_frame(snapshot: Snapshot) -> bytes:
 
 
 def closing_frame(reconnect_in_ms: int, ts_ms: int) -> bytes:
-    """What a client hears before its connection reaches the longest time that it may last."""
+    """Sent before a connection reaches its maximum duration."""
     return dumps(
         {"event": "closing", "reason": "max_duration", "reconnect_in_ms": reconnect_in_ms, "ts": ts_ms}
     ).encode()
 
 
 def source_status(snapshot: Snapshot) -> dict[str, str]:
-    """Per source `ok`, `down` when it failed the last time that it was asked, or `suspect` when it contradicts all
-    others. Before them `feed`, and only where the feed itself is `late`."""
+    """Each source is `ok`, `down` if its last request failed, or `suspect` if it contradicts the others. If the feed is
+    late, the first entry is `feed: late`."""
     late = {"feed": "late"} if snapshot.late else {}
     return late | {name: _status(name, state, snapshot) for name, state in snapshot.sources.items()}
 
 
 def reply(frame: dict[str, Any], message_id: Id) -> bytes:
-    """The frame, with the id of the message that it answers, if it had one."""
+    """The frame, with the id of the message that it answers, if that had one."""
     return dumps(frame if message_id is None else {**frame, "id": message_id}).encode()
 
 
@@ -99,9 +103,9 @@ def _status(name: str, state: SourceState, snapshot: Snapshot) -> str:
 
 
 def _error(code: str, message: str) -> dict[str, Any]:
-    return {"event": "error", "code": code, "message": message, "retryable": ERRORS[code].retryable}
+    return {"event": "error", "code": code, "message": message, "retryable": ERRORS[code]}
 
 
 def _rejected(symbols: Sequence[str]) -> dict[str, Any]:
-    listed = [{"symbol": symbol, "code": "unknown_symbol", "message": "no such symbol"} for symbol in symbols]
+    listed = [{"symbol": symbol, "code": "unknown_symbol", "message": NO_SUCH_SYMBOL} for symbol in symbols]
     return {"rejected": listed} if listed else {}

@@ -1,4 +1,4 @@
-"""What clients send, judged: a message and its fields, or the error that says what is wrong with it."""
+"""Parses what clients send: a message and its fields, or the error that says what is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any, TypeGuard
 
 from shared.model.assets import catalogue
+from shared.model.channels import CHANNELS
 from shared.model.wire import Encoded, loads
-from shared.protocol.channels import CHANNELS, View
-from shared.protocol.errors import BadRequest, Id
+from shared.protocol.errors import BadRequest, Id, unknown_symbol
 from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
+from shared.protocol.views import View
 
 SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
-REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "explain", "history")
+REQUEST_EVENTS = ("subscriptions", "snapshot", "ping", "assets", "explain", "history", "trends")
 EVENTS = (*SUBSCRIPTION_EVENTS, *REQUEST_EVENTS)
 
 Timestamp = Id | Encoded
@@ -20,7 +21,7 @@ Timestamp = Id | Encoded
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An inbound message: its event, its id to echo, and the other fields as sent."""
+    """An inbound message: its event, its id to echo, and all fields as sent."""
 
     event: str
     message_id: Id
@@ -29,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A valid request for a channel, and what of it was refused."""
+    """A valid request for a channel. `rejected`: the symbols that do not exist."""
 
     channel: str
     view: View
@@ -38,7 +39,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscription:
-    """A valid request to end subscriptions: `None` is every channel, and every symbol."""
+    """A valid request to end subscriptions. `None` means every channel, or every symbol."""
 
     channel: str | None = None
     symbols: View = None
@@ -49,10 +50,10 @@ def parse_message(text: str | None) -> Message:
     """Read an inbound frame.
 
     Raises:
-        BadRequest: too long, not a JSON object, or without an `event`.
+        BadRequest: the message is too long, not a JSON object, or has no `event`.
     """
     if len((text or "").encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
-        raise BadRequest("too_large", f"a message has at most {MAX_MESSAGE_BYTES} bytes")
+        raise BadRequest("too_large", f"a message may have at most {MAX_MESSAGE_BYTES} bytes")
     try:
         body = loads(text or "")
     except (ValueError, RecursionError):
@@ -67,20 +68,20 @@ def parse_message(text: str | None) -> Message:
 
 
 def parse_subscription(message: Message) -> Subscription:
-    """The channel and symbols that a `subscribe` asks for. No `symbols` means all of them.
+    """The channel and symbols of a `subscribe`. Without `symbols` it means all of them.
 
     Raises:
-        BadRequest: an unknown channel, symbols that are not a list of names, too many, or none that exist.
+        BadRequest: the channel is unknown, `symbols` is not a list of names, too long, or none of them exists.
     """
     channel = parse_channel(message)
     return Subscription(channel, *_symbols(message))
 
 
 def parse_unsubscription(message: Message) -> Unsubscription:
-    """What an `unsubscribe` ends: everything, a channel, or these symbols of a channel.
+    """What an `unsubscribe` ends: everything, a channel, or some symbols of a channel.
 
     Raises:
-        BadRequest: as `parse_subscription`, and symbols of no channel.
+        BadRequest: the channel or the symbols are not valid, or there are symbols without a channel.
     """
     if message.body.get("channel") is not None:
         channel = parse_channel(message)
@@ -91,7 +92,11 @@ def parse_unsubscription(message: Message) -> Unsubscription:
 
 
 def parse_channel(message: Message) -> str:
-    """Raises: BadRequest, for anything but a channel's name."""
+    """The channel that a message names.
+
+    Raises:
+        BadRequest: it is not the name of a channel.
+    """
     channel = message.body.get("channel")
     if channel not in CHANNELS:
         raise BadRequest("unknown_channel", f'"channel" is one of {", ".join(CHANNELS)}', message.message_id)
@@ -99,28 +104,28 @@ def parse_channel(message: Message) -> str:
 
 
 def parse_timestamp(message: Message) -> Timestamp:
-    """The `timestamp` of a `ping` to send back: a number as it was written, a short text, or nothing."""
+    """The `timestamp` of a `ping` to send back: a number as written, a short text, or `None`."""
     value = message.body.get("timestamp")
     if isinstance(value, Decimal):
-        return Encoded(value)  # never as digits only: an exponent can be any
+        return Encoded(value)  # as written: an exponent may be too large to write out
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return value if is_number or _is_short_text(value) else None
 
 
 def _symbols(message: Message) -> tuple[View, tuple[str, ...]]:
-    """The symbols that are named and exist, in the feed's order, and those that do not. `None`: none are named."""
+    """The named symbols that exist, in the feed's order, and those that do not. `None`: the message names none."""
     asked = message.body.get("symbols")
     if asked is None:
         return None, ()
     if not isinstance(asked, list) or not asked or not all(isinstance(symbol, str) for symbol in asked):
         raise BadRequest("bad_request", '"symbols" is not a list of names such as "BTC_CAD"', message.message_id)
     if len(asked) > MAX_SYMBOLS:
-        raise BadRequest("too_many_symbols", f"at most {MAX_SYMBOLS} symbols", message.message_id)
+        raise BadRequest("too_many_symbols", f"at most {MAX_SYMBOLS} symbols are allowed", message.message_id)
     wanted = set(asked)
     view = tuple(symbol for symbol in catalogue() if symbol in wanted)
     rejected = tuple(sorted(wanted - set(view)))
     if not view:
-        raise BadRequest("unknown_symbol", f"no such symbol: {', '.join(rejected)[:200]}", message.message_id)
+        raise unknown_symbol(rejected, message.message_id)
     return view, rejected
 
 

@@ -1,16 +1,15 @@
-"""Frames that would be too long for one message, split by their list into parts that each say which they are."""
+"""Splits a frame that is too long for one message, by its list, into numbered parts."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence, Sized
+from typing import NamedTuple, TypeVar
 
-from shared.model.wire import Encoded
 from shared.protocol.limits import MAX_FRAME_BYTES
 
-MOST_PARTS = 999  # for the room that the numbers take
+MAX_PARTS = 999  # used to reserve bytes for the numbers
 
 
 class Part(NamedTuple):
-    """Which of how many, from 1 on."""
+    """The number of a part, from 1, and how many parts there are."""
 
     part: int
     parts: int
@@ -24,30 +23,41 @@ class Part(NamedTuple):
         return self.part == self.parts
 
     def fields(self) -> dict[str, int]:
-        """What a part says of itself; a frame that is whole says nothing."""
+        """The fields that identify a part; none for a single frame."""
         return {} if self.parts == 1 else {"part": self.part, "parts": self.parts}
 
 
-WHOLE = Part(1, 1)
-FrameOf = Callable[[Sequence[Encoded], Part], bytes]
+ONLY_PART = Part(1, 1)
+Item = TypeVar("Item", bound=Sized)
 
 
-def in_parts(items: Sequence[Encoded], frame_of: FrameOf) -> tuple[bytes, ...]:
-    """The frame of all the items, or several of at most `MAX_FRAME_BYTES`. A longer item has a frame of its own."""
-    whole = frame_of(items, WHOLE)
-    if len(whole) <= MAX_FRAME_BYTES:
+def in_parts(
+    items: Sequence[Item],
+    frame_of: Callable[[Sequence[Item], Part], bytes],
+    *,
+    size_of: Callable[[Item], int] = len,
+    most_bytes: int = MAX_FRAME_BYTES,
+) -> tuple[bytes, ...]:
+    """One frame with all items, or several of at most `most_bytes`, and never more than `MAX_FRAME_BYTES`. An item that
+    is longer gets its own frame.
+
+    `size_of` returns the bytes that an item takes in its frame, without a comma after it.
+    """
+    limit = min(most_bytes, MAX_FRAME_BYTES)
+    whole = frame_of(items, ONLY_PART)
+    if len(whole) <= limit:
         return (whole,)
-    edges = (Part(1, MOST_PARTS), Part(MOST_PARTS, MOST_PARTS))
-    rows = _rows(items, MAX_FRAME_BYTES - max(len(frame_of((), edge)) for edge in edges))
+    edges = (Part(1, MAX_PARTS), Part(MAX_PARTS, MAX_PARTS))
+    rows = _rows(items, size_of, limit - max(len(frame_of((), edge)) for edge in edges))
     return tuple(frame_of(row, Part(number, len(rows))) for number, row in enumerate(rows, 1))
 
 
-def _rows(items: Iterable[Encoded], room: int) -> list[list[Encoded]]:
-    """The items in their order, as many in a row as fit into so many bytes with a comma after each."""
-    rows: list[list[Encoded]] = [[]]
+def _rows(items: Iterable[Item], size_of: Callable[[Item], int], room: int) -> list[list[Item]]:
+    """The items in their order, in rows of as many as fit into `room` bytes with a comma after each."""
+    rows: list[list[Item]] = [[]]
     used = 0
     for item in items:
-        size = len(item) + 1
+        size = size_of(item) + 1
         if rows[-1] and used + size > room:
             rows.append([])
             used = 0

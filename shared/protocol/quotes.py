@@ -1,31 +1,35 @@
-"""A quote on the wire. It is the whole state of its symbol."""
+"""A quote on the wire: the whole state of its symbol."""
 
 from decimal import Decimal
 
 from shared.model.assets import catalogue
+from shared.model.channels import RATES
 from shared.model.values import Quote, Snapshot
 from shared.model.wire import Encoded, dumps
-from shared.protocol.channels import RATES
 from shared.protocol.errors import Id
 from shared.protocol.frames import reply
 
 
 class QuoteTexts:
-    """The quotes of a snapshot as JSON, each encoded when it is first needed, and once for all frames that hold it."""
+    """The quotes of a snapshot as JSON. Each is encoded on first use, once for all frames that hold it."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._quotes = snapshot.quotes
         self._texts: dict[str, Encoded] = {}
 
     def of(self, symbol: str) -> Encoded:
-        """Raises: KeyError, for a symbol that has no price."""
+        """The quote of a symbol.
+
+        Raises:
+            KeyError: the symbol has no price.
+        """
         if symbol not in self._texts:
             self._texts[symbol] = Encoded(dumps(quote_fields(self._quotes[symbol])))
         return self._texts[symbol]
 
 
 def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:
-    """The fields of a quote. `timestamp` is its time in seconds, `ts` in milliseconds."""
+    """The fields of a quote. `timestamp` is its time in Unix seconds, `ts` in milliseconds."""
     fields: dict[str, str | int | bool | Decimal] = {
         "symbol": quote.symbol,
         "timestamp": quote.ts_ms // 1000,
@@ -49,5 +53,5 @@ def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:
 
 
 def data_frame(quote: Encoded, message_id: Id = None) -> bytes:
-    """A frame of `rates`. With the id of the message that asked for it, if one did."""
+    """A frame of the channel `rates`, with the id of the message that asked for it, if one did."""
     return reply({"channel": RATES, "event": "data", "data": quote}, message_id)

@@ -3,34 +3,35 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shared.model.channels import has_one_frame_per_symbol
 from shared.model.delta import view_seq
 from shared.model.values import Snapshot
 from shared.model.wire import Encoded
-from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.errors import Id
 from shared.protocol.frames import heartbeat_frame, reply, source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
+from shared.protocol.views import View, symbols_of
 
 
 def snapshot_frames(
     snapshot: Snapshot, channel: str, view: View, message_id: Id = None, texts: QuoteTexts | None = None
 ) -> tuple[bytes, ...]:
-    """All quotes of a view: one frame per symbol on `rates`, one in all on `rates_batch`, or its parts.
+    """All quotes of a view, as the channel sends them: one frame per symbol, or one frame or its parts.
 
-    `rates` has no frame that tells how the feed is. Where it is late a heartbeat says so after the quotes.
+    A frame of one symbol does not have the status of the feed, so a heartbeat follows the quotes if the feed is late.
     """
     symbols = symbols_of(view)
     texts = texts or QuoteTexts(snapshot)
     quotes = [texts.of(symbol) for symbol in symbols if symbol in snapshot.quotes]
-    if channel == RATES:
+    if has_one_frame_per_symbol(channel):
         frames = tuple(data_frame(quote, message_id) for quote in quotes)
         return (*frames, heartbeat_frame(snapshot)) if snapshot.late else frames
     seq = view_seq(snapshot, symbols)
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:
         fields: dict[str, Any] = {
-            "channel": RATES_BATCH,
+            "channel": channel,
             "event": "snapshot",
             "seq": seq,
             "ts": snapshot.ts_ms,
@@ -46,7 +47,7 @@ def snapshot_frames(
 
 
 class SnapshotFrames:
-    """The frames of one snapshot, encoded once per distinct channel and view however many connections share them."""
+    """The frames of one snapshot, encoded once for all connections with the same channel and view."""
 
     def __init__(self, snapshot: Snapshot, texts: QuoteTexts | None = None) -> None:
         self._snapshot = snapshot
@@ -54,7 +55,7 @@ class SnapshotFrames:
         self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
-        """The frames to post; none on `rates` when nothing in the view has a price."""
+        """The frames to post. A channel with one frame per symbol has none if no symbol of the view has a price."""
         key = (channel, view)
         if key not in self._encoded:
             self._encoded[key] = snapshot_frames(self._snapshot, channel, view, texts=self._texts)

@@ -3,24 +3,23 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from shared.model.channels import has_one_frame_per_symbol
 from shared.model.delta import Delta, view_seq
+from shared.model.staleness import HEARTBEAT_MS
 from shared.model.wire import Encoded, dumps
-from shared.protocol.channels import RATES, RATES_BATCH, View, symbols_of
 from shared.protocol.frames import source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
-
-QUIET_MS = 30_000  # an ingest that runs leaves no longer between two snapshots, and no younger one is late
+from shared.protocol.views import View, symbols_of
 
 
 class UpdateFrames:
-    """The frames of one delta, encoded once per distinct channel and view however many connections share them, out of
-    quotes that are encoded once however many views share them.
+    """The frames of one delta, encoded once for all connections with the same channel and view. Each quote is encoded
+    once for all views.
 
-    With `since`, a tick before the delta's own, they hold all that changed since then, for who missed what came after.
-    How the sources do is in them when that changed, or may have: who asked after a long silence was told that the feed
-    is late.
-    `texts` are those of the delta's new snapshot, if other frames of it are made as well.
+    With `since`, an earlier tick, the frames hold every change after that tick, for clients that missed some. They hold
+    the status of the sources if it has changed or may have changed: after a long silence a client may have been told
+    that the feed is late. Pass `texts` if other frames of the delta's new snapshot are encoded as well.
     """
 
     def __init__(self, delta: Delta, since: int | None = None, texts: QuoteTexts | None = None) -> None:
@@ -32,12 +31,12 @@ class UpdateFrames:
         self._texts = texts or QuoteTexts(delta.new)
         self._has_status = (
             self._since < delta.old.seq
-            or delta.new.ts_ms - delta.old.ts_ms > QUIET_MS
+            or delta.new.ts_ms - delta.old.ts_ms > HEARTBEAT_MS
             or source_status(delta.old) != source_status(delta.new)
         )
 
     def of(self, channel: str, view: View) -> tuple[bytes, ...]:
-        """The frames to post, none when nothing in the view changed."""
+        """The frames to post; none if nothing in the view changed."""
         key = (channel, view)
         if key not in self._encoded:
             self._encoded[key] = self._encode(channel, symbols_of(view))
@@ -46,7 +45,7 @@ class UpdateFrames:
     def _encode(self, channel: str, symbols: Sequence[str]) -> tuple[bytes, ...]:
         quotes = [self._texts.of(symbol) for symbol in symbols if symbol in self._quotes]
         unavailable = [symbol for symbol in symbols if symbol in self._unavailable]
-        if channel == RATES:
+        if has_one_frame_per_symbol(channel):
             return tuple(map(data_frame, quotes))
         if not quotes and not unavailable:
             return ()
@@ -54,10 +53,10 @@ class UpdateFrames:
 
         def frame(rows: Sequence[Encoded], part: Part) -> bytes:
             fields: dict[str, Any] = {
-                "channel": RATES_BATCH,
+                "channel": channel,
                 "event": "update",
                 "seq": seq,
-                # So a client that knows nothing of parts sees no gap between them, and one if it lost the first.
+                # A client that does not know parts sees a gap only if it lost the first one.
                 "prev_seq": prev_seq if part.is_first else seq,
                 "ts": self._delta.new.ts_ms,
                 "data": rows,
@@ -72,10 +71,10 @@ class UpdateFrames:
         return in_parts(quotes, frame)
 
     def _prev_seq(self, symbols: Iterable[str]) -> int:
-        """What a client of these symbols has to have heard of, so that with this frame it has missed nothing.
+        """The tick up to which a client of these symbols must know every change to miss nothing with this frame.
 
-        That is the last tick that changed one of them before; where it is not known, the last that changed one which is
-        not in this frame.
+        It is the last tick before the delta that changed one of them. With an earlier `since` that tick is unknown;
+        then it is the last one that changed a symbol outside this frame.
         """
         if self._since == self._delta.old.seq:
             return view_seq(self._delta.old, symbols)

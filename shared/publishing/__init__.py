@@ -1,1 +1,1 @@
-"""From a tick that was written to the frames that connections get."""
+"""From a written tick to the frames that connections get."""

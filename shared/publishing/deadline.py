@@ -1,11 +1,11 @@
-"""How long a batch of posts may take within its invocation. Of `publish` and of its workers."""
+"""The time that `publish` or a worker has for its batch of posts."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-AFTERWARDS_S = 5.0  # left of the invocation for what comes after the posts
+AFTERWARDS_S = 5.0  # kept for what follows the posts in the invocation
 LONGEST_BATCH_S = 45.0
 
 
 def deadline_s(context: LambdaContext) -> float:
-    """Seconds from now."""
+    """The seconds from now until the batch must end."""
     return min(LONGEST_BATCH_S, context.get_remaining_time_in_millis() / 1000 - AFTERWARDS_S)

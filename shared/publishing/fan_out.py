@@ -1,53 +1,60 @@
-"""From a change of the snapshot to every connection that has to hear of it."""
+"""Posts a change of the snapshot to every connection that has to get it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import suppress
 
-from shared.gateway import Gateway, Posted
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.gateway import Gateway, Gone, Posted, PostFailed
 from shared.model.delta import Delta
 from shared.model.values import Connection, Progress
 from shared.protocol import QuoteTexts, SnapshotFrames, UpdateFrames, closing_frame, heartbeat_frame
 from shared.publishing.periodic import Period, reconnect_in_ms, spread_of
+from shared.publishing.slow_clients import SlowClients
 from shared.store.connections_table import ConnectionsTable
 
-# Who is further behind finds out by `prev_seq`, and asks for a snapshot.
-MOST_TICKS_BEHIND = 12
-# Of whoever takes over: those before may have left out, or still be posting, what it cannot know.
-TAKING_OVER = Progress(whole_seq=1)
+# A client that is further behind notices it by `prev_seq` and asks for a snapshot.
+MAX_TICKS_BEHIND = 12
+# The progress after a takeover: nobody knows what the predecessor skipped or is still posting.
+UNKNOWN_PROGRESS = Progress(complete_seq=1)
 
 
 class FanOut:
-    """Posts deltas to connections. Who missed one gets what it held with the next one.
+    """Posts deltas to connections. A connection that missed one gets its changes with the next one.
 
-    A few that failed are remembered by their IDs. When a batch was cut short, the next one begins where it stopped, and
-    everybody gets all since the last one that was not.
+    Up to 1,000 connections that failed are remembered by their IDs. When a batch was cut short, the next one begins
+    where it stopped and sends everybody all changes since the last complete batch.
 
-    A connection whose whole view is due gets that in place of an update, however far it is behind: the next update's
-    `prev_seq` is then the snapshot's own `seq`, or one before it. What is due by the clock is not made up for: a
-    snapshot that failed becomes an update, the next one comes a minute later, and a `closing` notice may be missed or,
-    when its post was answered too late or a batch is tried again, come twice.
+    A connection whose snapshot is due gets it in place of an update, however far it is behind: the next update's
+    `prev_seq` is then the snapshot's `seq` or a lower one. Frames that are due by the clock are not repeated: a
+    snapshot that failed becomes an update and the next one comes a minute later. A `closing` notice may be lost, and
+    comes twice if its post was answered too late or its batch is tried again.
+
+    A client that takes no frames for several ticks is closed: it gets one post after another, and is behind anyway.
     """
 
     def __init__(self, connections: ConnectionsTable, gateway: Gateway) -> None:
         self._connections = connections
         self._gateway = gateway
-        self._behind: dict[str, int] = {}  # by connection ID, the tick since which it has missed something
+        self._behind: dict[str, int] = {}  # by connection ID, the tick since which it has missed changes
+        self._slow = SlowClients()
 
     def post(
         self,
         delta: Delta,
-        shards: Sequence[int],
+        shards: Sequence[int] | None,
         progress: Progress,
         *,
         deadline_s: float,
         overtaken: Callable[[], bool] = lambda: False,
     ) -> tuple[Posted, Progress]:
-        """Post to each connection of the shards what it has not seen, and delete those that are gone.
+        """Post to each connection of the shards (`None`: of all) what it has not seen, and delete those that are gone.
 
-        Ends by the deadline, or soon after `overtaken` says that a newer delta is being posted. What went wrong is in
-        the result; the progress is for the next call.
+        Ends at the deadline, or soon after `overtaken` says that a newer delta is being posted. The result says what
+        went wrong; pass the progress to the next call.
         """
-        batch = _Batch(delta, _since(delta, progress.whole_seq), self._behind)
+        batch = _Batch(delta, _since(delta, progress.complete_seq), self._behind, watched=self._slow)
         began_s = int(time.time())
         connections = self._connections.subscribers(shards, began_s, progress.stopped_after)
         posted = self._gateway.post_all(
@@ -56,22 +63,51 @@ class FanOut:
             on_gone=lambda ended: self._connections.remove_all(ended, began_s),
             overtaken=overtaken,
         )
-        told_all = batch.exhausted and not posted.unsent and posted.failures == len(posted.failed)
-        # Those of other shards, and those that this batch may not have come to.
+        all_posted = batch.exhausted and not posted.unsent and posted.failures == len(posted.failed)
+        # Connections of other shards, and connections that this batch may not have reached.
         still_behind = {
             connection_id: since
             for connection_id, since in self._behind.items()
-            if self._connections.shard_of(connection_id) not in shards or (not told_all and since < batch.since_all)
+            if (shards is not None and self._connections.shard_of(connection_id) not in shards)
+            or (not all_posted and since < batch.since_all)
         }
         self._behind = still_behind | {connection_id: batch.since(connection_id) for connection_id in posted.failed}
-        return posted, Progress(delta.new.seq) if told_all else Progress(batch.since_all, batch.last)
+        unheard = still_behind.keys() | batch.without_frames
+        self._close(posted, self._slow.after(posted, unheard), began_s)
+        return posted, Progress(delta.new.seq) if all_posted else Progress(batch.since_all, batch.last)
+
+    def shards_of_worker(self, worker: int) -> Sequence[int]:
+        """The shards to whose connections this worker posts."""
+        return self._connections.shards_of_worker(worker)
+
+    def _close(self, posted: Posted, slow: Sequence[str], known_s: int) -> None:
+        """Close connections and delete them. One that cannot be closed stays until the next batch, as do the others
+        after it: a service that refuses does not get more requests."""
+        ended: list[str] = []
+        try:
+            for connection_id in slow:
+                with suppress(Gone):
+                    self._gateway.close(connection_id)
+                ended.append(connection_id)
+        except PostFailed as error:
+            posted.error = posted.error or error
+        for connection_id in ended:
+            del self._behind[connection_id]
+        posted.closed = len(ended)
+        try:
+            if ended:
+                self._connections.remove_all(ended, known_s)
+        except (ClientError, BotoCoreError) as error:  # the next post to them finds them gone
+            posted.error = posted.error or error
 
 
 class _Batch:
-    """Each connection with its frames, in the order in which it has to be posted to."""
+    """Each connection with its frames, in the order in which to post them."""
 
-    def __init__(self, delta: Delta, since: int, behind: dict[str, int]) -> None:
+    def __init__(self, delta: Delta, since: int, behind: dict[str, int], watched: Container[str] = ()) -> None:
         self.since_all = since
+        self.without_frames: set[str] = set()  # of the watched connections
+        self._watched = watched
         self.last = ""
         self.exhausted = False
         self._delta = delta
@@ -80,26 +116,29 @@ class _Batch:
         self._texts = QuoteTexts(delta.new)
         self._updates: dict[int, UpdateFrames] = {}
         self._snapshots = SnapshotFrames(delta.new, self._texts)
-        beats = self._period.has_heartbeat() or not delta
-        self._heartbeat = (heartbeat_frame(delta.new),) if beats else ()
+        is_due = self._period.has_heartbeat() or not delta
+        self._heartbeat = (heartbeat_frame(delta.new),) if is_due else ()
 
     def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         for connection in connections:
-            self.last = connection.connection_id
-            yield connection.connection_id, self._frames(connection)
+            self.last = connection.place
+            frames = self._frames(connection)
+            if not frames and connection.connection_id in self._watched:
+                self.without_frames.add(connection.connection_id)
+            yield connection.connection_id, frames
         self.exhausted = True
 
     def since(self, connection_id: str) -> int:
-        """The tick from which on this connection has to be told what changed."""
+        """The tick after which this connection has to get every change."""
         missed = self._behind.get(connection_id)
         return self.since_all if missed is None else min(self.since_all, _since(self._delta, missed))
 
     def _frames(self, connection: Connection) -> tuple[bytes, ...]:
-        """What this connection hears of the tick: its whole view when that is due, else what changed, else a sign of
-        life when that is due; and that its end is near."""
+        """The frames of this tick for a connection: a snapshot if it is due, else the changes, else a heartbeat if it
+        is due; then the `closing` notice if it is due."""
         spread = spread_of(connection.connection_id)
-        whole = self._period.has_snapshot(spread)
-        prices = self._snapshots if whole else self._updates_since(self.since(connection.connection_id))
+        is_due = self._period.has_snapshot(spread)
+        prices = self._snapshots if is_due else self._updates_since(self.since(connection.connection_id))
         wanted = [prices.of(channel, view) for channel, view in connection.subscriptions.items()]
         frames = tuple(frame for channel in wanted for frame in channel) or self._heartbeat
         if self._period.has_notice(connection.connected_s):
@@ -112,6 +151,7 @@ class _Batch:
         return self._updates[seq]
 
 
-def _since(delta: Delta, whole_seq: int) -> int:
-    """The tick from which on a delta has to tell what changed, when all was told until that one (0: not known)."""
-    return max(min(whole_seq or delta.old.seq, delta.old.seq), min(delta.old.seq, delta.new.seq - MOST_TICKS_BEHIND))
+def _since(delta: Delta, complete_seq: int) -> int:
+    """The tick after which a frame has to hold every change. `complete_seq`: the last one that all got (0: unknown)."""
+    first = delta.old.seq + 1 - MAX_TICKS_BEHIND  # not counted from the new one, whose `seq` may have jumped
+    return max(min(complete_seq or delta.old.seq, delta.old.seq), min(delta.old.seq, first))

@@ -1,22 +1,33 @@
-"""What `publish` does with a delta: posts it itself or, with many connections, has a worker per shard do so."""
+"""What `publish` does with a delta: post it, or with many connections start a worker per shard that does."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
 from shared.gateway import Posted
 from shared.model.delta import Delta
-from shared.model.values import Progress
-from shared.publishing.fan_out import TAKING_OVER, FanOut
+from shared.publishing.fan_out import UNKNOWN_PROGRESS, FanOut
+from shared.publishing.images import Change
 from shared.store.progress_table import Counted, Overtaken, ProgressTable
-from shared.store.quotes_table import QuotesTable
+from shared.store.quotes_table import Audience, QuotesTable
 
-COUNTED_WITHIN_MS = 60_000
+COUNTED_WITHIN_TICKS = 12
+
+# Starts the worker of a shard, given the version of the audience that was read before.
+StartWorker = Callable[[int, str], None]
 
 
 class Publisher:
-    """The publisher over the connections of all shards. It remembers the audience that it stored last, and how far it
-    came itself."""
+    """Publishes to the connections of all shards. It remembers the audience as it last read it, and its own progress.
+
+    The audience is read after each batch, when nobody waits for it. What is read belongs to the next batch, which
+    begins later. It is written only if it is wrong.
+
+    A record of the stream may come again, even after newer ones, and to a process that has not seen those. No client
+    may get an older price for that. So ask `admit` before publishing. It needs no write, and a read only if this
+    process cannot know by itself that no newer tick was posted.
+    """
 
     def __init__(
         self, quotes: QuotesTable, progress: ProgressTable, fan_out: FanOut, *, shards: int, connections_per_worker: int
@@ -26,79 +37,153 @@ class Publisher:
         self._fan_out = fan_out
         self._shards = range(shards)
         self._connections_per_worker = connections_per_worker
-        self._progress = Progress()
-        self._audience: int | None = None
+        self._progress = UNKNOWN_PROGRESS
+        self._begun_seq: int | None = None
+        self._is_done = False
+        self._audience: Audience | None = None
+        self._connections: int | None = None
+        self._workers_may_run = shards > 1
+        self._delegated: deque[int] = deque(
+            maxlen=COUNTED_WITHIN_TICKS
+        )  # the last ticks for which workers were started
+
+    def admit(self, change: Change, late_ms: int) -> Change | None:
+        """The change to publish in place of this one, or `None` if its tick or a newer one has been published.
+
+        It is the same one, unless the stored snapshot is newer: then it ends there. That is looked up if the change
+        does not follow the last one of this process, or is older than `late_ms`, by whatever clock: a late stream is
+        thus overtaken by what it will bring later. A stored snapshot without one before it begins the feed again, with
+        whatever `seq`: somebody deleted the item.
+        """
+        seq = change.snapshot.seq
+        if self._has_published(seq) and change.old:
+            return None
+        is_late = time.time_ns() // 1_000_000 - change.snapshot.ts_ms > late_ms
+        if change.old_seq == self._begun_seq and not is_late:
+            return change
+        stored = self._quotes.readable_snapshot()
+        if stored.seq > seq:
+            change = change.up_to(stored)
+        elif stored.seq == seq and not change.old:
+            self._begin_again()
+        return None if self._has_published(change.snapshot.seq) else change
 
     def needs_workers(self) -> bool:
-        """Whether there are more connections than one worker serves, and shards to spread them over."""
+        """Whether there are several shards and more connections than one worker serves."""
         if len(self._shards) == 1:
             return False
-        if self._audience is None:
-            self._audience = self._quotes.audience()
-        return self._audience > self._connections_per_worker
+        if self._connections is None:
+            self._connections = self._audience_before().connections
+        return self._connections > self._connections_per_worker
 
     def publish(self, delta: Delta, deadline_s: float) -> Posted:
-        """Post to every connection, and store the audience when all of them were found."""
-        began_ms = time.time_ns() // 1_000_000
-        posted, self._progress = self._fan_out.post(delta, self._shards, self._progress, deadline_s=deadline_s)
-        if self._progress.whole_seq == delta.new.seq:
-            self._store_audience(Counted(posted.reached + posted.failures, began_ms))
+        """Post to every connection. Store the audience if the batch got through all of them."""
+        self._begun_seq, self._is_done = delta.new.seq, False
+        before = self._audience_before()
+        self._stop_workers(delta)
+        posted, self._progress = self._fan_out.post(delta, None, self._progress, deadline_s=deadline_s)
+        self._is_done = self._progress.complete_seq == delta.new.seq
+        if self._is_done:
+            self._connections = posted.listening
+            current = self._quotes.counted_audience()
+            self._store_audience(self._connections, current, is_current=before.version == current.version)
         return posted
 
-    def delegate(self, delta: Delta, start_worker: Callable[[int], None]) -> None:
-        """Start a worker per shard, and store the audience that the last ones found.
+    def delegate(self, delta: Delta, start_worker: StartWorker) -> None:
+        """Start a worker per shard, and store the audience that the previous workers counted.
 
         Raises:
-            Exception: what starting a worker raised first, after all were tried. No worker begins twice.
+            Exception: the first error of starting a worker, after all were tried. A second start has no effect.
         """
-        self._progress = TAKING_OVER
-        failed = [error for shard in self._shards if (error := _tried(start_worker, shard))]
-        counted = self._progress_table.counted(len(self._shards), delta.new.ts_ms - COUNTED_WITHIN_MS)
-        if counted:
-            self._store_audience(counted)
+        self._begun_seq, self._is_done = delta.new.seq, False
+        before = self._audience_before()
+        self._progress = UNKNOWN_PROGRESS
+        self._workers_may_run = True
+        self._delegated.append(delta.new.seq)
+        failed = [error for shard in self._shards if (error := _error_starting(start_worker, shard, before.version))]
+        self._is_done = not failed
+        self._count_workers()
         if failed:
             raise failed[0]
 
-    def _store_audience(self, counted: Counted) -> None:
-        """Write it when it changed, and whenever it is none, which a subscription may have overwritten since."""
-        if counted.connections == 0 or counted.connections != self._audience:
-            self._quotes.count_audience(counted.connections, counted.from_ms)
-            self._audience = counted.connections
+    def _begin_again(self) -> None:
+        self._begun_seq = None
+        self._progress_table.clear(len(self._shards))
+
+    def _has_published(self, seq: int) -> bool:
+        if self._begun_seq is None:
+            return False
+        return seq < self._begun_seq or (seq == self._begun_seq and self._is_done)
+
+    def _stop_workers(self, delta: Delta) -> None:
+        """Begin this tick in the place of every worker: one that comes late then posts nothing."""
+        for shard in self._shards if self._workers_may_run else ():
+            with suppress(Overtaken):
+                self._progress_table.begin(shard, delta.new)
+        self._workers_may_run = False
+
+    def _count_workers(self) -> None:
+        current = self._quotes.counted_audience()
+        counted = self._progress_table.counted(len(self._shards), self._delegated[0], current.version)
+        is_current = counted is not None
+        if counted is None and not current.connections:
+            counted = self._progress_table.counted(len(self._shards), self._delegated[0], None)
+        if counted is None:
+            self._audience = current
+        else:
+            self._connections = counted
+            self._store_audience(counted, current, is_current=is_current)
+
+    def _audience_before(self) -> Audience:
+        """The audience as it was read before a count."""
+        if self._audience is None:
+            self._audience = self._quotes.counted_audience()
+        return self._audience
+
+    def _store_audience(self, counted: int, current: Audience, *, is_current: bool) -> None:
+        """Write the audience if it is another one. A subscription that came during the count stays, but not a 0: a
+        deleted audience, or a count that came too late, would stop the ingest while clients listen."""
+        if counted != current.connections and (is_current or not current.connections):
+            current = self._quotes.count_audience(counted, current)
+        self._audience = current
 
 
 class Worker:
-    """The publisher of one shard at a time."""
+    """Publishes to one shard at a time."""
 
     def __init__(self, progress: ProgressTable, fan_out: FanOut) -> None:
         self._progress_table = progress
         self._fan_out = fan_out
 
-    def publish(self, delta: Delta, shard: int, deadline_s: float) -> Posted | None:
-        """Post to every connection of the shard, `None` when a worker with this delta or a newer one was first."""
-        began_ms, ts_ms = time.time_ns() // 1_000_000, delta.new.ts_ms
+    def publish(self, delta: Delta, shard: int, deadline_s: float, audience: str = "") -> Posted | None:
+        """Post to every connection of the worker's shards. Returns `None` if this delta or a newer one has a worker.
+
+        `audience`: the version of the audience that was read before; without one the connections are not counted.
+        """
+        seq, shards = delta.new.seq, self._fan_out.shards_of_worker(shard)
         try:
-            progress = self._progress_table.begin(shard, ts_ms)
+            progress = self._progress_table.begin(shard, delta.new, shards)
         except Overtaken:
             return None
-        if not progress.whole_seq:
-            progress = TAKING_OVER
+        if not progress.complete_seq:
+            progress = UNKNOWN_PROGRESS
         posted, progress = self._fan_out.post(
             delta,
-            (shard,),
+            shards,
             progress,
             deadline_s=deadline_s,
-            overtaken=lambda: self._progress_table.overtaken(shard, ts_ms),
+            overtaken=lambda: self._progress_table.overtaken(shard, seq),
         )
-        whole = progress.whole_seq == delta.new.seq
-        counted = Counted(posted.reached + posted.failures, began_ms) if whole else None
+        whole = progress.complete_seq == seq
+        counted = Counted(posted.listening, audience) if whole and audience else None
         with suppress(Overtaken):
-            self._progress_table.end(shard, ts_ms, progress, counted)
+            self._progress_table.end(shard, seq, progress, counted, shards)
         return posted
 
 
-def _tried(start_worker: Callable[[int], None], shard: int) -> Exception | None:
+def _error_starting(start_worker: StartWorker, shard: int, audience: str) -> Exception | None:
     try:
-        start_worker(shard)
-    except Exception as error:  # noqa: BLE001 - raised again when all were tried
+        start_worker(shard, audience)
+    except Exception as error:  # noqa: BLE001 - raised after all were tried
         return error
     return None

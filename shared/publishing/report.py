@@ -1,4 +1,4 @@
-"""What became of a batch of posts, as metrics and as log lines. Of `publish` and of its workers."""
+"""The result of a batch of posts as metrics and log lines, for `publish` and its workers."""
 
 import time
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from shared.gateway import Posted
 from shared.model.delta import Delta
 
-# What is wrong with the deployment or with a frame, not with a client: it does not heal by itself.
+# Faults of the deployment or of a frame, not of a client: they last until somebody acts.
 REFUSED = ("forbidden", "rejected", "too_large", "untrusted")
 REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """By the clock, and in the processor time that this process has taken."""
+    """A time by the clock and the CPU time that this process has used."""
 
     at_ms: int
     cpu_ms: int
@@ -27,8 +27,8 @@ def moment() -> Moment:
 
 
 def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted: Posted) -> None:
-    """Count every outcome; a line for those who missed a frame, one for what broke the batch. At the level of DEBUG
-    one, too, for where the time went."""
+    """Count every outcome. Log a warning if connections missed a frame, which slow clients do by themselves, or if
+    slow clients were closed, and an error if the batch broke; at DEBUG, also the times."""
     ended = moment()
     refused = sum(posted.outcomes[outcome] for outcome in REFUSED)
     for name, value in {
@@ -37,7 +37,8 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
         "ConnectionsUnsent": posted.unsent,
         "Posts": posted.posts,
         "PostsThrottled": posted.outcomes["throttled"],
-        "PostsFailed": posted.failures,
+        "PostsFailed": posted.failures - posted.slow,
+        "SlowClients": posted.slow,
         "PostsRefused": refused,
         "FramesPosted": posted.frames,
         "BatchesBroken": int(posted.error is not None),
@@ -53,13 +54,17 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
         ended_ms=ended.at_ms,
         cpu_ms=ended.cpu_ms - began.cpu_ms,
     )
-    if not posted.whole:
+    missed = posted.failures - posted.slow + posted.unsent
+    if not posted.complete and (missed or not posted.slow):
+        reasons = {why for each, why in posted.failed.items() if not (posted.slow and posted.is_throttled(each))}
         logger.warning(
             "posts failed",
             seq=delta.new.seq,
-            connections=posted.failures + posted.unsent,
-            reasons=sorted(set(posted.failed.values()))[:REASONS],
+            connections=missed,
+            reasons=sorted(reasons)[:REASONS],
             outcomes=dict(posted.outcomes),
         )
+    if posted.closed:
+        logger.warning("slow clients closed", seq=delta.new.seq, connections=posted.closed)
     if posted.error:
         logger.error("batch broken", seq=delta.new.seq, exc_info=posted.error)

@@ -1,1 +1,1 @@
-"""What a client asks, and what it is answered."""
+"""What clients ask, and the answers."""

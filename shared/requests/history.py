@@ -1,26 +1,29 @@
-"""The `history` request: closed candles of a symbol, in as many frames as they need, and the one in progress.
+"""The `history` request: closed candles of a symbol, in as many frames as necessary, and the candle in progress.
 
-`candles` holds final candles only, all rows alike; what may still change stands beside them, as `in_progress`, in
-the last frame. So a client may keep every row for good, and one that does not know the field draws nothing wrong.
+`candles` holds only closed candles. The candle in progress is in the last frame, as `in_progress`; a client that does
+not know this field draws nothing wrong. `ticks` and `in_progress_ticks` say how many of the feed's own ticks made each
+candle. They stand beside the rows, so a client that does not know them reads the rows as before.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.model.assets import catalogue
 from shared.model.candles import INTERVAL_MS, Candle, OpenCandles
 from shared.model.wire import Encoded, dumps
-from shared.protocol import BadRequest, Id, Message, Part, in_parts, reply
-from shared.store.candles_table import LATEST_MS, MAX_READ, CandlesTable
+from shared.protocol import BadRequest, Id, Message, Part, in_parts, reply, unknown_symbol
+from shared.requests.minutes import MinutesBackfill
+from shared.store.candles_table import LATEST_MS, MAX_READ
+from shared.store.whole_history import WholeHistory
 
 DEFAULT_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRequest:
-    """A valid request: up to `limit` closed candles that began before `before_ms` (`None`: up to now)."""
+    """A valid request: up to `limit` closed candles that began before `before_ms` (`None`: before now)."""
 
     symbol: str
     interval: str
@@ -33,36 +36,39 @@ def parse_history(message: Message) -> HistoryRequest:
     """Read a `history` request.
 
     Raises:
-        BadRequest: `bad_request`, `unknown_symbol`, `unknown_interval` or `bad_limit`.
+        BadRequest: its code is `bad_request`, `unknown_symbol`, `unknown_interval` or `bad_limit`.
     """
     symbol, interval = message.body.get("symbol"), message.body.get("interval")
     if not isinstance(symbol, str) or not isinstance(interval, str):
         raise BadRequest("bad_request", '"symbol" and "interval" are texts, "BTC_CAD" and "1m"', message.message_id)
     if symbol not in catalogue():
-        raise BadRequest("unknown_symbol", f"no such symbol: {symbol:.40}", message.message_id)
+        raise unknown_symbol([symbol], message.message_id)
     if interval not in INTERVAL_MS:
         raise BadRequest("unknown_interval", f'"interval" is one of {", ".join(INTERVAL_MS)}', message.message_id)
-    limit = _whole(message.body.get("limit"), 1, MAX_READ)
+    limit = _integer_between(message.body.get("limit"), 1, MAX_READ)
     if limit is None and message.body.get("limit") is not None:
         raise BadRequest("bad_limit", f'"limit" is a whole number from 1 to {MAX_READ}', message.message_id)
-    before_ms = _whole(message.body.get("before"), 0, LATEST_MS)
+    before_ms = _integer_between(message.body.get("before"), 0, LATEST_MS)
     if before_ms is None and message.body.get("before") is not None:
         raise BadRequest("bad_request", '"before" is a time in Unix milliseconds', message.message_id)
     return HistoryRequest(symbol, interval, limit or DEFAULT_LIMIT, before_ms, message.message_id)
 
 
 def history_frames(
-    message: Message, candles_table: CandlesTable, open_candles: OpenCandles, now_ms: int
+    message: Message, history: WholeHistory, open_candles: OpenCandles, minutes: MinutesBackfill, now_ms: int
 ) -> tuple[bytes, ...]:
-    """The answer to a `history` request, oldest candles first. `open_candles` were read from the snapshot just before.
+    """The answer to a `history` request, oldest candle first. Minutes of a single tick in it are asked for.
 
-    In this order of reading no candle is missed: one that closes in between is in the table by the time it is read.
+    `open_candles` must come from a snapshot read before this call: a candle that closes in between is then already in
+    the table, so none is missed.
 
     Raises:
-        BadRequest: as `parse_history`.
+        BadRequest: the message is not a valid `history` request.
     """
     asked = parse_history(message)
-    closed = candles_table.read(asked.symbol, asked.interval, asked.limit, now_ms=now_ms, before_ms=asked.before_ms)
+    closed = history.read(asked.symbol, asked.interval, asked.limit, now_ms=now_ms, before_ms=asked.before_ms)
+    if asked.interval == "1m":
+        minutes.look(asked.symbol, closed, now_ms)
     current = open_candles.get(asked.symbol, {}).get(asked.interval)
     if current is not None and asked.before_ms is not None and current.open_ms >= asked.before_ms:
         current = None
@@ -72,30 +78,44 @@ def history_frames(
 
 
 def encode_history(asked: HistoryRequest, closed: Sequence[Candle], current: Candle | None) -> tuple[bytes, ...]:
-    """The frames of the candles: each says its `part` of how many `parts`, since posts may overtake each other."""
+    """The frames of the candles. Each has its `part` and the number of `parts`, since posts may overtake each other."""
 
-    def frame(rows: Sequence[Encoded], part: Part) -> bytes:
+    def frame(items: Sequence[_Item], part: Part) -> bytes:
         fields: dict[str, Any] = {
             "event": "history",
             "symbol": asked.symbol,
             "interval": asked.interval,
-            "candles": rows,
+            "candles": [item.row for item in items],
+            "ticks": [item.ticks for item in items],
             "part": part.part,
             "parts": part.parts,
         }
         if part.is_last and current is not None:
             fields["in_progress"] = _row(current)
+            fields["in_progress_ticks"] = current.ticks
         return reply(fields, asked.message_id)
 
-    return in_parts([Encoded(dumps(_row(candle))) for candle in closed], frame)
+    items = [_Item(Encoded(dumps(_row(candle))), Encoded(dumps(candle.ticks))) for candle in closed]
+    return in_parts(items, frame, size_of=_bytes_of)
+
+
+class _Item(NamedTuple):
+    """A candle's row, and beside it its ticks."""
+
+    row: Encoded
+    ticks: Encoded
+
+
+def _bytes_of(item: _Item) -> int:
+    return len(item.row) + 1 + len(item.ticks)
 
 
 def _row(candle: Candle) -> list[int | Decimal]:
     return [candle.open_ms, candle.open, candle.high, candle.low, candle.close]
 
 
-def _whole(value: object, lowest: int, highest: int) -> int | None:
-    """The value, if it is a whole number within these limits."""
+def _integer_between(value: object, lowest: int, highest: int) -> int | None:
+    """The value if it is a whole number within these limits, else `None`."""
     if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
         return value
     return None

@@ -1,5 +1,4 @@
-"""What the message routes have in common: count the message, read it, act on it, and let the client know when that
-fails."""
+"""What the message routes share: count the message, read it, act on it, and report errors to the client."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,17 +27,23 @@ class Admission:
         self._limit = limit
 
     def __call__(self, connection_id: str) -> Connection:
-        """The connection whose message it is. Raises: RateLimited, NotConnected."""
+        """The connection that sent the message.
+
+        Raises:
+            NotConnected: the connection has ended.
+            RateLimited: the message is over the limit.
+        """
         return self._connections.count_message(connection_id, self._limit, time.time_ns() // 1_000_000)
 
 
 def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) -> dict[str, int]:
-    """Call `act` with the connection and its message, and post an error frame for what it raises.
+    """Call `act` with the connection and its message. Post an error frame if it raises.
 
-    `admit` counts the message, whatever it is, and raises RateLimited. Who is far over the limit is closed.
+    `admit` counts every message and raises RateLimited. A connection far over the limit is closed. Errors of AWS
+    become the error frame `unavailable`; a client that has left is not an error.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
 
-    Replies go through the gateway only: a returned body reaches the client on some deployments and not on others.
+    Replies go through the gateway only: API Gateway delivers a returned body on some deployments and not on others.
     """
     connection_id = event["requestContext"]["connectionId"]
     message = _read(event.get("body"))
@@ -52,23 +57,23 @@ def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) ->
             gateway.post(connection_id, error_frame(error.code, str(error), error.message_id))
         except RateLimited as error:
             if error.over >= CLOSED_AFTER:
-                logger.warning("closed, for its messages", over=error.over)
+                logger.warning("connection closed for too many messages", over=error.over)
                 gateway.close(connection_id)
             else:
                 gateway.post(connection_id, rate_limited_frame(error.retry_in_ms, message.message_id))
         except (ClientError, BotoCoreError):
-            logger.exception("a request failed")
+            logger.exception("request failed")
             text = "the feed could not do this just now; try again"
             gateway.post(connection_id, error_frame("unavailable", text, message.message_id))
     except (Gone, NotConnected):
-        logger.info("the client left before its answer")
+        logger.info("client left before its answer")
     except PostFailed as error:
-        logger.warning("an answer did not arrive", error=str(error))
+        logger.warning("answer did not arrive", error=str(error))
     return {"statusCode": 200}
 
 
 def _read(text: str | None) -> Message | BadRequest:
-    """The message, or why it is none: that is told once it has been counted."""
+    """The message, or the error, which is posted after the message has been counted."""
     try:
         return parse_message(text)
     except BadRequest as error:

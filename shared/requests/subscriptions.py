@@ -1,24 +1,27 @@
-"""What a client's messages do: subscribe, unsubscribe, and the requests that only ask."""
+"""Acts on clients' messages: subscribe, unsubscribe, and the requests that change nothing."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from shared import protocol
 from shared.gateway import Gateway
+from shared.model.channels import has_one_frame_per_symbol
 from shared.model.delta import Delta
 from shared.model.staleness import Ages
 from shared.model.values import Connection
-from shared.protocol import RATES, BadRequest, Message, Unsubscription, View
+from shared.protocol import BadRequest, Message, Unsubscription, View
 from shared.requests.history import history_frames
-from shared.store.candles_table import CandlesTable
+from shared.requests.minutes import MinutesBackfill
 from shared.store.connections_table import Changed, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
+from shared.store.trends_table import TrendsTable
+from shared.store.whole_history import WholeHistory
 
 TRIES = 3
 
 
 class Subscriptions:
-    """The routes of the API over its tables. `wake_ingest` starts an ingest when none runs."""
+    """`subscribe` and `unsubscribe` over the tables. `wake_ingest` starts an ingest when none runs."""
 
     def __init__(
         self,
@@ -35,47 +38,61 @@ class Subscriptions:
         self._wake_ingest = wake_ingest
 
     def act(self, connection: Connection, message: Message) -> None:
-        """Do what the message's event says.
+        """Subscribe or unsubscribe, by the message's event.
 
         Raises:
-            BadRequest: another event than those two, or one that its fields do not fit.
-            NotConnected, Gone, PostFailed.
+            BadRequest: another event, or fields that do not fit the event.
+            NotConnected: the connection ended before the table was written.
+            Gone: the connection ended before a frame was posted.
+            PostFailed: a frame did not arrive.
         """
         match message.event:
             case "subscribe":
                 self.subscribe(connection.connection_id, message)
             case "unsubscribe":
                 self.unsubscribe(connection, message)
-            case _:  # a key that is there twice, of which API Gateway looked at the other one
+            case _:  # a message with two `event` keys: API Gateway read the other one
                 raise unknown_event(message)
 
     def subscribe(self, connection_id: str, message: Message) -> None:
-        """Acknowledge, send the snapshot, activate, then send what moved in between: so nothing is missed.
+        """Acknowledge, send the snapshot, activate, then send what changed in between, so nothing is missed.
 
         Raises:
-            BadRequest, NotConnected, Gone, PostFailed.
+            BadRequest: the channel or the symbols are not valid.
+            NotConnected: the connection ended before the table was written.
+            Gone: the connection ended before a frame was posted.
+            PostFailed: a frame did not arrive.
         """
         subscription = protocol.parse_subscription(message)
         channel, view = subscription.channel, subscription.view
-        self._in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
+        self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
         first = self._quotes.snapshot_now(self._limits)
         if first.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
         self._connections.subscribe(connection_id, channel, view)
-        self._be_heard()
+        self._join_audience()
         moved = Delta(first, self._quotes.snapshot_now(self._limits))
+        if not moved.new.seq:
+            return  # there is none, or none that can be read: the next tick brings everything
         if moved.old.seq:
             frames = protocol.UpdateFrames(moved).of(channel, view)
             if moved.old.late and not moved.new.late and not frames:
-                frames = (protocol.heartbeat_frame(moved.new),)  # takes back that the feed is late
-            # Each quote stands for itself, the parts of an update do not.
-            post = self._gateway.post_unordered if channel == RATES else self._in_order
+                frames = (protocol.heartbeat_frame(moved.new),)  # says that the feed is no longer late
+            # Quotes may arrive in any order, the parts of an update may not.
+            post = self._gateway.post_unordered if has_one_frame_per_symbol(channel) else self._post_in_order
             post(connection_id, frames)
-        elif moved.new.seq:
+        else:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(moved.new, channel, view))
 
     def unsubscribe(self, connection: Connection, message: Message) -> None:
-        """End everything, a channel's subscription, or that to some symbols. Raises: as `subscribe`."""
+        """End all subscriptions, that to a channel, or that to some of its symbols.
+
+        Raises:
+            BadRequest: the channel or the symbols are not valid, or other messages changed the subscription.
+            NotConnected: the connection ended before the table was written.
+            Gone: the connection ended before a frame was posted.
+            PostFailed: a frame did not arrive.
+        """
         ended = protocol.parse_unsubscription(message)
         left: Sequence[str] = ()
         if ended.channel is None:
@@ -88,7 +105,7 @@ class Subscriptions:
         self._gateway.post(connection.connection_id, frame)
 
     def _reduce(self, connection: Connection, channel: str, ended: Unsubscription, message: Message) -> Sequence[str]:
-        """What is left of the channel's subscription without these symbols. Another message may change it meanwhile."""
+        """Remove symbols from a channel's subscription. Returns those left. Retries if another message changes it."""
         for _ in range(TRIES):
             if channel not in connection.subscriptions:
                 return ()
@@ -102,33 +119,46 @@ class Subscriptions:
                 return left
         raise BadRequest("unavailable", "other messages changed the subscription meanwhile", message.message_id)
 
-    def _in_order(self, connection_id: str, frames: Sequence[bytes]) -> None:
+    def _post_in_order(self, connection_id: str, frames: Sequence[bytes]) -> None:
         for frame in frames:
             self._gateway.post(connection_id, frame)
 
-    def _be_heard(self) -> None:
-        """Join the audience first and look for an ingest after: one that is leaving looks the other way round."""
+    def _join_audience(self) -> None:
+        """Join the audience, then start an ingest if none holds the lease and no other subscriber has started one. An
+        ingest that stops checks in the opposite order, so one of the two sees the other."""
         now_ms = time.time_ns() // 1_000_000
         self._quotes.join_audience(now_ms)
-        if self._quotes.lease().until_ms <= now_ms:
+        longest_ms = self._limits.late_ms
+        if not self._quotes.lease().is_live(now_ms, longest_ms) and self._quotes.claim_wake(now_ms, longest_ms):
             self._wake_ingest()
 
 
 class Requests:
-    """The requests that change nothing: ping, subscriptions, snapshot, assets, explain, history."""
+    """The requests that change nothing: ping, subscriptions, snapshot, assets, explain, history, trends."""
 
-    def __init__(self, quotes: QuotesTable, candles: CandlesTable, gateway: Gateway, limits: Ages) -> None:
+    def __init__(
+        self,
+        quotes: QuotesTable,
+        history: WholeHistory,
+        minutes: MinutesBackfill,
+        trends: TrendsTable,
+        gateway: Gateway,
+        limits: Ages,
+    ) -> None:
         self._quotes = quotes
         self._limits = limits
-        self._candles = candles
+        self._history = history
+        self._minutes = minutes
+        self._trends = trends
         self._gateway = gateway
 
     def answer(self, connection: Connection, message: Message) -> None:
         """Post the answer to a request.
 
         Raises:
-            BadRequest: an event that there is not, or one that its fields do not fit.
-            Gone, PostFailed.
+            BadRequest: an unknown event, fields that do not fit the event, or an answer that is not available now.
+            Gone: the connection has ended.
+            PostFailed: a frame did not arrive.
         """
         self._gateway.post_unordered(connection.connection_id, self._frames(connection, message))
 
@@ -146,19 +176,25 @@ class Requests:
             case "explain":
                 return (self._explanation(message),)
             case "history":
-                open_candles = self._quotes.snapshot_now(self._limits).candles  # before the table: so none is missed
-                return history_frames(message, self._candles, open_candles, time.time_ns() // 1_000_000)
+                open_candles = self._quotes.snapshot_now(self._limits).candles  # read before the table: none is missed
+                return history_frames(message, self._history, open_candles, self._minutes, time.time_ns() // 1_000_000)
+            case "trends":
+                return protocol.trends_frames(self._trends.read(), message.message_id)
             case _:
                 raise unknown_event(message)
 
     def _snapshot(self, connection: Connection, message: Message) -> tuple[bytes, ...]:
-        """The quotes of the symbols named, else of the channel's subscription, else of all."""
+        """The quotes of the symbols in the message, else of the channel's subscription, else of all."""
         asked = protocol.parse_subscription(message)
         view = asked.view
         if message.body.get("symbols") is None:
             view = connection.subscriptions.get(asked.channel)
         snapshot = self._quotes.snapshot_now(self._limits)
-        if asked.channel == RATES and not any(symbol in snapshot.quotes for symbol in protocol.symbols_of(view)):
+        if not snapshot.seq:
+            raise BadRequest("unavailable", "the feed has no prices yet; try again", message.message_id)
+        if has_one_frame_per_symbol(asked.channel) and not any(
+            symbol in snapshot.quotes for symbol in protocol.symbols_of(view)
+        ):
             raise BadRequest("unavailable", "none of these has a price now", message.message_id)
         return protocol.snapshot_frames(snapshot, asked.channel, view, message.message_id)
 

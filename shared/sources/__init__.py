@@ -1,1 +1,1 @@
-"""Upstreams, one file each and one shape for all: where and how often to ask, how to read the answer."""
+"""The sources, one file each and the same shape for all: where and how often to ask, and how to read the answer."""

@@ -1,9 +1,10 @@
-"""All sources asked at once, one request each, within one time limit."""
+"""Asks all sources at the same time, with one request each, within one time limit."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import random
+from types import MappingProxyType
 
 from shared.model.values import Polled, SourceState, Ticker
 from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
@@ -21,7 +22,7 @@ SOURCES = (
     er_api.source,
 )
 PATIENCE_S = 5.0
-TOO_LATE_MS = 10_000  # an answer that took longer, or came while the Lambda was frozen, is of another time
+TOO_LATE_MS = 10_000  # an answer that took longer, perhaps because the Lambda was frozen, is too old
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +34,51 @@ class _Request:
 
 
 class AllSources:
-    """Keeps connections, pace, held answers and circuits from tick to tick.
+    """Keeps connections, pace, answers and circuits from tick to tick.
 
-    `base_urls` may name another host per source, `poll_every_ms` another pace for one that has a pace of its own;
-    `tick_ms` bounds how long the others are left alone, `coingecko_key` is optional, `random` gives the jitter of the
-    circuits, `monotonic` is the clock beside the wall's.
+    All mappings are by source: `base_urls` replaces its host, `poll_every_ms` its pace if it has one, `keys` has its
+    key. `tick_ms` limits the back-off of sources without a pace. `random` gives the jitter of the circuits,
+    `monotonic` is the clock that is never set.
     """
 
     def __init__(
         self,
         base_urls: Mapping[str, str],
         *,
-        poll_every_ms: Mapping[str, int] | None = None,
+        poll_every_ms: Mapping[str, int] = MappingProxyType({}),
         tick_ms: int = 5_000,
-        coingecko_key: str = "",
+        keys: Mapping[str, str] = MappingProxyType({}),
         random: Callable[[], float] = random,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        paces = poll_every_ms or {}
-        made = [_at_pace(source, paces.get(source.name)) for source in (make() for make in SOURCES)]
-        if coingecko_key:
-            base_url = base_urls.get(coingecko.NAME, coingecko.BASE_URL)
-            headers = coingecko.key_header(coingecko_key, base_url)
-            made = [replace(s, headers=headers) if s.name == coingecko.NAME else s for s in made]
         self._steady = SteadyClock(_now_ms, monotonic)
-        self._pollers = [
-            Poller(source, base_urls.get(source.name, source.base_url), random, _longest_back_off_ms(source, tick_ms))
-            for source in made
-        ]
-        self._threads = ThreadPoolExecutor(len(made), thread_name_prefix="source")
+        self._pollers: list[Poller] = []
+        for source in (make() for make in SOURCES):
+            base_url = base_urls.get(source.name, source.base_url)
+            if key := keys.get(source.name):
+                source = source.with_key(key, base_url)
+            if pace_ms := poll_every_ms.get(source.name):
+                source = source.at_pace(pace_ms)
+            self._pollers.append(Poller(source, base_url, random, _longest_back_off_ms(source, tick_ms)))
+        self._threads = ThreadPoolExecutor(len(self._pollers), thread_name_prefix="source")
         self._overdue: list[_Request] = []
 
+    def connect(self, timeout_s: float) -> None:
+        """Open connections for the first requests. Returns after this time even if a source does not answer."""
+        wait([self._threads.submit(poller.connect, timeout_s) for poller in self._pollers], timeout_s)
+
     def resume(self, states: Mapping[str, SourceState]) -> None:
-        """Take over the circuits that an earlier invocation stored, except where this one knows better."""
+        """Take over the circuits that an earlier invocation stored, unless this one knows newer ones."""
         now_ms = self._look_at_clocks()
         for poller in self._pollers:
             if stored := states.get(poller.source.name):
                 poller.resume(stored, now_ms)
 
     def poll(self, timeout_s: float) -> Polled:
-        """The tickers of every source that is due and answers in time, and those that are held.
+        """The tickers of every source that is due and answers in time, and older answers that still serve.
 
-        A source that has not answered in time has failed. It is not asked again, and no later round waits for it,
-        while that request runs; an answer that comes in the meantime counts for that round.
+        A source that does not answer in time has failed. While its request runs, it is not asked again and no tick
+        waits for it; a late answer counts for the tick in which it arrives.
         """
         now_ms = self._look_at_clocks()
         self._overdue = [r for r in self._overdue if not (r.future.done() and now_ms - r.asked_ms > TOO_LATE_MS)]
@@ -100,24 +103,16 @@ class AllSources:
         )
 
     def _ask(self, poller: Poller, now_ms: int, timeout_s: float) -> _Request:
-        if poller.source.poll_every_ms:  # its next request is far: an answer that is late serves the next tick
+        if poller.source.poll_every_ms:  # its next request is far away: a late answer serves the next tick
             timeout_s = max(timeout_s, PATIENCE_S)
         return _Request(poller, self._threads.submit(poller.ask, _now_ms(), timeout_s), now_ms, poller.state)
 
     def _look_at_clocks(self) -> int:
-        """The time that cannot go back. The states that are told have the wall's."""
+        """The time by the clock that cannot go back. Also sets each poller's offset to the wall clock."""
         now_ms = self._steady()
         for poller in self._pollers:
             poller.skew_ms = _now_ms() - now_ms
         return now_ms
-
-
-def _at_pace(source: Source, poll_every_ms: int | None) -> Source:
-    """The source asked so often; its answers serve for as many of its requests as before."""
-    if poll_every_ms is None or not source.poll_every_ms:
-        return source
-    hold_ms = source.hold_ms * poll_every_ms // source.poll_every_ms
-    return replace(source, poll_every_ms=poll_every_ms, hold_ms=hold_ms)
 
 
 def _longest_back_off_ms(source: Source, tick_ms: int) -> int:
@@ -130,7 +125,7 @@ def _settle(request: _Request, now_ms: int) -> list[Ticker]:
         tickers = request.future.result()
         request.poller.succeeded(tickers, request.asked_ms)
     except SourceUnavailable as error:
-        request.poller.failed(error, now_ms)
+        request.poller.failed(_let_go(error), now_ms)
         return []
     return tickers
 
@@ -140,9 +135,15 @@ def _settle_late(request: _Request, now_ms: int) -> list[Ticker]:
         tickers = request.future.result()
         request.poller.succeeded_late(tickers, request.asked_ms)
     except SourceUnavailable as error:
-        request.poller.failed(error, now_ms, request.before)  # one request, one failure; now its reason is known
+        before = request.before  # the same failure as before, now with its reason
+        request.poller.failed(_let_go(error), now_ms, before)
         return []
     return tickers
+
+
+def _let_go(error: SourceUnavailable) -> SourceUnavailable:
+    """The error without its traceback, which refers to the answer, and the answer's request to the error."""
+    return error.with_traceback(None)
 
 
 def _now_ms() -> int:

@@ -4,6 +4,7 @@ https://www.bankofcanada.ca/valet/docs (series FXUSDCAD)
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from shared.model.values import Ticker
 from shared.sources.market_row import number
@@ -14,29 +15,48 @@ BASE_URL = "https://www.bankofcanada.ca"
 PATH = "/valet/observations/FXUSDCAD/json"
 SERIES = "FXUSDCAD"
 POLL_EVERY_MS = 600_000
-MAX_AGE_MS = 6 * 86_400_000  # it stands over Christmas
+MAX_BODY_BYTES = 20_000  # one observation takes less than 1 KB
+MAX_AGE_MS = 6 * 86_400_000  # long enough for Christmas
 
 
 def source() -> Source:
     """Valet, asked every ten minutes."""
-    return Source(NAME, BASE_URL, PATH, lambda: {"recent": "1"}, parse, POLL_EVERY_MS, max_age_ms=MAX_AGE_MS)
+    return Source(
+        NAME,
+        BASE_URL,
+        PATH,
+        lambda: {"recent": "1"},
+        parse,
+        POLL_EVERY_MS,
+        max_age_ms=MAX_AGE_MS,
+        max_body_bytes=MAX_BODY_BYTES,
+    )
 
 
 def parse(answer: Answer) -> list[Ticker]:
-    """The newest rate as a ticker without a spread. Its time is the start, in UTC, of the day that it is for.
+    """The newest rate as a ticker without a spread. Its time is the start, in UTC, of the rate's day.
 
     Raises:
-        SourceUnavailable: no observation, or one without a date or a rate.
+        SourceUnavailable: there is no observation, or the newest has no date or rate.
     """
     observations = answer.payload.get("observations") if isinstance(answer.payload, dict) else None
-    if not isinstance(observations, list) or not observations or not isinstance(observations[-1], dict):
+    if not isinstance(observations, list) or not observations:
         raise SourceUnavailable("no observations in the answer")
-    newest = observations[-1]
-    value = newest.get(SERIES)
     try:
-        day = datetime.strptime(str(newest.get("d")), "%Y-%m-%d").replace(tzinfo=UTC)
-        rate = number(value if isinstance(value, dict) else {}, "v")
+        ts_ms, rate = rate_of_day(observations[-1], SERIES)
     except ValueError as error:
         raise SourceUnavailable(f"not a rate: {error}") from error
-    ts_ms = int(day.timestamp()) * 1000
     return [Ticker(NAME, SERIES, rate, rate, rate, None, ts_ms, answer.received_ms, answer.simulated, has_book=False)]
+
+
+def rate_of_day(observation: object, series: str) -> tuple[int, Decimal]:
+    """The start of an observation's day (UTC, in Unix ms) and its rate.
+
+    Raises:
+        ValueError: it has no date or no number.
+    """
+    if not isinstance(observation, dict):
+        raise ValueError(f"not an observation: {observation!r:.40}")
+    value = observation.get(series)
+    day = datetime.strptime(str(observation.get("d")), "%Y-%m-%d").replace(tzinfo=UTC)
+    return int(day.timestamp()) * 1000, number(value if isinstance(value, dict) else {}, "v")

@@ -20,16 +20,18 @@ BASE_URL = "https://data-api.binance.vision"
 PATH = "/api/v3/ticker/24hr"
 DAY_MS = 86_400_000
 INVALID_SYMBOL = -1121
+MAX_BODY_BYTES = 2_000_000  # all markets take 1.5 MB
 NEWEST_WITHIN_MS = 60_000  # something trades every second
 
 
 def source(clock_ms: Callable[[], int] | None = None) -> Source:
-    """Binance, asked every tick. The first request is for all markets (weight 80) and tells which of the catalogue's
-    exist there: one unknown name in `symbols` fails a whole request. The following ones name just those (weight 40)."""
+    """Binance, asked every tick. The first request gets all markets (weight 80), from which the feed learns which of
+    the catalogue's markets exist: one unknown name in `symbols` fails a whole request. Later requests name only those
+    (weight 40)."""
     listing = Listing(lambda: market_names(NAME), clock_ms or SteadyClock())
 
     def params() -> Mapping[str, str]:
-        # All markets, those that do not trade just now among them: tomorrow they may. By names, those that trade.
+        # All markets include those that are not trading now, since they may trade again. By name: only trading ones.
         names = listing.names_to_ask()
         query = {"type": "FULL"}
         return query | {"symbolStatus": "TRADING", "symbols": dumps(names)} if names else query
@@ -40,7 +42,7 @@ def source(clock_ms: Callable[[], int] | None = None) -> Source:
         return tickers
 
     def failed(status: int | None, payload: object) -> None:
-        if status == 400 and isinstance(payload, dict) and payload.get("code") == INVALID_SYMBOL:
+        if is_unknown(status, payload):
             listing.is_wrong()
         else:
             listing.refused()
@@ -54,14 +56,20 @@ def source(clock_ms: Callable[[], int] | None = None) -> Source:
         max_age_ms=DAY_MS,
         newest_within_ms=NEWEST_WITHIN_MS,
         on_failure=failed,
+        max_body_bytes=MAX_BODY_BYTES,
     )
+
+
+def is_unknown(status: int | None, payload: object) -> bool:
+    """Whether an error answer means that Binance has no market of a name in the request."""
+    return status == 400 and isinstance(payload, dict) and payload.get("code") == INVALID_SYMBOL
 
 
 def parse(answer: Answer) -> list[Ticker]:
     """The catalogue's markets among the rows.
 
     Raises:
-        SourceUnavailable: not a list of rows.
+        SourceUnavailable: the answer is not a list of tickers.
     """
     if not isinstance(answer.payload, list):
         raise SourceUnavailable("not a list of tickers")

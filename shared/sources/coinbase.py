@@ -1,7 +1,7 @@
-"""Coinbase Exchange: all its markets with one request, the last trade of each.
+"""Coinbase Exchange: the last trade of all its markets, with one request.
 
 https://docs.cdp.coinbase.com/exchange/reference/exchangerestapi_getproductstats, without a product for all of them.
-No time is given: a ticker has the time of its reception.
+The answer has no time, so a ticker has the time of reception.
 """
 
 from shared.model.assets import market_names
@@ -14,18 +14,19 @@ BASE_URL = "https://api.exchange.coinbase.com"
 PATH = "/products/stats"
 POLL_EVERY_MS = 10_000
 HOLD_MS = 30_000
+MAX_BODY_BYTES = 250_000  # all products take 110 KB
 
 
 def source() -> Source:
     """Coinbase, asked every ten seconds."""
-    return Source(NAME, BASE_URL, PATH, dict, parse, POLL_EVERY_MS, HOLD_MS)
+    return Source(NAME, BASE_URL, PATH, dict, parse, POLL_EVERY_MS, HOLD_MS, max_body_bytes=MAX_BODY_BYTES)
 
 
 def parse(answer: Answer) -> list[Ticker]:
-    """The catalogue's markets, without a book: the answer holds none.
+    """The catalogue's markets, without a book, since the answer has none.
 
     Raises:
-        SourceUnavailable: not an object of products.
+        SourceUnavailable: the answer is not an object of products.
     """
     if not isinstance(answer.payload, dict):
         raise SourceUnavailable("not an object of products")

@@ -1,4 +1,4 @@
-"""CoinGecko: the whole catalogue straight in CAD, averaged over many exchanges. Data provided by CoinGecko.
+"""CoinGecko: the whole catalogue directly in CAD, averaged over many exchanges. Data provided by CoinGecko.
 
 https://docs.coingecko.com/reference/simple-price
 """
@@ -10,21 +10,28 @@ from shared.model.assets import market_names
 from shared.model.values import Ticker
 from shared.model.wire import EXACT, decimal_of
 from shared.sources.market_row import number, whole
-from shared.sources.upstream import Answer, Source, SourceUnavailable
+from shared.sources.upstream import Answer, Plan, Source, SourceUnavailable
 
 NAME = "coingecko"
 BASE_URL = "https://api.coingecko.com"
 PATH = "/api/v3/simple/price"
 POLL_EVERY_MS = 60_000  # as often as its answers change
+# With a key, by plan. Demo: 10,000 calls a month. Paid: its answers change every 20 s, and it recommends 30 s; the
+# smallest plan has 100,000 calls. https://docs.coingecko.com/docs/common-errors-rate-limit
+# https://docs.coingecko.com/changelog/improved-update-frequency-for-selected-pro-api-endpoints
+DEMO = Plan("x-cg-demo-api-key", 270_000)
+PAID = Plan("x-cg-pro-api-key", 30_000)
+PAID_HOST = "pro-api"
 HOLD_MS = 120_000
-USD = "/usd"  # behind an ID: the coin's price in US dollars, from which the feed takes a rate
+MAX_BODY_BYTES = 100_000  # the catalogue takes 15 KB
+USD = "/usd"  # suffix of an ID for the coin's price in US dollars, from which the feed derives a rate
 MAX_AGE_MS = 900_000  # a coin that nobody trades keeps its last price
 NEWEST_WITHIN_MS = 180_000  # its own page: refreshed once a minute
-OPEN_DIGITS = Context(prec=12)  # the change it is made of is a float of theirs
+OPEN_DIGITS = Context(prec=12)  # derived from a change that CoinGecko states as a float
 
 
 def source() -> Source:
-    """CoinGecko, asked every minute. It leaves ids out that it does not know."""
+    """CoinGecko, asked every minute without a key. Its answers leave out unknown IDs."""
     return Source(
         NAME,
         BASE_URL,
@@ -35,12 +42,14 @@ def source() -> Source:
         HOLD_MS,
         max_age_ms=MAX_AGE_MS,
         newest_within_ms=NEWEST_WITHIN_MS,
+        plan=plan_at,
+        max_body_bytes=MAX_BODY_BYTES,
     )
 
 
-def key_header(key: str, base_url: str) -> dict[str, str]:
-    """The key's header, by the plan whose host is asked. https://docs.coingecko.com/reference/authentication"""
-    return {"x-cg-pro-api-key" if "pro-api" in base_url else "x-cg-demo-api-key": key}
+def plan_at(base_url: str) -> Plan:
+    """The plan that a base URL belongs to. https://docs.coingecko.com/reference/authentication"""
+    return PAID if PAID_HOST in base_url else DEMO
 
 
 def _params() -> Mapping[str, str]:
@@ -54,10 +63,10 @@ def _params() -> Mapping[str, str]:
 
 
 def parse(answer: Answer) -> list[Ticker]:
-    """The catalogue's coins in CAD (`bitcoin`) and, where it is told, in US dollars (`bitcoin/usd`), without a book.
+    """The catalogue's coins in CAD (`bitcoin`) and, if stated, in US dollars (`bitcoin/usd`), without a book.
 
     Raises:
-        SourceUnavailable: not an object of coins.
+        SourceUnavailable: the answer is not an object of coins.
     """
     if not isinstance(answer.payload, dict):
         raise SourceUnavailable("not an object of coins")
@@ -88,7 +97,7 @@ def _ticker(market: str, row: object, currency: str, answer: Answer) -> Ticker |
 
 
 def _open_24h(last: Decimal, row: Mapping[str, object], currency: str) -> Decimal | None:
-    """The price of 24 h ago, from the change in percent since then."""
+    """The price 24 h ago, derived from the change in percent."""
     try:
         change_pct = decimal_of(row.get(f"{currency}_24h_change"))
         if change_pct <= -100 or last <= 0:

@@ -11,19 +11,22 @@ NAME = "er_api"
 BASE_URL = "https://open.er-api.com"
 PATH = "/v6/latest/USD"
 POLL_EVERY_MS = 3_600_000  # its own page: once an hour is never limited
+MAX_BODY_BYTES = 20_000  # 160 currencies take 3 KB
 MAX_AGE_MS = 3 * 86_400_000
 
 
 def source() -> Source:
     """open.er-api.com, asked every hour."""
-    return Source(NAME, BASE_URL, PATH, dict, parse, POLL_EVERY_MS, max_age_ms=MAX_AGE_MS)
+    return Source(
+        NAME, BASE_URL, PATH, dict, parse, POLL_EVERY_MS, max_age_ms=MAX_AGE_MS, max_body_bytes=MAX_BODY_BYTES
+    )
 
 
 def parse(answer: Answer) -> list[Ticker]:
     """The rate as a ticker without a spread, with the time of its last update.
 
     Raises:
-        SourceUnavailable: the answer is no success, or holds no CAD rate or time.
+        SourceUnavailable: the answer is not a success, or has no CAD rate or no time.
     """
     body = answer.payload
     if not isinstance(body, dict) or body.get("result") != "success" or not isinstance(body.get("rates"), dict):

@@ -1,8 +1,8 @@
-"""Kraken spot: all markets of the catalogue and what US dollar and Tether cost, with one request.
+"""Kraken spot: all markets of the catalogue and the rates of US dollar and Tether, with one request.
 
 https://docs.kraken.com/api/docs/rest-api/get-ticker-information
-`a`, `b` and `c` are ask, bid and last trade, price first; `t` is the number of trades, today's and that of 24 h.
-No time is given: a ticker has the time of its reception.
+`a`, `b` and `c` are ask, bid and last trade, price first; `t` is the number of trades today and in 24 h.
+The answer has no time, so a ticker has the time of reception.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ from shared.sources.upstream import Answer, Source, SourceUnavailable
 NAME = "kraken"
 BASE_URL = "https://api.kraken.com"
 PATH = "/0/public/Ticker"
+MAX_BODY_BYTES = 750_000  # all pairs take 0.5 MB
 EXCHANGE_RATES = ("USDCAD", "USDTCAD", "USDTUSD")
 
 # https://docs.kraken.com/exchange/guides/general/errors - they come with status 200; "E" is an error, "W" a warning.
@@ -25,9 +26,9 @@ UNKNOWN_PAIR = "EQuery:Unknown asset pair"
 RATE_LIMITED = {"EAPI:Rate limit exceeded", "EGeneral:Too many requests"}
 RATE_LIMITED_MS = 60_000
 LOCKED_OUT = "EGeneral:Temporary lockout"
-LOCKED_OUT_MS = 900_000  # it ends only for who leaves it alone
+LOCKED_OUT_MS = 900_000  # the lockout ends only if no request comes
 
-# Kraken answers under its own key, whatever name was asked for. It is the altname but for the oldest pairs.
+# Kraken answers under its own key, whatever name the request used. The key is the altname, except for the oldest pairs.
 LEGACY_KEYS = {
     "XXBTZCAD": "XBTCAD",
     "XXBTZUSD": "XBTUSD",
@@ -46,8 +47,8 @@ LEGACY_KEYS = {
 
 
 def source(clock_ms: Callable[[], int] | None = None) -> Source:
-    """Kraken, asked every tick. The first request names no pair and gets all (some 500 KB), which tells which of the
-    feed's exist there: one unknown name in `pair` fails a whole request. The following ones name just those."""
+    """Kraken, asked every tick. The first request names no pair and gets all (about 500 KB), from which the feed learns
+    which of its markets exist: one unknown name in `pair` fails a whole request. Later requests name only those."""
     listing = Listing(wanted, clock_ms or SteadyClock())
 
     def params() -> Mapping[str, str]:
@@ -58,37 +59,51 @@ def source(clock_ms: Callable[[], int] | None = None) -> Source:
         try:
             tickers = parse(answer)
         except SourceUnavailable:
-            if UNKNOWN_PAIR in _errors(answer.payload):
+            if UNKNOWN_PAIR in errors_in(answer.payload):
                 listing.is_wrong()
             raise
         listing.learn(_rows(answer.payload))
         return tickers
 
-    return Source(NAME, BASE_URL, PATH, params, parse_and_learn, on_failure=lambda _status, _payload: listing.refused())
+    return Source(
+        NAME,
+        BASE_URL,
+        PATH,
+        params,
+        parse_and_learn,
+        on_failure=lambda _status, _payload: listing.refused(),
+        max_body_bytes=MAX_BODY_BYTES,
+    )
 
 
 def wanted() -> set[str]:
-    """The feed's markets there, currencies included, by altname."""
+    """The markets that the feed uses, currencies included, by altname."""
     return {*market_names(NAME), *EXCHANGE_RATES}
 
 
 def parse(answer: Answer) -> list[Ticker]:
-    """The markets that the feed uses, by their altname (`XBTCAD`).
+    """The markets that the feed uses, by altname (`XBTCAD`).
 
     Raises:
-        SourceUnavailable: an error in the answer, or no markets.
+        SourceUnavailable: the answer has an error.
     """
-    errors = {error for error in _errors(answer.payload) if not error.startswith("W")}
-    if errors:
-        rest_ms = LOCKED_OUT_MS if LOCKED_OUT in errors else RATE_LIMITED_MS if RATE_LIMITED & errors else None
-        said = ", ".join(sorted(errors))
-        raise SourceUnavailable(f"errors in the answer: {said:.80}", retry_after_ms=rest_ms)
+    if errors := errors_in(answer.payload):
+        raise unavailable(errors)
     return [ticker for name, row in _rows(answer.payload).items() if (ticker := _ticker(name, row, answer))]
 
 
-def _errors(payload: object) -> list[str]:
+def errors_in(payload: object) -> set[str]:
+    """The errors in an answer, without the warnings."""
     errors = payload.get("error") if isinstance(payload, dict) else None
-    return [str(error) for error in errors] if isinstance(errors, list) else []
+    said = [str(error) for error in errors] if isinstance(errors, list) else []
+    return {error for error in said if not error.startswith("W")}
+
+
+def unavailable(errors: set[str]) -> SourceUnavailable:
+    """What to raise for these errors: it says how long Kraken wants to be left alone."""
+    rest_ms = LOCKED_OUT_MS if LOCKED_OUT in errors else RATE_LIMITED_MS if RATE_LIMITED & errors else None
+    said = ", ".join(sorted(errors))
+    return SourceUnavailable(f"errors in the answer: {said:.80}", retry_after_ms=rest_ms)
 
 
 def _rows(payload: object) -> dict[str, object]:
@@ -121,7 +136,7 @@ def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:
 
 
 def _trades_24h(row: Mapping[str, object]) -> Decimal:
-    """Raises: ValueError, where the row does not say."""
+    """The number of trades in 24 h. Raises ValueError if the row does not have it."""
     trades = row.get("t")
     if not isinstance(trades, list) or len(trades) != 2:
         raise ValueError(f"t is {trades!r:.40}")

@@ -1,5 +1,4 @@
-"""How every parser reads a row's numbers. What a price has to be is judged elsewhere, alike for all sources
-(`shared/pricing/rules.py`)."""
+"""Reads the numbers of a source's row. `shared/pricing/rules.py` judges them, with the same rules for all sources."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,7 +10,7 @@ def number(row: Mapping[str, object], key: str) -> Decimal:
     """The number under `key`, as text or as a JSON number.
 
     Raises:
-        ValueError: it is missing or no number.
+        ValueError: it is missing or not a number.
     """
     return decimal_of(row.get(key))
 
@@ -20,7 +19,7 @@ def whole(row: Mapping[str, object], key: str) -> int:
     """The whole number under `key`.
 
     Raises:
-        ValueError: it is missing or no whole number.
+        ValueError: it is missing or not a whole number.
     """
     value = row.get(key)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -29,7 +28,7 @@ def whole(row: Mapping[str, object], key: str) -> int:
 
 
 def optional(row: Mapping[str, object], key: str) -> Decimal | None:
-    """The number under `key` where it is one and above zero."""
+    """The number under `key`, or `None` unless it is a number above zero."""
     try:
         value = decimal_of(row.get(key))
     except ValueError:

@@ -1,6 +1,6 @@
 """NDAX, a Canadian exchange: its markets in CAD with one request.
 
-`GET /v1/ticker` answers with an object by market (`BTC_CAD`). No time and no price of 24 h ago are given.
+`GET /v1/ticker` answers with an object by market (`BTC_CAD`), without a time and without the price 24 h ago.
 https://ndaxlimited.github.io/ndax-documentation/
 """
 
@@ -16,18 +16,19 @@ BASE_URL = "https://core.ndax.io"
 PATH = "/v1/ticker"
 POLL_EVERY_MS = 10_000  # no limit is documented
 HOLD_MS = 30_000
+MAX_BODY_BYTES = 100_000  # all markets take 20 to 30 KB
 
 
 def source() -> Source:
     """NDAX, asked every ten seconds."""
-    return Source(NAME, BASE_URL, PATH, dict, parse, POLL_EVERY_MS, HOLD_MS)
+    return Source(NAME, BASE_URL, PATH, dict, parse, POLL_EVERY_MS, HOLD_MS, max_body_bytes=MAX_BODY_BYTES)
 
 
 def parse(answer: Answer) -> list[Ticker]:
     """The catalogue's markets that are not frozen.
 
     Raises:
-        SourceUnavailable: not an object of markets.
+        SourceUnavailable: the answer is not an object of markets.
     """
     if not isinstance(answer.payload, dict):
         raise SourceUnavailable("not an object of markets")

@@ -1,1 +1,1 @@
-"""The two DynamoDB tables: quotes (snapshot and explanations, the ingest's lease, the audience) and connections."""
+"""The two DynamoDB tables: quotes (snapshot, explanations, lease, audience, candles) and connections."""

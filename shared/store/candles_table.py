@@ -1,7 +1,7 @@
-"""Closed candles, one item each in the quotes table, gone by themselves: minutes after 2 days, hours after 90 days.
+"""Closed candles, one item each in the quotes table. They expire by their TTL (`KEPT_MS`).
 
 An item is far below 1 KB, so it costs one write unit. Writing a candle again changes nothing. The table's stream
-wakes `publish` for the snapshot only, so candles wake nobody.
+invokes `publish` for the snapshot only, so candles invoke nothing.
 """
 
 import random
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.model.candles import INTERVAL_MS, Candle, Closed
+from shared.model.candles import INTERVAL_MS, KEPT_MS, Candle, Closed, kept_from_ms
 from shared.model.wire import number_text
+from shared.store.conditional import condition_failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-DAY_MS = INTERVAL_MS["1d"]
-KEPT_MS = {"1m": 2 * DAY_MS, "1h": 90 * DAY_MS}  # from the interval's end; days are kept for good
+KIND = "CANDLE"
 MAX_READ = 500
 LATEST_MS = 10**13 - 1  # 13 digits reach to the year 2286
 BATCH = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
@@ -29,7 +29,7 @@ BACK_OFF_S = 0.05
 
 
 class NotWritten(Exception):
-    """Candles that DynamoDB did not take, after retries. They are in `left`, to be written with the next ones."""
+    """DynamoDB did not take some candles, even after retries. `left` has them, to be written with the next ones."""
 
     def __init__(self, left: Iterable[Closed]) -> None:
         self.left = list(left)
@@ -37,17 +37,17 @@ class NotWritten(Exception):
 
 
 class CandlesTable:
-    """Writes and reads of closed candles: partition by interval and symbol, sorted by the time that they began."""
+    """Writes and reads closed candles. A partition has one interval of one symbol, sorted by `open_ms`."""
 
     def __init__(self, table: "Table", sleep: Callable[[float], None] = time.sleep) -> None:
         self._table = table
         self._sleep = sleep
 
     def write(self, closed: Iterable[Closed]) -> None:
-        """Put the candles, 25 at a time. A candle that is named twice is written once, as named last.
+        """Put the candles, 25 at a time. If a candle is given twice, the last one is written.
 
         Raises:
-            NotWritten: throttled or failing past the retries; some may have been written all the same.
+            NotWritten: throttled or failing after retries. Some candles may have been written.
         """
         left = {_key(*candle): candle for candle in closed}
         for attempt in range(TRIES):
@@ -61,13 +61,12 @@ class CandlesTable:
     def read(
         self, symbol: str, interval: str, limit: int, *, now_ms: int, before_ms: int | None = None
     ) -> list[Candle]:
-        """The newest `limit` candles (500 at most) that began before a time, oldest first.
+        """The newest `limit` candles (at most 500) that began before `before_ms`, oldest first.
 
-        TTL deletes late: the key range leaves out what has expired, so `limit` counts what is returned.
+        TTL deletes late. The key range excludes expired candles, so `limit` counts only returned ones.
         """
         until_ms = LATEST_MS if before_ms is None else min(before_ms - 1, LATEST_MS)
-        kept_ms = KEPT_MS.get(interval)
-        from_ms = 0 if kept_ms is None else max(0, now_ms - kept_ms - INTERVAL_MS[interval] + 1)
+        from_ms = kept_from_ms(interval, now_ms)
         if until_ms < from_ms:
             return []
         items = self._table.query(
@@ -75,12 +74,49 @@ class CandlesTable:
             & Key("sk").between(_sort_key(from_ms), _sort_key(until_ms)),
             ScanIndexForward=False,
             Limit=min(limit, MAX_READ),
-            ConsistentRead=True,  # a candle that left the snapshot is among them
+            ConsistentRead=True,  # includes a candle that has just left the snapshot
         )["Items"]
         return [_candle(item) for item in reversed(items)]
 
+    def missing(self, symbol: str, interval: str, candles: Iterable[Candle]) -> list[Candle]:
+        """The candles of a series that are not stored, oldest first."""
+        given = {candle.open_ms: candle for candle in candles}
+        stored = self._opened(symbol, interval, min(given), max(given)) if given else set()
+        return [given[open_ms] for open_ms in sorted(given.keys() - stored)]
+
+    def add(self, symbol: str, interval: str, candle: Candle) -> bool:
+        """Write a candle, unless one is stored for its time; that one stays as it is. Returns whether it was written.
+
+        Raises:
+            ClientError: DynamoDB refuses.
+        """
+        try:
+            self._table.put_item(Item=_item(symbol, interval, candle), ConditionExpression="attribute_not_exists(pk)")
+        except ClientError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+    def _opened(self, symbol: str, interval: str, from_ms: int, until_ms: int) -> set[int]:
+        """When the stored candles began that began from one time to another, both included."""
+        opened: set[int] = set()
+        key: Any = None
+        while True:
+            answer = self._table.query(
+                KeyConditionExpression=Key("pk").eq(_partition(symbol, interval))
+                & Key("sk").between(_sort_key(from_ms), _sort_key(until_ms)),
+                ProjectionExpression="sk",
+                ConsistentRead=True,
+                **({"ExclusiveStartKey": key} if key else {}),
+            )
+            opened |= {int(str(item["sk"])) for item in answer["Items"]}
+            key = answer.get("LastEvaluatedKey")
+            if not key:
+                return opened
+
     def _write_once(self, left: dict[tuple[str, str], Closed]) -> None:
-        """Send every candle once and take out of `left` those that DynamoDB took."""
+        """Send every candle once and remove from `left` those that DynamoDB took."""
         keys = list(left)
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
@@ -98,8 +134,24 @@ class CandlesTable:
                     del left[key]
 
 
+def closed_in(item: Mapping[str, Any]) -> Closed | None:
+    """The candle that an item of the quotes table holds; `None`: it is another kind of item.
+
+    Raises:
+        ValueError: another version wrote it.
+    """
+    kind, _, series = str(item["pk"]).partition("#")
+    if kind != KIND:
+        return None
+    interval, _, symbol = series.partition("#")
+    try:
+        return symbol, interval, _candle(item)
+    except (KeyError, ArithmeticError) as error:
+        raise ValueError(f"{item['pk']} {item['sk']} is not a candle of this version") from error
+
+
 def _partition(symbol: str, interval: str) -> str:
-    return f"CANDLE#{interval}#{symbol}"
+    return f"{KIND}#{interval}#{symbol}"
 
 
 def _sort_key(open_ms: int) -> str:
@@ -111,7 +163,7 @@ def _key(symbol: str, interval: str, candle: Candle) -> tuple[str, str]:
 
 
 def _item(symbol: str, interval: str, candle: Candle) -> dict[str, Any]:
-    """Prices as texts, since DynamoDB's numbers end at 38 digits."""
+    """Prices are texts, since DynamoDB's numbers have at most 38 digits. `n` is the number of ticks, if it is known."""
     pk, sk = _key(symbol, interval, candle)
     item: dict[str, Any] = {
         "pk": pk,
@@ -121,10 +173,13 @@ def _item(symbol: str, interval: str, candle: Candle) -> dict[str, Any]:
         "l": number_text(candle.low),
         "c": number_text(candle.close),
     }
+    if candle.ticks is not None:
+        item["n"] = candle.ticks
     if interval in KEPT_MS:
         item["expires_at"] = (candle.open_ms + INTERVAL_MS[interval] + KEPT_MS[interval]) // 1000
     return item
 
 
 def _candle(item: Mapping[str, Any]) -> Candle:
-    return Candle(int(item["sk"]), *(Decimal(item[name]) for name in ("o", "h", "l", "c")))
+    opened, high, low, close = (Decimal(item[name]) for name in ("o", "h", "l", "c"))
+    return Candle(int(item["sk"]), opened, high, low, close, int(item["n"]) if "n" in item else None)

@@ -1,6 +1,6 @@
-"""How many connections each client has: an item per connection in its client's partition of the connections table.
+"""How many connections each client has: an item per connection, in the client's partition of the connections table.
 
-Used only where a deployment limits them. An item that no `$disconnect` took away ends by its TTL with the connection.
+Used only if a deployment limits them. An item that no `$disconnect` removed expires by its TTL with the connection.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class ClientsTable:
-    """Reads and writes of clients' connections. A client is a principal, or an address."""
+    """Reads and writes clients' connections. A client is a principal or an IP address."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
 
     def admit(self, client: str, connection_id: str, most: int, now_s: int) -> bool:
-        """Whether the client may have this connection besides those that it has.
+        """Whether the client may have this connection in addition to those it has.
 
-        It is counted after it was written: of several that come at once none is overlooked, so there are never more
-        than `most`. All of those may be refused.
+        The connection is written first and counted afterwards. So none of several concurrent ones is overlooked and
+        there are never more than `most`, but all of them may be refused.
         """
         self._table.put_item(Item={**_key(client, connection_id), "expires_at": now_s + LIFETIME_S})
         if self._count(client, now_s) <= most:
@@ -52,7 +52,13 @@ class ClientsTable:
 
 
 def client_of(context: Mapping[str, Any]) -> str:
-    """Whose connection it is, by the `requestContext` of its event: the authorizer's principal, else its address."""
+    """The client of a connection, from its event's `requestContext`: the authorizer's principal, else the IP address.
+
+    The deployment has no authorizer; an operator's own one sets the principal.
+
+    Raises:
+        KeyError: the context has neither.
+    """
     principal = context.get("authorizer", {}).get("principalId")
     return f"principal:{principal}" if principal else f"address:{context['identity']['sourceIp']}"
 

@@ -1,87 +1,102 @@
 """A snapshot as one attribute of a DynamoDB item: compressed JSON with exact decimals.
 
-A snapshot of 75 quotes and their candles is about 9 KB compressed; DynamoDB bills a write per KB. Values go by their
-names, so that the version after this one reads what this one wrote.
+A snapshot of all quotes and their candles is about 9 KB compressed; DynamoDB bills a write per KB. Values are stored by
+field name, so the next version can read them.
 """
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any, TypeVar, get_type_hints
 
 from shared.model.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion
 from shared.model.wire import dumps, loads
-from shared.store.candles_codec import pack_open, unpack_open
+from shared.store.candles_codec import pack_open, pack_ticks, unpack_open
 
 T = TypeVar("T")
+UNREADABLE = (zlib.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
+MOST_BYTES = 2_000_000  # of JSON; a snapshot of all quotes and their candles has about 50,000
+LARGEST_TIME_MS = 2**53  # exact in JSON
+MOST_DIGITS = 120  # before and after the point
 _KINDS: dict[type, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Quote, Rate, SourceState)}
 
 
 def pack(snapshot: Snapshot) -> bytes:
-    """The snapshot as bytes for `unpack`."""
+    """The snapshot as bytes that `unpack` reads.
+
+    Raises:
+        TypeError: a value has no exact JSON form.
+    """
     text = dumps(
         {
             "seq": snapshot.seq,
             "ts_ms": snapshot.ts_ms,
             "quotes": [_by_name(quote) for quote in snapshot.quotes.values()],
             "unavailable": dict(snapshot.unavailable),
-            "rates": {name: _by_name(rate) for name, rate in snapshot.rates.items()},
-            "currencies": {name: _by_name(rate) for name, rate in snapshot.currencies.items()},
+            "rates": {name: _by_name(rate) for name, rate in snapshot.stated_fx_rates.items()},
+            "currencies": {name: _by_name(rate) for name, rate in snapshot.fx_rates.items()},
             "memories": _pack_memories(snapshot.memories),
             "suspects": {name: [doubt.ticks, doubt.since_ms] for name, doubt in snapshot.suspects.items()},
             "usd_cad_history": snapshot.usd_cad_history,
             "usdt_cad_history": snapshot.usdt_cad_history,
             "sources": {name: _by_name(state) for name, state in snapshot.sources.items()},
             "candles": pack_open(snapshot.candles),
+            "ticks": pack_ticks(snapshot.candles),
         }
     )
     return zlib.compress(text.encode(), level=6)
 
 
 def unpack(packed: bytes) -> Snapshot:
-    """The snapshot that `pack` packed. Names that a newer version added are passed over, older ones get defaults.
+    """The snapshot that `pack` packed. Unknown fields, which a newer version added, are skipped; missing ones get
+    defaults.
 
     Raises:
-        ValueError: not such bytes, or of a version too far away.
+        ValueError: the bytes are not a packed snapshot of this or a compatible version.
     """
     try:
-        stored = loads(zlib.decompress(packed))
-        quotes = [_made(Quote, quote) for quote in stored["quotes"]]
-        return Snapshot(
-            seq=stored["seq"],
-            ts_ms=stored["ts_ms"],
-            quotes={quote.symbol: quote for quote in quotes},
-            unavailable=stored["unavailable"],
-            rates={name: _made(Rate, rate) for name, rate in stored["rates"].items()},
-            currencies={name: _made(Rate, rate) for name, rate in stored.get("currencies", {}).items()},
-            memories=_unpack_memories(stored.get("memories", [])),
-            suspects={name: Suspicion(*doubt) for name, doubt in stored.get("suspects", {}).items()},
-            usd_cad_history=_history(stored.get("usd_cad_history", [])),
-            usdt_cad_history=_history(stored.get("usdt_cad_history", [])),
-            sources={name: _made(SourceState, state) for name, state in stored["sources"].items()},
-            candles=unpack_open(stored.get("candles", [])),
-        )
-    except (zlib.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        stored = _opened(packed)
+        return Snapshot(**{name: read(stored) for name, read in _PARTS.items()})
+    except UNREADABLE as error:
         raise ValueError("not a packed snapshot") from error
 
 
 def unpack_or_restart(packed: bytes, seq: int) -> Snapshot:
-    """The snapshot; an empty one with its number when another version wrote it in a way that this one cannot read,
-    so that an upgrade costs the history and not the feed."""
+    """The snapshot with this `seq`, the item's attribute, whatever is packed. Of one that this version cannot read, the
+    parts that it can: an upgrade or a broken item may cost some of the history, but not the feed."""
     try:
-        return unpack(packed)
+        return replace(unpack(packed), seq=seq)
     except ValueError:
-        return Snapshot(seq=seq)
+        return _readable(packed, seq)
+
+
+def _readable(packed: bytes, seq: int) -> Snapshot:
+    parts: dict[str, Any] = {}
+    with suppress(*UNREADABLE):
+        stored = _opened(packed)
+        for name, read in _PARTS.items():
+            with suppress(*UNREADABLE):
+                parts[name] = read(stored)
+    return Snapshot(**{**parts, "seq": seq})
+
+
+def _opened(packed: bytes) -> Any:
+    unzip = zlib.decompressobj()
+    text = unzip.decompress(packed, MOST_BYTES)
+    if not unzip.eof:
+        raise ValueError(f"cut off, or over {MOST_BYTES} bytes")
+    return loads(text)
 
 
 def _history(rows: list[Any]) -> tuple[tuple[int, Decimal], ...]:
-    return tuple((ts_ms, Decimal(mid)) for ts_ms, mid in rows)
+    return tuple((_time(ts_ms), _number(mid)) for ts_ms, mid in rows)
 
 
 def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
-    """A row each: `[name, confirmed or null, confirmed_ms]`, and `held, held_ms, said_ms` where a price is held back.
-    Names would double what they take."""
+    """One row each: `[name, confirmed or null, confirmed_ms]`, then `held, held_ms, said_ms` if a price is held. Field
+    names would double the size."""
     return [
         [name, memory.confirmed, memory.confirmed_ms]
         + ([] if memory.held is None else [memory.held, memory.held_ms, memory.said_ms])
@@ -92,9 +107,9 @@ def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
 def _unpack_memories(rows: list[Any]) -> dict[str, Memory]:
     return {
         name: Memory(
-            None if confirmed is None else Decimal(confirmed),
-            confirmed_ms,
-            *((Decimal(held[0]), held[1], held[2]) if len(held) == 3 else ()),
+            None if confirmed is None else _number(confirmed),
+            _time(confirmed_ms),
+            *((_number(held[0]), _time(held[1]), _time(held[2])) if len(held) == 3 else ()),
         )
         for name, confirmed, confirmed_ms, *held in rows
     }
@@ -105,6 +120,44 @@ def _by_name(value: Quote | Rate | SourceState) -> dict[str, object]:
 
 
 def _made(kind: type[T], stored: dict[str, Any]) -> T:
-    """A whole number in JSON reads as an int; a price is a decimal all the same."""
     kinds = _KINDS[kind]
-    return kind(**{name: Decimal(v) if kinds[name] is Decimal else v for name, v in stored.items() if name in kinds})
+    return kind(**{name: _typed(kinds[name], value) for name, value in stored.items() if name in kinds})
+
+
+def _typed(kind: type, value: Any) -> Any:
+    """The value of a field. JSON reads a whole number as an int, so prices are converted to `Decimal`."""
+    if kind is Decimal:
+        return _number(value)
+    if type(value) is not kind:
+        raise TypeError(f"not a {kind.__name__}: {value!r:.40}")
+    return value
+
+
+def _number(value: Any) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        raise ValueError("not a price")
+    return number
+
+
+def _time(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST_TIME_MS:
+        raise ValueError("not a time or a tick")
+    return value
+
+
+# How each field of a snapshot is read.
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "seq": lambda stored: _time(stored["seq"]),
+    "ts_ms": lambda stored: _time(stored["ts_ms"]),
+    "quotes": lambda stored: {quote.symbol: quote for quote in (_made(Quote, each) for each in stored["quotes"])},
+    "unavailable": lambda stored: {str(symbol): _time(seq) for symbol, seq in stored["unavailable"].items()},
+    "stated_fx_rates": lambda stored: {name: _made(Rate, rate) for name, rate in stored["rates"].items()},
+    "fx_rates": lambda stored: {name: _made(Rate, rate) for name, rate in stored.get("currencies", {}).items()},
+    "memories": lambda stored: _unpack_memories(stored.get("memories", [])),
+    "suspects": lambda stored: {name: Suspicion(*doubt) for name, doubt in stored.get("suspects", {}).items()},
+    "usd_cad_history": lambda stored: _history(stored.get("usd_cad_history", [])),
+    "usdt_cad_history": lambda stored: _history(stored.get("usdt_cad_history", [])),
+    "sources": lambda stored: {name: _made(SourceState, state) for name, state in stored["sources"].items()},
+    "candles": lambda stored: unpack_open(stored.get("candles", []), stored.get("ticks", [])),
+}

@@ -1,56 +1,83 @@
-"""The connections table: one item per connection, spread over shards, gone by itself after its longest life.
+"""The connections table: one item per connection, spread over shards, until the longest life of a connection.
 
-Beside what it subscribed to, an item holds how many messages came of late, as one number
-(`shared/model/message_limit.py`).
+An item has the connection's subscriptions and, as one number, its recent messages (`shared/model/message_limit.py`).
 
-`$disconnect` is best effort, so an item also ends by its TTL and when a post to it finds it gone. TTL deletes late:
-expired items are left out on reading. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
+The shard is `CRC-32(ID) % shards`, so a connection stays in the shard that it got when a deployment changes the number
+of shards. Each number in use has an item, a layout (`SHARD#0`, `LAYOUT#4`), which lives as long as the connections that
+were made with it. Shard 0 is part of every layout, so a reader of all connections finds the layouts among them.
+
+`$disconnect` is best effort, so an item also expires by its TTL, or is deleted when a post finds its connection gone.
+TTL deletes late: reads leave expired items out. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
 """
 
+import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools import Logger
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
+from shared.store.conditional import condition_failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
+logger = Logger(child=True)
+
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
 MOST_IN_A_TRANSACTION = 100
-CHANNELS = ("rates", "rates_batch")
+LAYOUT = "LAYOUT#"
+ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
+LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
 
 
 class NotConnected(Exception):
-    """There is no such connection (any more)."""
+    """The connection does not exist, or no longer."""
 
 
 class Changed(Exception):
-    """The subscription is no longer what it was when it was read."""
+    """The subscription has changed since it was read."""
 
 
 class ConnectionsTable:
-    """Reads and writes of connections. A channel's attribute holds its symbols; an empty list stands for all."""
+    """Reads and writes connections. A channel's attribute holds its symbols; an empty list means all.
+
+    `shards` is the number for new connections. Those that were made with another number are found too.
+    """
 
     def __init__(self, table: "Table", shards: int = 1) -> None:
         self._table = table
         self._shards = shards
+        self._announced_s = 0
+        self._numbers: set[int] = set()  # of shards, that are in use
+        self._numbers_read_s = 0
+        self._elsewhere: dict[str, int] = {}  # the shards of connections that were made with another number
 
     def add(self, connection_id: str, now_s: int) -> None:
-        """A connection that has subscribed to nothing yet."""
-        self._table.put_item(Item={**self._key(connection_id), "connected_at": now_s, "expires_at": now_s + LIFETIME_S})
+        """Add a connection without subscriptions, after the number of shards that it is made with."""
+        if abs(now_s - self._announced_s) >= ANNOUNCED_EVERY_S:
+            self._announce(now_s)
+            self._announced_s = now_s
+        key = _key(_shard(connection_id, self._shards), connection_id)
+        self._table.put_item(Item={**key, "connected_at": now_s, "expires_at": now_s + LIFETIME_S})
 
     def remove(self, connection_id: str) -> None:
-        self._table.delete_item(Key=self._key(connection_id))
+        for shard in self._where_it_may_be(connection_id):
+            if "Attributes" in self._table.delete_item(Key=_key(shard, connection_id), ReturnValues="ALL_OLD"):
+                return
 
     def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
-        """Remove connections that were known at that time and have ended since; never one that is newer.
+        """Remove ended connections, unless they are newer than `known_s` (Unix seconds).
 
-        One transaction for up to 100 of them. It fails as a whole when one of them is newer: then each by itself.
+        One transaction removes up to 100. It fails as a whole if one of them is newer; then each is removed by itself.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         client = self._table.meta.client
@@ -61,7 +88,8 @@ class ConnectionsTable:
                 "ExpressionAttributeValues": {":known": known_s},
             }
             items: list[Any] = [
-                {"Delete": {"TableName": self._table.name, "Key": self._key(each), **condition}} for each in ended
+                {"Delete": {"TableName": self._table.name, "Key": _key(self.shard_of(each), each), **condition}}
+                for each in ended
             ]
             try:
                 client.transact_write_items(TransactItems=items)
@@ -70,10 +98,10 @@ class ConnectionsTable:
                     self._remove_unless_newer(each, condition)
 
     def subscribe(self, connection_id: str, channel: str, symbols: tuple[str, ...] | None) -> None:
-        """Subscribe to a channel, in place of what was subscribed on it before.
+        """Subscribe to a channel. Replaces an earlier subscription to it.
 
         Raises:
-            NotConnected: the connection has ended meanwhile; it is not brought back.
+            NotConnected: the connection has ended. Its item is not created again.
         """
         if not self._update(
             connection_id,
@@ -84,20 +112,20 @@ class ConnectionsTable:
             raise NotConnected(connection_id)
 
     def unsubscribe(self, connection_id: str, channel: str | None = None) -> None:
-        """End the subscription to a channel, or to all of them.
+        """End the subscription to a channel, or to all channels.
 
         Raises:
-            NotConnected: the connection has ended meanwhile.
+            NotConnected: the connection has ended.
         """
         ended = (channel,) if channel else CHANNELS
         if not self._update(connection_id, UpdateExpression=f"REMOVE {', '.join(ended)}"):
             raise NotConnected(connection_id)
 
     def reduce(self, connection: Connection, channel: str, left: tuple[str, ...]) -> None:
-        """Leave these symbols of a channel's subscription, or end it when there are none.
+        """Reduce a channel's subscription to the symbols `left`, or end it if there are none.
 
         Raises:
-            Changed: it is another one than when the connection was read, or the connection has ended.
+            Changed: the subscription has changed since `connection` was read, or the connection has ended.
         """
         seen = list(connection.subscriptions[channel] or ())
         if not self._update(
@@ -110,16 +138,15 @@ class ConnectionsTable:
             raise Changed
 
     def count_message(self, connection_id: str, limit: MessageLimit, now_ms: int) -> Connection:
-        """Count a message of this connection: one read, one write. The connection, as it was just before.
+        """Count a message of this connection, with one read and one write. Returns the connection as read.
 
-        Of messages that come at once after a pause some may be counted as one. They are added up from then on, so that
-        is a few of them at most.
+        Concurrent messages after a pause may count as one. Later messages add up, so only a few are lost.
 
         Raises:
-            NotConnected: there is no such connection.
+            NotConnected: the connection does not exist.
             RateLimited: the message is over the limit.
         """
-        item = self._get(connection_id)
+        item, shard = self._get(connection_id)
         idle = int(item.get("tat_ms", 0)) <= now_ms
         counted = self._update(
             connection_id,
@@ -130,68 +157,166 @@ class ConnectionsTable:
         if not counted:
             raise NotConnected(connection_id)
         limit.check(int(counted["Attributes"]["tat_ms"]), now_ms)
-        return _connection(item)
+        return _connection(item, shard)
 
     def get(self, connection_id: str) -> Connection:
-        """Raises: NotConnected."""
-        return _connection(self._get(connection_id))
+        """A connection, by a consistent read.
 
-    def subscribers(self, shards: Sequence[int], now_s: int, after: str = "") -> Iterator[Connection]:
-        """Every connection of these shards that has a subscription, page by page, from the one that follows `after`
-        all the way round to it."""
-        first = shards.index(self.shard_of(after)) if after else 0
-        for shard in (*shards[first:], *shards[:first]):
-            key = Key("pk").eq(f"SHARD#{shard}")
-            yield from self._subscribers(key & Key("sk").gt(after) if after and shard == shards[first] else key, now_s)
-        if after:
-            yield from self._subscribers(Key("pk").eq(f"SHARD#{shards[first]}") & Key("sk").lte(after), now_s)
+        Raises:
+            NotConnected: the connection does not exist.
+        """
+        return _connection(*self._get(connection_id))
+
+    def subscribers(self, shards: Sequence[int] | None, now_s: int, after: str = "") -> Iterator[Connection]:
+        """Every connection of these shards (`None`: of all that are in use) that has a subscription, read page by page.
+        Begins after the connection with the place `after` and wraps around to it."""
+        first, _, last_id = after.partition("/")
+        in_order = list(range(max(self._numbers | {self._shards})) if shards is None else shards)
+        begin = in_order.index(int(first)) if first.isdecimal() and int(first) in in_order else None
+        reads: deque[tuple[int, ConditionBase | None]] = deque((shard, None) for shard in in_order)
+        if begin is not None:
+            reads.rotate(-begin)
+            reads[0] = in_order[begin], Key("sk").gt(last_id)
+            reads.append((in_order[begin], Key("sk").lte(last_id)))
+        self._elsewhere = {each: shard for each, shard in self._elsewhere.items() if shard not in in_order}
+        numbers: set[int] = set()
+        known = set(in_order)
+        while reads:
+            shard, condition = reads.popleft()
+            for item in self._listening(shard, condition, now_s):
+                if "layout" not in item:
+                    yield self._found(item, shard)
+                    continue
+                numbers.add(int(item["layout"]))
+                if shards is None:
+                    reads.extend((other, None) for other in range(int(item["layout"])) if other not in known)
+                    known.update(range(int(item["layout"])))
+        if 0 in known:
+            self._numbers = numbers
+            if self._shards not in numbers:  # its connections are from a version that announced no layout
+                self._try_to_announce(now_s)
+
+    def shards_of_worker(self, worker: int) -> tuple[int, ...]:
+        """The shards that one of as many workers as shards reads: its own, and its part of those that are still in use
+        from a larger number."""
+        now_s = int(time.time())
+        if abs(now_s - self._numbers_read_s) >= LAYOUTS_READ_EVERY_S:
+            self._numbers, self._numbers_read_s = self._read_numbers(now_s), now_s
+        return tuple(range(worker, max(self._numbers | {self._shards, worker + 1}), self._shards))
 
     def shard_of(self, connection_id: str) -> int:
-        return zlib.crc32(connection_id.encode()) % self._shards
+        """The shard in which the connection was found, else that of a new connection."""
+        found = self._elsewhere.get(connection_id)
+        return _shard(connection_id, self._shards) if found is None else found
 
-    def _subscribers(self, key: ConditionBase, now_s: int) -> Iterator[Connection]:
+    def _announce(self, now_s: int) -> None:
+        """Write the layout of new connections. It has to come before their items, so that no reader overlooks them."""
+        key = {"pk": _partition(0), "sk": f"{LAYOUT}{self._shards}"}
+        self._table.put_item(Item={**key, "layout": self._shards, "expires_at": now_s + LIFETIME_S})
+
+    def _try_to_announce(self, now_s: int) -> None:
+        try:
+            self._announce(now_s)
+        except (ClientError, BotoCoreError):  # the next reader tries again
+            logger.warning("could not announce the layout", exc_info=True)
+
+    def _read_numbers(self, now_s: int = 0) -> set[int]:
+        """The numbers of shards that are in use. With `now_s`, without those that TTL has yet to delete."""
+        found = self._table.query(
+            KeyConditionExpression=Key("pk").eq(_partition(0)) & Key("sk").begins_with(LAYOUT),
+            FilterExpression=Attr("expires_at").gt(now_s),
+            ConsistentRead=True,
+        )
+        return {int(str(item["layout"])) for item in found["Items"]}
+
+    def _where_it_may_be(self, connection_id: str) -> Iterator[int]:
+        """The shards that may have the connection, the likeliest first. Reads the numbers in use only if the others do
+        not have it."""
+        tried: set[int] = set()
+
+        def untried(numbers: Iterable[int]) -> Iterator[int]:
+            for shard in (_shard(connection_id, number) for number in numbers):
+                if shard not in tried:
+                    tried.add(shard)
+                    yield shard
+
+        if (found := self._elsewhere.get(connection_id)) is not None:
+            tried.add(found)
+            yield found
+        yield from untried((self._shards, *self._numbers))
+        self._numbers = self._read_numbers()
+        yield from untried(self._numbers)
+
+    def _listening(self, shard: int, condition: ConditionBase | None, now_s: int) -> Iterator[Mapping[str, Any]]:
+        """The items of a shard's subscribers, and layouts."""
+        key = Key("pk").eq(_partition(shard))
+        attributes = (*CHANNELS, "layout")
         query: dict[str, Any] = {
-            "KeyConditionExpression": key,
-            "ProjectionExpression": f"sk, connected_at, {', '.join(CHANNELS)}",  # what else there is costs CPU
+            "KeyConditionExpression": key & condition if condition else key,
+            "ProjectionExpression": f"sk, connected_at, {', '.join(attributes)}",  # what else there is costs CPU
             "FilterExpression": Attr("expires_at").gt(now_s)
-            & (Attr(CHANNELS[0]).exists() | Attr(CHANNELS[1]).exists()),
-            "ConsistentRead": True,  # one who subscribed before the tick was written is among them
+            & reduce(or_, (Attr(attribute).exists() for attribute in attributes)),
+            "ConsistentRead": True,  # includes every client that subscribed before the tick was written
         }
         while True:
             page = self._table.query(**query)
-            yield from map(_connection, page["Items"])
+            yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    def _found(self, item: Mapping[str, Any], shard: int) -> Connection:
+        connection = _connection(item, shard)
+        if shard != _shard(connection.connection_id, self._shards):
+            self._elsewhere[connection.connection_id] = shard
+        return connection
+
     def _remove_unless_newer(self, connection_id: str, condition: Mapping[str, Any]) -> None:
         try:
-            self._table.delete_item(Key=self._key(connection_id), **condition)
+            self._table.delete_item(Key=_key(self.shard_of(connection_id), connection_id), **condition)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not condition_failed(error):
                 raise
 
-    def _get(self, connection_id: str) -> dict[str, Any]:
-        item = self._table.get_item(Key=self._key(connection_id), ConsistentRead=True).get("Item")
-        if item is None:
-            raise NotConnected(connection_id)
-        return item
+    def _get(self, connection_id: str) -> tuple[dict[str, Any], int]:
+        """The item of a connection and its shard.
+
+        Raises:
+            NotConnected: the connection does not exist.
+        """
+        for shard in self._where_it_may_be(connection_id):
+            item = self._table.get_item(Key=_key(shard, connection_id), ConsistentRead=True).get("Item")
+            if item is not None:
+                self._elsewhere = {connection_id: shard} if shard != _shard(connection_id, self._shards) else {}
+                return item, shard
+        raise NotConnected(connection_id)
 
     def _update(self, connection_id: str, **request: Any) -> Mapping[str, Any] | None:
-        """DynamoDB's answer, `None` when the condition does not hold: that the item is there, unless told."""
-        try:
-            return self._table.update_item(
-                Key=self._key(connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                return None
-            raise
-
-    def _key(self, connection_id: str) -> dict[str, str]:
-        return {"pk": f"SHARD#{self.shard_of(connection_id)}", "sk": connection_id}
+        """DynamoDB's response, or `None` if the condition fails. The default condition is that the item exists."""
+        for shard in self._where_it_may_be(connection_id):
+            try:
+                return self._table.update_item(
+                    Key=_key(shard, connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
+                )
+            except ClientError as error:
+                if not condition_failed(error):
+                    raise
+        return None
 
 
-def _connection(item: Mapping[str, Any]) -> Connection:
+def _shard(connection_id: str, shards: int) -> int:
+    return zlib.crc32(connection_id.encode()) % shards
+
+
+def _partition(shard: int) -> str:
+    return f"SHARD#{shard}"
+
+
+def _key(shard: int, connection_id: str) -> dict[str, str]:
+    return {"pk": _partition(shard), "sk": connection_id}
+
+
+def _connection(item: Mapping[str, Any], shard: int) -> Connection:
+    connection_id = str(item["sk"])
     subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if channel in item}
-    return Connection(str(item["sk"]), subscriptions, int(item.get("connected_at", 0)))
+    return Connection(connection_id, subscriptions, int(item.get("connected_at", 0)), f"{shard}/{connection_id}")

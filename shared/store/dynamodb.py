@@ -1,4 +1,4 @@
-"""How the Lambdas reach DynamoDB: one client per process, with time limits that fit a tick of a second."""
+"""The Lambdas' access to DynamoDB: one client per process and patience."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from shared.aws import LIMITS
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
 
-# By default a connection that hangs is waited for a minute, which is a minute without a price.
-LIMITS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 4})
 
+def table(name: str, tick_seconds: int = 0) -> "Table":
+    """The table with this name in the function's account and Region.
 
-def table(name: str) -> "Table":
-    """The table of that name in the function's own account and Region."""
-    return _dynamodb().Table(name)
+    With `tick_seconds` a call is not repeated and never lasts longer than a tick, for a caller that repeats it.
+    """
+    return _dynamodb(tick_seconds).Table(name)
 
 
 @cache
-def _dynamodb() -> "DynamoDBServiceResource":
-    return boto3.resource("dynamodb", config=LIMITS)
+def _dynamodb(tick_seconds: int) -> "DynamoDBServiceResource":
+    limits = LIMITS
+    if tick_seconds:
+        patience_s = min(2, tick_seconds) / 2  # once to connect, once to read
+        once = Config(connect_timeout=patience_s, read_timeout=patience_s, retries={"total_max_attempts": 1})
+        limits = LIMITS.merge(once)
+    return boto3.resource("dynamodb", config=limits)

@@ -1,7 +1,7 @@
-"""Why prices are what they are, as one attribute of a DynamoDB item: compressed JSON with exact decimals.
+"""Explanations as one attribute of a DynamoDB item: compressed JSON with exact decimals.
 
-Rows are short arrays in the order of the fields of `Candidate`. Rates stand once, in a table, and codes as the index of
-their text; what a price is in CAD is computed again on reading. Of 75 assets with five markets each that is some 5 KB.
+Rows are arrays in the order of the fields of `Candidate`. Rates and texts are stored once, in tables, and referenced by
+index. The price in CAD is computed again on reading. All assets together take about 5 KB.
 """
 
 import zlib
@@ -17,7 +17,7 @@ _PerUnit = Mapping[tuple[str, str], Decimal]
 
 
 class _Table:
-    """Values that are named by their index, each once."""
+    """Distinct values, referenced by their index."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -31,7 +31,11 @@ class _Table:
 
 
 def pack_explanations(explanations: Explanations) -> bytes:
-    """The explanations as bytes for `unpack_explanations`."""
+    """The explanations as bytes that `unpack_explanations` reads.
+
+    Raises:
+        TypeError: a value has no exact JSON form.
+    """
     texts, rates = _Table(), _Table()
     rows = [
         [
@@ -40,6 +44,7 @@ def pack_explanations(explanations: Explanations) -> bytes:
             each.dispersion,
             each.sources,
             [_packed(candidate, texts, rates) for candidate in each.candidates],
+            int(each.change_at_current_rate),
         ]
         for each in explanations.by_symbol.values()
     ]
@@ -57,7 +62,7 @@ def unpack_explanations(packed: bytes) -> Explanations:
     """The explanations that `pack_explanations` packed.
 
     Raises:
-        ValueError: not such bytes, or of another version.
+        ValueError: the bytes are not packed explanations of this version.
     """
     try:
         stored = loads(zlib.decompress(packed))
@@ -78,8 +83,9 @@ def _explanations(stored: Any) -> Explanations:
             _decimal(dispersion),
             sources,
             tuple(_unpacked(row, texts, rates, per_unit) for row in rows),
+            bool(at_current_rate),
         )
-        for symbol, reference, dispersion, sources, rows in stored["rows"]
+        for symbol, reference, dispersion, sources, rows, at_current_rate in stored["rows"]
     ]
     return Explanations(stored["seq"], stored["ts_ms"], {each.symbol: each for each in made})
 
@@ -124,7 +130,7 @@ def _unpacked(
 
 
 def _per_unit_at(now_ms: int) -> _PerUnit:
-    """How many of a market's coins are one of its asset, by source and market."""
+    """How many of a market's coins one unit of its asset is, by source and market."""
     markets = (market for asset in catalogue().values() for market in asset.markets)
     return {(market.source, market.name): market.per_unit_at(now_ms) for market in markets if market.upgrade}
 

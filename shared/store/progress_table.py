@@ -1,17 +1,20 @@
-"""How far the workers have come, an item per shard in the connections table: what the next one has to make up for.
+"""The workers' progress, an item per shard in the connections table. The next worker continues from it.
 
-Two workers of a shard can be at work at once, and an asynchronous invocation may come twice or late, so whoever begins
-writes its tick's time first, and on condition that no newer one is there.
+Two workers of a shard may run at the same time, and an asynchronous invocation may come twice or late. So a worker
+first writes its tick (`seq`), on condition that no newer one is stored. `ts_ms` is only for workers of an earlier
+version, which compare it: during an upgrade they see that they are overtaken.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from shared.model.values import Progress
+from shared.model.values import Progress, Snapshot
+from shared.store.conditional import condition_failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -20,82 +23,99 @@ PARTITION = "PROGRESS"
 
 
 class Overtaken(Exception):
-    """A worker has begun on a newer tick of this shard, or on this one."""
+    """A worker has already begun this tick or a newer one of this shard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many connections the workers found in all, and from when on they counted."""
+    """How many connections a worker found, and the version of the audience that was stored before it began."""
 
     connections: int
-    from_ms: int
+    version: str
 
 
 class ProgressTable:
-    """Reads and writes of the workers' items."""
+    """Reads and writes the workers' items."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
 
-    def begin(self, shard: int, ts_ms: int) -> Progress:
-        """Begin on the tick of that time; the shard's progress before it.
+    def begin(self, shard: int, snapshot: Snapshot, reads: Sequence[int] = ()) -> Progress:
+        """Begin to post this snapshot. Returns the progress of the shard's worker before it, which is unknown if that
+        one did not read the same shards.
 
         Raises:
-            Overtaken: this tick or a newer one has been begun.
+            Overtaken: a worker has begun this tick or a newer one.
         """
         try:
             item: dict[str, Any] = self._table.update_item(
                 Key=_key(shard),
-                UpdateExpression="SET ts_ms = :ts",
-                ConditionExpression="attribute_not_exists(ts_ms) OR ts_ms < :ts",
-                ExpressionAttributeValues={":ts": ts_ms},
+                UpdateExpression="SET seq = :seq, ts_ms = :ts",
+                ConditionExpression="attribute_not_exists(seq) OR seq < :seq",
+                ExpressionAttributeValues={":seq": snapshot.seq, ":ts": snapshot.ts_ms},
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except ClientError as error:
-            raise _meant(error) from error
-        return Progress(int(item.get("whole_seq", 0)), str(item.get("stopped_after", "")))
+            raise _translated(error) from error
+        if str(item.get("reads", shard)) != _text(reads or (shard,)):
+            return Progress()
+        return Progress(int(item.get("whole_seq", 0)), str(item.get("stopped_at", "")))
 
-    def overtaken(self, shard: int, ts_ms: int) -> bool:
-        """Whether a newer tick has been begun."""
+    def overtaken(self, shard: int, seq: int) -> bool:
+        """Whether a worker has begun a newer tick."""
         item: dict[str, Any] = self._table.get_item(Key=_key(shard)).get("Item", {})
-        return int(item.get("ts_ms", 0)) > ts_ms
+        return int(item.get("seq", 0)) > seq
 
-    def end(self, shard: int, ts_ms: int, progress: Progress, counted: Counted | None) -> None:
-        """Store where a worker stopped, and its count if it got all the way round.
+    def end(self, shard: int, seq: int, progress: Progress, counted: Counted | None, reads: Sequence[int] = ()) -> None:
+        """Store where a worker stopped, and its count if it reached all connections.
 
         Raises:
-            Overtaken: a newer tick has been begun; that one's progress stays.
+            Overtaken: a worker has begun a newer tick; the progress of that one stays.
         """
-        values: dict[str, Any] = {":ts": ts_ms, ":whole": progress.whole_seq, ":after": progress.stopped_after}
-        expression = "SET whole_seq = :whole, stopped_after = :after"
+        values: dict[str, Any] = {":seq": seq, ":whole": progress.complete_seq, ":at": progress.stopped_after}
+        values[":reads"] = _text(reads or (shard,))
+        expression = "SET whole_seq = :whole, stopped_at = :at, #reads = :reads"
         if counted:
-            expression += ", connections = :connections, counted_ms = :from"
-            values |= {":connections": counted.connections, ":from": counted.from_ms}
+            expression += ", connections = :connections, counted_seq = :seq, audience = :version"
+            values |= {":connections": counted.connections, ":version": counted.version}
         try:
             self._table.update_item(
                 Key=_key(shard),
-                UpdateExpression=expression,
-                ConditionExpression="ts_ms = :ts",
+                UpdateExpression=f"{expression} REMOVE stopped_after",  # an earlier version's: it expects an ID
+                ExpressionAttributeNames={"#reads": "reads"},
+                ConditionExpression="seq = :seq",
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            raise _meant(error) from error
+            raise _translated(error) from error
 
-    def counted(self, shards: int, since_ms: int) -> Counted | None:
-        """The connections of all shards, `None` unless each was counted since that time."""
+    def clear(self, shards: int) -> None:
+        """Delete the items: the feed has begun again."""
+        for shard in range(shards):
+            self._table.delete_item(Key=_key(shard))
+
+    def counted(self, shards: int, since_seq: int, version: str | None) -> int | None:
+        """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
+        version of the audience (`None`: with any)."""
         items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
-        recent = [item for item in items if int(item.get("counted_ms", 0)) >= since_ms]
-        if len(recent) < shards:
-            return None
-        return Counted(
-            sum(int(item["connections"]) for item in recent), min(int(item["counted_ms"]) for item in recent)
-        )
+        workers = {_key(shard)["sk"] for shard in range(shards)}  # there may have been more
+        current = [
+            item
+            for item in items
+            if item["sk"] in workers
+            and int(item.get("counted_seq", -1)) >= since_seq
+            and version in {None, item.get("audience")}
+        ]
+        return sum(int(item["connections"]) for item in current) if len(current) >= shards else None
 
 
 def _key(shard: int) -> dict[str, str]:
     return {"pk": PARTITION, "sk": f"SHARD#{shard}"}
 
 
-def _meant(error: ClientError) -> Exception:
-    failed = error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-    return Overtaken() if failed else error
+def _text(shards: Sequence[int]) -> str:
+    return ",".join(map(str, shards))
+
+
+def _translated(error: ClientError) -> Exception:
+    return Overtaken() if condition_failed(error) else error

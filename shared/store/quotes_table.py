@@ -1,21 +1,28 @@
-"""The quotes table: the current snapshot and why its prices are so, the lease of the running ingest, the audience.
+"""The quotes table: the current snapshot, its explanations, the lease of the running ingest, and the audience.
 
-Every write is conditional, so whoever is late writes nothing:
-- the snapshot follows the one it was made from (`seq`) and comes from the newest ingest (`epoch`);
-- the lease is renewed by the ingest that holds it (`epoch`), once per tick;
-- the audience that `publish` counted loses against a subscription that came while it counted (`ts_ms`).
+Every write is conditional, so a late writer changes nothing:
+- a snapshot must follow the stored one (`seq`) and come from the newest ingest (`epoch`);
+- of the subscribers that find no ingest one invokes it (`woken_ms`);
+- a lease is taken from the one that was read, and only the ingest that holds it renews it (`epoch`), once per tick;
+- an audience that `publish` counted yields to a subscription that came during the count (`write_id`).
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from boto3.dynamodb.conditions import Attr, ConditionBase
+from boto3.dynamodb.types import Binary
 from botocore.exceptions import ClientError
 
 from shared.model.explanation import Explanations
 from shared.model.staleness import Ages, as_of
 from shared.model.values import Snapshot
-from shared.store.codec import pack, unpack_or_restart
+from shared.store.codec import pack, unpack, unpack_or_restart
+from shared.store.conditional import condition_failed
 from shared.store.explanations_codec import pack_explanations, unpack_explanations
 
 if TYPE_CHECKING:
@@ -25,59 +32,123 @@ SNAPSHOT_KEY = {"pk": "SNAPSHOT", "sk": "CURRENT"}
 EXPLAIN_KEY = {"pk": "EXPLAIN", "sk": "CURRENT"}
 LEASE_KEY = {"pk": "LEASE", "sk": "INGEST"}
 AUDIENCE_KEY = {"pk": "AUDIENCE", "sk": "COUNT"}
+SET_LEASE = "SET epoch = :epoch, until_ms = :until, ticked_ms = :ticked, seq = :seq REMOVE woken_ms"
+NO_EPOCH = "attribute_not_exists(epoch) OR NOT attribute_type(epoch, :number) OR epoch > :largest OR epoch < :first"
+
+
+# A larger number is no `seq`, `epoch` or time: it would not be exact in JSON, or leave no room for the next one.
+LARGEST = 2**52
+CLAIM_MS = (
+    5_000  # an ingest that was invoked takes the lease earlier; if it never comes, another subscriber invokes one
+)
 
 
 class SnapshotMoved(Exception):
-    """The stored snapshot is not the one that this one follows: another ingest wrote meanwhile."""
+    """The stored snapshot is not the one that this one follows: another ingest has written."""
 
 
 class LeaseLost(Exception):
-    """Another ingest took over. The one that hears this leaves without a further write."""
+    """Another ingest has taken over. The caller must stop without another write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write ticks: which ingest holds it (`epoch`), the last tick begun, and until when it counts."""
+    """The right to write ticks: the ingest that holds it (`epoch`, 0: nobody ever did), the last tick that was begun,
+    when it ends, and the highest `seq` that may have been written."""
 
     epoch: int
     ticked_ms: int
     until_ms: int
+    seq: int = 0
+
+    def is_live(self, now_ms: int, longest_ms: int) -> bool:
+        """Whether an ingest holds it now. One that ends later than `longest_ms` from now is that of a wrong clock."""
+        return now_ms < self.until_ms <= now_ms + longest_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The snapshot's item as it was read: what of the snapshot is readable, the ingest that wrote it (0: unknown), and
+    whether it `is_sound`: complete, with the attributes that `write_snapshot` gave it. `attributes` are those that a
+    write in its place compares; `None`: there is no item."""
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    epoch: int = 0
+    is_sound: bool = True
+    attributes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many connections were subscribed at the last count, and the write that stored that.
+
+    `write_id`: a random text that each write replaces. `ts_ms`: what an earlier version wrote in its place. Both are as
+    stored, `None` if the item has none; they are compared for equality only, so no clock decides which write wins.
+    """
+
+    connections: int = 0
+    write_id: Any = None
+    ts_ms: Any = None
+
+    @property
+    def version(self) -> str:
+        """A text that differs after each write."""
+        return f"{self.write_id}/{self.ts_ms}"
 
 
 class QuotesTable:
-    """Reads and writes of the four items. Reads are consistent."""
+    """Reads and writes the four items. Reads are consistent."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
 
     def snapshot(self) -> Snapshot:
-        """The current snapshot; an empty one (`seq` 0) when there is none yet."""
+        """The current snapshot; an empty one (`seq` 0) before the first tick."""
+        return self.stored().snapshot
+
+    def stored(self) -> Stored:
+        """The current snapshot with its item's attributes. A broken item gives what is readable."""
         item = self._get(SNAPSHOT_KEY)
-        return unpack_or_restart(bytes(item["packed"]), int(item["seq"])) if item else Snapshot()
+        if item is None:
+            return Stored()
+        seq, epoch = _believed(item.get("seq")), _believed(item.get("epoch"))
+        snapshot, is_whole = _unpacked(item.get("packed"), seq)
+        attributes = {name: value for name, value in item.items() if name in {"seq", "epoch"}}
+        return Stored(snapshot, epoch, is_whole and bool(seq and epoch), attributes)
 
     def snapshot_now(self, limits: Ages) -> Snapshot:
-        """The current snapshot as somebody sees it who reads it now (`as_of`)."""
-        return as_of(self.snapshot(), time.time_ns() // 1_000_000, limits)
+        """The current snapshot for clients, judged by the clock of its reader (`as_of`); an empty one (`seq` 0) before
+        the first tick, and while the stored one cannot be read."""
+        return as_of(self.readable_snapshot(), time.time_ns() // 1_000_000, limits)
 
-    def write_snapshot(self, snapshot: Snapshot, epoch: int) -> None:
-        """Put the snapshot after that with the `seq` before it.
+    def readable_snapshot(self) -> Snapshot:
+        """The current snapshot; an empty one (`seq` 0) if there is none, or none that can be read."""
+        item = self._get(SNAPSHOT_KEY)
+        try:
+            return replace(unpack(bytes(item["packed"])), seq=int(item["seq"])) if item else Snapshot()
+        except (LookupError, TypeError, ValueError):
+            return Snapshot()
+
+    def write_snapshot(self, snapshot: Snapshot, epoch: int, instead_of: Stored | None = None) -> None:
+        """Write the snapshot that follows the stored one, or that takes its place whatever it holds (`instead_of`).
 
         Raises:
-            SnapshotMoved: the stored one has another `seq`, or was written by a newer ingest.
+            SnapshotMoved: the stored one does not have the previous `seq`, a newer ingest wrote it, or it is not the
+                one to replace.
         """
+        is_next = Attr("pk").not_exists() | (Attr("seq").eq(snapshot.seq - 1) & Attr("epoch").lte(epoch))
         try:
             self._table.put_item(
                 Item={**SNAPSHOT_KEY, "seq": snapshot.seq, "epoch": epoch, "packed": pack(snapshot)},
-                ConditionExpression="attribute_not_exists(pk) OR (seq = :before AND epoch <= :epoch)",
-                ExpressionAttributeValues={":before": snapshot.seq - 1, ":epoch": epoch},
+                ConditionExpression=_unchanged(instead_of.attributes) if instead_of else is_next,
             )
         except ClientError as error:
-            if _condition_failed(error):
+            if condition_failed(error):
                 raise SnapshotMoved from error
             raise
 
     def write_explanations(self, explanations: Explanations) -> None:
-        """Put why the prices of a tick are what they are, in place of those of an earlier one."""
+        """Write a tick's explanations in place of an earlier tick's."""
         packed = pack_explanations(explanations)
         try:
             self._table.put_item(
@@ -86,83 +157,166 @@ class QuotesTable:
                 ExpressionAttributeValues={":seq": explanations.seq},
             )
         except ClientError as error:
-            if not _condition_failed(error):
+            if not condition_failed(error):
                 raise
 
     def explanations(self) -> Explanations:
-        """Those of the last tick that was written; none where there are none, or of another version."""
+        """The explanations of the last tick that has any; empty if another version wrote them."""
         item = self._get(EXPLAIN_KEY)
         try:
             return unpack_explanations(bytes(item["packed"])) if item else Explanations()
         except ValueError:
             return Explanations()
 
-    def take_lease(self, until_ms: int) -> Lease:
-        """Take over from whichever ingest runs: its next renewal fails. Returns the lease with the last tick begun."""
-        item = self._table.update_item(
-            Key=LEASE_KEY,
-            UpdateExpression="SET until_ms = :until, ticked_ms = if_not_exists(ticked_ms, :none) ADD epoch :one",
-            ExpressionAttributeValues={":one": 1, ":until": until_ms, ":none": 0},
-            ReturnValues="ALL_NEW",
-        )["Attributes"]
-        return _lease(item)
+    def take_lease(self, until_ms: int, *, above: int = 0, seen: Lease | None = None) -> Lease:
+        """Take over from a running ingest, whose next renewal fails. Returns the lease with the last tick begun.
 
-    def renew_lease(self, lease: Lease) -> None:
-        """Keep the lease, for this tick.
+        `above`: the epoch of the stored snapshot; the lease gets a higher one, even if its item was lost. `seen`: the
+        lease that was read before.
 
         Raises:
-            LeaseLost: it was taken over.
+            LeaseLost: the lease is not as it was seen: another ingest has taken or renewed it.
         """
+        seen = seen or self.lease()
+        taken = replace(seen, epoch=max(seen.epoch, above) + 1, until_ms=until_ms)
+        if not seen.epoch:
+            self._set_lease(taken, NO_EPOCH, {":number": "N", ":largest": LARGEST, ":first": 1})
+        else:
+            as_seen = "epoch >= :seen AND epoch < :next" + (" AND ticked_ms = :ticked" if seen.ticked_ms else "")
+            self._set_lease(taken, as_seen, {":seen": seen.epoch, ":next": seen.epoch + 1})
+        return taken
+
+    def renew_lease(self, lease: Lease) -> None:
+        """Renew the lease for this tick. If its item was lost, this makes it again.
+
+        Raises:
+            LeaseLost: another ingest has taken over.
+        """
+        self._set_lease(lease, "attribute_not_exists(epoch) OR epoch = :epoch", {})
+
+    def _set_lease(self, lease: Lease, condition: str, values: Mapping[str, Any]) -> None:
         try:
             self._table.update_item(
                 Key=LEASE_KEY,
-                UpdateExpression="SET until_ms = :until, ticked_ms = :ticked",
-                ConditionExpression="epoch = :epoch",
-                ExpressionAttributeValues={":until": lease.until_ms, ":ticked": lease.ticked_ms, ":epoch": lease.epoch},
+                UpdateExpression=SET_LEASE,
+                ConditionExpression=condition,
+                ExpressionAttributeValues={
+                    ":epoch": lease.epoch,
+                    ":until": lease.until_ms,
+                    ":ticked": lease.ticked_ms,
+                    ":seq": lease.seq,
+                    **values,
+                },
             )
         except ClientError as error:
-            if _condition_failed(error):
+            if condition_failed(error):
                 raise LeaseLost from error
             raise
 
+    def claim_wake(self, now_ms: int, longest_ms: int) -> bool:
+        """Claim to invoke an ingest. Returns whether this caller is to do it: no ingest holds the lease (`is_live`)
+        and nobody has claimed it within `CLAIM_MS`. An ingest that takes the lease ends the claim."""
+        none_runs = ~_is_number("until_ms") | Attr("until_ms").lte(now_ms) | Attr("until_ms").gt(now_ms + longest_ms)
+        is_free = ~_is_number("woken_ms") | ~Attr("woken_ms").between(now_ms - CLAIM_MS, now_ms + CLAIM_MS)
+        try:
+            self._table.update_item(
+                Key=LEASE_KEY,
+                UpdateExpression="SET woken_ms = :now",
+                ConditionExpression=none_runs & is_free,
+                ExpressionAttributeValues={":now": now_ms},
+            )
+        except ClientError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
     def lease(self) -> Lease:
-        """The lease as it stands; `until_ms` is past when no ingest runs."""
+        """The stored lease. Its `until_ms` is in the past if no ingest runs."""
         item = self._get(LEASE_KEY)
-        return _lease(item) if item else Lease(0, 0, 0)
+        return _lease(item or {})
 
     def audience(self) -> int:
-        """How many connections listen, as last counted."""
+        """How many connections were subscribed at the last count."""
+        return self.counted_audience().connections
+
+    def counted_audience(self) -> Audience:
+        """The stored audience; nobody if there is none. One that cannot be read may hide a client: it counts as 1."""
         item = self._get(AUDIENCE_KEY)
-        return int(item["connections"]) if item else 0
+        return _audience(item) if item else Audience()
 
     def join_audience(self, now_ms: int) -> None:
-        """Somebody listens from now on; any count begun earlier no longer holds."""
+        """Set the audience to 1 for a new subscriber. Counts that began earlier are ignored."""
         self._table.update_item(
             Key=AUDIENCE_KEY,
-            UpdateExpression="SET ts_ms = :now, connections = :one",
-            ExpressionAttributeValues={":now": now_ms, ":one": 1},
+            UpdateExpression="SET connections = :one, write_id = :id, ts_ms = :now",
+            ExpressionAttributeValues={":one": 1, ":id": uuid4().hex, ":now": now_ms},
         )
 
-    def count_audience(self, connections: int, counted_from_ms: int) -> None:
-        """Store a count, unless someone joined, or a newer count began, since this one did."""
+    def count_audience(self, connections: int, seen: Audience) -> Audience:
+        """Store a count, unless the audience was written after it was read as `seen`, which must be before the count
+        began. Returns the audience that is stored now."""
+        written = Audience(connections, uuid4().hex, seen.ts_ms)
         try:
             self._table.update_item(
                 Key=AUDIENCE_KEY,
-                UpdateExpression="SET ts_ms = :from, connections = :connections",
-                ConditionExpression="attribute_not_exists(ts_ms) OR ts_ms < :from",
-                ExpressionAttributeValues={":from": counted_from_ms, ":connections": connections},
+                UpdateExpression="SET connections = :connections, write_id = :id",
+                ConditionExpression=_is("write_id", seen.write_id) & _is("ts_ms", seen.ts_ms),
+                ExpressionAttributeValues={":connections": connections, ":id": written.write_id},
             )
         except ClientError as error:
-            if not _condition_failed(error):
+            if not condition_failed(error):
                 raise
+            return self.counted_audience()
+        return written
 
     def _get(self, key: dict[str, str]) -> dict[str, Any] | None:
         return self._table.get_item(Key=key, ConsistentRead=True).get("Item")
 
 
-def _lease(item: dict[str, Any]) -> Lease:
-    return Lease(epoch=int(item["epoch"]), ticked_ms=int(item["ticked_ms"]), until_ms=int(item["until_ms"]))
+def _lease(item: Mapping[str, Any]) -> Lease:
+    epoch, ticked_ms, until_ms, seq = (_believed(item.get(name)) for name in ("epoch", "ticked_ms", "until_ms", "seq"))
+    return Lease(epoch, ticked_ms, until_ms, seq)
 
 
-def _condition_failed(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+def _believed(value: object) -> int:
+    """A stored number from 0 to `LARGEST`, as a whole one; 0 if it is missing or anything else."""
+    return int(value) if isinstance(value, Decimal) and 0 <= value <= LARGEST else 0
+
+
+def _unpacked(packed: object, seq: int) -> tuple[Snapshot, bool]:
+    """What of the snapshot is readable, and whether it is whole and has this `seq`. Without a `seq` the packed one
+    counts."""
+    data = bytes(packed) if isinstance(packed, Binary) else b""  # type: ignore[call-overload]  # it has __bytes__
+    try:
+        snapshot = unpack(data)
+    except ValueError:
+        return unpack_or_restart(data, seq), False
+    return replace(snapshot, seq=seq or snapshot.seq), snapshot.seq == seq
+
+
+def _is_number(name: str) -> ConditionBase:
+    return Attr(name).attribute_type("N")
+
+
+def _unchanged(attributes: Mapping[str, Any] | None) -> ConditionBase:
+    """The condition that an item still has these attributes; `None`: that there is none."""
+    if attributes is None:
+        return Attr("pk").not_exists()
+    seq, epoch = (
+        Attr(name).eq(attributes[name]) if name in attributes else Attr(name).not_exists() for name in ("seq", "epoch")
+    )
+    return seq & epoch
+
+
+def _audience(item: Mapping[str, Any]) -> Audience:
+    try:
+        connections = int(item["connections"])
+    except (KeyError, TypeError, ValueError):
+        connections = 1
+    return Audience(connections, item.get("write_id"), item.get("ts_ms"))
+
+
+def _is(name: str, value: Any) -> ConditionBase:
+    """The condition that an attribute has this value; `None`: that there is none."""
+    return Attr(name).not_exists() if value is None else Attr(name).eq(value)

@@ -1,4 +1,4 @@
-"""Frames as a server sends them, and what a book makes of them."""
+"""Frames as a server sends them, and the state of a book."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -39,7 +39,7 @@ def data(symbol: str, seq: int | None, price: str = "1.25", ts: int = 1000) -> F
 
 
 def in_parts(frame: Frame, sizes: Sequence[int]) -> list[Frame]:
-    """The frame split by its list into parts of these sizes; `unavailable` is in the last one."""
+    """Split the frame's list into parts of these sizes; the last part has `unavailable`."""
     parts = []
     rest = list(frame["data"])
     for number, size in enumerate(sizes, 1):
@@ -56,7 +56,7 @@ def in_parts(frame: Frame, sizes: Sequence[int]) -> list[Frame]:
 
 
 def state(book: Book) -> dict[str, int | None]:
-    """Per symbol the tick of its quote, `None` where it has none."""
+    """Return the tick of each symbol's quote, or `None`."""
     return {symbol: quote.seq for symbol, quote in book.quotes.items()} | dict.fromkeys(book.unavailable)
 
 
@@ -64,6 +64,6 @@ def _batch(
     event: str, seqs: Frame, quotes: Sequence[Frame], unavailable: Sequence[str], more: dict[str, object]
 ) -> Frame:
     frame = {"channel": "rates_batch", "event": event, **seqs, "ts": 1, "data": list(quotes)}
-    # Through the wire, as the client gets it.
+    # Encode and decode it, as the client gets it.
     parsed: Frame = loads(dumps(frame | ({"unavailable": list(unavailable)} if unavailable else {}) | more))
     return parsed

@@ -1,4 +1,4 @@
-"""Servers of a test's own on loopback, whose sessions are told what to do."""
+"""Servers on loopback that run a test's session for each connection."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from shared.model.wire import dumps
 from tests.client.frames import Frame, acknowledged, quote, snapshot, update
 
-DEADLINE_S = 15
+DEADLINE_S = 60
 ACK = acknowledged("BTC_CAD", "ETH_CAD")
 SNAPSHOT = snapshot(41, quote("BTC_CAD", 41), quote("ETH_CAD", 40))
 UPDATE = update(43, 41, quote("BTC_CAD", 43, "1.5"))
@@ -20,7 +20,7 @@ Session = Callable[[ServerConnection, int], Awaitable[object]]
 
 @asynccontextmanager
 async def serving(session: Session, **options: Any) -> AsyncIterator[str]:
-    """A server's address. `session` is called with each connection and its number, from 1."""
+    """Yield a server's address. `session` is called with each connection and its number, from 1."""
     number = 0
 
     async def handle(connection: ServerConnection) -> None:
@@ -33,7 +33,7 @@ async def serving(session: Session, **options: Any) -> AsyncIterator[str]:
 
 
 async def eventually(done: Callable[[], object]) -> None:
-    """Wait until that is so, which it has to be soon."""
+    """Wait until the condition holds, for a short time."""
     async with asyncio.timeout(DEADLINE_S):
         while not done():
             await asyncio.sleep(0.005)
@@ -45,18 +45,18 @@ async def send(connection: ServerConnection, *frames: Frame) -> None:
 
 
 async def asked(connection: ServerConnection) -> dict[str, Any]:
-    """The client's next message."""
+    """Return the client's next message."""
     message: dict[str, Any] = json.loads(await connection.recv())
     return message
 
 
 async def welcome(connection: ServerConnection, *frames: Frame) -> None:
-    """Wait for the subscription, acknowledge it, and send these frames, else a snapshot."""
+    """Wait for the subscription, acknowledge it, and send these frames or a snapshot."""
     await asked(connection)
     await send(connection, ACK, *(frames or (SNAPSHOT,)))
 
 
 async def steady(connection: ServerConnection, _number: int) -> None:
-    """A server as it should be."""
+    """Behave like a correct server."""
     await welcome(connection, SNAPSHOT, UPDATE)
     await connection.wait_closed()

@@ -1,4 +1,4 @@
-"""Clients, the server and the wires between them on one simulated clock; wires break, and frames on them are lost."""
+"""Clients, a server and connections between them on one simulated clock. Connections break and lose frames."""
 
 import heapq
 import random
@@ -11,17 +11,17 @@ from cadfeed_client.machine import Action, Changed, End, Machine, Open, Send
 from cadfeed_client.quote import Quote
 from cadfeed_client.requests import Subscription
 from tests.client.simulated_server import Server
-from tests.unit.clock import Clock
+from tests.clock import Clock
 
 TWO_HOURS_MS = 2 * 3600 * 1000
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How a client's connections fare. Times in ms, `None`: never.
+    """The faults of a client's connections. Times in ms, `None`: never.
 
-    `cut_every_ms`: on average; `ages_s`: how old API Gateway takes a new connection for; `loses`: how often a frame
-    gets lost though the connection stands.
+    `cut_every_ms`: mean time between cuts; `ages_s`: the age that API Gateway assumes for a new connection; `loses`:
+    the share of lost frames.
     """
 
     cut_every_ms: int | None
@@ -30,7 +30,7 @@ class Habits:
 
 
 class Network:
-    """What happens when, and every wire."""
+    """The scheduled events and all connections."""
 
     def __init__(self, clock: Clock, draw: random.Random) -> None:
         self.clock = clock
@@ -53,7 +53,7 @@ class Network:
         self.clock.ms = until_ms
 
     def deliver(self, connection_id: str, frame: bytes) -> None:
-        """API Gateway has accepted a frame for that connection."""
+        """Send a frame that API Gateway accepted for that connection."""
         self.wires[connection_id].send_down(frame.decode())
 
 
@@ -89,7 +89,7 @@ class Wire:
         self._network.at(self._up_ms, lambda: self._ask(text))
 
     def cut(self, *, told: bool, noticed: bool) -> None:
-        """It breaks. `told`: the client hears of it by itself; `noticed`: API Gateway does so at once."""
+        """Break the connection. `told`: the client notices at once; `noticed`: API Gateway does."""
         if not self.alive:
             return
         self.alive = False
@@ -101,7 +101,7 @@ class Wire:
             self._network.later(self._network.draw.randrange(50), lambda: self._client.lost(self._number))
 
     def hang_up(self) -> None:
-        """The client leaves."""
+        """Close the connection from the client's side."""
         if self.alive:
             self.alive = False
             self._network.later(30, lambda: self._server.disconnect(self.connection_id))
@@ -122,14 +122,14 @@ class Wire:
 
 
 class Client:
-    """The real client's protocol logic at the end of a wire, and what its user sees."""
+    """The real client's protocol logic at the end of a connection, and what its user sees."""
 
     def __init__(
         self, name: str, network: Network, server: Server, habits: Habits, symbols: tuple[str, ...], listed: bool = True
     ) -> None:
         self.name, self.habits, self.symbols = name, habits, symbols
         self.network, self.server = network, server
-        # As a user's time does, the machine's own draws nothing from the network's chances.
+        # The client's random numbers are its own, so they do not change the network's.
         chance = random.Random(name)
         self.machine = Machine(Subscription(symbols=symbols if listed else ()), draw=chance.uniform)
         self.wires: dict[int, Wire] = {}
@@ -145,7 +145,7 @@ class Client:
 
     @property
     def quiet(self) -> bool:
-        """Whether it knows all that it can: it says that it is live, and it has lost nothing that it cannot know of."""
+        """Return whether it knows everything: it is live, and it lost no frame that it cannot notice."""
         if self.machine.state.link is not Link.LIVE:
             return False
         wire = self.wires.get(self._main)
@@ -157,7 +157,7 @@ class Client:
 
     def received(self, number: int, text: str) -> None:
         self._act(self.machine.received(number, text, self.network.clock.ms))
-        # A snapshot says all, also of what was lost before it.
+        # A snapshot restores everything that was lost before it.
         connection = self.machine._find(number)
         if connection and connection.book.whole and '"event":"snapshot"' in text and '"parts"' not in text:
             self.wires[number].lost_a_frame = False
@@ -166,14 +166,14 @@ class Client:
         self._act(self.machine.lost(number, "cut", self.network.clock.ms))
 
     def check(self) -> None:
-        """Whenever it knows all that it can, it is exact."""
+        """Assert that it is exact whenever it knows everything."""
         now = (self.heard, self.server.market.snapshot.seq)
         if now != self._checked and self.quiet:
             self._checked = now
             self.assert_exact()
 
     def assert_exact(self) -> None:
-        """What it shows is what the server has, to the last digit."""
+        """Assert that it shows what the server has, to the last digit."""
         snapshot, book = self.server.market.snapshot, self.machine.book
         expected = self.server.quotes(self.symbols)
         assert book.quotes.keys() == expected.keys(), self.name
@@ -209,7 +209,7 @@ class Client:
         wire = Wire(network, self.server, self, number, draw.randint(*self.habits.ages_s))
         self.wires[number] = wire
         if self.habits.cut_every_ms:
-            # Some break as soon as they stand: between the acknowledgement and the snapshot, or between its parts.
+            # Some break right after opening: between the acknowledgement and the snapshot, or between its parts.
             wire.cut_after = draw.randrange(1, 9) if draw.random() < 0.4 else None
             network.later(draw.expovariate(1 / self.habits.cut_every_ms), lambda: self._cut(wire))
         self._act(self.machine.opened(number, network.clock.ms))
@@ -237,6 +237,6 @@ class Client:
 
 
 def fields_of(quote: object) -> Sequence[object]:
-    """What of a quote is on the wire; the server's and the client's own have it in common."""
+    """Return a quote's fields on the wire, which the server's and the client's quotes share."""
     names = ("bid", "ask", "spot", "change", "change_pct", "ts_ms", "seq", "source", "stale", "simulated")
     return [getattr(quote, name) for name in names]

@@ -1,4 +1,4 @@
-"""The feed's own code around a simulated market and a simulated clock: routes, tables and fan-out are the real ones."""
+"""The feed's own routes, tables and fan-out on a simulated market and a simulated clock."""
 
 import json
 import random
@@ -18,13 +18,13 @@ from shared.publishing import fan_out
 from shared.publishing.fan_out import FanOut
 from shared.requests import routes, subscriptions
 from shared.requests.routes import Admission, route
-from shared.requests.subscriptions import Requests, Subscriptions
-from shared.store.candles_table import CandlesTable
+from shared.requests.subscriptions import Subscriptions
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import Lease, QuotesTable
-from tests.unit.clients import Clients, gone
-from tests.unit.clock import Clock
-from tests.unit.samples import AGELESS, SYMBOLS, after, quote
+from tests.answering import requests_on
+from tests.clients import Clients, gone
+from tests.clock import Clock
+from tests.samples import AGELESS, SYMBOLS, after, quote
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -34,7 +34,7 @@ Deliver = Callable[[str, bytes], None]
 
 
 class Market:
-    """Every tick moves some prices or none, some symbols are not confirmed, and some lose their price for a while."""
+    """A market whose ticks move some prices or none, leave some unconfirmed, and remove some for a while."""
 
     def __init__(self, draw: random.Random, now_ms: int) -> None:
         self._draw = draw
@@ -68,12 +68,12 @@ class Market:
 
 
 class _Quotes(QuotesTable):
-    """The market's snapshot in place of the stored one, which says the same."""
+    """The market's snapshot in place of an equal stored one."""
 
     def __init__(self, market: Market) -> None:
         self._market = market
 
-    def snapshot(self) -> Snapshot:
+    def readable_snapshot(self) -> Snapshot:
         return self._market.snapshot
 
     def join_audience(self, now_ms: int) -> None:
@@ -82,13 +82,16 @@ class _Quotes(QuotesTable):
     def lease(self) -> Lease:
         return Lease(1, 0, 2**62)
 
+    def claim_wake(self, _now_ms: int, _longest_ms: int) -> bool:
+        return False
+
 
 class _Connections(ConnectionsTable):
-    """The real table, which moto reads once after each change of it and not with every tick: that takes it 15 ms."""
+    """The real table, read once after each change instead of at every tick, since moto takes 15 ms for it."""
 
     _held: list[Connection] | None = None
 
-    def subscribers(self, shards: Sequence[int], now_s: int, after: str = "") -> Iterator[Connection]:
+    def subscribers(self, shards: Sequence[int] | None, now_s: int, after: str = "") -> Iterator[Connection]:
         assert not after, "a batch was cut short"
         if self._held is None:
             self._held = list(super().subscribers(shards, now_s))
@@ -112,7 +115,7 @@ class _Connections(ConnectionsTable):
 
 
 class _Wires(Clients):
-    """Delivers frames as soon as API Gateway has accepted them, those that are on their way at once in any order."""
+    """Deliver frames as soon as API Gateway accepts them, concurrent ones in any order."""
 
     def __init__(self, deliver: Deliver, draw: random.Random) -> None:
         super().__init__()
@@ -130,7 +133,7 @@ class _Wires(Clients):
 
 
 class Server:
-    """The feed. `interrupt` is called with each frame that answers a client, so something can happen meanwhile."""
+    """The feed. `interrupt` is called with each frame that answers a client, so that a test can act meanwhile."""
 
     def __init__(self, table: "Table", market: Market, clock: Clock, deliver: Deliver, draw: random.Random) -> None:
         self.market = market
@@ -140,7 +143,7 @@ class Server:
         self._gateway = self._answers.gateway
         quotes = _Quotes(market)
         self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None, AGELESS)
-        self._requests = Requests(quotes, CandlesTable(table), self._gateway, AGELESS)
+        self._requests = requests_on(table, self._gateway, AGELESS, quotes=quotes)
         self._admission = Admission(self._connections, MessageLimit(5, 10))
         self._fan_out = FanOut(self._connections, self._ticks.gateway)
         self._progress = Progress()
@@ -149,16 +152,16 @@ class Server:
         self._answers.on_post = lambda _frame: interrupt()
 
     def connect(self, connection_id: str, age_s: int) -> None:
-        """A connection, as if it had been made so long ago."""
+        """Open a connection that is already this old."""
         self._connections.add(connection_id, self._clock.ms // 1000 - age_s)
 
     def disconnect(self, connection_id: str) -> None:
-        """API Gateway has noticed that the client is gone."""
+        """Run what API Gateway runs when the client is gone."""
         self._connections.remove(connection_id)
         self._answers.refusals[connection_id] = self._ticks.refusals[connection_id] = gone
 
     def hear(self, connection_id: str, text: str) -> None:
-        """A client's message, on its way through the Lambda that is meant."""
+        """Pass a client's message to its Lambda."""
         event = {"requestContext": {"connectionId": connection_id}, "body": text}
         is_subscription = json.loads(text)["event"] in SUBSCRIPTION_EVENTS
         act = self._subscriptions.act if is_subscription else self._requests.answer
@@ -171,12 +174,12 @@ class Server:
         assert posted.error is None
 
     def quotes(self, symbols: tuple[str, ...]) -> dict[str, Quote]:
-        """What a client of these symbols should show."""
+        """Return what a client of these symbols should show."""
         return {symbol: each for symbol in symbols if (each := self.market.snapshot.quotes.get(symbol))}
 
 
 def on_the_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """The feed's code sees the simulated time."""
+    """Let the feed's code see the simulated time."""
     time = SimpleNamespace(time=lambda: clock.ms / 1000, time_ns=lambda: clock.ms * 1_000_000)
     for module in (fan_out, routes, subscriptions):
         monkeypatch.setattr(module, "time", time)

@@ -1,4 +1,4 @@
-"""The client's book: whatever the network does to the frames, the state ends right."""
+"""The client's book ends in the right state, whatever the network does to the frames."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ def test_an_update_that_follows_on_leaves_no_gap() -> None:
     assert (book.whole, book.gap, book.seq) == (True, False, 43)
 
 
-def test_a_missed_update_is_a_gap_until_a_snapshot_as_new_as_that() -> None:
+def test_a_snapshot_as_new_as_a_missed_update_closes_the_gap() -> None:
     book = after(snapshot(41, quote("BTC_CAD", 41)), update(45, 43, quote("BTC_CAD", 45)))
     assert (book.whole, book.gap) == (False, True)
     book.apply(snapshot(42, quote("BTC_CAD", 42)), 0)
@@ -43,20 +43,21 @@ def test_a_missed_update_is_a_gap_until_a_snapshot_as_new_as_that() -> None:
     assert (book.whole, book.gap) == (True, False)
 
 
-def test_a_snapshot_before_the_gap_ends_heals_it_with_the_updates_that_follow_on_it() -> None:
+def test_an_older_snapshot_and_its_updates_close_a_gap() -> None:
+    """A snapshot from within the gap closes it once the updates that continue it have arrived."""
     book = after(snapshot(41, quote("BTC_CAD", 41)), update(45, 43, quote("BTC_CAD", 45)), update(46, 45))
     book.apply(snapshot(43, quote("BTC_CAD", 43)), 0)
     assert (book.whole, state(book)) == (True, {"BTC_CAD": 45})
 
 
-def test_an_update_that_was_only_overtaken_closes_the_gap_itself() -> None:
+def test_an_overtaken_update_closes_its_gap_itself() -> None:
     book = after(snapshot(1, quote("BTC_CAD", 1)), update(3, 2, quote("BTC_CAD", 3)))
     assert book.gap
     book.apply(update(2, 1, quote("BTC_CAD", 2)), 0)
     assert (book.whole, state(book)) == (True, {"BTC_CAD": 3})
 
 
-def test_an_update_with_nothing_before_it_is_all_that_there_is() -> None:
+def test_an_update_with_nothing_before_it_is_taken() -> None:
     assert after(update(3, 0, quote("BTC_CAD", 3))).whole
     assert not after(update(3, 2, quote("BTC_CAD", 3))).whole
 
@@ -68,7 +69,7 @@ def test_an_older_quote_never_overwrites_a_newer_one() -> None:
     assert book.quotes["BTC_CAD"].spot == 2
 
 
-def test_a_symbol_that_becomes_unavailable_is_withdrawn_and_may_return() -> None:
+def test_an_unavailable_symbol_is_withdrawn_and_may_return() -> None:
     book = after(snapshot(1, quote("DAI_CAD", 1)))
     assert book.apply(update(2, 1, unavailable=["DAI_CAD"]), 0).changes == (Withdrawn("DAI_CAD"),)
     book.apply(update(1, 0, quote("DAI_CAD", 1)), 0)
@@ -77,7 +78,8 @@ def test_a_symbol_that_becomes_unavailable_is_withdrawn_and_may_return() -> None
     assert state(book) == {"DAI_CAD": 3}
 
 
-def test_a_symbol_that_a_snapshot_no_longer_lists_is_withdrawn_and_no_straggler_brings_it_back() -> None:
+def test_a_symbol_missing_from_a_snapshot_is_withdrawn() -> None:
+    """A late frame does not bring it back."""
     book = after(snapshot(1, quote("DAI_CAD", 1), quote("BTC_CAD", 1), unavailable=["ETH_CAD"]))
     changes = book.apply(snapshot(5, quote("BTC_CAD", 1)), 0).changes
     assert changes == (Withdrawn("DAI_CAD", listed=False),)
@@ -88,7 +90,7 @@ def test_a_symbol_that_a_snapshot_no_longer_lists_is_withdrawn_and_no_straggler_
     assert state(book) == {"BTC_CAD": 1, "DAI_CAD": 6}
 
 
-def test_a_snapshot_in_parts_withdraws_nothing_before_the_last_of_them() -> None:
+def test_a_snapshot_in_parts_withdraws_only_with_its_last_part() -> None:
     book = after(snapshot(1, *(quote(symbol, 1) for symbol in SYMBOLS)))
     new = snapshot(2, quote("BTC_CAD", 2), quote("SHIB_CAD", 2), unavailable=["DAI_CAD"])
     last, first = reversed(in_parts(new, [1, 1]))
@@ -101,7 +103,7 @@ def test_a_snapshot_in_parts_withdraws_nothing_before_the_last_of_them() -> None
     assert (book.whole, state(book)) == (True, {"BTC_CAD": 2, "SHIB_CAD": 2, "DAI_CAD": None})
 
 
-def test_a_lost_part_of_an_update_is_a_gap_whichever_it_is() -> None:
+def test_any_lost_part_of_an_update_is_a_gap() -> None:
     first, second = in_parts(update(2, 1, quote("BTC_CAD", 2), quote("ETH_CAD", 2)), [1, 1])
     for part in (first, second):
         book = after(snapshot(1, quote("BTC_CAD", 1), quote("ETH_CAD", 1)), part)
@@ -112,7 +114,7 @@ def test_a_lost_part_of_an_update_is_a_gap_whichever_it_is() -> None:
     assert book.whole
 
 
-def test_the_plain_channel_needs_no_more_than_prices() -> None:
+def test_rates_needs_no_more_than_prices() -> None:
     book = Book()
     prices = {"symbol": "BTC_CAD", "timestamp": 1718707723, "bid": 1, "ask": 2, "spot": Decimal("1.5"), "change": 0}
     frame = {"channel": "rates", "event": "data", "data": prices}
@@ -121,7 +123,7 @@ def test_the_plain_channel_needs_no_more_than_prices() -> None:
     assert book.quotes["BTC_CAD"].ts_ms == 1718707723000
 
 
-def test_what_was_carried_over_is_replaced_by_any_word_of_the_new_connection() -> None:
+def test_a_new_connection_replaces_carried_over_quotes() -> None:
     book = Book()
     book.carry(after(data("BTC_CAD", 900), data("ETH_CAD", 900)))
     book.apply(data("BTC_CAD", 3), 0)
@@ -162,21 +164,21 @@ def test_on_rates_a_feed_is_late_until_a_quote_of_a_later_tick() -> None:
 
 
 @pytest.mark.parametrize("status", ["late", ["feed"], None, 1, {"feed": "LATE"}, {"feed": True}, {"feed": None}])
-def test_a_word_that_makes_no_sense_is_none(status: object) -> None:
+def test_an_unknown_status_is_ignored(status: object) -> None:
     book = after(snapshot(1, quote("BTC_CAD", 1)))
     book.apply({"event": "heartbeat", "ts": 2, "seq": 2, "stale": [], "status": status}, 0)
     assert not book.status.late
 
 
 @pytest.mark.parametrize("number", ["4", True, Decimal("1.5"), None])
-def test_a_number_of_sources_is_whole_or_the_frame_changes_nothing(number: object) -> None:
+def test_a_fractional_source_count_rejects_the_frame(number: object) -> None:
     book = Book()
     with pytest.raises(ValueError, match="sources"):
         book.apply(snapshot(1, quote("BTC_CAD", 1, sources=number)), 0)
     assert state(book) == {}
 
 
-def test_what_was_rejected_and_errors_reach_the_user() -> None:
+def test_rejections_and_errors_reach_the_user() -> None:
     book = Book()
     rejected = [{"symbol": "FOO_CAD", "code": "unknown_symbol", "message": "no such symbol"}]
     outcome = book.apply(acknowledged("BTC_CAD", rejected=rejected), 0)
@@ -262,7 +264,7 @@ def split(draw: st.DrawFn, frame: Frame) -> list[Frame]:
 
 
 def shown(book: Book, frames: Iterable[Frame]) -> None:
-    """Apply them, and see to it that nothing that was ever shown is followed by something older."""
+    """Apply the frames and assert that no quote is followed by an older one."""
     newest: dict[str, int] = {}
     for frame in frames:
         book.apply(frame, 0)
@@ -281,7 +283,7 @@ def test_doubled_and_overtaken_frames_end_in_the_right_state(day: Day, drawn: st
 
 
 @given(days(), st.data())
-def test_whatever_came_before_one_snapshot_sets_it_right(day: Day, drawn: st.DataObject) -> None:
+def test_one_snapshot_corrects_any_state(day: Day, drawn: st.DataObject) -> None:
     some = drawn.draw(st.lists(st.sampled_from(day.all), max_size=20))
     book = Book()
     shown(book, [*some, whole(day.all[-1]["seq"], day.states[-1])])
@@ -296,12 +298,12 @@ def test_a_lost_frame_is_noticed_and_the_snapshot_heals_it(day: Day, drawn: st.D
     for parts, true in zip(day.frames[1:], day.states[1:], strict=True):
         kept = [part for part in parts if drawn.draw(st.integers(0, 3))]
         shown(book, kept)
-        # With its last frames lost nobody can know. What it says to be whole, is.
+        # Nobody can notice the loss of the last frames. A book that says it is complete is right.
         if book.whole and book.seq == parts[0]["seq"]:
             assert state(book) == true
         elif book.gap:
             shown(book, [whole(parts[0]["seq"], true)])
             assert state(book) == true
-            # A straggler after the healing does no harm.
+            # A late frame after the snapshot changes nothing.
             shown(book, [drawn.draw(st.sampled_from(day.all[: day.all.index(parts[0]) + 1]))])
             assert state(book) == true

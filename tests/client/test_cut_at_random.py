@@ -14,12 +14,12 @@ from cadfeed_client import Link
 from shared.protocol import parts
 from tests.client.simulated_network import TWO_HOURS_MS, Client, Habits, Network
 from tests.client.simulated_server import Market, Server, on_the_clock
-from tests.unit.clock import Clock
-from tests.unit.conftest import create_table, dynamodb
-from tests.unit.samples import SYMBOLS
+from tests.clock import Clock
+from tests.samples import SYMBOLS
+from tests.tables import create_table, dynamodb
 
 TICK_MS = 5_000
-# As small as to send the whole view in parts.
+# Small enough to send a snapshot in parts.
 FRAME_BYTES = 6_300
 HEALED_WITHIN_MS = 120_000
 ALL = tuple(SYMBOLS)
@@ -54,7 +54,7 @@ def test_after_every_cut_the_client_shows_what_the_server_has(
 
     server.interrupted_by(interrupt)
     network.later(TICK_MS, tick)
-    old = (108 * 60, 109 * 60)  # the notice comes at 110 minutes, once it has subscribed
+    old = (108 * 60, 109 * 60)  # the notice comes at 110 minutes, after the subscription
     clients = [
         Client(f"cut-{seed}", network, server, Habits(40_000), ALL, listed=False),
         Client(f"lossy-{seed}", network, server, Habits(150_000, loses=0.01), SOME),
@@ -75,13 +75,13 @@ def test_after_every_cut_the_client_shows_what_the_server_has(
     assert cut.cuts + lossy.cuts + both.cuts > 150
     assert cut.times_live > 50
     assert Link.STALE in lossy.links
-    # Who is told in time that its connection will end has the next one before, and misses nothing.
+    # A client with a timely notice opens the next connection before the end and misses nothing.
     assert aged.machine._number > 15
     assert aged.cuts == 0
     assert set(aged.links) <= {Link.LIVE}
     assert min(client.exact for client in clients) > 1_000
 
-    # With nothing cut any more each gets there, also who lost a frame and could not know.
+    # Without cuts every client catches up, even after a loss that it could not notice.
     for client in clients:
         client.habits = Habits(None)
     network.run(end_ms + HEALED_WITHIN_MS + TICK_MS // 2, check)

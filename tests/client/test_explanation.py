@@ -1,4 +1,4 @@
-"""`feed.explain`: the server's own frame as typed values, over real sockets, and what is none refused."""
+"""`feed.explain` returns the server's frame as typed values over real sockets, and refuses invalid ones."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,8 +14,8 @@ from cadfeed_client.explanation import explanation_of
 from shared.model.wire import loads
 from shared.protocol import explain_frame
 from tests.client.servers import DEADLINE_S, Session, asked, send, serving, welcome
-from tests.protocol.frames import EXPLAINED, EXPLANATIONS
-from tests.unit.samples import explanations
+from tests.contract.frames import EXPLAINED, EXPLANATIONS
+from tests.samples import explanations
 
 FRAME = loads(explain_frame(EXPLAINED, EXPLANATIONS, None))
 
@@ -38,7 +38,7 @@ async def answers(connection: ServerConnection, _number: int) -> None:
             await send(connection, {"event": "error", "id": message["id"], **words})
 
 
-def test_what_the_server_builds_is_read_with_every_digit() -> None:
+def test_an_explanation_is_read_with_every_digit() -> None:
     for symbol, told in explanations().by_symbol.items():
         read = explanation_of(loads(explain_frame(told, explanations(), 1)))
         assert (read.symbol, read.reference, read.sources) == (symbol, told.reference, told.sources)
@@ -71,7 +71,7 @@ def test_an_explanation_is_frozen_and_knows_what_is_not_known() -> None:
         {"symbol": 1},
     ],
 )
-def test_what_is_no_explanation_is_refused(change: dict[str, Any]) -> None:
+def test_an_invalid_explanation_is_refused(change: dict[str, Any]) -> None:
     explanation_of(FRAME)
     with pytest.raises(ValueError, match=r".+"):
         explanation_of(FRAME | change)
@@ -86,7 +86,7 @@ def test_a_feed_explains_a_price() -> None:
     play(answers, scene)
 
 
-def test_a_symbol_that_there_is_not_is_an_error_and_the_feed_goes_on() -> None:
+def test_explaining_an_unknown_symbol_fails_but_the_feed_goes_on() -> None:
     async def scene(feed: Feed) -> None:
         with pytest.raises(RequestError, match="unknown_symbol: no such symbol: X") as refused:
             await feed.explain("X")
@@ -96,7 +96,7 @@ def test_a_symbol_that_there_is_not_is_an_error_and_the_feed_goes_on() -> None:
     play(answers, scene)
 
 
-def test_a_connection_that_is_lost_before_the_answer_is_made_up_for() -> None:
+def test_a_request_survives_a_lost_connection() -> None:
     async def hangs_up(connection: ServerConnection, number: int) -> None:
         if number > 1:
             await answers(connection, number)
@@ -109,7 +109,7 @@ def test_a_connection_that_is_lost_before_the_answer_is_made_up_for() -> None:
     play(hangs_up, scene)
 
 
-def test_a_feed_that_is_closed_or_ends_leaves_nobody_waiting() -> None:
+def test_a_feed_that_ends_leaves_no_request_waiting() -> None:
     async def says_nothing(connection: ServerConnection, _number: int) -> None:
         await welcome(connection)
         await connection.wait_closed()
@@ -127,7 +127,7 @@ def test_a_feed_that_is_closed_or_ends_leaves_nobody_waiting() -> None:
     play(says_nothing, scene)
 
 
-def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
+def test_a_cancelled_request_leaves_nothing_behind() -> None:
     async def says_nothing(connection: ServerConnection, _number: int) -> None:
         await welcome(connection)
         await connection.wait_closed()

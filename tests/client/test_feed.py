@@ -15,7 +15,18 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from cadfeed_client import Feed, Heard, Link, Quote, Refused, State, Withdrawn, machine
+from cadfeed_client import (
+    Feed,
+    Heard,
+    HistoryRequest,
+    Link,
+    Quote,
+    Refused,
+    RequestError,
+    State,
+    Withdrawn,
+    machine,
+)
 from tests.client.frames import acknowledged, data, in_parts, quote, snapshot, state, update
 from tests.client.servers import ACK, DEADLINE_S, SNAPSHOT, UPDATE, asked, eventually, send, serving, steady, welcome
 
@@ -27,12 +38,12 @@ Scene = Callable[[str], Coroutine[Any, Any, None]]
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "BACKOFF_BASE_MS", 10)
     monkeypatch.setattr(machine, "BACKOFF_CAP_MS", 50)
-    # Drawn by chance the wait may be none at all, and nobody hears of it.
+    # A random wait may be zero, which nobody would notice.
     monkeypatch.setattr("cadfeed_client.feed.Machine", partial(machine.Machine, draw=lambda _, most: most))
 
 
 def play(session: Callable[[ServerConnection, int], Awaitable[object]], scene: Scene, **options: Any) -> None:
-    """Run a scene against a server. When it is over, nothing that it started is left."""
+    """Run a scene against a server, and assert that it leaves nothing running."""
 
     async def run() -> None:
         async with serving(session, **options) as url:
@@ -45,7 +56,7 @@ def play(session: Callable[[ServerConnection, int], Awaitable[object]], scene: S
 
 
 async def until(feed: Feed, done: Callable[[], bool]) -> list[Quote]:
-    """The quotes until that is so."""
+    """Return the quotes until the condition holds."""
     quotes: list[Quote] = []
     async for each in feed:
         quotes.append(each)
@@ -76,13 +87,13 @@ def test_iterating_alone_is_enough_and_leaves_nothing_behind() -> None:
         async for each in Feed(url):
             assert each.symbol == "BTC_CAD"
             break
-        # The loop closes what was left early.
+        # The loop closes an iterator that was left early.
         await eventually(lambda: not [task for task in asyncio.all_tasks() if task.get_name().startswith("feed")])
 
     play(steady, scene)
 
 
-def test_a_cut_connection_is_made_anew_and_subscribed_again() -> None:
+def test_a_cut_connection_is_reopened_and_subscribed_again() -> None:
     subscriptions = []
 
     async def cuts(connection: ServerConnection, number: int) -> None:
@@ -151,13 +162,13 @@ def test_a_silent_connection_is_given_up() -> None:
             silent = re.fullmatch(r"nothing was heard for (\d+\.?\d*) s", reason)
             assert silent, reason
             assert 0.3 <= float(silent[1]) < DEADLINE_S
-            await asyncio.sleep(0.5)  # it hears heartbeats now, for longer than it would stay silent
+            await asyncio.sleep(0.5)  # it gets heartbeats now, for longer than its limit of silence
             assert feed.state.link is Link.LIVE
 
     play(silent, scene)
 
 
-def test_a_plain_server_is_not_held_to_heartbeats() -> None:
+def test_a_server_of_rates_needs_no_heartbeats() -> None:
     async def plain(connection: ServerConnection, number: int) -> None:
         assert number == 1
         await asked(connection)
@@ -189,7 +200,7 @@ def test_duplicates_and_frames_out_of_order_change_nothing() -> None:
     play(doubles, scene)
 
 
-def test_a_gap_asks_for_one_snapshot_and_is_told_until_it_is_closed() -> None:
+def test_a_gap_asks_for_one_snapshot_and_shows_until_closed() -> None:
     questions = []
 
     async def loses(connection: ServerConnection, _: int) -> None:
@@ -236,7 +247,7 @@ def test_garbage_is_survived() -> None:
     play(babbles, scene)
 
 
-def test_before_the_server_ends_the_connection_the_next_one_is_there() -> None:
+def test_the_next_connection_opens_before_the_server_closes_one() -> None:
     closed: dict[int, int | None] = {}
     subscribed_while_open: list[bool] = []
 
@@ -287,12 +298,16 @@ def test_a_handshake_refused_with_429_is_tried_again() -> None:
         async with Feed(url, on_state=states.append) as feed:
             await until(feed, lambda: feed.state.link is Link.LIVE)
         reasons = [state.reason for state in states if state.link is Link.RECONNECTING]
-        assert reasons == ["the server refused the connection with HTTP 429"] * 3
+        assert len(reasons) == 3
+        for reason in reasons:
+            assert reason.endswith(
+                "refused the connection with HTTP 429: too many connections, the client tries again later"
+            )
 
     play(steady, scene, process_request=busy)
 
 
-def test_nothing_listening_is_tried_again_for_ever() -> None:
+def test_a_closed_port_is_retried_forever() -> None:
     async def scene(_url: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -306,7 +321,7 @@ def test_nothing_listening_is_tried_again_for_ever() -> None:
     play(steady, scene)
 
 
-def test_a_message_over_the_limit_is_sent_again_when_the_server_says() -> None:
+def test_a_rate_limited_message_is_resent_when_the_server_says() -> None:
     came_ms = []
 
     async def limits(connection: ServerConnection, _: int) -> None:
@@ -342,13 +357,14 @@ def test_a_lambda_that_failed_is_asked_again() -> None:
     play(fails, scene)
 
 
-def test_a_subscription_that_the_server_does_not_accept_is_an_error() -> None:
-    async def refuses(connection: ServerConnection, _: int) -> None:
-        message = await asked(connection)
-        words = {"code": "unknown_symbol", "message": "no such symbol: FOO_CAD", "retryable": False}
-        await send(connection, {"event": "error", "id": message["id"], **words})
-        await connection.wait_closed()
+async def refuses(connection: ServerConnection, _: int) -> None:
+    message = await asked(connection)
+    words = {"code": "unknown_symbol", "message": "no such symbol: FOO_CAD", "retryable": False}
+    await send(connection, {"event": "error", "id": message["id"], **words})
+    await connection.wait_closed()
 
+
+def test_a_refused_subscription_is_an_error() -> None:
     async def scene(url: str) -> None:
         with pytest.raises(Refused, match="unknown_symbol: no such symbol: FOO_CAD") as refused:
             async for _ in Feed(url, symbols=["FOO_CAD"]):
@@ -361,7 +377,22 @@ def test_a_subscription_that_the_server_does_not_accept_is_an_error() -> None:
     play(refuses, scene)
 
 
-def test_what_a_callback_raises_ends_the_feed_and_reaches_the_user() -> None:
+def test_a_request_of_a_refused_feed_gets_the_refusal() -> None:
+    async def scene(url: str) -> None:
+        feed = Feed(url, symbols=["FOO_CAD"])
+        await feed.__aenter__()
+        for _ in range(2):  # the second one is made when the feed has ended
+            with pytest.raises(RequestError, match="unknown_symbol: no such symbol: FOO_CAD"):
+                await feed.request(HistoryRequest("BTC_CAD", "1m"))
+            assert feed.state == State(Link.CLOSED, "the server says: no such symbol: FOO_CAD")
+            assert isinstance(feed.state.error, Refused)
+        with pytest.raises(Refused):
+            await feed.__aexit__(None, None, None)
+
+    play(refuses, scene)
+
+
+def test_an_error_in_a_callback_ends_the_feed_and_is_raised() -> None:
     class Enough(Exception):
         pass
 
@@ -377,9 +408,9 @@ def test_what_a_callback_raises_ends_the_feed_and_reaches_the_user() -> None:
     play(steady, scene)
 
 
-def test_a_server_that_never_answers_the_close_delays_nobody_for_long() -> None:
+def test_a_server_that_ignores_the_close_delays_nobody_for_long() -> None:
     async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """The handshake, one snapshot, and then it only reads."""
+        """Accept the handshake, send one snapshot, and then only read."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         key = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))
         accept = b64encode(hashlib.sha1(f"{key}{MAGIC}".encode()).digest()).decode()  # noqa: S324 - RFC 6455
@@ -454,7 +485,7 @@ def test_withdrawn_symbols_are_among_the_changes() -> None:
 
 
 @pytest.mark.parametrize("after_s", [0, 0.001, 0.005, 0.02, 0.1])
-def test_it_can_be_cancelled_at_any_moment(after_s: float) -> None:
+def test_a_feed_can_be_cancelled_at_any_moment(after_s: float) -> None:
     async def scene(url: str) -> None:
         async def consume() -> None:
             async with Feed(url) as feed:
@@ -496,7 +527,7 @@ def test_symbols_are_a_list_of_names() -> None:
             Feed("ws://127.0.0.1/", symbols=symbols)
 
 
-def test_what_was_rejected_is_told() -> None:
+def test_rejected_symbols_are_reported() -> None:
     async def rejects(connection: ServerConnection, _: int) -> None:
         await asked(connection)
         rejected = [{"symbol": "FOO_CAD", "code": "unknown_symbol", "message": "no such symbol"}]

@@ -1,13 +1,28 @@
 """The client's side of the protocol, step by step, without sockets and without time."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadfeed_client import Link, RequestError, State, Withdrawn
+from cadfeed_client import (
+    Candle,
+    ExplainRequest,
+    History,
+    HistoryRequest,
+    Link,
+    Refused,
+    RequestError,
+    Snapshot,
+    SnapshotRequest,
+    State,
+    Withdrawn,
+)
+from cadfeed_client.answers import Request
+from cadfeed_client.explanation import explanation_of
 from cadfeed_client.machine import (
     BACKOFF_CAP_MS,
     SETTLED_MS,
@@ -30,7 +45,7 @@ WHOLE = snapshot(41, quote("BTC_CAD", 41), quote("ETH_CAD", 40))
 
 
 class Stage:
-    """A machine, and what it did. Waits are as long as they may be."""
+    """A machine and its actions. Every random wait is as long as possible."""
 
     def __init__(self, channel: str = "rates_batch") -> None:
         self.machine = Machine(Subscription(channel), draw=lambda _, most: most)
@@ -51,7 +66,7 @@ class Stage:
         self.did = self.machine.lost(number, "cut", self.now_ms)
 
     def at(self, now_ms: int) -> None:
-        """Let time pass, with every tick that was asked for on the way."""
+        """Let time pass and run every timer on the way."""
         self.did = []
         while (due_ms := self.machine.due_ms()) is not None and due_ms <= now_ms:
             self.now_ms = max(self.now_ms, due_ms)
@@ -79,7 +94,7 @@ def live() -> Stage:
 
 @pytest.fixture
 def succeeded(live: Stage) -> Stage:
-    """The first connection will end, the second one is subscribed and knows less than the first."""
+    """Set up a first connection that will end, and a subscribed second one that knows less."""
     live.hear(1, {"event": "closing", "reason": "max_duration", "reconnect_in_ms": 1_000, "ts": 1})
     live.at(1_000)
     assert live.of(Open) == [2]
@@ -91,7 +106,7 @@ def succeeded(live: Stage) -> Stage:
     return live
 
 
-def test_the_old_connection_is_left_when_the_new_one_knows_as_much(succeeded: Stage) -> None:
+def test_the_old_connection_closes_once_the_new_one_caught_up(succeeded: Stage) -> None:
     succeeded.hear(2, update(43, 41, quote("BTC_CAD", 43)))
     assert succeeded.of(End) == [1]
     assert succeeded.changes() == []
@@ -100,7 +115,8 @@ def test_the_old_connection_is_left_when_the_new_one_knows_as_much(succeeded: St
     assert succeeded.did == []
 
 
-def test_when_the_old_one_ends_too_early_the_new_one_has_to_prove_how_far_it_is(succeeded: Stage) -> None:
+def test_a_new_connection_proves_its_seq_if_the_old_one_ends(succeeded: Stage) -> None:
+    """If the old connection ends too early, the new one must show which seq it has reached."""
     succeeded.lose(1)
     (asked,) = succeeded.sent()
     assert asked == (2, {"event": "snapshot", "channel": "rates_batch", "id": 2})
@@ -111,7 +127,7 @@ def test_when_the_old_one_ends_too_early_the_new_one_has_to_prove_how_far_it_is(
     assert (succeeded.link, succeeded.changes()) == (Link.LIVE, [])
 
 
-def test_a_feed_that_starts_over_while_connections_change_is_believed(live: Stage) -> None:
+def test_a_feed_may_restart_while_connections_change(live: Stage) -> None:
     live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
     live.at(0)
     live.opened(2)
@@ -129,7 +145,7 @@ def test_the_proof_is_asked_for_again_when_it_does_not_come(succeeded: Stage) ->
     assert [message["event"] for _, message in succeeded.sent()] == ["snapshot"]
 
 
-def test_a_new_connection_that_does_not_come_about_is_tried_again_while_the_old_one_lives(live: Stage) -> None:
+def test_a_failed_new_connection_is_retried_while_the_old_lives(live: Stage) -> None:
     live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
     live.at(0)
     for number, wait_ms in ((2, 500), (3, 1_000), (4, 2_000)):
@@ -153,13 +169,14 @@ def test_a_notice_that_comes_twice_opens_one_connection(live: Stage) -> None:
 
 
 @pytest.mark.parametrize(("said", "after_ms"), [(10**12, 600_000), (-5, 0), ("soon", 60_000), (None, 60_000)])
-def test_a_notice_that_makes_no_sense_is_followed_within_bounds(live: Stage, said: object, after_ms: int) -> None:
+def test_an_absurd_notice_is_followed_within_bounds(live: Stage, said: object, after_ms: int) -> None:
     live.hear(1, {"event": "closing", "reconnect_in_ms": said})
     due_ms = live.machine._main.successor_ms if live.machine._main else None
     assert due_ms == after_ms
 
 
-def test_the_back_off_doubles_up_to_its_cap_and_begins_anew_after_a_while_of_peace() -> None:
+def test_the_back_off_doubles_to_its_cap_and_later_resets() -> None:
+    """It resets after a connection has lasted for a while."""
     stage = Stage()
     waits = []
     for number in range(1, 11):
@@ -175,7 +192,7 @@ def test_the_back_off_doubles_up_to_its_cap_and_begins_anew_after_a_while_of_pea
     assert stage.machine.state.retry_ms - stage.now_ms == 500
 
 
-def test_a_server_that_hangs_up_at_once_is_left_alone_longer_and_longer(live: Stage) -> None:
+def test_a_server_that_hangs_up_at_once_gets_longer_pauses(live: Stage) -> None:
     live.lose(1)
     live.at(500)
     live.opened(2)
@@ -184,7 +201,7 @@ def test_a_server_that_hangs_up_at_once_is_left_alone_longer_and_longer(live: St
     assert live.machine.state.retry_ms - live.now_ms == 1_000
 
 
-def test_a_subscription_without_an_answer_is_sent_again_a_few_times() -> None:
+def test_an_unanswered_subscription_is_resent_a_few_times() -> None:
     stage = Stage()
     stage.opened(1)
     assert [message["id"] for _, message in stage.sent()] == [1]
@@ -200,7 +217,7 @@ def test_a_subscription_without_a_snapshot_asks_for_one() -> None:
     assert [message["event"] for _, message in stage.sent()] == ["snapshot"]
 
 
-def test_parts_that_do_not_come_are_asked_for(live: Stage) -> None:
+def test_missing_parts_are_requested(live: Stage) -> None:
     first, second = in_parts(update(43, 41, quote("BTC_CAD", 43), quote("ETH_CAD", 43)), [1, 1])
     live.hear(1, first)
     assert (live.sent(), live.link) == ([], Link.LIVE)
@@ -213,21 +230,19 @@ def test_parts_that_do_not_come_are_asked_for(live: Stage) -> None:
     assert live.sent() == []
 
 
-def test_a_snapshot_that_is_refused_for_now_is_asked_for_when_the_server_says(live: Stage) -> None:
+def test_a_refused_snapshot_is_requested_when_the_server_says(live: Stage) -> None:
     live.hear(1, update(45, 43, quote("BTC_CAD", 45)))
     assert live.link is Link.STALE
     error = {"event": "error", "code": "rate_limited", "message": "", "retryable": True, "retry_in_ms": 4_000, "id": 2}
     live.hear(1, error)
     live.at(4_999)
     assert live.sent() == []
-    live.at(5_000)  # a quarter of it is chance
+    live.at(5_000)  # a quarter of it is random
     assert [message["event"] for _, message in live.sent()] == ["snapshot"]
 
 
 @pytest.mark.parametrize(("limit_ms", "late_ms", "said"), [(45_000, 3, "45 s"), (300, 1, "0.3 s"), (1_500, 0, "1.5 s")])
-def test_a_connection_on_which_nothing_is_heard_is_given_up_and_for_how_long_is_said(
-    limit_ms: int, late_ms: int, said: str
-) -> None:
+def test_a_silent_connection_is_closed_and_its_silence_reported(limit_ms: int, late_ms: int, said: str) -> None:
     machine = Machine(Subscription("rates_batch"), dead_after_ms=limit_ms)
     machine.start()
     machine.opened(1, 0)
@@ -239,7 +254,7 @@ def test_a_connection_on_which_nothing_is_heard_is_given_up_and_for_how_long_is_
 SAYS_LATE = {"feed": "late", "kraken": "ok"}
 
 
-def test_a_late_feed_is_told_with_its_first_frame_and_until_the_next_tick() -> None:
+def test_a_late_feed_shows_from_its_first_frame_to_the_next_tick() -> None:
     stage = Stage()
     stage.opened(1)
     stage.hear(1, ACK, snapshot(41, quote("BTC_CAD", 41), status=SAYS_LATE))
@@ -249,7 +264,7 @@ def test_a_late_feed_is_told_with_its_first_frame_and_until_the_next_tick() -> N
     assert (stage.link, stage.machine.state.reason) == (Link.LIVE, "")
 
 
-def test_on_rates_a_late_feed_is_told_by_the_heartbeat_that_follows_the_quotes() -> None:
+def test_on_rates_a_heartbeat_says_that_the_feed_is_late() -> None:
     stage = Stage("rates")
     stage.opened(1)
     stage.hear(1, data("BTC_CAD", 5), {"event": "heartbeat", "ts": 1, "seq": 5, "stale": [], "status": SAYS_LATE})
@@ -258,7 +273,7 @@ def test_on_rates_a_late_feed_is_told_by_the_heartbeat_that_follows_the_quotes()
     assert [*links, stage.link] == [Link.LATE, Link.LIVE]
 
 
-def test_a_late_feed_that_misses_a_frame_asks_for_it_like_any_other(live: Stage) -> None:
+def test_a_gap_in_a_late_feed_is_closed_like_any_other(live: Stage) -> None:
     live.hear(1, {"event": "heartbeat", "ts": 2, "seq": 41, "stale": [], "status": SAYS_LATE})
     links = [live.link]
     live.hear(1, {**update(45, 43, quote("BTC_CAD", 45)), "ts": 3})
@@ -266,30 +281,33 @@ def test_a_late_feed_that_misses_a_frame_asks_for_it_like_any_other(live: Stage)
     assert [message["event"] for _, message in live.sent()] == ["snapshot"]
 
 
-# Requests of the user's own
+# The user's own requests
 
+EXPLAIN = ExplainRequest("BTC_CAD")
 WHY = {"event": "explain", "symbol": "BTC_CAD"}
-ANSWER = {"event": "explain", "symbol": "BTC_CAD", "candidates": []}
+NUMBERS = {"seq": 3, "ts": 4, "reference": None, "dispersion": None, "band": Decimal("0.02"), "sources": 0}
+ANSWER: Frame = WHY | NUMBERS | {"candidates": []}
+TOLD = explanation_of(ANSWER)
 
 
 def ends(stage: Stage) -> list[tuple[int, object]]:
-    """The requests that came to their end: their answers, or the codes of the errors."""
+    """Return the ended requests: their answers or their error codes."""
     settled = [action for action in stage.did if isinstance(action, Settled)]
     return [(each.key, each.end.code if isinstance(each.end, RequestError) else each.end) for each in settled]
 
 
-def ask(stage: Stage, key: int = 1) -> list[dict[str, Any]]:
-    stage.did = stage.machine.ask(key, WHY, stage.now_ms)
+def ask(stage: Stage, key: int = 1, request: Request[object] = EXPLAIN) -> list[dict[str, Any]]:
+    stage.did = stage.machine.ask(key, request, stage.now_ms)
     return [message for _, message in stage.sent()]
 
 
-def test_a_request_is_sent_at_once_and_its_answer_is_found_by_its_id(live: Stage) -> None:
+def test_a_request_is_sent_at_once_and_answered_by_id(live: Stage) -> None:
     (sent,) = ask(live)
     assert sent == WHY | {"id": "ask-1"}
     live.hear(1, ANSWER, ANSWER | {"id": "ask-2"}, ANSWER | {"id": 1})
     assert ends(live) == []
     live.hear(1, ANSWER | {"id": "ask-1"})
-    assert ends(live) == [(1, ANSWER | {"id": "ask-1"})]
+    assert ends(live) == [(1, TOLD)]
     live.hear(1, ANSWER | {"id": "ask-1"})
     assert ends(live) == []
 
@@ -301,6 +319,53 @@ def test_requests_are_answered_in_any_order(live: Stage) -> None:
     assert [key for key, _ in ends(live)] == [3, 1, 2]
 
 
+def history(message_id: str, part: int, *opens_ms: int, **more: object) -> Frame:
+    rows = [[open_ms, 1, 2, 1, Decimal("1.50")] for open_ms in opens_ms]
+    return {"event": "history", "candles": rows, "part": part, "parts": 3, "id": message_id} | more
+
+
+def test_an_answer_in_parts_is_put_together_in_order(live: Stage) -> None:
+    (sent,) = ask(live, 1, HistoryRequest("BTC_CAD", "1m", limit=3, before=9))
+    asked = {"event": "history", "symbol": "BTC_CAD", "interval": "1m", "limit": 3, "before": 9}
+    assert sent == asked | {"id": "ask-1"}
+    last = {"in_progress": [180_000, 1, 2, 1, 2]}
+    live.hear(1, history("ask-1", 3, 120_000, **last), history("ask-1", 1, 0), history("ask-1", 3, 120_000, **last))
+    assert ends(live) == []
+    live.hear(1, history("ask-1", 2, 60_000))
+    one, two, half = Decimal(1), Decimal(2), Decimal("1.50")
+    candles = tuple(Candle(minute * 60_000, one, two, one, half) for minute in range(3))
+    assert ends(live) == [(1, History(candles, Candle(180_000, one, two, one, two)))]
+
+
+def test_parts_of_two_attempts_are_never_put_together(live: Stage) -> None:
+    ask(live, 1, HistoryRequest("BTC_CAD", "1m"))
+    live.hear(1, history("ask-1", 1, 0), history("ask-1", 2, 60_000))
+    live.at(ANSWER_WITHIN_MS)
+    live.hear(1, history("ask-2", 3, 120_000), history("ask-1", 1, 0))
+    assert ends(live) == []
+
+
+@pytest.mark.parametrize("row", [[60_000, 1, 2, "?", 1], [60_000, 1, 2, 1], None, [Decimal("0.5"), 1, 2, 1, 1]])
+def test_an_unreadable_answer_counts_as_missing(live: Stage, row: object) -> None:
+    """A candle that is left out would be a hole in the chart without a sign of it."""
+    ask(live, 1, HistoryRequest("BTC_CAD", "1m"))
+    live.hear(1, history("ask-1", 1, 0) | {"candles": [row], "parts": 1})
+    assert ends(live) == []
+    (heard,) = [action for action in live.did if isinstance(action, Heard)]
+    assert heard.message.startswith("a frame could not be read")
+    live.hear(1, history("ask-1", 1, 0) | {"parts": 1})
+    assert [key for key, _ in ends(live)] == [1]
+
+
+def test_a_requested_snapshot_is_an_answer_and_changes_the_book(live: Stage) -> None:
+    (sent,) = ask(live, 1, SnapshotRequest())
+    assert sent == {"event": "snapshot", "channel": "rates_batch", "id": "ask-1"}
+    live.hear(1, snapshot(44, quote("BTC_CAD", 44), unavailable=["ETH_CAD"], id="ask-1", ts=44_000))
+    book = live.machine.book
+    assert ends(live) == [(1, Snapshot(44, 44_000, (book.quotes["BTC_CAD"],), ("ETH_CAD",)))]
+    assert state(book) == {"BTC_CAD": 44, "ETH_CAD": None}
+
+
 def test_a_request_waits_for_the_connection() -> None:
     stage = Stage()
     assert ask(stage) == []
@@ -308,7 +373,7 @@ def test_a_request_waits_for_the_connection() -> None:
     assert [message["event"] for _, message in stage.sent()] == ["subscribe", "explain"]
 
 
-def test_a_request_whose_connection_ends_is_sent_again_on_the_next_one(live: Stage) -> None:
+def test_a_request_is_resent_on_the_next_connection(live: Stage) -> None:
     ask(live)
     live.lose(1)
     live.at(500)
@@ -318,7 +383,7 @@ def test_a_request_whose_connection_ends_is_sent_again_on_the_next_one(live: Sta
     assert [key for key, _ in ends(live)] == [1]
 
 
-def test_a_request_without_an_answer_is_sent_again_and_in_the_end_given_up(live: Stage) -> None:
+def test_an_unanswered_request_is_resent_then_given_up(live: Stage) -> None:
     ask(live)
     live.at(ANSWER_WITHIN_MS - 1)
     assert live.sent() == []
@@ -337,7 +402,7 @@ def test_a_request_that_finds_no_connection_is_given_up() -> None:
     assert ends(stage) == [(1, "disconnected")]
 
 
-def test_a_request_that_is_wrong_is_not_sent_again_and_changes_nothing_else(live: Stage) -> None:
+def test_a_wrong_request_is_not_resent_and_changes_nothing(live: Stage) -> None:
     ask(live)
     words = {"code": "unknown_symbol", "message": "no such symbol", "retryable": False}
     live.hear(1, {"event": "error", "id": "ask-1", **words})
@@ -347,44 +412,62 @@ def test_a_request_that_is_wrong_is_not_sent_again_and_changes_nothing_else(live
     assert live.sent() == []
 
 
-def test_a_request_over_the_limit_is_sent_again_when_the_server_says(live: Stage) -> None:
+def test_a_rate_limited_request_is_resent_when_the_server_says(live: Stage) -> None:
     ask(live)
     words = {"code": "rate_limited", "message": "too many", "retryable": True, "retry_in_ms": 400}
     live.hear(1, {"event": "error", "id": "ask-1", **words})
     live.at(499)
     assert live.sent() == []
-    live.at(500)  # a quarter of it is chance
+    live.at(500)  # a quarter of it is random
     assert live.sent() == [(1, WHY | {"id": "ask-2"})]
 
 
-def test_a_request_that_the_feed_cannot_answer_in_time_ends_with_its_own_words(live: Stage) -> None:
+def test_an_expired_request_ends_with_the_servers_error(live: Stage) -> None:
     ask(live)
     words = {"code": "unavailable", "message": "not yet", "retryable": True, "retry_in_ms": 60_000}
     live.hear(1, {"event": "error", "id": "ask-1", **words})
     assert ends(live) == [(1, "unavailable")]
 
 
-def test_a_request_is_sent_again_after_an_error_that_does_not_say_what_it_is_of(live: Stage) -> None:
+def test_an_error_without_an_id_resends_the_request(live: Stage) -> None:
     ask(live)
     live.hear(1, {"message": "Internal server error", "connectionId": "a=", "requestId": "b="})
     live.at(1_250)
     assert live.sent() == [(1, WHY | {"id": "ask-2"})]
 
 
-def test_a_request_that_nobody_waits_for_is_not_sent_again(live: Stage) -> None:
+def test_a_cancelled_request_is_not_resent(live: Stage) -> None:
     ask(live)
     live.machine.forget(1)
     live.at(GIVE_UP_AFTER_MS)
     assert (live.sent(), ends(live)) == ([], [])
 
 
-def test_with_the_feed_every_request_ends(live: Stage) -> None:
+def test_every_request_ends_with_the_feed(live: Stage) -> None:
     ask(live)
     live.did = live.machine.close()
     assert ends(live) == [(1, "closed")]
+    live.did = live.machine.ask(2, ExplainRequest("BTC_CAD"), 0)
+    assert ends(live) == [(2, "closed")]
 
 
-def test_a_silent_successor_is_given_up_and_the_old_one_kept(live: Stage) -> None:
+def test_a_refused_subscription_ends_every_request_with_it() -> None:
+    stage = Stage()
+    stage.opened(1)
+    ask(stage)
+    words = {"code": "unknown_symbol", "message": "no such symbol: NO_CAD", "retryable": False}
+    stage.hear(1, {"event": "error", "id": 1, **words})
+    assert ends(stage) == [(1, "unknown_symbol")]
+    state = stage.machine.state
+    assert (state.link, state.reason) == (Link.CLOSED, "the server says: no such symbol: NO_CAD")
+    assert isinstance(stage.did[-1], Refused)
+    assert state.error is stage.did[-1]
+    stage.did = stage.machine.close() + stage.machine.ask(2, ExplainRequest("BTC_CAD"), 0)
+    assert ends(stage) == [(2, "unknown_symbol")]
+    assert stage.machine.due_ms() is None
+
+
+def test_a_silent_new_connection_is_closed_and_the_old_kept(live: Stage) -> None:
     live.hear(1, {"event": "closing", "reconnect_in_ms": 0})
     live.at(0)
     live.opened(2)
@@ -396,7 +479,7 @@ def test_a_silent_successor_is_given_up_and_the_old_one_kept(live: Stage) -> Non
     assert live.link is Link.LIVE
 
 
-def test_on_rates_two_connections_are_kept_until_the_new_one_has_settled() -> None:
+def test_on_rates_the_old_connection_stays_until_the_new_settles() -> None:
     stage = Stage("rates")
     stage.opened(1)
     stage.hear(1, data("BTC_CAD", 5), data("ETH_CAD", 5), {"event": "closing", "reconnect_in_ms": 0})
@@ -412,7 +495,8 @@ def test_on_rates_two_connections_are_kept_until_the_new_one_has_settled() -> No
     assert state(stage.machine.book) == {"BTC_CAD": 6, "ETH_CAD": 5}
 
 
-def test_on_rates_nothing_is_asked_for_that_nobody_can_tell_the_end_of() -> None:
+def test_on_rates_no_snapshot_is_requested() -> None:
+    """On `rates` nothing marks the end of a snapshot."""
     stage = Stage("rates")
     stage.opened(1)
     assert [message["event"] for _, message in stage.sent()] == ["subscribe"]
@@ -443,9 +527,10 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, max_size=60))
-def test_whatever_happens_it_has_two_connections_at_most_and_waits_for_something(
+def test_the_client_never_has_three_connections_or_no_timer(
     events: list[tuple[str, int, Frame | None]],
 ) -> None:
+    """Whatever happens, it has at most two connections and always waits for something."""
     stage = Stage()
     open_now, ever_opened = {1}, 1
 
@@ -468,7 +553,7 @@ def test_whatever_happens_it_has_two_connections_at_most_and_waits_for_something
             stage.now_ms += number
             stage.did = stage.machine.tick(stage.now_ms)
             due_ms = stage.machine.due_ms()
-            # What was due is done: who calls it by `due_ms` does not spin.
+            # Due actions are done, so a caller that follows `due_ms` does not spin.
             assert due_ms is None or due_ms > stage.now_ms
         elif number in open_now:
             if what == "lost":
@@ -481,5 +566,5 @@ def test_whatever_happens_it_has_two_connections_at_most_and_waits_for_something
         else:
             continue
         count()
-        # While there is no connection, the next one is due.
+        # Without a connection the next one is due.
         assert open_now or stage.machine.due_ms() is not None

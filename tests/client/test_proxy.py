@@ -1,4 +1,4 @@
-"""Real sockets that break at random: a proxy between the client and a server whose minutes are short."""
+"""Real sockets that break at random: a proxy between the client and a server with short minutes."""
 
 import asyncio
 import json
@@ -11,13 +11,14 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from cadfeed_client import Change, Feed, Link, Quote, State, machine
+from shared.model.channels import RATES_BATCH
 from shared.model.delta import Delta
-from shared.protocol import RATES_BATCH, SnapshotFrames, UpdateFrames, closing_frame, parts, snapshot_frames
+from shared.protocol import SnapshotFrames, UpdateFrames, closing_frame, parts, snapshot_frames
 from tests.client.frames import acknowledged
 from tests.client.servers import eventually, send, serving
 from tests.client.simulated_network import fields_of
 from tests.client.simulated_server import Market
-from tests.unit.samples import NOW_MS, SYMBOLS
+from tests.samples import NOW_MS, SYMBOLS
 
 TICK_S = 0.02
 CUTS = 40
@@ -25,8 +26,7 @@ CLOSING_AFTER_TICKS = 40
 
 
 class QuickFeed:
-    """A server on the market: a tick every 20 ms, every tenth a snapshot, and a connection is as old as it gets after
-    40 of them."""
+    """A server on the market: a tick every 20 ms, every tenth a snapshot, and connections that end after 40 ticks."""
 
     def __init__(self, draw: random.Random) -> None:
         self.market = Market(draw, NOW_MS)
@@ -70,7 +70,7 @@ async def _post(connection: ServerConnection, frames: tuple[bytes, ...]) -> None
 
 
 class Proxy:
-    """Passes bytes on, and cuts connections anywhere, in the middle of a frame too."""
+    """A proxy that forwards bytes and cuts connections anywhere, even within a frame."""
 
     def __init__(self, port: int, draw: random.Random) -> None:
         self.cuts = 0
@@ -86,7 +86,7 @@ class Proxy:
 
     @property
     def settled(self) -> bool:
-        """Whether the last cut is so long ago that both ends know of it."""
+        """Return whether both ends know about the last cut by now."""
         return asyncio.get_running_loop().time() - self.cut_s > 0.3
 
     async def cut_at_random(self, mean_s: float) -> None:
@@ -146,12 +146,12 @@ def test_a_connection_that_is_cut_again_and_again_ends_right(monkeypatch: pytest
                 await eventually(lambda: proxy.cuts >= CUTS)
                 cuts.cancel()
                 await eventually(lambda: proxy.settled and feed.state.link is Link.LIVE)
-                # Nothing is cut any more: two notices are followed, and nobody notices.
+                # Without cuts two notices are followed unnoticed.
                 quiet_from, before = len(states), feed._machine._number
                 await eventually(lambda: feed._machine._number > before + 1 and not feed._machine._next)
                 assert states[quiet_from:] == []
                 ticks.cancel()
-                # What it shows in the end is what the server has.
+                # In the end it shows what the server has.
                 expected = server.market.snapshot
                 newest = max(quote.seq for quote in expected.quotes.values())
                 await eventually(lambda: feed.book.seq >= newest and feed.book.whole)

@@ -1,4 +1,4 @@
-"""A user copies the folder into a project of his own: it needs `websockets` and nothing of this repository."""
+"""The client stands alone: it needs `websockets` and nothing of this repository."""
 
 import ast
 import asyncio
@@ -20,7 +20,7 @@ EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
-def test_it_imports_nothing_else(path: Path) -> None:
+def test_the_client_imports_only_websockets(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -34,7 +34,7 @@ def test_it_imports_nothing_else(path: Path) -> None:
 
 
 async def first_lines(program: str, folder: Path, count: int) -> list[str]:
-    """What the program prints first when it is run in that folder."""
+    """Return the program's first lines of output when run in that folder."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-u", "-c", program), cwd=folder, stdout=asyncio.subprocess.PIPE
     )

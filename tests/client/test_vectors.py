@@ -17,7 +17,7 @@ Fields = dict[str, Any]
 
 
 def cases() -> list[Any]:
-    """Every case with its steps and the quote that fills up those of its file."""
+    """Return every case with its steps and the default quote of its file."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
         vectors = json.loads(path.read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("steps", "quote"), cases())
-def test_the_client_makes_of_it_what_the_vectors_say(steps: list[Fields], quote: Fields) -> None:
+def test_the_client_agrees_with_the_vectors(steps: list[Fields], quote: Fields) -> None:
     machine = Machine(Subscription(), draw=lambda lowest, _: lowest)
     sums = dict.fromkeys(COUNTED, 0)
     last: object = None

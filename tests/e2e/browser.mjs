@@ -1,16 +1,14 @@
-// A real browser on the page, for a test: a line of JSON with what it shows for each line on stdin, until that ends.
+// A real browser on the page, for tests: for each line on stdin it prints what the page shows as a line of JSON.
 //
-//   node browser.mjs '{"url":"https://localhost:8000/","chromium":"/usr/bin/chromium","spki":"...","screenshot":"page.png"}'
+//   node browser.mjs '{"url":"https://localhost:8000/","spki":"...","screenshot":"page.png"}'
 
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { launch } from "../../tools/browser/browser.ts";
 
-const { chromium } = createRequire(new URL("../../tools/package.json", import.meta.url))("playwright-core");
 const options = JSON.parse(process.argv[2]);
 
-const browser = await chromium.launch({
-  executablePath: options.chromium,
-  // Trust is limited to certificates of this very key: everything else is checked as ever.
+const browser = await launch({
+  // It trusts only certificates of this key; all other checks stay on.
   args: [`--ignore-certificate-errors-spki-list=${options.spki}`],
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
@@ -25,7 +23,7 @@ for await (const _ of createInterface({ input: process.stdin })) {
   const shown = await page.evaluate(async () => {
     const element = (id) => document.getElementById(id);
     const cells = (row) => [...row.querySelectorAll("td")].map((cell) => [cell.classList[0], cell]);
-    // A cell has its title when it is pointed at.
+    // A cell gets its title when the mouse is over it.
     const titleOf = (cell) => {
       cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
       return cell.title;
@@ -46,7 +44,7 @@ for await (const _ of createInterface({ input: process.stdin })) {
         titles: each(row, titleOf),
       })),
     });
-    // A frame is in the titles as soon as it has come, and in all else with the next picture: a tick in between does not count.
+    // Titles show a frame at once, the rest with the next animation frame: ignore a tick in between.
     const picture = () => new Promise((resolve) => requestAnimationFrame(resolve));
     let seen;
     do {

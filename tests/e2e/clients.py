@@ -1,4 +1,4 @@
-"""Plain WebSocket clients, as users write them, that keep all that they hear and hold it against the contract."""
+"""Plain WebSocket clients like users' own, which record every frame and check it against the contract."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ Frame = dict[str, Any]
 
 @dataclass
 class Client:
-    """A connection and every frame that it got, each with the time of its arrival (`at_ms`)."""
+    """A connection and all its frames, each with the time of its arrival (`at_ms`)."""
 
     socket: ClientConnection
     frames: list[Frame] = field(default_factory=list)
     at_ms: list[int] = field(default_factory=list)
 
     async def send(self, message: object, *, valid: bool = True) -> None:
-        """Send a request, as text or as what is to be one. `valid=False`: it is wrong, to see what the feed says.
+        """Send a request, as text or as a value to encode. `valid=False`: it is wrong on purpose.
 
         Raises:
             Misfit: it is not what the contract says.
@@ -52,14 +52,14 @@ class Client:
         return frame
 
     async def until(self, wanted: Callable[[Frame], bool], timeout_s: float = 30) -> Frame:
-        """The next frame that is wanted."""
+        """Return the next frame that fulfils the condition."""
         async with asyncio.timeout(timeout_s):
             while not wanted(frame := await self.next(timeout_s)):
                 pass
         return frame
 
     async def listen(self, seconds: float) -> None:
-        """Take in what comes for a while."""
+        """Record frames for a while."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
@@ -68,7 +68,7 @@ class Client:
                 return
 
     async def subscribe(self, channel: str, **more: object) -> Frame:
-        """Subscribe; the acknowledgement."""
+        """Subscribe and return the acknowledgement."""
         await self.send({"event": "subscribe", "channel": channel, **more})
         return await self.until(lambda frame: frame["event"] in {"subscribed", "error"})
 
@@ -76,11 +76,11 @@ class Client:
         return [frame for frame in self.frames if frame["event"] == event]
 
     def ticks(self) -> list[Frame]:
-        """The frames of `rates_batch` that came without asking, the subscription's snapshot first."""
+        """Return the unrequested frames of `rates_batch`, the subscription's snapshot first."""
         return list(filter(is_tick, self.frames))
 
     def quotes(self) -> dict[str, dict[str, Any]]:
-        """The newest quote of each symbol: the highest `seq` wins."""
+        """Return the newest quote of each symbol: the highest `seq` wins."""
         newest: dict[str, dict[str, Any]] = {}
         for quote in self.heard():
             if quote["seq"] >= newest.get(quote["symbol"], quote)["seq"]:
@@ -88,7 +88,7 @@ class Client:
         return newest
 
     def heard(self) -> list[dict[str, Any]]:
-        """Every quote that came, on either channel."""
+        """Yield every quote that came, on either channel."""
         return [
             quote
             for frame in self.frames
@@ -98,18 +98,18 @@ class Client:
 
 
 def is_tick(frame: Frame) -> bool:
-    """Whether a frame of `rates_batch` stands for a tick: an update, or the minute's snapshot in its place."""
+    """Return whether a frame of `rates_batch` is a tick: an update, or the minute's snapshot in its place."""
     return frame["event"] == "update" or (frame["event"] == "snapshot" and "id" not in frame)
 
 
 def missed(ticks: list[Frame]) -> list[Frame]:
-    """The updates that follow one that never came. One that came twice, as at a subscription, is none of them."""
+    """Return the updates after a missing one. A duplicate, as at a subscription, is not missing."""
     seen = accumulate((frame["seq"] for frame in ticks), max)
     return [after for before, after in zip(seen, ticks[1:], strict=False) if after.get("prev_seq", 0) > before]
 
 
 @asynccontextmanager
 async def opened(stack: Stack, url: str = "") -> AsyncIterator[Client]:
-    """A client of a stack's feed for the length of a block."""
+    """Connect a client to a stack's feed during a block."""
     async with connect(url or stack.feed, ssl=stack.tls, max_size=None, open_timeout=60) as socket:
         yield Client(socket)

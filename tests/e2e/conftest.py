@@ -11,7 +11,7 @@ from tests.e2e.local_stack import Stack, local_stack
 
 @pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The module's stack, with its `TICK`, the options of its `EXCHANGE`, and what it sets in the `CONTEXT`."""
+    """The module's stack, with its `TICK`, the options in its `EXCHANGE`, and the settings in its `CONTEXT`."""
     state = tmp_path_factory.mktemp("state")
     exchange = request.module.EXCHANGE
     options = exchange() if callable(exchange) else exchange
@@ -22,7 +22,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def common_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One for the modules that only listen to the simulated market, with prices: it stays as they found it."""
+    """One stack with prices for the modules that only listen to the simulated market and change nothing."""
     with local_stack(tmp_path_factory.mktemp("state"), tick=1, exchange=["--seed=21"]) as running:
         asyncio.run(first_prices(running))
         yield running

@@ -1,7 +1,7 @@
-"""Sources failing in every way: over wss no wrong price, no gap where another source has the asset, and back.
+"""Sources that fail in every way: over wss no wrong price, no gap if another source has the asset, and recovery.
 
-Before a source fails, those that come before it in the catalogue are switched off, so that it is the one that serves.
-Its fault counts only once the exchange has answered with it.
+Before a source fails, those before it in the catalogue are switched off, so that it serves. Its fault counts only after
+the exchange has answered with it.
 """
 
 import asyncio
@@ -13,22 +13,25 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from shared.model.assets import Asset, catalogue
+from shared.model.assets import Asset, catalogue, price_sources
+from shared.sources.settings import POLL_SECONDS, source_settings
 from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import Stack
+from tools.simulator.faults import UPSTREAMS
 
 TICK = int(os.environ.get("CADFEED_FAILOVER_TICK", "1"))
 EXCHANGE = ["--seed=5"]
-CONTEXT = [
-    f"stale_after_seconds={5 * TICK}",
-    f"ndax_poll_seconds={TICK}",
-    f"coinbase_poll_seconds={TICK}",
-    f"coingecko_poll_seconds={3 * TICK}",
-]
 
 EXCHANGES = ("binance", "kraken", "coinbase")
-PRICE_SOURCES = ("binance", "kraken", "ndax", "coinbase", "coingecko")
-RATE_SOURCES = ("bank_of_canada", "er_api")
+# In the order in which the catalogue prefers them.
+PRICE_SOURCES = tuple(name for name in UPSTREAMS if name in price_sources())
+RATE_SOURCES = tuple(name for name in UPSTREAMS if name not in PRICE_SOURCES)
+PACES = {setting.source: TICK for setting in source_settings() if setting.kind == POLL_SECONDS}
+PACES["coingecko"] = 3 * TICK
+CONTEXT = [
+    f"stale_after_seconds={5 * TICK}",
+    *(f"{name}_poll_seconds={seconds}" for name, seconds in PACES.items() if name in PRICE_SOURCES),
+]
 EVERY_TICK = {"binance", "kraken"}
 OFF = {"status": 503}
 FAULTS: dict[str, dict[str, Any]] = {
@@ -55,14 +58,14 @@ NOT_SHOWN = {
 DEAD_MARKETS = {("binance", "DAIUSDT")}  # on the real exchange, and so in the simulation
 # Simulated sources agree within 20 basis points; a wrong price is off by far more.
 NEAR = Decimal("0.01")
-LATE_S = 0.5  # a tick's time is when its sources have answered
-PASSED_OVER_WITHIN_S = 75  # a clock is known to stand still after a minute; any other fault at once
+LATE_S = 0.5  # a tick's time is when its sources answered
+PASSED_OVER_WITHIN_S = 75  # the feed notices a frozen clock after a minute, any other fault at once
 LONGEST_BACK_OFF_S = 9.6  # of Coinbase and CoinGecko; the others are back within two ticks
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A row of the matrix: seconds until another source served all assets it has, and until the first was back."""
+    """A row of the matrix: seconds until another source served all its assets, and until the first was back."""
 
     passed_over_s: float | None
     longest_gap_s: float | None
@@ -74,14 +77,14 @@ class Shown:
 
 
 def is_shown(source: str, fault: str) -> bool:
-    """Whether the fault can be seen in what this source says."""
+    """Return whether the fault shows in this source's answers."""
     return (source, fault) not in NOT_SHOWN
 
 
 async def fail(
     stack: Stack, off: Mapping[str, Any], faults: Mapping[str, Any], failing: tuple[str, ...], *, shown: bool
 ) -> Shown:
-    """Let sources fail and heal. Where a fault shows, another source takes over, and what has no other grows stale."""
+    """Let sources fail and heal. If a fault shows, another source takes over, and assets without another turn stale."""
     first = served_without(tuple(off))
     second = served_without((*off, *failing)) if shown else first
     async with opened(stack) as client:
@@ -107,10 +110,10 @@ async def fail(
 
 
 async def settled(stack: Stack, client: Client, off: Mapping[str, Any], first: dict[str, str]) -> dict[str, Decimal]:
-    """Wait until every asset is served by the first of its sources that is not off; the prices then."""
+    """Wait until the first available source serves every asset; return the prices."""
     stack.control("faults", {source: off.get(source, {}) for source in PRICE_SOURCES + RATE_SOURCES})
     await client.subscribe("rates_batch")
-    await client.until(lambda frame: frame["event"] in {"snapshot", "update"})  # the first who comes finds no snapshot
+    await client.until(lambda frame: frame["event"] in {"snapshot", "update"})  # the first client finds no snapshot
     await holds(client, lambda: sources_of(client, first) == first and not stale(client), 60)
     client.frames.clear()
     await client.send({"event": "snapshot", "channel": "rates_batch"})
@@ -119,13 +122,13 @@ async def settled(stack: Stack, client: Client, off: Mapping[str, Any], first: d
 
 
 async def holds(client: Client, condition: Callable[[], bool], timeout_s: float) -> None:
-    """Take in frames until the condition holds, none if it holds already."""
+    """Record frames until the condition holds, none if it already does."""
     if not condition():
         await client.until(lambda _: condition(), timeout_s)
 
 
 async def failed(stack: Stack, faults: Mapping[str, Any], failing: tuple[str, ...]) -> None:
-    """Set faults, and wait until the exchange has answered with those of the sources that are failing now."""
+    """Set faults, and wait until the exchange has answered with those of the failing sources."""
     stack.control("faults", dict(faults))
     stack.control("reset_counts", {})
     async with asyncio.timeout(30):
@@ -137,7 +140,7 @@ async def failed(stack: Stack, faults: Mapping[str, Any], failing: tuple[str, ..
 
 
 def served_without(failing: tuple[str, ...]) -> dict[str, str]:
-    """The source of each asset that has one beside those that fail."""
+    """Return the source of each asset that has one beside the failing ones."""
     sources = {symbol: first_source(asset, failing) for symbol, asset in catalogue().items()}
     return {symbol: source for symbol, source in sources.items() if source}
 
@@ -157,7 +160,7 @@ def stale(client: Client) -> set[str]:
 
 
 def wrong(client: Client, reference: dict[str, Decimal]) -> list[str]:
-    """Quotes that ever came and are not near what the market was before."""
+    """Return the quotes that are not near the market before the fault."""
     return [
         f"{quote['symbol']} {quote['spot']} {quote['source']}"
         for quote in client.heard()
@@ -166,7 +169,7 @@ def wrong(client: Client, reference: dict[str, Decimal]) -> list[str]:
 
 
 def longest_gap_s(frames: list[Frame]) -> float:
-    """The longest time from one tick to the next that a client heard of."""
+    """Return the longest time from one received tick to the next."""
     ticks_ms: list[int] = [frame["ts"] for frame in frames if is_tick(frame)]
     assert len(ticks_ms) >= 2
     return max(later - earlier for earlier, later in pairwise(ticks_ms)) / 1000

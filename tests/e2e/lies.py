@@ -1,4 +1,4 @@
-"""One source lying, over wss: how far it moves each quote away from what the honest ones say at that time."""
+"""One lying source over wss: how far it moves each quote from the honest sources' prices at that time."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -10,25 +10,29 @@ from typing import Any
 
 import requests
 
-from shared.model.assets import catalogue
+from shared.model.assets import catalogue, price_sources
 from shared.model.wire import loads
+from shared.sources.settings import POLL_SECONDS, source_settings
 from tests.e2e.clients import Client, opened
 from tests.e2e.local_stack import Stack
+from tools.simulator.faults import UPSTREAMS
 
 TICK = 1
 EXCHANGE = ["--seed=5"]
-CONTEXT = ["coinbase_poll_seconds=3", "ndax_poll_seconds=3", "coingecko_poll_seconds=4"]
+PACES = {setting.source: 3 for setting in source_settings() if setting.kind == POLL_SECONDS}
+PACES["coingecko"] = 4
+CONTEXT = [f"{name}_poll_seconds={seconds}" for name, seconds in PACES.items()]
 FACTORS = ("0.5", "0.7", "0.9", "0.97", "1.03", "1.1", "1.2", "1.45", "2", "1000")
 RATE_FACTORS = ("0.73", "0.9", "0.97", "1.03", "1.1")
-LIARS = ("binance", "kraken", "coinbase", "coingecko", "ndax")
+LIARS = price_sources()
 TICKS_OF_A_LIE = 2
 TICKS_AFTER_HONEST_ANSWERS = 2
-SAMPLE_MS = 2_000  # so often is asked what was honest
+SAMPLE_MS = 2_000  # how often honest prices are requested
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A row of the table: the largest distance from what the honest said, by how many sources an asset has."""
+    """A row of the table: the largest distance from the honest prices, by an asset's number of sources."""
 
     three_or_more: Decimal
     two: Decimal
@@ -43,23 +47,23 @@ def sources_of(symbol: str) -> int:
 
 
 async def honest(stack: Stack, client: Client) -> None:
-    """All sources well, until nothing of an earlier lie is left: each has answered since, and none is suspect."""
-    stack.control("faults", {liar: {} for liar in LIARS})
+    """Clear all faults and wait until each source has answered and none is suspect."""
+    stack.control("faults", {source: {} for source in UPSTREAMS})
     stack.control("reset_counts", {})
-    await asked(stack, client, LIARS)
+    await asked(stack, client, UPSTREAMS)
     await ticks(client, TICKS_AFTER_HONEST_ANSWERS)
     while suspects_of(client):
         await ticks(client, 1)
 
 
 def suspects_of(client: Client) -> list[str]:
-    """The sources that the feed suspects, by the last frame that says how they do."""
+    """Return the suspect sources by the last frame with their states."""
     told = [frame["status"] for frame in client.frames if "status" in frame and "channel" in frame]
     return [source for source, word in told[-1].items() if word == "suspect"]
 
 
 async def lie(stack: Stack, client: Client, faults: Mapping[str, object]) -> Told:
-    """Tell a lie for some ticks, after all sources were well."""
+    """Set a lie for some ticks, after all sources were honest."""
     await honest(stack, client)
     stack.control("reset_counts", {})
     stack.control("faults", dict(faults))
@@ -71,8 +75,10 @@ async def lie(stack: Stack, client: Client, faults: Mapping[str, object]) -> Tol
 
 
 def told(stack: Stack, client: Client, liars: Iterable[str]) -> Told:
-    """The distances of all quotes that came. Holds that no asset lost its price, and that those with three or more
-    sources stayed within their band."""
+    """Return the distances of all quotes that came.
+
+    Assert that no asset lost its price, and that those with three or more sources stayed within their band.
+    """
     lost = [symbol for frame in client.frames for symbol in frame.get("unavailable", [])]
     assert not lost, lost
     farthest: dict[int, Decimal] = {1: Decimal(0), 2: Decimal(0), 3: Decimal(0)}
@@ -94,8 +100,10 @@ def moment_of(quote: Mapping[str, Any]) -> int:
 
 
 def honest_ranges(stack: Stack, at_ms: int, liars: set[str]) -> dict[str, tuple[Decimal, Decimal]]:
-    """By symbol, the lowest bid and the highest ask in CAD that the other sources say about then; the liar's own
-    without its lie for an asset that only it has."""
+    """Return by symbol the lowest bid and the highest ask in CAD of the other sources at about that time.
+
+    For an asset that only the liar has, take its own without the lie.
+    """
     bids: dict[str, list[Decimal]] = {}
     asks: dict[str, list[Decimal]] = {}
     said = [honest_at(stack.exchange, at_ms + step * SAMPLE_MS) for step in (-2, -1, 0, 1)]
@@ -111,25 +119,25 @@ def honest_ranges(stack: Stack, at_ms: int, liars: set[str]) -> dict[str, tuple[
 
 
 def dollars(moment: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
-    """The lowest and the highest honest rate of the dollar, as parts of the one that prices are made with."""
+    """Return the lowest and the highest honest rate of the dollar, relative to the one used for prices."""
     rates = (moment["usd_cad"], moment["coingecko_usd_cad"])
     return min(rates) / Decimal(moment["usd_cad"]), max(rates) / Decimal(moment["usd_cad"])
 
 
 @lru_cache(maxsize=64)
 def honest_at(exchange: str, at_ms: int) -> dict[str, Any]:
-    """Each source's markets at a time, without its faults (`tools/simulator/honest.py`)."""
+    """Return each source's markets at a time, without its faults (`tools/simulator/honest.py`)."""
     answer: dict[str, Any] = loads(requests.get(f"{exchange}/control/honest", {"at_ms": at_ms}, timeout=10).text)
     return answer
 
 
 def beyond(quote: Mapping[str, Decimal], low: Decimal, high: Decimal) -> Decimal:
-    """How far a quote reaches out of a range, relative to its end."""
+    """Return how far a quote is outside of a range, relative to the range's end."""
     return max(Decimal(0), *(max(1 - quote[side] / low, quote[side] / high - 1) for side in ("bid", "ask", "spot")))
 
 
 async def asked(stack: Stack, client: Client, sources: Iterable[str]) -> None:
-    """Wait until the exchange has answered for each of them since its counts were reset."""
+    """Wait until the exchange has answered as each of them since its counts were reset."""
     for _ in range(60):
         counts = stack.control("state")["requests"]
         if all(counts[source]["since_reset"] for source in sources):

@@ -1,4 +1,4 @@
-"""A running local stack for a test: started by the command that users type, on free ports, in a folder of its own."""
+"""A running local stack for tests, started by the users' command, on free ports, in its own folder."""
 
 import json
 import os
@@ -25,7 +25,7 @@ SESSION = boto3.Session("test", "test", region_name="us-east-1")
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Addresses of a running stack, and the doors that a test needs beside the feed's own."""
+    """The addresses of a running stack: the feed's, and those that only tests use."""
 
     feed: str
     dashboard: str
@@ -38,18 +38,18 @@ class Stack:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """Verifies with the stack's own CA and no other."""
+        """Return a context that trusts only the stack's own CA."""
         return ssl.create_default_context(cafile=self.ca)
 
     def control(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """A call of the exchange's control API: GET without a body, POST with one."""
+        """Call the exchange's control API: GET without a body, POST with one."""
         url = f"{self.exchange}/control/{path}"
         answer = requests.get(url, timeout=10) if body is None else requests.post(url, json=body, timeout=10)
         answer.raise_for_status()
         return dict(answer.json())
 
     def table(self, name: str) -> "Table":
-        """The stack's table whose logical ID holds `name`."""
+        """Return the stack's table whose logical ID contains `name`."""
         resource = SESSION.resource("dynamodb", endpoint_url=self.aws)
         return resource.Table(self._physical(name, "DynamoDB::Table"))
 
@@ -72,9 +72,12 @@ class Stack:
 
 @contextmanager
 def local_stack(state: Path, *, tick: int, exchange: list[str], context: list[str] | None = None) -> Iterator[Stack]:
-    """Start a stack and stop it as Ctrl-C does. `exchange` are the options of the exchange behind it."""
+    """Start a stack and stop it like Ctrl-C. `exchange` are the options of its exchange.
+
+    Without another setting it does not fetch the past, which takes a minute of a core.
+    """
     command = [sys.executable, "-m", "tools.local", "--json", "--port=0", f"--tick={tick}", "--simulated"]
-    command += [f"--context={setting}" for setting in context or []]
+    command += [f"--context={setting}" for setting in ("backfill=false", *(context or ()))]
     command += [f"--state={state}", "--", *exchange]
     state.mkdir(parents=True, exist_ok=True)
     with (state / "stack.log").open("w") as log:
@@ -91,6 +94,12 @@ def local_stack(state: Path, *, tick: int, exchange: list[str], context: list[st
 
 
 def programs_of(state: Path) -> list[str]:
-    """The command lines of running programs that name this state folder or run below it."""
-    listing = subprocess.run(["ps", "-eo", "pid=,command="], capture_output=True, text=True, check=True).stdout
+    """Return the command lines of running programs that name this state folder or run in it."""
+    listing = subprocess.run(["ps", "-eww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
     return [line for line in listing.splitlines() if str(state) in line and str(os.getpid()) not in line.split()[:1]]
+
+
+def workers_of(stack: Stack, function: str) -> list[int]:
+    """Return the processes in which the emulator runs a function, e.g. `IngestFunction`, the oldest first."""
+    code = f"ministack-lambda-{stack.function_name(function)}-"
+    return sorted(int(line.split()[0]) for line in programs_of(stack.state) if code in line)

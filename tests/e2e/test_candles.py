@@ -18,7 +18,7 @@ TICK = 1
 USD_CAD = Decimal("1.2096")  # of 2021-05-12
 RECORDING = "klines/binance_1m_2021-05-11T20_2021-05-13T08.csv"
 DAY = 1440
-# By default the two hours after the fall began; CADFEED_REPLAY=720 is the whole twelve hours from the beginning.
+# By default the first two hours of the fall; CADFEED_REPLAY=720 replays all twelve hours.
 SECONDS = int(os.environ.get("CADFEED_REPLAY", "0"))
 START = [] if SECONDS else ["--start=2021-05-12T22:00"]
 
@@ -32,7 +32,7 @@ LEAP = ASSET_LEEWAY.base
 
 
 def closes() -> dict[str, list[Decimal]]:
-    """The closing prices by the feed's symbol, minute by minute."""
+    """Return the closing prices by symbol, minute by minute."""
     by_market: dict[str, list[Decimal]] = defaultdict(list)
     with recording(RECORDING).open() as file:
         for row in csv.DictReader(file):
@@ -47,8 +47,10 @@ def closes() -> dict[str, list[Decimal]]:
 
 
 def shows(quotes: dict[str, dict[str, Any]], prices: dict[str, list[Decimal]], minute: int) -> bool:
-    """Whether every quote is that of this minute: its close, and its close minus the close 24 h before. One that leapt
-    a short while ago may be held: a minute of the file is a second here, and nobody confirms what Binance says."""
+    """Return whether every quote has this minute's close and change of 24 h.
+
+    A price that jumped shortly before may be held: a minute of the file is a second here, and nobody confirms Binance.
+    """
     return all(
         (
             quotes[symbol]["spot"] == close[minute] * USD_CAD
@@ -60,12 +62,12 @@ def shows(quotes: dict[str, dict[str, Any]], prices: dict[str, list[Decimal]], m
 
 
 def leapt(close: list[Decimal], minute: int) -> bool:
-    """Whether the price moved by more than one source alone may say at once, in the time for which it is then held."""
+    """Return whether the price moved by more than a single source may, within the time of a hold."""
     recent = close[minute - HELD_MINUTES : minute + 1]
     return any(max(pair) / min(pair) > 1 + LEAP for pair in pairwise(recent))
 
 
-def test_prices_follow_the_file_minute_by_minute_through_the_crash(stack: Stack) -> None:
+def test_prices_follow_the_recorded_crash_minute_by_minute(stack: Stack) -> None:
     prices = closes()
     assert len(prices) == 35  # the file's LUNAUSDT is another coin under that name today
 

@@ -1,4 +1,4 @@
-"""Clients with the habits that public code has work on `rates` as they are, each of them over wss."""
+"""Clients with the habits of public code work on `rates` unchanged, over wss."""
 
 import asyncio
 import json
@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 
 from shared.model.assets import catalogue
+from shared.model.staleness import HEARTBEAT_MS
 from tests.e2e.clients import Client, Frame, opened
 from tests.e2e.foreign import FOREIGN, NODE, running
 from tests.e2e.local_stack import Stack
+from tests.stored import stored
 
 SUBSCRIBE = {"event": "subscribe", "channel": "rates"}
-HEARTBEAT_MS = 30_000
-LATE_MS = 5_000  # the tick that brings it, and a busy machine
+LATE_MS = 5_000  # the next tick, and a busy machine
 QUIET_S = 38
-# Nobody but CoinGecko has it, whose prices are new once a minute.
+# Only CoinGecko has it, whose prices change once a minute.
 QUIET_SYMBOL = next(
     symbol for symbol, asset in catalogue().items() if {market.source for market in asset.markets} == {"coingecko"}
 )
@@ -34,12 +35,12 @@ def now_ms() -> int:
 
 
 def btc_seq(frame: Frame) -> int:
-    """The tick of which a frame brings the price of BTC, which moves nearly always; 0 for any other frame."""
+    """Return the tick of a frame with the price of BTC, which moves almost always; 0 for other frames."""
     return int(frame["data"]["seq"]) if frame.get("data", {}).get("symbol") == "BTC_CAD" else 0
 
 
 async def more_ticks(client: Client, count: int = 2) -> None:
-    """Listen until BTC has moved so often."""
+    """Listen until BTC has moved that often."""
     seen = {btc_seq(frame) for frame in client.frames} | {0}
     wanted = len(seen) + count
     async with asyncio.timeout(30):
@@ -49,7 +50,7 @@ async def more_ticks(client: Client, count: int = 2) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def quiet(common_stack: Stack) -> Iterator[Future[tuple[list[int], list[Frame]]]]:
-    """When a client of a market in which nothing happens heard something, and what one without a subscription heard.
+    """Collect what a client of a quiet market and one without a subscription hear.
 
     They listen while the other tests run.
     """
@@ -65,7 +66,7 @@ def quiet(common_stack: Stack) -> Iterator[Future[tuple[list[int], list[Frame]]]
         yield pool.submit(lambda: asyncio.run(listen()))
 
 
-def test_one_that_takes_whatever_has_data_for_a_quote(common_stack: Stack) -> None:
+def test_a_client_takes_every_frame_with_data_for_quotes(common_stack: Stack) -> None:
     """`if (message.data) prices[message.data.symbol] = message.data`, without a look at the event."""
 
     async def run() -> None:
@@ -86,8 +87,8 @@ def test_one_that_takes_whatever_has_data_for_a_quote(common_stack: Stack) -> No
     asyncio.run(run())
 
 
-def test_one_that_calls_number_methods_on_every_field(common_stack: Stack, tmp_path: Path) -> None:
-    """`data.change.toFixed(2)`, `new Date(data.timestamp * 1000)`: a null or a text anywhere ends it."""
+def test_a_client_calls_number_methods_on_every_field(common_stack: Stack, tmp_path: Path) -> None:
+    """`data.change.toFixed(2)`, `new Date(data.timestamp * 1000)`: a null or a text breaks it."""
     command: list[str | Path] = [NODE, FOREIGN / "takes_every_number.mjs", common_stack.feed, json.dumps(SUBSCRIBE)]
     with running(command, common_stack, tmp_path / "log") as program:
         lines = program.until(lambda lines: len(lines) > 3 * len(catalogue()))
@@ -99,8 +100,8 @@ def test_one_that_calls_number_methods_on_every_field(common_stack: Stack, tmp_p
     assert {line["arrow"] for line in lines} == {"up", "down"}
 
 
-def test_one_that_takes_every_number_for_a_float(common_stack: Stack) -> None:
-    """`float(data["spot"])` and arithmetic with it: no number is beyond a float, none is so small that it becomes 0."""
+def test_a_client_parses_every_number_as_a_float(common_stack: Stack) -> None:
+    """`float(data["spot"])` and arithmetic with it: every number fits a float, and none becomes 0."""
 
     async def run() -> None:
         async with opened(common_stack) as client:
@@ -116,7 +117,7 @@ def test_one_that_takes_every_number_for_a_float(common_stack: Stack) -> None:
     asyncio.run(run())
 
 
-def test_one_that_pings_and_hangs_up_when_nothing_comes(common_stack: Stack) -> None:
+def test_a_client_pings_and_hangs_up_without_a_pong(common_stack: Stack) -> None:
     """`{"event":"ping"}` every 15 s, and a new connection after 30 s without a frame; here a tenth of both."""
 
     async def run() -> None:
@@ -134,28 +135,28 @@ def test_one_that_pings_and_hangs_up_when_nothing_comes(common_stack: Stack) -> 
     asyncio.run(run())
 
 
-def test_one_that_subscribes_again_gets_what_it_asked_for_last_and_nothing_twice(common_stack: Stack) -> None:
-    """It changes its list of symbols by another `subscribe`, as after a click, and never unsubscribes."""
+def test_a_client_that_subscribes_twice_gets_nothing_twice(common_stack: Stack) -> None:
+    """It changes its symbols by another `subscribe`, as after a click, and never unsubscribes."""
 
     async def run() -> None:
         async with opened(common_stack) as client:
             await client.subscribe("rates")
             await more_ticks(client, 1)
             await client.subscribe("rates", symbols=["BTC_CAD"])
-            await more_ticks(client, 2)  # the tick that was on its way still brought everything
+            await more_ticks(client, 2)  # the tick already on its way still had all symbols
             before = len(client.heard())
             await more_ticks(client, 5)
             later = client.heard()[before:]
             assert {quote["symbol"] for quote in later} == {"BTC_CAD"}
             came = Counter(quote["seq"] for quote in later)
             assert max(came.values()) <= 2
-            # The whole view, which comes once a minute, may fall into these ticks.
+            # The snapshot of the minute may fall into these ticks.
             assert sum(count > 1 for count in came.values()) <= 1
 
     asyncio.run(run())
 
 
-def test_one_that_sends_its_subscription_in_two_quick_copies(common_stack: Stack) -> None:
+def test_a_client_sends_its_subscription_twice_in_a_row(common_stack: Stack) -> None:
     """Its `onopen` runs twice, or it sends at once and again when it thinks that it is ready."""
 
     async def run() -> None:
@@ -173,8 +174,8 @@ def test_one_that_sends_its_subscription_in_two_quick_copies(common_stack: Stack
     asyncio.run(run())
 
 
-def test_one_that_does_not_read_for_a_while(common_stack: Stack) -> None:
-    """It is busy drawing. What came meanwhile waits for it, and nobody else waits."""
+def test_a_client_does_not_read_for_a_while(common_stack: Stack) -> None:
+    """It is busy drawing. Its frames wait for it, and nobody else waits."""
 
     async def run() -> None:
         async with opened(common_stack) as slow, opened(common_stack) as other:
@@ -182,37 +183,32 @@ def test_one_that_does_not_read_for_a_while(common_stack: Stack) -> None:
             await slow.until(lambda _: slow.quotes().keys() == catalogue().keys())
             await other.subscribe("rates", symbols=["BTC_CAD"])
             last = slow.quotes()["BTC_CAD"]["seq"]
-            # Its library takes 16 frames in and then stops, so the rest waits in the sockets on the way.
+            # Its library buffers 16 frames and then stops, so the rest waits in the sockets.
             await other.until(lambda frame: btc_seq(frame) >= last + 5)
             newest = other.quotes()["BTC_CAD"]["seq"]
             assert not any(btc_seq(frame) > last for frame in slow.frames)
             await slow.until(lambda frame: btc_seq(frame) >= newest)
             theirs = {btc_seq(frame) for frame in other.frames}
             assert {seq for seq in theirs if last < seq <= newest} <= {btc_seq(frame) for frame in slow.frames}
-            slow.socket.transport.abort()  # its library would wait 10 s for a close frame behind what it has not read
+            slow.socket.transport.abort()  # its library would wait 10 s for a close frame behind the unread frames
 
     asyncio.run(run())
 
 
-def test_one_that_sends_its_message_in_a_binary_frame(common_stack: Stack) -> None:
-    """`send(Buffer.from(json))`. The local stack takes it; API Gateway closes such a connection with 1003."""
-    hears_quotes(common_stack, lambda client: client.socket.send(json.dumps(SUBSCRIBE).encode()))
-
-
-def test_one_that_sends_its_message_in_fragments(common_stack: Stack) -> None:
-    """A library that streams sends what is one message in several frames, cut anywhere."""
+def test_a_client_sends_its_message_in_fragments(common_stack: Stack) -> None:
+    """A streaming library sends one message in several frames, cut anywhere."""
     text = json.dumps({**SUBSCRIBE, "id": "é🚀"}, ensure_ascii=False)
     hears_quotes(common_stack, lambda client: client.socket.send([text[:1], text[1:9], "", text[9:-2], text[-2:]]))
 
 
-def test_one_that_sends_more_fields_than_there_are_and_pretty_prints(common_stack: Stack) -> None:
-    """A template that was made for another server: `token`, `depth`, `req_id`, and line breaks in it."""
+def test_a_client_sends_unknown_fields_and_pretty_prints(common_stack: Stack) -> None:
+    """Its template is for another server: `token`, `depth`, `req_id`, and line breaks."""
     message = {"op": "subscribe", "req_id": 7, "token": None, "depth": 5, **SUBSCRIBE, "symbols": None}
     hears_quotes(common_stack, lambda client: client.socket.send(f"\n{json.dumps(message, indent=2)}\r\n"))
 
 
 def hears_quotes(stack: Stack, subscribe: Callable[[Client], Any]) -> None:
-    """The acknowledgement, every symbol, and then changes."""
+    """Assert that it gets the acknowledgement, every symbol, and then changes."""
 
     async def run() -> None:
         async with opened(stack) as client:
@@ -225,11 +221,11 @@ def hears_quotes(stack: Stack, subscribe: Callable[[Client], Any]) -> None:
     asyncio.run(run())
 
 
-def test_one_that_goes_without_a_close_frame(common_stack: Stack) -> None:
-    """A telephone in a tunnel. It is forgotten, and comes back at once with all prices."""
+def test_a_client_leaves_without_a_close_frame(common_stack: Stack) -> None:
+    """A telephone in a tunnel: its connection is removed, and it returns at once with all prices."""
 
     def connections() -> int:
-        return common_stack.table("Connections").scan(ConsistentRead=True)["Count"]
+        return len(stored(common_stack.table("Connections")))
 
     async def run() -> None:
         before = await asyncio.to_thread(connections)
@@ -247,23 +243,23 @@ def test_one_that_goes_without_a_close_frame(common_stack: Stack) -> None:
     asyncio.run(run())
 
 
-def test_one_that_hangs_up_after_half_a_minute_without_a_frame(
+def test_a_client_hangs_up_after_30_s_without_a_frame(
     quiet: Future[tuple[list[int], list[Frame]]],
 ) -> None:
-    """A watchdog, and a symbol that hardly moves: a heartbeat comes in time."""
+    """It has a watchdog and a symbol that hardly moves: a heartbeat comes in time."""
     at_ms, _ = quiet.result(2 * QUIET_S)
     began_ms, ended_ms = at_ms[0], at_ms[-1]
     assert ended_ms - began_ms > HEARTBEAT_MS + LATE_MS
     pauses_ms = [after - before for before, after in pairwise(at_ms)]
     print(f"{len(at_ms) - 1} frames, the longest pause {max(pauses_ms)} ms")
     assert max(pauses_ms) <= HEARTBEAT_MS + LATE_MS
-    # A heartbeat is due at each half minute of the clock, and nothing else is likely to come just then.
+    # A heartbeat is due at each half minute, and another frame is unlikely at that moment.
     due = range(began_ms - began_ms % HEARTBEAT_MS + HEARTBEAT_MS, ended_ms - LATE_MS, HEARTBEAT_MS)
     assert all(any(0 <= ms - due_ms <= LATE_MS for ms in at_ms[:-1]) for due_ms in due)
     assert due
 
 
-def test_one_that_never_subscribes(quiet: Future[tuple[list[int], list[Frame]]]) -> None:
-    """It connects and waits for what others send by themselves. It hears nothing, and stays connected."""
+def test_a_client_never_subscribes(quiet: Future[tuple[list[int], list[Frame]]]) -> None:
+    """It connects and waits, as for servers that send without a subscription. It gets nothing and stays connected."""
     _, silent = quiet.result(2 * QUIET_S)
     assert silent == []

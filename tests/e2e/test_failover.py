@@ -1,4 +1,4 @@
-"""Each exchange failing in each way: the matrix's first part, the other one is in `test_failover_rest.py`."""
+"""Each exchange fails in each way: the first part of the matrix; `test_failover_rest.py` has the other."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""CoinGecko failing in each way, any two sources, and all: the matrix's other part beside `test_failover.py`."""
+"""CoinGecko fails in each way, then two sources, then all: the second part of the matrix of `test_failover.py`."""
 
 import asyncio
 import time
@@ -33,8 +33,8 @@ __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_only_coingecko_has_is_marked_stale_until_it_is_back(stack: Stack, fault: str) -> None:
-    # The exchanges stay: with them off nobody else would be left.
+def test_assets_only_coingecko_has_are_stale_until_it_returns(stack: Stack, fault: str) -> None:
+    # The exchanges stay on: without them no source would be left.
     row = asyncio.run(fail(stack, {}, {"coingecko": FAULTS[fault]}, ("coingecko",), shown=is_shown("coingecko", fault)))
     print(f"| coingecko | {fault} | {row} |")
 
@@ -45,7 +45,8 @@ def test_two_sources_that_are_off_are_passed_over_and_come_back(stack: Stack, fa
     print(f"| {' and '.join(failing)} | off | {row} |")
 
 
-def test_with_every_source_off_all_is_marked_stale_heartbeats_go_on_and_it_recovers(stack: Stack) -> None:
+def test_the_feed_recovers_after_every_source_was_off(stack: Stack) -> None:
+    """Meanwhile every quote is marked stale and heartbeats go on."""
     first = served_without(())
     every_tick = {symbol for symbol, source in first.items() if source in EVERY_TICK}
 
@@ -55,7 +56,7 @@ def test_with_every_source_off_all_is_marked_stale_heartbeats_go_on_and_it_recov
             await failed(stack, dict.fromkeys(PRICE_SOURCES + RATE_SOURCES, OFF), PRICE_SOURCES)
             await client.until(lambda _: stale(client) == first.keys(), 60)
             quiet_from = len(client.frames)
-            # Twice a minute, once where the minute's snapshot comes in the place of one.
+            # Twice a minute, or once if the minute's snapshot replaces one.
             heartbeat = await client.until(lambda frame: frame["event"] == "heartbeat", 90)
             assert set(heartbeat["stale"]) == first.keys()
             assert {heartbeat["status"][source] for source in PRICE_SOURCES} == {"down"}

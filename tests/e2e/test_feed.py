@@ -1,4 +1,4 @@
-"""What every client relies on, on the simulated market: subscribe, snapshot, updates, requests, errors."""
+"""The basics for every client on the simulated market: subscribe, snapshot, updates, requests, errors."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def is_update(frame: Frame) -> bool:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_plain_client_gets_the_ack_then_every_asset_then_updates(stack: Stack, slash: str) -> None:
+def test_a_rates_client_gets_the_ack_all_assets_then_updates(stack: Stack, slash: str) -> None:
     async def run() -> None:
         async with opened(stack, stack.feed.rstrip("/") + slash) as client:
             await client.send('{"event":"subscribe","channel":"rates"}')
@@ -44,7 +44,7 @@ def test_a_plain_client_gets_the_ack_then_every_asset_then_updates(stack: Stack,
     asyncio.run(run())
 
 
-def test_every_quote_says_that_it_is_simulated_and_where_it_comes_from(stack: Stack) -> None:
+def test_every_quote_names_its_source_and_says_it_is_simulated(stack: Stack) -> None:
     async def run() -> None:
         async with opened(stack) as client:
             await client.subscribe("rates_batch")
@@ -62,7 +62,7 @@ def test_every_quote_says_that_it_is_simulated_and_where_it_comes_from(stack: St
     asyncio.run(run())
 
 
-def test_a_batch_client_gets_a_snapshot_and_an_unbroken_chain_of_updates(stack: Stack) -> None:
+def test_a_batch_client_gets_a_snapshot_and_unbroken_updates(stack: Stack) -> None:
     async def run() -> None:
         async with opened(stack) as other, opened(stack) as client:
             await other.subscribe("rates_batch", symbols=["BTC_CAD"])
@@ -108,7 +108,7 @@ def test_nothing_is_sent_before_a_subscription_nor_after_its_end(stack: Stack) -
             for _ in range(2):
                 await listener.until(is_update)
             await client.send({"event": "ping"})
-            assert (await client.next())["event"] == "pong"  # the first frame of all
+            assert (await client.next())["event"] == "pong"  # the first frame
             await client.subscribe("rates_batch")
             await client.until(is_update)
             await client.send({"event": "unsubscribe", "channel": "rates_batch", "id": 2})
@@ -116,7 +116,7 @@ def test_nothing_is_sent_before_a_subscription_nor_after_its_end(stack: Stack) -
             for _ in range(3):
                 await listener.until(is_update)
             await client.send({"event": "subscriptions", "id": 3})
-            # At most the tick that was on its way when the subscription ended comes before the answer.
+            # Before the answer comes at most the tick that was already on its way.
             answer = await client.next()
             answer = await client.next() if is_tick(answer) else answer
             assert answer == {"event": "subscriptions", "subscriptions": [], "id": 3}
@@ -142,7 +142,7 @@ def test_nothing_is_sent_before_a_subscription_nor_after_its_end(stack: Stack) -
         ('{"event":"ping","id":1.5}', "bad_request", None),
     ],
 )
-def test_what_the_server_does_not_understand_gets_an_error_and_the_connection_stays(
+def test_a_bad_message_gets_an_error_and_keeps_its_connection(
     stack: Stack, message: str, code: str, message_id: object
 ) -> None:
     async def run() -> None:
@@ -181,14 +181,14 @@ def test_one_tick_makes_at_most_one_request_per_source(stack: Stack) -> None:
                 await client.until(is_update)
             return client
 
-    ticks = len(asyncio.run(run()).ticks()) + 1  # one may have begun and not have arrived
+    ticks = len(asyncio.run(run()).ticks()) + 1  # one may have begun without arriving
     asked = {name: count["since_reset"] for name, count in stack.control("state")["requests"].items()}
     assert asked["binance"] >= 9
     assert max(asked.values()) <= ticks
     assert sum(asked.values()) / ticks < 8 * len(catalogue()) / 100
 
 
-def test_a_refresh_takes_less_than_five_times_the_latency_of_the_sources(stack: Stack) -> None:
+def test_a_tick_takes_under_five_times_the_sources_latency(stack: Stack) -> None:
     latency_ms = 50
     slow = {"latency_ms": latency_ms}
 
@@ -198,7 +198,7 @@ def test_a_refresh_takes_less_than_five_times_the_latency_of_the_sources(stack: 
             await client.until(is_update)
             for _ in range(10):
                 await client.until(is_update)
-            # Ticks begin at whole seconds, and `ts` is the time at which all answers were in.
+            # Ticks begin at whole seconds, and `ts` is the time when all answers were there.
             return [frame["ts"] % (TICK * 1000) for frame in client.of("update")[1:]]
 
     try:
@@ -209,7 +209,7 @@ def test_a_refresh_takes_less_than_five_times_the_latency_of_the_sources(stack: 
     assert latency_ms <= statistics.median(refreshes_ms) < 5 * latency_ms
 
 
-def test_the_terminal_client_prints_the_feed_and_leaves_after_as_many_frames_as_asked(stack: Stack) -> None:
+def test_the_terminal_client_ends_after_the_frames_asked_for(stack: Stack) -> None:
     command = [sys.executable, "-m", "tools.watch", f"--url={stack.feed}", f"--ca={stack.ca}", "--json", "--count=2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     frames = [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,9 +1,11 @@
-"""Clients that others wrote, as they are: each subscribes over wss, with the stack's own CA, and is judged alike.
+"""Unchanged clients by others: each subscribes over wss, with the stack's own CA, and meets the same checks.
 
-They all listen at once, each program with a subscription to `rates` and one to `rates_batch` of its own.
+All listen at once; each program runs once for `rates` and once for `rates_batch`.
 """
 
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +18,7 @@ import pytest
 from shared.model.assets import catalogue
 from tests import schemas
 from tests.e2e.foreign import FOREIGN, NODE, NODE_MODULES, Line, Program, running
-from tests.e2e.local_stack import Stack
+from tests.e2e.local_stack import ROOT, Stack
 from tools.browser import CHROMIUM, NO_CHROMIUM
 
 PLAIN = '{"event":"subscribe","channel":"rates"}'
@@ -33,7 +35,7 @@ CLIENTS: dict[str, Command] = {
     "ws": lambda stack: [NODE, FOREIGN / "node_ws.cjs", stack.feed, stack.ca, "plain"],
     "ws-deflate": lambda stack: [NODE, FOREIGN / "node_ws.cjs", stack.feed, stack.ca, "deflate"],
     "node": lambda stack: [NODE, FOREIGN / "node_platform.mjs", stack.feed],
-    "chromium": lambda stack: [NODE, FOREIGN / "chromium.cjs", CHROMIUM or "", stack.dashboard, stack.feed],
+    "chromium": lambda stack: [NODE, FOREIGN / "chromium.mjs", stack.dashboard, stack.feed],
     "wscat": lambda stack: [
         NODE, NODE_MODULES / "wscat" / "bin" / "wscat", "--connect", stack.feed, "--ca", stack.ca, "--wait=-1", "-x",
     ],
@@ -48,7 +50,7 @@ each_client = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def programs(common_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Program]]:
-    """Every client, by its name and the channel that it listens to."""
+    """Start every client; return them by name and channel."""
     logs = tmp_path_factory.mktemp("foreign")
     with ExitStack() as block:
         yield {
@@ -62,7 +64,7 @@ def programs(common_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def checked(program: Program, enough: Callable[[list[Line]], bool]) -> list[Line]:
-    """What a client has heard when it is enough, each frame as the contract has it."""
+    """Return a client's frames as soon as they suffice, each checked against the contract."""
     frames = program.until(enough)
     for frame in frames:
         schemas.check(frame)
@@ -78,10 +80,10 @@ def of_btc(frames: list[Line]) -> list[Line]:
 
 
 @each_client
-def test_a_foreign_client_of_rates_gets_the_ack_every_symbol_and_updates(
+def test_a_foreign_client_of_rates_gets_all_symbols_and_updates(
     programs: dict[tuple[str, str], Program], name: str
 ) -> None:
-    """It relies on this: the acknowledgement is first and has no `data`; each symbol comes by itself; then changes."""
+    """The acknowledgement is first and has no `data`; each symbol has its own frame; then come changes."""
 
     def enough(frames: list[Line]) -> bool:
         every = {quote["symbol"] for quote in quotes(frames)} >= catalogue().keys()
@@ -102,10 +104,10 @@ def test_a_foreign_client_of_rates_gets_the_ack_every_symbol_and_updates(
 
 
 @each_client
-def test_a_foreign_client_of_rates_batch_gets_its_symbols_in_an_unbroken_chain(
+def test_a_foreign_client_of_rates_batch_gets_unbroken_updates(
     programs: dict[tuple[str, str], Program], name: str
 ) -> None:
-    """What it relies on: its `id` comes back, a snapshot follows, and each update names the frame before it."""
+    """Its `id` comes back, a snapshot follows, and each update names the frame before it."""
     frames = checked(
         programs[name, "rates_batch"],
         lambda frames: len([frame for frame in frames if frame["event"] == "update"]) > 2,
@@ -118,6 +120,26 @@ def test_a_foreign_client_of_rates_batch_gets_its_symbols_in_an_unbroken_chain(
     chain = [snapshot, *(frame for frame in rest if frame["event"] in {"snapshot", "update"})]
     assert {quote["symbol"] for frame in chain for quote in frame["data"]} == {"BTC_CAD", "ETH_CAD"}
     for before, after in pairwise(chain):
-        # A tick that came while the subscription began may come twice; none may be missing.
+        # A tick during the subscription may come twice; none may be missing.
         assert after["event"] == "snapshot" or after["prev_seq"] <= before["seq"]
     assert chain[-1]["seq"] > snapshot["seq"]
+
+
+def test_the_line_of_the_readme_prints_without_an_input(common_stack: Stack) -> None:
+    """wscat ends when its input does, which a service, a container or `nohup` does not have."""
+    (line,) = re.findall(r"^sleep 60 \| npx wscat .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    for shown, here in (
+        ("sleep 60", "sleep 20"),
+        ("-w 60", "-w 10"),
+        ("npx wscat", f"{NODE} {NODE_MODULES / 'wscat' / 'bin' / 'wscat'}"),
+        (".local/tls/ca.pem", common_stack.ca),
+        ("wss://localhost:8000/markets/ws/", common_stack.feed),
+    ):
+        assert shown in line
+        line = line.replace(shown, here)
+    said = subprocess.run(
+        ["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    ack, *frames = map(json.loads, said.splitlines())
+    assert ack["event"] == "subscribed"
+    assert {frame["data"]["symbol"] for frame in frames if frame["event"] == "data"} == catalogue().keys()

@@ -1,4 +1,4 @@
-"""An ingest that cannot run: whoever comes then is told that every price is stale and that the feed itself is late."""
+"""An ingest that cannot run: new clients learn that every price is stale and that the feed is late."""
 
 import asyncio
 import os
@@ -24,13 +24,13 @@ SNAPSHOT = {"pk": "SNAPSHOT", "sk": "CURRENT"}
 
 @pytest.fixture(scope="module")
 def late(stack: Stack) -> Iterator[Stack]:
-    """The stack four minutes after its last tick, with an ingest that fails at its start."""
+    """The stack four minutes after its last tick, with an ingest that fails to start."""
     asyncio.run(_first_tick(stack))
     name, functions = stack.function_name("IngestFunction"), stack.functions()
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     broken = {**variables, "TICK_SECONDS": "five"}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    asyncio.run(quiet(stack))
+    asyncio.run(quiet(stack, TICK))
     _grow_old(stack)
     yield stack
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
@@ -43,7 +43,7 @@ async def _first_tick(stack: Stack) -> None:
 
 
 def _grow_old(stack: Stack) -> None:
-    """Make what is stored as old as it would be if nobody had come for so long."""
+    """Age the stored data as if nobody had connected for that long."""
     table = stack.table("Quotes")
     item: dict[str, Any] = table.get_item(Key=SNAPSHOT, ConsistentRead=True)["Item"]
     snapshot = unpack(bytes(item["packed"]))
@@ -53,7 +53,7 @@ def _grow_old(stack: Stack) -> None:
     table.put_item(Item={**item, "packed": pack(aged)})
 
 
-def test_a_subscriber_of_the_batch_sees_every_quote_stale_and_the_feed_late(late: Stack) -> None:
+def test_a_batch_subscriber_sees_stale_quotes_and_a_late_feed(late: Stack) -> None:
     async def run() -> None:
         async with opened(late) as client:
             await client.subscribe("rates_batch")
@@ -79,7 +79,7 @@ def test_a_subscriber_of_single_quotes_sees_the_same(late: Stack) -> None:
 
 
 @pytest.mark.parametrize("request_", [{"event": "snapshot", "channel": "rates_batch"}, {"event": "assets"}])
-def test_who_asks_is_told_the_same(late: Stack, request_: dict[str, Any]) -> None:
+def test_an_asked_snapshot_says_the_same(late: Stack, request_: dict[str, Any]) -> None:
     async def run() -> None:
         async with opened(late) as client:
             await client.send(request_)
@@ -91,7 +91,7 @@ def test_who_asks_is_told_the_same(late: Stack, request_: dict[str, Any]) -> Non
     asyncio.run(run())
 
 
-def test_the_terminal_client_says_so_in_its_first_picture(late: Stack) -> None:
+def test_the_terminal_client_says_late_at_once(late: Stack) -> None:
     picture = late.state / "late.svg"
     command = [sys.executable, "-m", "tools.watch", "--url", late.feed, "--ca", late.ca, "--screenshot", str(picture)]
     watched = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60, check=False)

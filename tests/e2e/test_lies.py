@@ -1,4 +1,4 @@
-"""The lie matrix: every source lying about all its markets by every factor; the rest of it is in `test_lies_rest.py`.
+"""The lie matrix: every source lies about all its markets by every factor. `test_lies_rest.py` has the rest.
 
 `pytest -s tests/e2e/test_lies*.py` prints the table of docs/prices.md.
 """
@@ -15,9 +15,9 @@ __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
 
 @pytest.mark.parametrize("liar", LIARS)
 @pytest.mark.parametrize("factor", FACTORS)
-def test_a_lie_about_all_markets_moves_no_quote_with_three_sources_beyond_its_band(
-    stack: Stack, liar: str, factor: str
-) -> None:
+def test_a_lie_about_all_markets_keeps_quotes_within_their_bands(stack: Stack, liar: str, factor: str) -> None:
+    """This holds for assets with three sources."""
+
     async def run() -> Told:
         async with listening(stack) as client:
             return await lie(stack, client, {liar: {"lie": {"factor": factor}}})

@@ -1,4 +1,4 @@
-"""The rest of the lie matrix: single markets, slow drifts, currency rates, and a lie that is soon over."""
+"""The rest of the lie matrix: single markets, slow drifts, currency rates, and a short lie."""
 
 import asyncio
 from decimal import Decimal
@@ -26,17 +26,19 @@ from tests.e2e.local_stack import Stack
 __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
 
 DRIFT_A_SECOND = "1.002"  # which is a tick here
-TICKS_OF_DRIFT = 18  # three and a half percent: past the band
+TICKS_OF_DRIFT = 18  # three and a half percent: beyond the band
 RATES = {
     "kraken": ("USDCAD", "USDTCAD", "USDTUSD"),
     "coinbase": ("USDT-USD",),
     "coingecko": ("tether",),
+    "bank_of_canada": ("FXUSDCAD",),
+    "er_api": ("CAD",),
 }
 
 
 @pytest.mark.parametrize("liar", LIARS)
-def test_a_lie_about_single_markets_moves_no_quote_with_three_sources_beyond_its_band(stack: Stack, liar: str) -> None:
-    """Each factor on a market of its own, few enough for the source not to become suspect."""
+def test_a_lie_about_one_market_keeps_quotes_within_their_bands(stack: Stack, liar: str) -> None:
+    """Each factor has its own market, few enough that the source does not become suspect."""
     named = [
         m.name for asset in catalogue().values() for m in asset.markets if m.source == liar and asset.code != "USDT"
     ]
@@ -67,9 +69,11 @@ def test_a_slow_drift_is_followed_to_the_band_and_no_farther(stack: Stack, liar:
     ("source", "market"), [(source, market) for source, names in RATES.items() for market in names]
 )
 @pytest.mark.parametrize("factor", RATE_FACTORS)
-def test_a_lie_about_a_currency_moves_no_quote_with_three_sources_beyond_its_band(
+def test_a_lie_about_a_currency_keeps_quotes_within_their_bands(
     stack: Stack, source: str, market: str, factor: str
 ) -> None:
+    """This holds for assets with three sources."""
+
     async def run() -> Told:
         async with listening(stack) as client:
             return await lie(stack, client, {source: {"lie": {"factor": factor, "markets": [market]}}})
@@ -78,7 +82,7 @@ def test_a_lie_about_a_currency_moves_no_quote_with_three_sources_beyond_its_ban
 
 
 def test_a_lie_of_two_seconds_leaves_no_trace_after_two_ticks(stack: Stack) -> None:
-    """In quotes, in rates, and in candles, which hold no price that was not told."""
+    """It checks quotes, rates and candles, which contain only prices that were sent."""
 
     async def run() -> None:
         async with listening(stack) as client:

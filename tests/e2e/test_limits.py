@@ -1,4 +1,4 @@
-"""One address has no more connections than it may have, where a deployment limits them."""
+"""A deployment can limit the connections of an address."""
 
 import asyncio
 
@@ -7,23 +7,26 @@ from websockets.exceptions import InvalidStatus
 
 from tests.e2e.clients import opened
 from tests.e2e.local_stack import Stack
+from tests.stored import stored
 
 TICK = 5
 EXCHANGE = ["--seed=3"]
 CONTEXT = ["max_connections_per_client=2"]
 
 
-def test_one_address_has_no_more_connections_than_it_may_have_and_one_that_ends_makes_room(stack: Stack) -> None:
+def test_an_address_has_at_most_its_limit_of_connections(stack: Stack) -> None:
+    """A connection that ends makes room for another."""
+
     async def run() -> None:
         async with opened(stack), opened(stack) as second:
             with pytest.raises(InvalidStatus) as refused:
                 async with opened(stack):
                     pass
-            # API Gateway passes the 429 on; the emulator refuses every handshake with a 403.
+            # API Gateway returns the 429; the emulator refuses every handshake with a 403.
             assert refused.value.response.status_code in (403, 429)
             await second.socket.close()
             async with asyncio.timeout(20):
-                while len(stack.table("Connections").scan(ConsistentRead=True)["Items"]) > 2:
+                while len(stored(stack.table("Connections"))) > 2:
                     await asyncio.sleep(0.1)
             async with opened(stack) as third:
                 await third.send({"event": "ping"})

@@ -1,4 +1,4 @@
-"""`make run` as a user meets it: what it prints, a taken port, Ctrl-C, a start after one that was killed."""
+"""`make run` for a user: its output, a taken port, Ctrl-C, a start after a killed one."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import requests
 
 from tests.e2e.local_stack import ROOT, programs_of
+from tools.local.aws import RUNNING
 
 COMMAND = [sys.executable, "-m", "tools.local", "--port=0", "--simulated"]
 
@@ -28,7 +29,8 @@ def addresses(process: "subprocess.Popen[str]") -> dict[str, str]:
     return found
 
 
-def test_a_start_after_a_killed_one_finds_nothing_left_over_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+def test_a_start_after_a_kill_finds_nothing_left_over(tmp_path: Path) -> None:
+    """Ctrl-C leaves nothing behind either."""
     state = tmp_path / "state"
     killed = started(state)
     first = addresses(killed)
@@ -42,10 +44,12 @@ def test_a_start_after_a_killed_one_finds_nothing_left_over_and_ctrl_c_leaves_no
     page = requests.get(found["dashboard"], verify=found["ca"], timeout=10)
     assert page.ok
     assert "cadfeed" in page.text
+    assert json.loads((state / RUNNING).read_text(encoding="utf-8")) == found
     os.kill(second.pid, signal.SIGINT)
     assert second.wait(30) == 0
     assert not answers(found["aws"])
     assert not answers(found["exchange"])
+    assert not (state / RUNNING).exists()
     assert not programs_of(state)
 
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: it shows what a client of the feed hears, and outlives a cut of its connection."""
+"""The page in a real browser shows what a client of the feed gets, and survives a cut connection."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ SIGNIFICANT_DIGITS = 6
 Shown = dict[str, Any]
 
 
-def test_what_may_change_is_asked_for_each_time_and_the_rest_is_kept(stack: Stack) -> None:
+def test_the_page_revalidates_index_html_and_caches_hashed_files(stack: Stack) -> None:
     page = requests.get(stack.dashboard, verify=stack.ca, timeout=10)
     assert page.ok
     assert page.headers["Cache-Control"] == "no-cache"
@@ -50,7 +50,7 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
     async def run() -> None:
         async with opened(stack) as client:
             await client.subscribe("rates_batch")
-            # So that it has heard of every tick that the page shows.
+            # The client then has every tick that the page shows.
             await client.until(lambda frame: bool(frame.get("data")), DEADLINE_S)
             async with wire_to(stack) as wire, browser_on(wire.url, stack) as browser:
                 await outlives_a_cut(client, wire, browser)
@@ -59,8 +59,8 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
 
 
 async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> None:
-    """The page shows what the client hears: at first, later on, and after its connection was cut."""
-    # The page has a tick once every row of that is drawn, not once it has come.
+    """Assert that the page shows what the client gets: at first, later, and after a cut connection."""
+    # The page has a tick only when every row of it is drawn.
     shown = await browser.until(
         lambda shown: (
             shown["seq"] > 0 and shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])
@@ -78,7 +78,7 @@ async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> No
     shown = await browser.until(lambda shown: shown["state"] == "reconnecting", within_s=2)
     assert "The connection could not be made or broke." in shown["detail"]
     assert re.fullmatch(r"Reconnecting in \d+ s", shown["label"])
-    assert all(row["titles"]["spot"] for row in shown["rows"])  # what was there stays in sight
+    assert all(row["titles"]["spot"] for row in shown["rows"])  # the last prices stay in sight
     await browser.until(lambda shown: bool(shown["outOfDate"]), within_s=5)
     cut_at = client.frames[-1]["seq"]
     wire.refusing = False
@@ -87,12 +87,12 @@ async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> No
     )
     assert shown["detail"] == ""
     await the_same(shown, client)
-    # A browser tells of each connection that it could not make; of the page itself there is nothing to tell.
+    # A browser reports each failed connection; the page itself must report nothing.
     assert [error for error in shown["errors"] if not error.startswith("WebSocket connection to")] == []
 
 
 async def the_same(shown: Shown, client: Client) -> None:
-    """Every number on the page is the one that a client has heard of by the same tick: its title to the last digit."""
+    """Assert that every number on the page is the client's for the same tick; its title has the last digit."""
     tick = shown["seq"]
     while max((frame.get("seq", 0) for frame in client.frames), default=0) < tick:
         await client.next()
@@ -122,7 +122,7 @@ class Browser:
     process: asyncio.subprocess.Process
 
     async def shown(self) -> Shown:
-        """What the page shows now."""
+        """Return what the page shows now."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(b"\n")
@@ -131,7 +131,7 @@ class Browser:
         return dict(json.loads(line))
 
     async def until(self, wanted: Callable[[Shown], bool], within_s: float = DEADLINE_S) -> Shown:
-        """What the page shows as soon as it is what is wanted."""
+        """Return what the page shows as soon as the condition holds."""
         shown: Shown = {}
         try:
             async with asyncio.timeout(within_s):
@@ -144,7 +144,7 @@ class Browser:
 
 @asynccontextmanager
 async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
-    options = {"url": url, "chromium": CHROMIUM, "spki": key_pin(Path(stack.ca)), "screenshot": str(SCREENSHOT)}
+    options = {"url": url, "spki": key_pin(Path(stack.ca)), "screenshot": str(SCREENSHOT)}
     process = await asyncio.create_subprocess_exec(
         *(str(NODE), str(ROOT / "tests" / "e2e" / "browser.mjs"), json.dumps(options)),
         stdin=asyncio.subprocess.PIPE,
@@ -155,7 +155,7 @@ async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
     try:
         yield Browser(process)
     finally:
-        # It takes its picture, also of what a test has found wrong, and leaves.
+        # It takes a screenshot, after a failed check too, and ends.
         process.stdin.close()
         try:
             status = await asyncio.wait_for(process.wait(), DEADLINE_S)
@@ -167,19 +167,19 @@ async def browser_on(url: str, stack: Stack) -> AsyncIterator[Browser]:
 
 @dataclass
 class Wire:
-    """A way to the edge that can be cut."""
+    """A connection to the edge that a test can cut."""
 
     url: str = ""
     refusing: bool = False
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut(self) -> None:
-        """End every connection without a word."""
+        """Cut every connection without a close frame."""
         for writer in self._writers:
             writer.transport.abort()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-        """One connection, there and back, until either side ends."""
+        """Relay one connection both ways until either side ends."""
         if self.refusing:
             writer.transport.abort()
             return

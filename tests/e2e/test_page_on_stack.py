@@ -1,4 +1,4 @@
-"""The page's own tests on a whole stack, in a real browser: table, chart, and what is said when sources fail."""
+"""The page's own tests on a whole stack, in a real browser: table, chart, and messages when sources fail."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.local_stack import ROOT, Stack
 from tools.browser import CHROMIUM, NO_CHROMIUM
 from tools.local.certificates import key_pin
+from tools.simulator.faults import UPSTREAMS
 
 TICK = 1
 # Neither Kraken's market nor its coins in both dollars, and CoinGecko contradicts the daily rates.
@@ -28,13 +29,18 @@ DEADLINE_S = 600
 # `truth` first: the stack begins without a live rate of the US dollar.
 @pytest.mark.parametrize("name", ["truth", "table", "chart"])
 @pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
-def test_on_a_whole_stack(stack: Stack, name: str) -> None:
-    addresses = {"dashboard": stack.dashboard, "feed": stack.feed, "exchange": stack.exchange}
-    addresses["spki"] = key_pin(Path(stack.ca))
+def test_the_page_shows_what_the_stack_sends(stack: Stack, name: str) -> None:
+    options = {
+        "dashboard": stack.dashboard,
+        "feed": stack.feed,
+        "exchange": stack.exchange,
+        "spki": key_pin(Path(stack.ca)),
+        "sources": UPSTREAMS,
+    }
     tests = subprocess.run(
         [str(NODE), str(VITEST), "run", "--reporter=verbose", f"tests/stack/{name}.test.ts"],
         cwd=ROOT / "web",
-        env=os.environ | {"CADFEED_STACK": json.dumps(addresses), "NODE_EXTRA_CA_CERTS": stack.ca},
+        env=os.environ | {"CADFEED_STACK": json.dumps(options), "NODE_EXTRA_CA_CERTS": stack.ca},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

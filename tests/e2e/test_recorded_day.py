@@ -1,4 +1,4 @@
-"""A recorded day of Binance: what comes out over wss equals an independent computation, to the last digit."""
+"""A recorded day of Binance: the quotes over wss equal an independent computation, to the last digit."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def quotes(stack: Stack) -> dict[str, dict[str, Any]]:
     return asyncio.run(run()).quotes()
 
 
-def test_every_traded_asset_equals_the_file_times_the_rate_to_the_last_digit(stack: Stack) -> None:
+def test_every_quote_equals_the_recorded_price_times_the_rate(stack: Stack) -> None:
     traded = {
         symbol: rows()[market.name]
         for symbol, asset in catalogue().items()
@@ -46,19 +46,19 @@ def test_every_traded_asset_equals_the_file_times_the_rate_to_the_last_digit(sta
     assert got.keys() == traded.keys()
     for symbol, row in traded.items():
         bid, ask, last, opened = (Fraction(row[name]) for name in ("bidPrice", "askPrice", "lastPrice", "openPrice"))
-        spot = min(max(bid, last), ask)  # a last trade outside the book is an old one
+        spot = min(max(bid, last), ask)  # a last trade outside the book is old
         for field, price in (("bid", bid), ("ask", ask), ("spot", spot)):
             assert Fraction(got[symbol][field]) == price * USD_CAD, (symbol, field)
         assert Fraction(got[symbol]["change"]) == (spot - opened) * USD_CAD, symbol
 
 
-def test_the_dead_pair_of_dai_and_what_binance_never_had_are_not_prices(stack: Stack) -> None:
+def test_dead_and_missing_binance_pairs_have_no_price(stack: Stack) -> None:
     assert float(rows()["DAIUSDT"]["lastPrice"]) == 0
     assert not {"DAI_CAD", "ETHW_CAD", "QCAD_CAD", "USDT_CAD"} & quotes(stack).keys()
 
 
 def test_small_prices_keep_at_least_six_significant_digits(stack: Stack) -> None:
-    """Of the frame's text, in which 0.266940 has six and 0.26694 five."""
+    """It counts in the frame's text: 0.266940 has six and 0.26694 five."""
 
     async def run() -> list[str]:
         async with opened(stack) as client:

@@ -1,4 +1,4 @@
-"""What a client may ask beside its subscription, and the notice before its end, as docs/protocol.md tells."""
+"""A client's requests beside its subscription, and the closing notice, as in docs/protocol.md."""
 
 import asyncio
 import json
@@ -8,8 +8,10 @@ from collections.abc import Collection
 
 import pytest
 
+from shared.model.assets import catalogue
 from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import ROOT, Stack
+from tests.stored import stored
 
 NOTICE_S, RECONNECT_WITHIN_MS = 6_600, 480_000  # "At the age of 110 minutes", "a number from 0 to 480,000"
 RENAMED = {"MATIC": "POL", "MKR": "SKY", "EOS": "A", "FTM": "S", "UST": "USTC", "RNDR": "RENDER"}
@@ -17,13 +19,13 @@ SYMBOLS = ["BTC_CAD", "ETH_CAD", "SOL_CAD"]
 
 
 async def ask(client: Client, **request: object) -> Frame:
-    """Send a request; the answer, whatever the feed says in between."""
+    """Send a request and return its answer, ignoring other frames."""
     await client.send({**request, "id": "asked"})
     return await client.until(lambda frame: frame.get("id") == "asked")
 
 
 async def hears_only(client: Client, stack: Stack, symbols: Collection[str]) -> None:
-    """Once the tick is over that was on its way, what comes is about these symbols and no other."""
+    """Assert that, after the tick already on its way, all frames are about these symbols."""
     async with opened(stack) as listener, asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(client.listen(60))
         await listener.subscribe("rates_batch")
@@ -39,7 +41,7 @@ async def ticks(client: Client, number: int) -> None:
         await client.until(is_tick)
 
 
-def test_some_symbols_are_taken_away_and_the_answer_says_what_is_left(common_stack: Stack) -> None:
+def test_unsubscribing_some_symbols_answers_with_those_left(common_stack: Stack) -> None:
     async def run() -> None:
         async with opened(common_stack) as client:
             await client.subscribe("rates_batch", symbols=SYMBOLS)
@@ -65,7 +67,7 @@ def test_some_symbols_are_taken_away_and_the_answer_says_what_is_left(common_sta
     asyncio.run(run())
 
 
-def test_of_all_symbols_those_are_left_that_were_not_taken_away(common_stack: Stack) -> None:
+def test_unsubscribing_some_of_all_symbols_keeps_the_others(common_stack: Stack) -> None:
     async def run() -> None:
         async with opened(common_stack) as client:
             everything = (await client.subscribe("rates"))["symbols"]
@@ -78,7 +80,9 @@ def test_of_all_symbols_those_are_left_that_were_not_taken_away(common_stack: St
     asyncio.run(run())
 
 
-def test_without_symbols_a_channel_ends_and_without_a_channel_everything(common_stack: Stack) -> None:
+def test_unsubscribe_without_symbols_ends_the_channel(common_stack: Stack) -> None:
+    """Without a channel it ends every subscription."""
+
     async def run() -> None:
         async with opened(common_stack) as client:
             for channel, symbol in (("rates", "BTC_CAD"), ("rates_batch", "ETH_CAD")):
@@ -95,7 +99,7 @@ def test_without_symbols_a_channel_ends_and_without_a_channel_everything(common_
     asyncio.run(run())
 
 
-def test_the_catalogue_is_told_as_it_is(common_stack: Stack) -> None:
+def test_assets_answers_with_the_catalogue(common_stack: Stack) -> None:
     async def run() -> Frame:
         async with opened(common_stack) as client:
             await client.subscribe("rates_batch")
@@ -104,7 +108,7 @@ def test_the_catalogue_is_told_as_it_is(common_stack: Stack) -> None:
 
     answer = asyncio.run(run())
     rows = json.loads((ROOT / "shared" / "model" / "assets.json").read_text(encoding="utf-8"))
-    assert len(rows) == 75
+    assert len(rows) == len(catalogue())
     assert answer["assets"] == [
         {
             "symbol": f"{row['asset']}_CAD",
@@ -155,11 +159,11 @@ def test_a_ping_gets_its_own_time_back_and_the_feeds(common_stack: Stack, sent: 
     assert plain.keys() == {"event", "ts"}
 
 
-def test_at_the_age_of_110_minutes_a_connection_is_told_when_to_come_back(common_stack: Stack) -> None:
+def test_a_connection_gets_its_notice_at_110_minutes(common_stack: Stack) -> None:
     table = common_stack.table("Connections")
 
     def ids() -> set[tuple[str, str]]:
-        return {(str(item["pk"]), str(item["sk"])) for item in table.scan(ConsistentRead=True)["Items"]}
+        return {(str(item["pk"]), str(item["sk"])) for item in stored(table)}
 
     async def run() -> None:
         async with opened(common_stack) as young:
@@ -168,14 +172,14 @@ def test_at_the_age_of_110_minutes_a_connection_is_told_when_to_come_back(common
             async with opened(common_stack) as client:
                 await client.subscribe("rates_batch")
                 ((pk, sk),) = ids() - before
-                due_s = int(time.time()) + 4  # a few ticks from now, however slow the table is
+                due_s = int(time.time()) + 4  # a few ticks from now, even with a slow table
                 table.update_item(
                     Key={"pk": pk, "sk": sk},
                     UpdateExpression="SET connected_at = :at",
                     ExpressionAttributeValues={":at": due_s - NOTICE_S},
                 )
                 closing = await client.until(lambda frame: frame["event"] == "closing")
-                # With the first tick that is not before it; the others had none.
+                # The notice comes with the first tick at or after it, and with no other.
                 before_ms, last_ms = (tick["ts"] for tick in client.ticks()[-2:])
                 assert before_ms < due_s * 1000 <= last_ms == closing["ts"]
                 reconnect_in_ms = zlib.crc32(sk.encode()) % (RECONNECT_WITHIN_MS + 1)
@@ -185,7 +189,7 @@ def test_at_the_age_of_110_minutes_a_connection_is_told_when_to_come_back(common
                     "reconnect_in_ms": reconnect_in_ms,
                     "ts": closing["ts"],
                 }
-                # It is told once, alone, and hears the feed as before.
+                # Only this connection gets it, once, and it gets the feed as before.
                 await ticks(client, 3)
                 assert len(client.of("closing")) == 1
             await young.until(lambda frame: is_tick(frame) and frame["seq"] > client.ticks()[-1]["seq"])

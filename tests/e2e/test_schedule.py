@@ -1,10 +1,12 @@
-"""The schedule, the lease and the audience: no tick missed, none doubled, quiet when nobody listens, quick to wake."""
+"""The schedule, the lease and the audience: no tick is missed or doubled; the feed stops unheard and wakes fast."""
 
 import asyncio
 import os
 import time
 from itertools import pairwise
 from typing import Any
+
+import pytest
 
 from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import Stack
@@ -13,7 +15,7 @@ TICK = 5
 EXCHANGE = ["--seed=11"]
 MINUTE_MS = 60_000
 COLD_START_S = 10  # of an ingest and a publisher on a busy machine
-SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "300"))
+SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "180"))
 
 
 def lease_until_ms(stack: Stack) -> int:
@@ -23,26 +25,30 @@ def lease_until_ms(stack: Stack) -> int:
     return int(item["until_ms"])
 
 
-async def quiet(stack: Stack) -> None:
-    """Wait until the last ingest has left, which takes it two ticks and the publisher's count."""
+async def quiet(stack: Stack, tick_s: int) -> None:
+    """Wait until the last ingest has stopped, which takes two ticks and the publisher's count, and until a stand-by has
+    looked at the lease that was given up."""
+    quiet_s = 0.0
     async with asyncio.timeout(60):
-        while lease_until_ms(stack) > time.time() * 1000:
+        while quiet_s < tick_s + 2:
             await asyncio.sleep(0.5)
+            quiet_s = quiet_s + 0.5 if lease_until_ms(stack) <= time.time() * 1000 else 0
 
 
 def chain(client: Client) -> list[int]:
-    """The ticks that a client heard of, each with the one before it, as the updates say themselves."""
+    """Return a client's ticks, each with the one before it by the updates' own `prev_seq`."""
     ticks = steady(client)
     assert all(after.get("prev_seq", before["seq"]) == before["seq"] for before, after in pairwise(ticks))
     return [frame["seq"] for frame in ticks]
 
 
 def steady(client: Client) -> list[Frame]:
-    """The ticks without those of the subscription, at which one may come twice."""
+    """Return the ticks without those of the subscription, where one may come twice."""
     return client.ticks()[3:]
 
 
-def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_and_no_double(stack: Stack) -> None:
+@pytest.mark.timeout(SCHEDULE_SECONDS + 300)
+def test_two_concurrent_ingests_leave_no_gap_and_no_duplicate(stack: Stack) -> None:
     async def run() -> list[Client]:
         async with opened(stack) as one, opened(stack) as two:
             clients = [one, two]
@@ -68,11 +74,14 @@ def test_five_minutes_of_schedule_with_two_ingests_started_at_once_have_no_gap_a
         print(f"{len(seqs)} ticks, {min(gaps_ms)} to {max(gaps_ms)} ms apart, arrivals up to {max(arrivals_ms)} ms")
         assert max(gaps_ms) <= 2 * TICK * 1000
         assert len(seqs) >= SCHEDULE_SECONDS / TICK - 2
-    assert stack.aws_log().count('"reason":"successor"') >= 1 + SCHEDULE_SECONDS // 120
+    # On a busy machine a stand-by may take the lease back, and then its run ends as the holder.
+    ended = [stack.aws_log().count(f'"reason":"{reason}"') for reason in ("successor", "end of run")]
+    print(f"{ended} runs ended, stand-bys took over {stack.aws_log().count('a stand-by takes over')} times")
+    assert sum(ended) >= 1 + SCHEDULE_SECONDS // 120
 
 
 def hold_against_quotes(candles: list[list[Any]], client: Client) -> None:
-    """Every whole minute that the client heard has its candle, of the prices that came and the one before them."""
+    """Assert that every whole minute of the client has its candle, from the received prices and the one before."""
     heard = [(frame["ts"], frame_quote["spot"]) for frame in client.ticks() for frame_quote in btc(frame)]
     first = heard[0][0] // MINUTE_MS + 1
     whole = range(first * MINUTE_MS, heard[-1][0] // MINUTE_MS * MINUTE_MS, MINUTE_MS)
@@ -98,12 +107,12 @@ def start_two_ingests(stack: Stack) -> None:
         stack.functions().invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
 
 
-def test_when_nobody_listens_the_ingest_leaves_and_a_subscriber_wakes_it(stack: Stack) -> None:
+def test_the_ingest_stops_unheard_and_a_subscriber_wakes_it(stack: Stack) -> None:
     async def run() -> None:
         async with opened(stack) as client:
             await client.subscribe("rates_batch")
             await client.until(lambda frame: frame["event"] == "update")
-        await quiet(stack)
+        await quiet(stack, TICK)
         async with opened(stack) as client:
             asked = time.monotonic()
             await client.subscribe("rates_batch")

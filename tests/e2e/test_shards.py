@@ -1,4 +1,4 @@
-"""Two shards: workers take over from `publish` when there are many connections, and nobody misses a tick by it."""
+"""Two shards: with many connections workers take over from `publish`, and nobody misses a tick."""
 
 import asyncio
 import json
@@ -7,13 +7,14 @@ from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from websockets.exceptions import ConnectionClosed
 
 from shared.store.progress_table import PARTITION
 from tests.e2e.clients import Client, missed, opened
 from tests.e2e.local_stack import Stack
+from tests.stored import stored
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -28,7 +29,7 @@ WARM_UP_TICKS, STEADY_TICKS, LAST_TICKS = 5, 25, 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A client that listens until it leaves, and where its connection is stored."""
+    """A listening client, and where its connection is stored."""
 
     shard: str
     client: Client
@@ -41,22 +42,19 @@ class Member:
             await self.listening
 
 
-def items(connections: "Table") -> list[dict[str, Any]]:
-    return connections.scan(ConsistentRead=True)["Items"]
-
-
 def shards_of_connections(connections: "Table") -> dict[str, str]:
-    """Where each connection is stored, by its ID."""
-    return {str(item["sk"]): str(item["pk"]) for item in items(connections) if item["pk"] != PARTITION}
+    """Return where each connection is stored, by its ID."""
+    return {str(item["sk"]): str(item["pk"]) for item in stored(connections)}
 
 
 def whole_seqs(connections: "Table") -> dict[str, int]:
-    """Per shard the last tick that a worker brought to everybody."""
-    return {str(item["sk"]): int(item.get("whole_seq", 0)) for item in items(connections) if item["pk"] == PARTITION}
+    """Return per shard the last tick that a worker posted to everybody."""
+    items = connections.scan(ConsistentRead=True)["Items"]
+    return {str(item["sk"]): int(str(item.get("whole_seq", 0))) for item in items if item["pk"] == PARTITION}
 
 
 def posted(stack: Stack, service: str, from_ms: int, to_ms: int) -> list[int]:
-    """How many connections each batch reached that a function posted in that time, by its metrics."""
+    """Return how many connections each batch of a function reached in that time, by its metrics."""
     logged = [json.loads(line) for line in stack.aws_log().splitlines() if line.startswith('{"_aws":')]
     return [
         int(line["Connections"][0])
@@ -66,7 +64,7 @@ def posted(stack: Stack, service: str, from_ms: int, to_ms: int) -> list[int]:
 
 
 async def join(stack: Stack, connections: "Table", channel: str) -> Member:
-    """Connect, subscribe, and listen from then on."""
+    """Connect, subscribe and keep listening."""
     before = shards_of_connections(connections)
     block = AsyncExitStack()
     client = await block.enter_async_context(opened(stack))
@@ -75,8 +73,8 @@ async def join(stack: Stack, connections: "Table", channel: str) -> Member:
     return Member(shard, client, block, asyncio.create_task(client.listen(600)))
 
 
-async def heard_of(members: list[Member], seq: int) -> None:
-    """Wait until every client has heard of a tick."""
+async def has_tick(members: list[Member], seq: int) -> None:
+    """Wait until every client has a tick."""
     async with asyncio.timeout(60):
         while any(max((quote["seq"] for quote in each.client.heard()), default=0) < seq for each in members):
             await asyncio.sleep(0.1)
@@ -90,7 +88,8 @@ def quotes_in(client: Client, window: range) -> set[tuple[str, int]]:
     return {(quote["symbol"], quote["seq"]) for quote in client.heard() if quote["seq"] in window}
 
 
-def test_every_client_of_both_shards_gets_every_tick_in_order_and_so_when_workers_come_and_go(stack: Stack) -> None:
+def test_clients_of_both_shards_get_every_tick_in_order(stack: Stack) -> None:
+    """This holds too while workers start and stop."""
     asyncio.run(run(stack))
 
 
@@ -107,7 +106,7 @@ async def run(stack: Stack) -> None:
         sizes = Counter(each.shard for each in batch + plain)
         window, began_ms = await workers_take_over(connections)
         assert posted(stack, "publish", 0, began_ms), "nothing was posted before the workers"
-        await heard_of(batch + plain, window[-1] + 1)
+        await has_tick(batch + plain, window[-1] + 1)
         ended_ms = now_ms()
         assert not posted(stack, "publish", began_ms, ended_ms)
         reached = Counter(posted(stack, "worker", began_ms, ended_ms))
@@ -119,7 +118,7 @@ async def run(stack: Stack) -> None:
         stay = [next(each for each in batch if each.shard == shard) for shard in SHARDS]
         await asyncio.gather(*(each.leave() for each in batch + plain if each not in stay))
         first = await publish_takes_over_again(stack, connections, ended_ms)
-        await heard_of(stay, first + LAST_TICKS)
+        await has_tick(stay, first + LAST_TICKS)
         for each in batch:
             assert not missed(each.client.ticks())
         for each in stay:
@@ -131,7 +130,7 @@ async def run(stack: Stack) -> None:
 
 
 async def workers_take_over(connections: "Table") -> tuple[range, int]:
-    """Wait until workers serve every shard and have had time to start. The ticks to look at from now on."""
+    """Wait until workers serve every shard and have had time to start; return the first tick to check."""
     async with asyncio.timeout(30):
         while not whole_seqs(connections).keys() >= set(SHARDS) or not all(whole_seqs(connections).values()):
             await asyncio.sleep(0.2)
@@ -152,13 +151,13 @@ def hold_to_the_window(window: range, batch: list[Member], plain: list[Member]) 
         last: dict[str, int] = {}
         for quote in each.client.heard():
             if quote["seq"] in window:
-                # The same again is the whole view that comes once a minute.
+                # A repeated one is the snapshot of the minute.
                 assert quote["seq"] >= last.get(quote["symbol"], 0)
                 last[quote["symbol"]] = quote["seq"]
 
 
 async def publish_takes_over_again(stack: Stack, connections: "Table", since_ms: int) -> int:
-    """Wait until `publish` posts to the two that are left. A tick that no worker brings any more."""
+    """Wait until `publish` posts to the two remaining clients; return a tick that no worker posts."""
     async with asyncio.timeout(30):
         while not posted(stack, "publish", since_ms, now_ms()):
             await asyncio.sleep(0.1)

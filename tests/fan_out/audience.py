@@ -1,4 +1,4 @@
-"""Connections in the table and, by the sink's own log, what each of them got and makes of it."""
+"""Connections in the table, and what each received by the sink's log and concludes from it."""
 
 import json
 from collections import defaultdict
@@ -11,16 +11,18 @@ from moto.dynamodb.models import dynamodb_backends
 from mypy_boto3_dynamodb.service_resource import Table
 
 from cadfeed_client import Book, Quote
+from shared.model.channels import RATES_BATCH
 from shared.model.values import Connection, Snapshot
 from shared.model.wire import loads
-from shared.protocol import RATES_BATCH, View, snapshot_frames
+from shared.protocol import View, snapshot_frames
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from tests.fan_out.feed import Feed
+from tests.stored import stored
 from tools.simulator.sink import Sink
 
 REGION = "ca-central-1"
 Sees = tuple[tuple[str, View], ...]
-DELIVERED = ("200", "cut")  # a cut one was answered 200 before it was cut
+DELIVERED = ("200", "cut")  # a cut answer had status 200 before it was cut
 
 
 class Post(NamedTuple):
@@ -35,24 +37,24 @@ class Post(NamedTuple):
 
     @property
     def seq(self) -> int:
-        """The tick that it tells of."""
+        """Return its tick."""
         return int(self.frame["seq"] if "seq" in self.frame else self.frame["data"]["seq"])
 
     def follows(self, seq: int) -> bool:
-        """Whether it tells all that came after that tick and nothing from before; a whole view follows any."""
+        """Return whether it holds exactly the changes after that tick; a snapshot follows any tick."""
         return bool(self.frame["event"] == "snapshot" or self.frame["prev_seq"] == seq)
 
 
 class State(NamedTuple):
-    """What a client knows."""
+    """A client's state."""
 
     quotes: Mapping[str, Quote]
     unavailable: frozenset[str]
-    asked: bool  # it noticed that it had missed something
+    asked: bool  # it noticed a gap
 
 
 class Audience:
-    """Those who listen from the feed's present snapshot on."""
+    """The clients that listen from the feed's current snapshot on."""
 
     def __init__(self, table: Table, sink: Sink, feed: Feed, shards: int) -> None:
         self.connections: dict[str, Connection] = {}
@@ -65,16 +67,16 @@ class Audience:
         self._log, self._offset = sink.log, sink.log.stat().st_size
 
     def join(self, ids: Iterable[str], **subscriptions: View) -> None:
-        """Subscribe them, to everything on `rates_batch` unless told."""
+        """Subscribe them, by default to everything on `rates_batch`."""
         joining = [Connection(each, subscriptions or {RATES_BATCH: None}) for each in ids]
         write(self._table, joining, self._shards, self._first.ts_ms // 1000)
         self.connections |= {connection.connection_id: connection for connection in joining}
 
     def in_table(self) -> set[str]:
-        return {str(item["sk"]) for item in self._table.scan()["Items"] if str(item["pk"]).startswith("SHARD#")}
+        return {str(item["sk"]) for item in stored(self._table) if str(item["pk"]).startswith("SHARD#")}
 
     def posts(self) -> dict[str, list[Post]]:
-        """What each was posted, in the order of arrival."""
+        """Return the posts to each client in the order of arrival."""
         self._sink.counts()
         posts: dict[str, list[Post]] = defaultdict(list)
         with self._log.open(encoding="utf-8") as log:
@@ -85,24 +87,24 @@ class Audience:
         return posts
 
     def arrived(self) -> dict[str, list[Post]]:
-        """What each got, of those who got something."""
+        """Return the arrived posts of each client that got any."""
         arrived = {name: [post for post in posts if post.outcome in DELIVERED] for name, posts in self.posts().items()}
         return {name: posts for name, posts in arrived.items() if posts}
 
     def assert_all_know(self, snapshot: Snapshot, ids: Iterable[str]) -> None:
-        """Each has made this snapshot of the frames that it got, and never had to ask for one."""
+        """Assert that each client has this snapshot from its frames and never asked for one."""
         for each, (known, expected) in self._states(snapshot, ids).items():
             assert not known.asked, each
             assert known.unavailable == expected.unavailable, each
-            # A client of `rates` is not told that a price is no more.
+            # A client of `rates` does not hear that a price is gone.
             assert {symbol: known.quotes.get(symbol) for symbol in expected.quotes} == expected.quotes, each
 
     def asked(self, snapshot: Snapshot, ids: Iterable[str]) -> set[str]:
-        """Those who noticed that they have missed something."""
+        """Return the clients that noticed a gap."""
         return {each for each, (known, _) in self._states(snapshot, ids).items() if known.asked}
 
     def _states(self, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, tuple[State, State]]:
-        """What each knows, and what it should. Who sees the same and got the same is computed once."""
+        """Yield each client's actual and expected state; equal ones are computed once."""
         arrived = self.arrived()
         known: dict[tuple[Sees, tuple[str, ...]], State] = {}
         expected: dict[Sees, State] = {}
@@ -119,7 +121,7 @@ class Audience:
 
 
 class Paged:
-    """The table in pages of 40. `on_page` says what happens before the page of that number is read, from 1 on."""
+    """The table in pages of 40. `on_page` has an action to run before the page of that number is read, from 1 on."""
 
     def __init__(self, table: Table, on_page: Mapping[int, Callable[[], object]] | None = None) -> None:
         self._table = table
@@ -137,12 +139,12 @@ class Paged:
 
 
 def named(prefix: str, count: int, *words: str) -> list[str]:
-    """IDs as API Gateway's, `words` in turn in them for the sink to act on."""
+    """Return IDs like API Gateway's, with the `words` in turn as instructions for the sink."""
     return [f"{prefix}{number:05}{words[number % len(words)] if words else ''}=" for number in range(count)]
 
 
 def write(table: Table, connections: Iterable[Connection], shards: int, now_s: int) -> None:
-    """Write them behind the emulator's door: through it, ten thousand take a minute."""
+    """Write them into the emulator's memory: through its API ten thousand take a minute."""
     shard_of = ConnectionsTable(table, shards).shard_of
     items = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[table.name]
     for connection in connections:
@@ -162,7 +164,7 @@ def write(table: Table, connections: Iterable[Connection], shards: int, now_s: i
 
 
 def _state(sees: Sees, first: Snapshot, texts: tuple[str, ...]) -> State:
-    """What a client knows after the snapshot that it began with and these frames."""
+    """Return a client's state after its first snapshot and these frames."""
     book, asked = Book(), False
     begin = [loads(frame) for channel, view in sees for frame in snapshot_frames(first, channel, view)]
     for frame in [*begin, *map(_frame, texts)]:
@@ -173,6 +175,6 @@ def _state(sees: Sees, first: Snapshot, texts: tuple[str, ...]) -> State:
 
 @cache
 def _frame(text: str) -> dict[str, Any]:
-    """The frame whose text the log holds as JSON."""
+    """Return the frame whose text the log holds as JSON."""
     frame: dict[str, Any] = loads(json.loads(text))
     return frame

@@ -1,6 +1,6 @@
-"""A process that fans out, as a Lambda's does: a tick per line on its standard input, what became of it as JSON.
+"""A process that fans out like a Lambda: it reads a tick per line and prints each result as JSON.
 
-The connections come from a generator and are never held.
+The connections come from a generator and are never kept.
 """
 
 import argparse
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.credentials import Credentials
 
-from shared.gateway import connect
+from shared.gateway import open_gateway
+from shared.model.channels import RATES_BATCH
 from shared.model.values import Connection, Progress
-from shared.protocol import RATES_BATCH
 from shared.publishing.fan_out import FanOut
 from tests.fan_out.feed import Feed
 from tools.bench.client import peak_mb
@@ -26,7 +26,7 @@ LONGEST_S = 300.0
 
 
 class Endless:
-    """Stands for the connections table: so many subscribers of everything, in the table's order."""
+    """A stub of the connections table: subscribers of everything, in the table's order."""
 
     def __init__(self, count: int, prefix: str) -> None:
         self._count = count
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, required=True)
     options = parser.parse_args()
     keys = Credentials("key", "secret", "token")
-    gateway = connect(
+    gateway = open_gateway(
         options.url, ca_file=options.ca, credentials=keys, region=REGION, rate=options.rate, burst=int(options.rate)
     )
     connections = Endless(options.connections, options.prefix)
@@ -57,7 +57,7 @@ def main() -> int:
         posted, progress = fan_out.post(feed.tick(), (0,), progress, deadline_s=LONGEST_S)
         told = {
             "reached": posted.reached,
-            "whole": posted.whole,
+            "whole": posted.complete,
             "outcomes": posted.outcomes,
             "elapsed_ms": posted.elapsed_ms,
             "seq": feed.snapshot.seq,

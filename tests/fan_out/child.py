@@ -1,4 +1,4 @@
-"""The process of `batches`, as a test sees it: run, stopped, continued, ended."""
+"""The process of `batches` for tests: run, stop, continue, end."""
 
 import json
 import os
@@ -17,13 +17,13 @@ END_TIMEOUT_S = 20
 
 
 class Child:
-    """A fan-out in a process of its own."""
+    """A fan-out in its own process."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def tick(self) -> dict[str, Any]:
-        """Have it post a tick to everyone; what became of that."""
+        """Make it post a tick to everyone; return the result."""
         self.begin()
         return self.end()
 
@@ -39,7 +39,7 @@ class Child:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """It does not run while the block does, as a Lambda between two invocations."""
+        """Stop it during the block, like a Lambda between two invocations."""
         os.kill(self._process.pid, signal.SIGSTOP)
         try:
             os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
@@ -50,7 +50,7 @@ class Child:
 
 @contextmanager
 def child(sink: Sink, connections: int, prefix: str, rate: float = 7_000) -> Iterator[Child]:
-    """A process that fans out to so many connections, while the block runs."""
+    """Run a process that fans out to that many connections during the block."""
     command = [sys.executable, "-m", "tests.fan_out.batches", f"--url={sink.url}", f"--ca={sink.ca}"]
     command += [f"--connections={connections}", f"--prefix={prefix}", f"--rate={rate}"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

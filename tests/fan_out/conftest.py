@@ -1,4 +1,4 @@
-"""The fan-out over the two tables in moto, against a sink over TLS in a process of its own."""
+"""The fan-out over the two tables in moto, against a sink over TLS in its own process."""
 
 import copy
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.table import Table as StoredTable
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.gateway import Gateway, connect
+from shared.gateway import Gateway, open_gateway
 from shared.publishing.fan_out import FanOut
 from shared.publishing.publisher import Publisher, Worker
 from shared.store.connections_table import ConnectionsTable
@@ -20,7 +20,7 @@ from shared.store.progress_table import ProgressTable
 from shared.store.quotes_table import QuotesTable
 from tests.fan_out.audience import REGION, Audience
 from tests.fan_out.feed import Feed
-from tests.unit.conftest import create_table, dynamodb
+from tests.tables import create_table, dynamodb
 from tools.simulator.sink import Sink, running
 
 MOST_LOGGED_BYTES = 65_536
@@ -36,7 +36,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sink]:
 
 @pytest.fixture(autouse=True)
 def _fast_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto looks ten times for each value of an item, and copies the table for each item of a transaction."""
+    """Speed moto up: it serializes each value slowly, and copies the table for each item of a transaction."""
     by_the_shape = BaseJSONSerializer._serialize_type_structure
 
     def as_it_is(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -57,7 +57,7 @@ def _fast_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True)
 class Stage:
-    """A feed, those who listen to it, and all that is between them."""
+    """A feed, its clients, and everything between them."""
 
     sink: Sink
     items: Table
@@ -67,14 +67,14 @@ class Stage:
 
     def gateway(self, **options: Any) -> Gateway:
         keys = Credentials("key", "secret", "token")
-        return connect(self.sink.url, ca_file=self.sink.ca, credentials=keys, region=REGION, **options)
+        return open_gateway(self.sink.url, ca_file=self.sink.ca, credentials=keys, region=REGION, **options)
 
     def fan_out(self, items: Any = None, **options: Any) -> FanOut:
-        """Over these items, the stage's own unless told; `options` are the gateway's."""
+        """Return a fan-out over these items, by default the stage's own; `options` are the gateway's."""
         return FanOut(ConnectionsTable(items or self.items, SHARDS), self.gateway(**options))
 
     def publisher(self, items: Any = None, **options: Any) -> Publisher:
-        """One that never has workers."""
+        """Return a publisher that never has workers."""
         fan_out = self.fan_out(items, **options)
         return Publisher(self.quotes, ProgressTable(self.items), fan_out, shards=SHARDS, connections_per_worker=10**9)
 

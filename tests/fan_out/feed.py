@@ -1,18 +1,18 @@
-"""A market for the fan-out: something moves with every tick, and one symbol at a time has no price."""
+"""A market for the fan-out: every tick moves something, and one symbol at a time has no price."""
 
 import time
 from dataclasses import replace
 
 from shared.model.delta import Delta
 from shared.model.values import Snapshot
-from tests.unit.samples import SYMBOLS, after, quote, quotes
+from tests.samples import SYMBOLS, after, quote, quotes
 
 MOVES_ALWAYS = "BTC_CAD"
 OTHERS = [symbol for symbol in SYMBOLS if symbol != MOVES_ALWAYS]
 
 
 class Feed:
-    """Its ticks, one after the other. `snapshot` is the last one's."""
+    """A feed's successive ticks. `snapshot` is the last one's."""
 
     def __init__(self) -> None:
         self._prices = quotes()

@@ -7,10 +7,10 @@ from tools.simulator.sink import running
 
 MANY = 100_000
 MOST_MB = 150
-MOST_GROWTH_MB = 30  # a longer batch opens more connections to the sink; a hundred thousand kept would be more
+MOST_GROWTH_MB = 30  # a longer batch opens more connections to the sink; keeping a hundred thousand would take more
 
 
-def test_a_hundred_thousand_connections_take_no_more_memory_than_ten_thousand(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_number_of_connections(tmp_path: Path) -> None:
     peaks = []
     for count in (MANY // 10, MANY):
         with running(tmp_path, latency_ms=5) as sink, child(sink, count, "many-", rate=1_000_000) as lambdas:

@@ -1,10 +1,10 @@
-"""With less time than all of them take, successive ticks reach everyone: each begins where the last one stopped."""
+"""If time is too short for all, successive ticks reach everyone: each begins where the last one stopped."""
 
 from tests.fan_out.audience import named
 from tests.fan_out.conftest import Stage
 
 COUNT = 600
-MOST_TICKS = 12  # as far back as a tick makes up for
+MOST_TICKS = 12  # as many ticks as one catches up on
 
 
 def test_nobody_starves_when_the_time_is_always_too_short(stage: Stage) -> None:
@@ -18,13 +18,13 @@ def test_nobody_starves_when_the_time_is_always_too_short(stage: Stage) -> None:
     while not live <= stage.audience.arrived().keys():
         assert len(reached) < MOST_TICKS
         posted = publisher.publish(stage.feed.tick(), deadline_s=1)
-        assert not posted.whole
+        assert not posted.complete
         reached.append(posted.reached)
         first = first or set(stage.audience.arrived())
     assert max(reached) <= 150 + 20 + 1
     assert len(reached) >= COUNT / (150 + 20) - 1
     assert len(first) >= 20
-    # Each knows the market as of the last tick that came to it, and has missed nothing on the way.
+    # Each knows the market as of its last tick and missed nothing before it.
     assert stage.audience.asked(stage.feed.snapshot, live) == set()
     posts = stage.audience.arrived()
     behind = {each for each in live if posts[each][-1].seq < stage.feed.snapshot.seq}
@@ -38,11 +38,11 @@ def test_nobody_starves_when_the_time_is_always_too_short(stage: Stage) -> None:
     assert stage.audience.in_table() == live
 
 
-def test_a_deadline_that_has_passed_posts_nothing_and_loses_nothing(stage: Stage) -> None:
+def test_a_passed_deadline_posts_nothing_and_loses_nothing(stage: Stage) -> None:
     ids = named("none-", 50)
     stage.audience.join(ids)
     publisher = stage.publisher()
     posted = publisher.publish(stage.feed.tick(), deadline_s=0)
-    assert (posted.posts, posted.whole) == (0, False)
-    assert publisher.publish(stage.feed.tick(), deadline_s=20).whole
+    assert (posted.posts, posted.complete) == (0, False)
+    assert publisher.publish(stage.feed.tick(), deadline_s=20).complete
     stage.audience.assert_all_know(stage.feed.snapshot, ids)

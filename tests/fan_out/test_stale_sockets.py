@@ -1,4 +1,4 @@
-"""Connections that the other side closed between two batches, while the process ran or was stopped, lose no post."""
+"""Connections that the other side closed between two batches lose no post."""
 
 import time
 from collections import Counter
@@ -12,11 +12,11 @@ from tests.fan_out.conftest import Stage
 from tools.simulator.sink import Sink
 
 COUNT = 1_000
-CLOSINGS = ("close_all", "drop_all")  # with the goodbye of TLS, which waits to be returned, and without
+CLOSINGS = ("close_all", "drop_all")  # with TLS's close_notify, which waits for its answer, and without
 
 
 def posted(sink: Sink, prefix: str) -> Counter[tuple[str, str, str]]:
-    """How often each tick came to each, by the log."""
+    """Return how often each tick reached each connection, by the log."""
     sink.counts()
     assert sink.log
     lines = [line.split(" ", 3) for line in sink.log.read_text(encoding="utf-8").splitlines()]
@@ -30,20 +30,20 @@ def until(happened: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("order", CLOSINGS)
-def test_every_connection_closed_between_two_batches(stage: Stage, order: str) -> None:
+def test_closing_every_connection_between_batches_loses_nothing(stage: Stage, order: str) -> None:
     ids = named(f"{order}-", COUNT)
     stage.audience.join(ids)
     publisher = stage.publisher(post_timeout_s=60)
     for _ in range(3):
         batch = publisher.publish(stage.feed.tick(), deadline_s=60)
-        assert (batch.reached, batch.outcomes, batch.whole) == (COUNT, {"ok": COUNT}, True)
+        assert (batch.reached, batch.outcomes, batch.complete) == (COUNT, {"ok": COUNT}, True)
         assert stage.sink.tell(**{order: True})["closed"] > 0
     assert {tuple(post.seq for post in posts) for posts in stage.audience.posts().values()} == {(2, 3, 4)}
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
 @pytest.mark.parametrize("order", CLOSINGS)
-def test_every_connection_closed_while_the_process_is_stopped(sink: Sink, order: str) -> None:
+def test_closing_every_connection_while_stopped_loses_nothing(sink: Sink, order: str) -> None:
     with child(sink, COUNT, f"stopped-{order}-") as lambdas:
         for number in range(1, 4):
             told = lambdas.tick()
@@ -57,7 +57,7 @@ def test_every_connection_closed_while_the_process_is_stopped(sink: Sink, order:
             assert set(counts.values()) == {1}
 
 
-def test_a_process_that_is_stopped_in_the_middle_of_a_batch_goes_on_with_it(sink: Sink) -> None:
+def test_a_process_stopped_within_a_batch_continues_it(sink: Sink) -> None:
     with child(sink, 300, "midst-", rate=100) as lambdas:
         lambdas.begin()
         until(lambda: posted(sink, "midst-"))

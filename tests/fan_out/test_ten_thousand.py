@@ -1,14 +1,14 @@
-"""Ten thousand connections, of which some have ended and some are throttled, by the sink's own log."""
+"""Ten thousand connections, some ended and some throttled, checked by the sink's log."""
 
 from tests.fan_out.conftest import Stage
 from tests.fan_out.feed import MOVES_ALWAYS
 
 TICKS = 3
-# A twentieth gone; a hundredth throttled always, and a hundredth the first time.
+# A twentieth is gone; a hundredth is always throttled, and a hundredth the first time.
 WORDS = ["gone"] * 5 + ["busy", "busy1"] + [""] * 93
 
 
-def test_each_live_one_gets_each_tick_once_the_gone_are_forgotten_and_no_live_one_is(stage: Stage) -> None:
+def test_live_connections_get_each_tick_once_gone_are_removed(stage: Stage) -> None:
     audience, feed = stage.audience, stage.feed
     ids = [f"{number:05}{WORDS[number % 100]}{'/+'[number % 2]}=" for number in range(10_000)]
     audience.join(ids[:8_000])
@@ -19,7 +19,7 @@ def test_each_live_one_gets_each_tick_once_the_gone_are_forgotten_and_no_live_on
     live = set(ids) - gone
     assert (len(gone), len(busy)) == (500, 100)
 
-    # Patient: a page of the emulator's takes longer than a post may.
+    # The timeout is long: the emulator takes longer for a page than a post may.
     publisher = stage.publisher(post_timeout_s=60)
     batches = [publisher.publish(feed.tick(), deadline_s=120) for _ in range(TICKS)]
 

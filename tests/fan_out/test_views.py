@@ -17,7 +17,7 @@ UPDATE, SNAPSHOT = "update", "snapshot"
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, View]]:
-    """Each encoding: of what, the channel, the view."""
+    """Record each encoding: its kind, channel and view."""
     views: list[tuple[str, str, View]] = []
     encode, snapshot_frames = UpdateFrames._encode, snapshots.snapshot_frames
 
@@ -34,9 +34,8 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, View]]:
     return views
 
 
-def test_ten_thousand_who_see_everything_cost_one_encoding_and_one_for_whom_a_snapshot_is_due(
-    stage: Stage, encoded: list[tuple[str, str, View]]
-) -> None:
+def test_one_view_costs_two_encodings_for_ten_thousand(stage: Stage, encoded: list[tuple[str, str, View]]) -> None:
+    """One is the update, the other is the snapshot for connections whose snapshot is due."""
     ids = named("all-", 10_000)
     stage.audience.join(ids)
     posted = stage.publisher(post_timeout_s=60).publish(stage.feed.tick(), deadline_s=120)
@@ -51,7 +50,7 @@ def test_ten_thousand_who_see_everything_cost_one_encoding_and_one_for_whom_a_sn
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
-def test_a_thousand_sets_of_symbols_cost_a_thousand(stage: Stage, encoded: list[tuple[str, str, View]]) -> None:
+def test_a_thousand_views_cost_a_thousand_encodings(stage: Stage, encoded: list[tuple[str, str, View]]) -> None:
     ids = named("sets-", 3_000)
     sets = list(itertools.islice(itertools.combinations(OTHERS, 3), 1_000))
     for number, each in enumerate(ids):
@@ -62,7 +61,7 @@ def test_a_thousand_sets_of_symbols_cost_a_thousand(stage: Stage, encoded: list[
         assert publisher.publish(stage.feed.tick(), deadline_s=120).reached == 3_000
         assert set(Counter(encoded).values()) == {1}
         kinds = Counter(kind for kind, _, _ in encoded)
-        # One in sixty is due its whole view; of no set are all three, or hardly ever.
+        # One in sixty is due a snapshot, so all three of a set almost never are.
         assert 990 <= kinds[UPDATE] <= 1_000
         assert 0 < kinds[SNAPSHOT] < 150
     stage.audience.assert_all_know(stage.feed.snapshot, ids)

@@ -1,5 +1,6 @@
-"""Workers of a shard that are late, doubled or overtaken, and what the next one makes up for."""
+"""Late, duplicate or overtaken workers of a shard, and how the next one catches up."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from shared.publishing.periodic import Period, spread_of
 from shared.publishing.publisher import Publisher, Worker
 from shared.store.connections_table import ConnectionsTable
 from shared.store.progress_table import ProgressTable
+from shared.store.quotes_table import Audience
 from tests.fan_out.audience import Paged, named
 from tests.fan_out.conftest import SHARDS, Stage
 
@@ -28,10 +30,10 @@ def test_each_connection_is_served_by_the_worker_of_its_shard(stage: Stage) -> N
     publisher = Publisher(
         stage.quotes, ProgressTable(stage.items), stage.fan_out(), shards=SHARDS, connections_per_worker=100
     )
-    stage.quotes.count_audience(len(ids), 2**50)
+    stage.quotes.count_audience(len(ids), Audience())
 
-    def start(delta: Delta, shard: int) -> None:
-        workers[shard].publish(delta, shard, DEADLINE_S)
+    def start(delta: Delta, shard: int, audience: str) -> None:
+        workers[shard].publish(delta, shard, DEADLINE_S, audience)
 
     assert publisher.needs_workers()
     for _ in range(3):
@@ -42,19 +44,30 @@ def test_each_connection_is_served_by_the_worker_of_its_shard(stage: Stage) -> N
     seqs = [stage.feed.snapshot.seq - 2, stage.feed.snapshot.seq - 1, stage.feed.snapshot.seq]
     assert all([post.seq for post in arrived[each]] == seqs for each in live)
     stage.audience.assert_all_know(stage.feed.snapshot, live)
+    assert stage.quotes.audience() == len(live)
+
+
+def test_an_ingest_whose_clock_was_ahead_silences_no_worker(stage: Stage) -> None:
+    ids = named("ahead-", 100)
+    stage.audience.join(ids)
+    worker = stage.worker()
+    ahead = stage.feed.tick()
+    publish(worker, replace(ahead, new=replace(ahead.new, ts_ms=ahead.new.ts_ms + 3_600_000)))
+    assert all(posted and posted.complete for posted in publish(worker, stage.feed.tick()))
+    stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
 def test_an_invocation_that_comes_twice_posts_once(stage: Stage) -> None:
     ids = named("twice-", 100)
     stage.audience.join(ids)
     delta = stage.feed.tick()
-    assert all(posted and posted.whole for posted in publish(stage.worker(), delta))
+    assert all(posted and posted.complete for posted in publish(stage.worker(), delta))
     assert publish(stage.worker(), delta) == [None, None]
     assert {len(posts) for posts in stage.audience.posts().values()} == {1}
 
 
-def test_a_worker_that_comes_after_a_newer_one_posts_nothing(stage: Stage) -> None:
-    """What it would have posted came with the newer one when an older one had begun before both."""
+def test_a_worker_behind_a_newer_one_posts_nothing(stage: Stage) -> None:
+    """The newer one posted its changes too if an older one had begun before both."""
     ids = named("late-", 100)
     stage.audience.join(ids)
     worker = stage.worker()
@@ -66,7 +79,7 @@ def test_a_worker_that_comes_after_a_newer_one_posts_nothing(stage: Stage) -> No
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
-def test_a_worker_that_is_overtaken_stops_and_the_newer_ones_frames_make_up_for_it(stage: Stage) -> None:
+def test_an_overtaken_worker_stops_and_the_newer_one_catches_up(stage: Stage) -> None:
     ids = named("overtaken-", 1_500)
     stage.audience.join(ids[:1_000])
     stage.audience.join(ids[1_000:], rates=("BTC_CAD", "ETH_CAD"))
@@ -80,24 +93,24 @@ def test_a_worker_that_is_overtaken_stops_and_the_newer_ones_frames_make_up_for_
     slow = stage.worker(Paged(stage.items, on_page={2: overtake}), rate=100, burst=20)
     posted = slow.publish(older, 0, DEADLINE_S)
     assert posted
-    assert not posted.whole
+    assert not posted.complete
     assert posted.reached < 400
     (whole,) = newer_posted
     assert whole
-    assert whole.whole
+    assert whole.complete
     shard = ConnectionsTable(stage.items, SHARDS).shard_of
     of_shard = [each for each in ids if shard(each) == 0]
     assert whole.reached == len(of_shard)
     stage.audience.assert_all_know(stage.feed.snapshot, of_shard)
-    # What the older one stored nothing of is nobody's loss with the next tick.
+    # The older one stored nothing, and the next tick restores it for all.
     following = stage.worker().publish(stage.feed.tick(), 0, DEADLINE_S)
     assert following
-    assert following.whole
+    assert following.complete
     stage.audience.assert_all_know(stage.feed.snapshot, of_shard)
 
 
 @pytest.mark.parametrize("deadline_s", [0.0, 0.3])
-def test_what_a_worker_left_out_another_one_makes_up_for(stage: Stage, deadline_s: float) -> None:
+def test_a_worker_posts_what_the_one_before_left_out(stage: Stage, deadline_s: float) -> None:
     ids = named(f"left-{deadline_s * 10:.0f}-", 300)
     stage.audience.join(ids)
     publish(stage.worker(), stage.feed.tick())
@@ -105,12 +118,12 @@ def test_what_a_worker_left_out_another_one_makes_up_for(stage: Stage, deadline_
     for shard in range(SHARDS):
         posted = slow.publish(delta, shard, deadline_s)
         assert posted
-        assert not posted.whole
-    assert all(posted and posted.whole for posted in publish(stage.worker(), stage.feed.tick()))
+        assert not posted.complete
+    assert all(posted and posted.complete for posted in publish(stage.worker(), stage.feed.tick()))
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
-def test_a_worker_remembers_who_missed_a_tick_of_either_shard(stage: Stage) -> None:
+def test_a_worker_remembers_connections_that_missed_a_tick(stage: Stage) -> None:
     ids = named("either-", 200)
     stage.audience.join(ids[:100])
     stage.audience.join(ids[100:], rates=None)
@@ -118,12 +131,12 @@ def test_a_worker_remembers_who_missed_a_tick_of_either_shard(stage: Stage) -> N
     stage.sink.tell(down_s=600)
     assert all(posted and posted.reached == 0 for posted in publish(worker, stage.feed.tick()))
     stage.sink.tell(down_s=0)
-    assert all(posted and posted.whole for posted in publish(worker, stage.feed.tick()))
+    assert all(posted and posted.complete for posted in publish(worker, stage.feed.tick()))
     stage.audience.assert_all_know(stage.feed.snapshot, ids)
 
 
-def test_who_missed_a_tick_of_another_worker_notices_and_asks(stage: Stage) -> None:
-    """The few who failed are remembered by the process that posted to them. `prev_seq` tells them otherwise."""
+def test_a_client_that_missed_another_workers_tick_asks_for_it(stage: Stage) -> None:
+    """The process that posted to the few failures remembers them. Others learn of the gap by `prev_seq`."""
     ids = named("noticed-", 100)
     stage.audience.join(ids)
     stage.sink.tell(down_s=600)

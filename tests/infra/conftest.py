@@ -1,4 +1,4 @@
-"""The stack of cdk.json, but for its site, and others that differ by what is said of them, each synthesised once."""
+"""The stack of cdk.json without its site, and variants of it, each synthesised once."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 
 @pytest.fixture(scope="session")
 def sharded(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """Connections spread over shards, so with workers for them."""
+    """A stack with shards, and so with workers."""
     return synthesise(tmp_path_factory.mktemp("cdk.out"), connection_shards=2, post_rate=10_001)
 
 
@@ -29,7 +29,7 @@ def with_site(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 
 @pytest.fixture(scope="session")
 def with_own_domain(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """A site on a name of one's own, with a web ACL and access logs."""
+    """A site on an own domain, with a web ACL and access logs."""
     return synthesise(
         tmp_path_factory.mktemp("cdk.out"),
         site=True,

@@ -15,8 +15,8 @@ from infra.app import build
 from infra.bundle import ROOT
 
 CDK_JSON: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
-# Those of one shard. With more there is the `worker`, too.
-FUNCTIONS = ("connect", "disconnect", "ingest", "publish", "request", "subscribe")
+# The functions of one shard. With more there is also the `worker`.
+FUNCTIONS = ("backfill", "connect", "disconnect", "ingest", "publish", "request", "subscribe")
 HASH = re.compile(r"[0-9A-F]{8}$")
 
 
@@ -28,29 +28,29 @@ class Synthesised:
     template: Template
 
     def properties(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The properties of all resources of a type, by logical ID without its hash."""
+        """Return the properties of all resources of a type, by logical ID without its hash."""
         found = self.template.find_resources(kind)
         return {HASH.sub("", name): dict(resource.get("Properties", {})) for name, resource in found.items()}
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        """The properties of the Lambdas, by the folder that they are made from; not those that the CDK adds."""
+        """Return the properties of the Lambdas by their folder, without those that the CDK adds."""
         found = self.properties("AWS::Lambda::Function").values()
         ours = (each for each in found if each["Handler"].startswith("functions."))
         return {each["Handler"].split(".")[1]: each for each in ours}
 
     def worker(self) -> dict[str, Any]:
-        """The properties of the publisher of one shard."""
+        """Return the properties of the worker of a shard."""
         return self.functions()["worker"]
 
     def function_of(self, reference: object) -> str:
-        """Which Lambda a property refers to."""
+        """Return the Lambda that a property refers to."""
         text = in_words(reference)
         names = {name for name in FUNCTIONS if f"{name.capitalize()}Function" in text}
         assert len(names) == 1, text
         return names.pop()
 
     def permissions(self) -> dict[str, dict[str, set[str]]]:
-        """What every role may do: the actions by resource, by role."""
+        """Return what every role may do: the actions by resource, by role."""
         roles: dict[str, dict[str, set[str]]] = {role: defaultdict(set) for role in self.properties("AWS::IAM::Role")}
         for policy in self.properties("AWS::IAM::Policy").values():
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -63,19 +63,19 @@ class Synthesised:
 
 
 def synthesise(outdir: Path, **settings: object) -> Synthesised:
-    """The stack with some settings other than those in cdk.json. Raises: RuntimeError, for a finding of cdk-nag."""
+    """Return the stack with other settings than cdk.json's. Raises: RuntimeError: cdk-nag found something."""
     stack = build(make_app(outdir, **settings), page=built_page(outdir))
     return Synthesised(stack, Template.from_stack(stack))
 
 
 def make_app(outdir: Path, **settings: object) -> App:
-    """An app as the CDK CLI makes it, but for the site and the copies of the bundles, which few read here."""
+    """Return an app like the CDK CLI's, without the site and the copies of the bundles."""
     context = {**CDK_JSON["context"], "site": False, "aws:cdk:disable-asset-staging": True, **settings}
     return App(outdir=str(outdir), context=context)
 
 
 def built_page(folder: Path) -> Path:
-    """What a build of the page looks like, so that none is needed here."""
+    """Make files like a build of the page, so that no build is needed."""
     page = folder / "page"
     (page / "assets").mkdir(parents=True, exist_ok=True)
     (page / "index.html").write_text("<!doctype html>", encoding="utf-8")
@@ -88,7 +88,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def in_words(value: Any) -> str:
-    """A property as text: `<Name>` for a reference, `<Name.Attribute>` for an attribute, joined parts as one."""
+    """Return a property as text: `<Name>` for a reference, `<Name.Attribute>` for an attribute, joined parts as one."""
     if isinstance(value, str):
         return value
     if set(value) == {"Ref"}:

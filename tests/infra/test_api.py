@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.infra.synthesis import Synthesised, in_words, synthesise
 
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html, of which these are used
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html; the feed uses these fields
 LOGGED = {"requestId", "requestTime", "connectionId", "eventType", "routeKey", "status", "error.message"}
 
 
@@ -34,6 +34,7 @@ def test_each_route_goes_to_its_function(stack: Synthesised) -> None:
         "snapshot": "request",
         "subscribe": "subscribe",
         "subscriptions": "request",
+        "trends": "request",
         "unsubscribe": "subscribe",
     }
 
@@ -53,20 +54,20 @@ def test_the_stage_deploys_itself_and_is_throttled(stack: Synthesised) -> None:
     assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (1000, 500)
 
 
-def test_every_access_is_logged_with_fields_that_a_websocket_api_has(stack: Synthesised) -> None:
+def test_every_access_is_logged_with_websocket_fields(stack: Synthesised) -> None:
     (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
     line = json.loads(stage["AccessLogSettings"]["Format"])
     assert line == {field: f"$context.{field}" for field in LOGGED}
 
 
-def test_the_access_logs_destination_is_a_group_and_not_its_streams(stack: Synthesised) -> None:
-    """API Gateway refuses `log-group:NAME:*` for a WebSocket API, or reports it as drift: serverless issue 6304."""
+def test_the_access_log_goes_to_a_group_not_a_stream(stack: Synthesised) -> None:
+    """For a WebSocket API `log-group:NAME:*` is refused or reported as drift: serverless issue 6304."""
     (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
     group = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<ApiAccessLogs>"
     assert in_words(stage["AccessLogSettings"]["DestinationArn"]) == group
 
 
-def test_the_stage_waits_for_the_role_that_its_logs_need_and_the_role_stays(stack: Synthesised) -> None:
+def test_the_stage_waits_for_the_log_role_and_the_role_stays(stack: Synthesised) -> None:
     (stage,) = stack.template.find_resources("AWS::ApiGatewayV2::Stage").values()
     ((name, account),) = stack.template.find_resources("AWS::ApiGateway::Account").items()
     assert stage["DependsOn"] == [name]
@@ -87,11 +88,12 @@ def test_posts_go_to_an_emulator_if_so_chosen(tmp_path: Path) -> None:
     assert in_words(url) == "http://localhost:4566/_aws/execute-api/<ApiWebSocket>/live"
 
 
-def test_the_outputs_are_the_feeds_address_and_the_api(stack: Synthesised) -> None:
+def test_the_outputs_are_the_feeds_address_its_api_and_table(stack: Synthesised) -> None:
     outputs = {name: in_words(output["Value"]) for name, output in stack.template.find_outputs("*").items()}
     assert outputs == {
         "FeedUrl": "wss://<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>/live",
         "ApiId": "<ApiWebSocket>",
+        "QuotesTable": "<StorageQuotes>",
     }
 
 

@@ -1,4 +1,4 @@
-"""What each Lambda's bundle holds, and that it suffices."""
+"""The content of each Lambda's bundle, which must suffice to import it."""
 
 import json
 import re
@@ -14,13 +14,14 @@ from infra.bundle import PYTHON_VERSION, ROOT, bundle
 from tests.infra.synthesis import FUNCTIONS, Synthesised
 
 MAX_ZIP_BYTES = 10_000_000
-# Of the packages here, those that the Python runtime brings: the SDK and what it depends on.
+# The packages of the Python runtime: the SDK and its dependencies.
 # https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 
 AARCH64 = 0xB7  # e_machine of an ELF file: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+ASKING = ("ingest", "backfill")  # they ask exchanges
 
-# As the runtime imports a handler: the bundle first, then the SDK; no other package, and nobody to talk to.
+# Import a handler like the runtime: the bundle first, then the SDK; no other package and no network.
 IMPORT = """
 import importlib, json, os, sys
 bundle, runtime, handler, variables = sys.argv[1:]
@@ -41,7 +42,7 @@ print(",".join(sorted({name.split(".")[0] for name in sys.modules})))
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the Lambda runtime brings."""
+    """Return a folder with the Lambda runtime's packages."""
     folder = tmp_path_factory.mktemp("runtime")
     for name in RUNTIME:
         spec = find_spec(name)
@@ -59,7 +60,7 @@ def imported(folder: Path, runtime: Path, handler: str, variables: str) -> "subp
 
 
 def variables(stack: Synthesised, name: str) -> str:
-    """The function's environment as the template has it, with a value for each reference."""
+    """Return the function's environment in the template, with a value for each reference."""
     given = stack.functions()[name]["Environment"]["Variables"]
     return json.dumps({key: value if isinstance(value, str) else "https://example.com" for key, value in given.items()})
 
@@ -91,25 +92,25 @@ def test_a_bundle_holds_one_handler_and_shared(name: str) -> None:
 
 
 def files(folder: Path) -> set[str]:
-    """All but byte code, which is there when this Python is the Lambdas'."""
+    """Return all files but byte code, which exists only if this Python has the Lambdas' version."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {str(path) for path in found if path.suffix != ".pyc"}
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
-def test_a_bundle_holds_no_sdk_and_nothing_that_only_a_build_needs(name: str) -> None:
+def test_a_bundle_holds_no_sdk_and_no_build_files(name: str) -> None:
     folder = bundle(name)
     top = {path.name for path in folder.iterdir()}
     assert not top & {"boto3", "botocore", "s3transfer", "pip", "bin", "infra", "tools", "web"}
     assert not [file for file in files(folder) if re.search(r"(^|/)(tests|bin)/|requirements", file)]
-    assert ("requests" in top) == (name == "ingest")
+    assert ("requests" in top) == (name in ASKING)
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
 def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
     tag = f"cpython-{PYTHON_VERSION.replace('.', '')}-aarch64-linux-gnu.so"
     compiled = list(bundle(name).rglob("*.so"))
-    assert bool(compiled) == (name == "ingest")
+    assert bool(compiled) == (name in ASKING)
     assert [path.name for path in compiled if not path.name.endswith(tag)] == []
     for path in compiled:
         assert int.from_bytes(path.read_bytes()[18:20], "little") == AARCH64, path.name

@@ -1,4 +1,4 @@
-"""How bundles are made: once, whole, by one process at a time, and not kept for ever."""
+"""Bundles are built once, completely, by one process at a time, and removed later."""
 
 import marshal
 import os
@@ -19,7 +19,7 @@ MAKE = "import sys; from pathlib import Path; from infra.bundle import bundle; p
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with a Lambda called `one`, and something that it does not carry."""
+    """A project with a Lambda called `one`, and a file outside of its bundle."""
     for name, text in {
         "shared/__init__.py": "",
         "shared/prices.py": "PRICE = 1\n",
@@ -58,7 +58,7 @@ def test_a_bundle_is_the_handler_shared_and_the_wheels(project: Path) -> None:
     }
 
 
-def test_the_same_code_is_the_same_folder_and_needs_no_pip(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_code_is_the_same_folder_and_fetches_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = bundle("one", project)
     monkeypatch.setattr("subprocess.run", pytest.fail)
     assert bundle("one", project) == made
@@ -79,7 +79,7 @@ def test_other_code_is_another_folder_with_the_same_wheels(
 
 
 @pytest.mark.parametrize("elsewhere", ["functions/two/handler.py", "shared/__pycache__/new.pyc"])
-def test_a_change_that_a_function_does_not_carry_leaves_its_bundle(project: Path, elsewhere: str) -> None:
+def test_a_bundle_ignores_changes_outside_of_it(project: Path, elsewhere: str) -> None:
     before = bundle("one", project)
     (project / elsewhere).write_text("changed", encoding="utf-8")
     assert bundle("one", project) == before
@@ -97,7 +97,7 @@ def test_two_processes_at_once_both_get_a_whole_folder(project: Path) -> None:
 
 
 def test_everybody_may_read_a_bundle_whatever_the_umask(project: Path) -> None:
-    """Lambda runs code as another user than the one who unpacks it."""
+    """Lambda runs code as another user than the one that unpacks it."""
     made = subprocess.run(
         [sys.executable, "-c", MAKE, str(project)], cwd=ROOT, umask=0o077, check=True, capture_output=True, text=True
     )
@@ -106,11 +106,9 @@ def test_everybody_may_read_a_bundle_whatever_the_umask(project: Path) -> None:
     assert modes == {0o755, 0o644}
 
 
-def test_pip_is_heard_only_when_it_fails_and_leaves_nothing_half_made(
-    project: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_uv_prints_only_on_failure_and_leaves_nothing_partial(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (project / "functions" / "requirements.txt").write_text("not a requirement", encoding="utf-8")
-    with pytest.raises(RuntimeError, match="Invalid requirement: 'not a requirement'"):
+    with pytest.raises(RuntimeError, match="not a requirement"):
         bundle("one", project)
     assert all(name.endswith(".part") for name in bundles(project))
     (project / "functions" / "requirements.txt").write_text(WHEEL, encoding="utf-8")
@@ -118,7 +116,18 @@ def test_pip_is_heard_only_when_it_fails_and_leaves_nothing_half_made(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_nobody_asked_for_in_a_day_is_removed(project: Path) -> None:
+def test_a_wheel_whose_hash_is_not_the_locked_one_is_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"{WHEEL} --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    others = [option for option in bundling.LAMBDA_OPTIONS if not option.startswith("--constraint")]
+    monkeypatch.setattr(bundling, "LAMBDA_OPTIONS", (*others, f"--constraint={lock}"))
+    with pytest.raises(RuntimeError, match="Hash mismatch"):
+        bundle("one", project)
+
+
+def test_a_bundle_unused_for_a_day_is_removed(project: Path) -> None:
     old = bundle("one", project)
     (project / "shared" / "prices.py").write_text("PRICE = 2\n", encoding="utf-8")
     recent = bundle("one", project)
@@ -131,7 +140,7 @@ def test_what_nobody_asked_for_in_a_day_is_removed(project: Path) -> None:
     assert new.exists()
 
 
-def test_being_asked_for_keeps_a_bundle(project: Path) -> None:
+def test_a_bundle_in_use_is_kept(project: Path) -> None:
     made = bundle("one", project)
     long_ago = time.time() - UNUSED_S - 60
     for folder in (project / ".local" / "bundles").glob("one-*"):
@@ -141,13 +150,11 @@ def test_being_asked_for_keeps_a_bundle(project: Path) -> None:
     assert made.stat().st_mtime > long_ago + UNUSED_S
 
 
-def test_byte_code_is_made_where_the_python_that_will_run_it_deploys(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_byte_code_is_built_only_by_the_matching_python(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundling, "PYTHON_VERSION", "2.7")
     assert not list(bundle("one", project).rglob("*.pyc"))
     monkeypatch.setattr(bundling, "PYTHON_VERSION", f"{sys.version_info.major}.{sys.version_info.minor}")
-    monkeypatch.setattr(bundling, "PIP_OPTIONS", bundling.NATIVE_PIP_OPTIONS)
+    monkeypatch.setattr(bundling, "LAMBDA_OPTIONS", bundling.NATIVE_OPTIONS)
     compiled = bundle("one", project)
     sources = [path for path in compiled.rglob("*.py") if "site-packages" not in path.parts]
     assert len(list(compiled.rglob("*.pyc"))) == len(sources)
@@ -156,11 +163,11 @@ def test_byte_code_is_made_where_the_python_that_will_run_it_deploys(
     assert code_object.co_filename == "/var/task/functions/one/handler.py"
 
 
-def test_a_native_bundle_has_this_systems_wheels_and_a_folder_of_its_own(project: Path) -> None:
+def test_a_native_bundle_has_local_wheels_and_its_own_folder(project: Path) -> None:
     (project / "functions" / "requirements.txt").write_text("charset-normalizer==3.5.2", encoding="utf-8")
     deployed, native = bundle("one", project), bundle("one", project, native=True)
     assert code(deployed) == {path for path in code(native) if not path.endswith(".pyc")}
-    endings = tuple(EXTENSION_SUFFIXES[:1])  # with this system and Python in it
+    endings = tuple(EXTENSION_SUFFIXES[:1])  # its name has this system and Python
     assert all(path.name.endswith(endings) for path in native.rglob("*.so"))
     assert not any(path.name.endswith(endings) for path in deployed.rglob("*.so"))
     assert list(native.rglob("*.so"))

@@ -1,4 +1,4 @@
-"""What checks the template: cdk-nag as it is synthesised, cfn-lint afterwards."""
+"""The checks of the template: cdk-nag during the synthesis, cfn-lint after it."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ POST = (
     "<ApiWebSocket425089D8>/live/POST/@connections/*]"
 )
 CLOSE = POST.replace("POST", "DELETE")
-ANY = "AwsSolutions-IAM5[Resource::*]"  # X-Ray's, and ListStreams: test_permissions holds that there is no other
+ANY = "AwsSolutions-IAM5[Resource::*]"  # X-Ray's, and ListStreams: test_permissions asserts that there is no other
 LOG_WRITER = (
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
 )
@@ -29,13 +29,14 @@ ACKNOWLEDGED = {
     "Cadfeed/Api/Request/Role": {ANY, POST, CLOSE},
     "Cadfeed/Api/Subscribe/Role": {ANY, POST, CLOSE},
     "Cadfeed/Api/WebSocket": {"AwsSolutions-APIG4"},
+    "Cadfeed/Backfill/Backfill/Role": {ANY},
     "Cadfeed/Ingest/Ingest/Role": {ANY},
     "Cadfeed/Publish/Failed": {"AwsSolutions-SQS3"},
-    "Cadfeed/Publish/Publish/Role": {ANY, POST},
+    "Cadfeed/Publish/Publish/Role": {ANY, POST, CLOSE},
 }
 
 
-# What grants of CDK's own deployment of files name with wildcards, and what its function runs on.
+# The wildcards in the grants of CDK's own file deployment, and its function's runtime.
 FILES = {
     "Cadfeed/Site/Files/Role": {
         f"AwsSolutions-IAM5[{finding}]"
@@ -62,7 +63,7 @@ OWN_DOMAIN = FILES | {
 @pytest.mark.parametrize(
     ("name", "more"), [("stack", {}), ("alarming", {}), ("with_site", SITE), ("with_own_domain", OWN_DOMAIN)]
 )
-def test_what_cdk_nag_is_told_to_accept_is_written_out_and_has_a_reason(
+def test_every_cdk_nag_exception_is_explicit_and_has_a_reason(
     name: str, more: dict[str, set[str]], request: pytest.FixtureRequest
 ) -> None:
     stack: Synthesised = request.getfixturevalue(name)

@@ -1,4 +1,4 @@
-"""What a deployment may choose, and what it is told when it may not."""
+"""The settings of a deployment, and the errors of invalid ones."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,21 +7,19 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
+from functions.ingest.ticks import RUN_MS
 from infra.config import FeedConfig, config_from
+from shared.sources.settings import BASE_URL, KEY_PARAMETER, POLL_SECONDS, source_settings
 from tests.infra.synthesis import CDK_JSON, FUNCTIONS, Synthesised, make_app, synthesise
 
 FOR_EMULATORS = {
     "connections_url_base",
-    "binance_base_url",
-    "kraken_base_url",
-    "bank_of_canada_base_url",
-    "er_api_base_url",
-    "ndax_base_url",
-    "coinbase_base_url",
-    "coingecko_base_url",
     "cli_credentials",
     "native_wheels",
+    "sources",
 }
+CHOSEN = {BASE_URL: "http://other", POLL_SECONDS: "15", KEY_PARAMETER: "/cadfeed/key"}
+OF_SOURCES = {setting.name: CHOSEN[setting.kind] for setting in source_settings()}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
 ELSEWHERE = CERTIFICATE.replace("us-east-1", "ca-central-1")
 WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/own/0a1b2c3d"
@@ -29,18 +27,18 @@ WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/own/0a1b2c3d"
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """A stack in which most settings differ from cdk.json, as text from the command line."""
+    """A stack with most settings different from cdk.json, as text from the command line."""
     return synthesise(
         tmp_path_factory.mktemp("cdk.out"),
         stack_name="Other",
         stage_name="test",
         tick_seconds="2",
         stale_after_seconds="20",
-        ndax_poll_seconds="15",
-        coinbase_poll_seconds="20",
-        coingecko_poll_seconds="120",
-        coingecko_key_parameter="/cadfeed/coingecko-key",
+        standby="false",
+        **OF_SOURCES,
         connection_shards="4",
+        post_rate="100",
+        post_burst="50",
         throttle_rate="10",
         throttle_burst="5",
         messages_per_second="2",
@@ -49,13 +47,6 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         log_retention_days="90",
         tracing="false",
         access_log_role="false",
-        binance_base_url="http://binance",
-        kraken_base_url="http://kraken",
-        bank_of_canada_base_url="http://bank",
-        er_api_base_url="http://er",
-        ndax_base_url="http://ndax",
-        coinbase_base_url="http://coinbase",
-        coingecko_base_url="http://coingecko",
         cli_credentials="true",
         native_wheels="true",
     )
@@ -65,7 +56,7 @@ def variables(stack: Synthesised, function: str) -> dict[str, Any]:
     return dict(stack.functions()[function]["Environment"]["Variables"])
 
 
-def test_cdk_json_shows_the_defaults_of_what_an_operator_may_change() -> None:
+def test_cdk_json_shows_the_defaults_an_operator_may_change() -> None:
     settings = {name: value for name, value in CDK_JSON["context"].items() if not name.startswith("@aws-cdk")}
     assert settings == {name: value for name, value in asdict(FeedConfig()).items() if name not in FOR_EMULATORS}
 
@@ -82,6 +73,14 @@ def test_the_stack_and_its_stage_have_the_chosen_names(changed: Synthesised) -> 
     assert variables(changed, "publish")["CONNECTIONS_URL"]["Fn::Join"][1][-1].endswith("/test")
 
 
+def test_the_template_says_which_settings_were_chosen(stack: Synthesised, changed: Synthesised) -> None:
+    assert stack.template.to_json()["Metadata"]["cadfeed"] == {"settings": {"site": False}}
+    chosen = changed.template.to_json()["Metadata"]["cadfeed"]["settings"]
+    assert chosen | OF_SOURCES == chosen
+    assert (chosen["tick_seconds"], chosen["tracing"], chosen["stack_name"]) == (2, False, "Other")
+    assert not chosen.keys() & {"quotes_table_name", "retain_data", "sources"}
+
+
 def test_posts_are_allowed_on_the_chosen_stage(changed: Synthesised) -> None:
     resources = {resource for grants in changed.permissions().values() for resource in grants}
     assert {r.rpartition("<ApiWebSocket>")[2] for r in resources if "execute-api" in r} == {
@@ -96,7 +95,7 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
         assert (given["MESSAGES_PER_SECOND"], given["MESSAGE_BURST"]) == ("2", "4")
     for name in ("connect", "disconnect"):
         assert variables(changed, name)["MAX_CONNECTIONS_PER_CLIENT"] == "3"
-    # Only where connections are counted may they be.
+    # Only with a limit of connections may `connect` query them.
     assert changed.permissions()["ApiConnectRole"]["<StorageConnections.Arn>"] == {
         "dynamodb:PutItem",
         "dynamodb:Query",
@@ -107,26 +106,45 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
 def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
     given = {name: value for name, value in variables(changed, "ingest").items() if not name.startswith("POWERTOOLS")}
     assert given.pop("QUOTES_TABLE")
+    assert given.pop("BACKFILL_FUNCTION")
     assert given == {
         "TICK_SECONDS": "2",
         "STALE_AFTER_SECONDS": "20",
-        "BINANCE_BASE_URL": "http://binance",
-        "KRAKEN_BASE_URL": "http://kraken",
-        "BANK_OF_CANADA_BASE_URL": "http://bank",
-        "ER_API_BASE_URL": "http://er",
-        "NDAX_BASE_URL": "http://ndax",
-        "COINBASE_BASE_URL": "http://coinbase",
-        "COINGECKO_BASE_URL": "http://coingecko",
-        "NDAX_POLL_SECONDS": "15",
-        "COINBASE_POLL_SECONDS": "20",
-        "COINGECKO_POLL_SECONDS": "120",
-        "COINGECKO_KEY_PARAMETER": "/cadfeed/coingecko-key",
+        "STANDBY": "false",
+        **{name.upper(): chosen for name, chosen in OF_SOURCES.items()},
     }
+    assert changed.functions()["ingest"]["Timeout"] * 1000 > RUN_MS
+    (parameters,) = (name for name in changed.permissions()["IngestRole"] if ":parameter/" in name)
+    assert parameters.endswith(":parameter/cadfeed/key")
 
 
-def test_all_who_touch_connections_agree_on_the_shards(changed: Synthesised) -> None:
+def test_backfill_asks_as_the_ingest_does(changed: Synthesised) -> None:
+    given = variables(changed, "backfill")
+    assert {name: given[name.upper()] for name in OF_SOURCES} == OF_SOURCES
+    assert any(name.endswith(":parameter/cadfeed/key") for name in changed.permissions()["BackfillRole"])
+
+
+def test_a_deployment_can_do_without_a_backfill(tmp_path: Path) -> None:
+    without = synthesise(tmp_path, backfill="false", site="false")
+    assert "backfill" not in without.functions()
+    assert not [name for name in without.properties("AWS::CloudWatch::Alarm") if "Backfill" in name]
+    assert not [f for f in without.functions() if "BACKFILL_FUNCTION" in variables(without, f)]
+
+
+def test_a_source_left_alone_has_no_variable(stack: Synthesised) -> None:
+    assert not {name for name in variables(stack, "ingest") if name.lower() in OF_SOURCES}
+
+
+def test_all_functions_that_use_connections_agree_on_the_shards(changed: Synthesised) -> None:
     shards = {name: variables(changed, name).get("CONNECTION_SHARDS") for name in FUNCTIONS}
-    assert shards == {name: None if name == "ingest" else "4" for name in FUNCTIONS}
+    assert shards == {name: None if name in ("backfill", "ingest") else "4" for name in FUNCTIONS}
+
+
+def test_posts_have_the_chosen_pace_which_the_workers_share(changed: Synthesised) -> None:
+    paces = [
+        (given["POST_RATE"], given["POST_BURST"]) for given in (variables(changed, n) for n in ("publish", "worker"))
+    ]
+    assert paces == [("100", "50"), ("25", "12")]
 
 
 def test_the_stage_is_throttled_as_chosen(changed: Synthesised) -> None:
@@ -149,14 +167,14 @@ def test_tracing_is_on_unless_switched_off(stack: Synthesised, changed: Synthesi
     assert granted == {"PublishRole": {"dynamodb:ListStreams"}}
 
 
-def test_the_accounts_log_role_is_left_alone_if_so_chosen(changed: Synthesised) -> None:
+def test_the_accounts_log_role_can_be_left_alone(changed: Synthesised) -> None:
     changed.template.resource_count_is("AWS::ApiGateway::Account", 0)
     (stage,) = changed.template.find_resources("AWS::ApiGatewayV2::Stage").values()
     assert "DependsOn" not in stage
     assert "AccessLogSettings" in stage["Properties"]
 
 
-def test_the_callers_credentials_deploy_if_so_chosen(stack: Synthesised, changed: Synthesised) -> None:
+def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthesised) -> None:
     assert type(stack.stack.synthesizer).__name__ == "DefaultStackSynthesizer"
     assert type(changed.stack.synthesizer).__name__ == "CliCredentialsStackSynthesizer"
 
@@ -164,49 +182,63 @@ def test_the_callers_credentials_deploy_if_so_chosen(stack: Synthesised, changed
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("tick_seconds", 0, "tick_seconds is 0; it is 1 to 60"),
-        ("tick_seconds", "61", "tick_seconds is 61; it is 1 to 60"),
-        ("tick_seconds", "fast", "tick_seconds is 'fast'; it is a whole number"),
-        ("tick_seconds", 2.5, "tick_seconds is '2.5'; it is a whole number"),
-        ("stale_after_seconds", 0, "stale_after_seconds is 0; it is 1 to 3600"),
-        ("connection_shards", 0, "connection_shards is 0; it is 1 to 100"),
-        ("throttle_rate", 0, "throttle_rate is 0; it is 1 to 100000"),
-        ("throttle_burst", -1, "throttle_burst is -1; it is 1 to 100000"),
-        ("messages_per_second", 0, "messages_per_second is 0; it is 1 to 1000"),
-        ("message_burst", 0, "message_burst is 0; it is 1 to 10000"),
-        ("max_connections_per_client", -1, "max_connections_per_client is -1; it is 0 to 1000000"),
-        ("tracing", "maybe", "tracing is 'maybe'; it is true or false"),
-        ("retain_data", "", "retain_data is ''; it is true or false"),
-        ("alarm_email", "ops", "alarm_email is 'ops'; it is an e-mail address"),
-        ("alarm_email", "a@example.com, b", "alarm_email is 'a@example.com, b'; it is an e-mail address"),
-        ("site_domain", "https://a.example", "site_domain is 'https://a.example'; it is a domain name in lower case"),
+        ("tick_seconds", 0, "tick_seconds is 0; it must be 1 to 60"),
+        ("tick_seconds", "61", "tick_seconds is 61; it must be 1 to 60"),
+        ("tick_seconds", "fast", "tick_seconds is 'fast'; it must be a whole number"),
+        ("tick_seconds", 2.5, "tick_seconds is '2.5'; it must be a whole number"),
+        ("stale_after_seconds", 0, "stale_after_seconds is 0; it must be 1 to 3600"),
+        ("connection_shards", 0, "connection_shards is 0; it must be 1 to 100"),
+        ("post_rate", -1, "post_rate is -1; it must be 0 to 1000000"),
+        ("throttle_rate", 0, "throttle_rate is 0; it must be 1 to 100000"),
+        ("throttle_burst", -1, "throttle_burst is -1; it must be 1 to 100000"),
+        ("messages_per_second", 0, "messages_per_second is 0; it must be 1 to 1000"),
+        ("message_burst", 0, "message_burst is 0; it must be 1 to 10000"),
+        ("max_connections_per_client", -1, "max_connections_per_client is -1; it must be 0 to 1000000"),
+        ("tracing", "maybe", "tracing is 'maybe'; it must be true or false"),
+        ("retain_data", "", "retain_data is ''; it must be true or false"),
+        ("quotes_table_name", "a b", "quotes_table_name is 'a b'; it must be the name of a table"),
+        ("alarm_email", "ops", "alarm_email is 'ops'; it must be an e-mail address"),
+        ("alarm_email", "a@example.com, b", "alarm_email is 'a@example.com, b'; it must be an e-mail address"),
+        (
+            "site_domain",
+            "https://a.example",
+            "site_domain is 'https://a.example'; it must be a domain name in lower case",
+        ),
         ("site_domain", "a.example", "site_domain and site_certificate_arn go together; only one is set"),
         ("site_certificate_arn", CERTIFICATE, "site_domain and site_certificate_arn go together; only one is set"),
         (
             "site_certificate_arn",
             ELSEWHERE,
-            f"site_certificate_arn is '{ELSEWHERE}'; it is the ARN of one for CloudFront, in us-east-1",
+            f"site_certificate_arn is '{ELSEWHERE}'; it must be the ARN of one for CloudFront, in us-east-1",
         ),
-        ("web_acl_arn", "acl", "web_acl_arn is 'acl'; it is the ARN of one for CloudFront, in us-east-1"),
-        ("waf_rate_limit", 9, "waf_rate_limit is 9; it is 0 or at least 10"),
-        ("tick_second", 5, "tick_second is no setting; tick_seconds is"),
+        ("web_acl_arn", "acl", "web_acl_arn is 'acl'; it must be the ARN of one for CloudFront, in us-east-1"),
+        ("waf_rate_limit", 9, "waf_rate_limit is 9; it must be 0 or at least 10"),
+        ("tick_second", 5, "tick_second is not a setting; tick_seconds is"),
+        ("kraken_base_ur", "http://k", "kraken_base_ur is not a setting; kraken_base_url is"),
+        ("ndax_poll_seconds", 3601, "ndax_poll_seconds is 3601; it must be 0 to 3600"),
+        ("ndax_poll_seconds", "1.5", "ndax_poll_seconds is '1.5'; it must be a whole number"),
+        (
+            "coingecko_key_parameter",
+            "CG-secret key",
+            "coingecko_key_parameter is not the name of a parameter; it must not be the key itself",
+        ),
     ],
 )
-def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: object, message: str) -> None:
+def test_an_invalid_setting_is_named(tmp_path: Path, setting: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         config_from(make_app(tmp_path, **{setting: value}).node)
 
 
 def test_a_web_acl_is_made_or_taken_not_both(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^waf_rate_limit makes a web ACL, web_acl_arn takes one"):
+    with pytest.raises(ValueError, match=r"^waf_rate_limit creates a web ACL, web_acl_arn uses an existing one"):
         config_from(make_app(tmp_path, waf_rate_limit=100, web_acl_arn=WEB_ACL).node)
 
 
-def test_a_log_retention_that_cannot_be_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^log_retention_days is 2; it is one of 1, 3, 7, 14, 30, 90, 365$"):
+def test_an_invalid_log_retention_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^log_retention_days is 2; it must be one of 1, 3, 7, 14, 30, 90, 365$"):
         synthesise(tmp_path, log_retention_days=2)
 
 
-def test_the_context_of_others_is_none_of_our_business(tmp_path: Path) -> None:
+def test_the_context_of_other_tools_is_ignored(tmp_path: Path) -> None:
     app = make_app(tmp_path, vpc_id="vpc-1", **{"availability-zones:account=1:region=x": []})
     assert config_from(app.node) == FeedConfig(site=False)

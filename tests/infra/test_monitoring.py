@@ -1,4 +1,4 @@
-"""The alarms: what each of them watches, and who is told."""
+"""The alarms: what each of them watches, and who is notified."""
 
 import re
 from typing import Any
@@ -32,7 +32,7 @@ WRITES = {"ingest": "functions/ingest/handler.py", "publish": "shared/publishing
 
 
 def alarms(stack: Synthesised) -> dict[str, dict[str, Any]]:
-    """The alarms by their name without the stack's."""
+    """Return the alarms by their name without the stack's."""
     found = stack.properties("AWS::CloudWatch::Alarm").values()
     assert all(alarm["AlarmName"].startswith("Cadfeed-") for alarm in found)
     return {alarm["AlarmName"].removeprefix("Cadfeed-"): alarm for alarm in found}
@@ -73,10 +73,10 @@ def test_each_functions_own_metrics_are_watched_under_its_name(stack: Synthesise
     assert dimension(alarms(stack)["SnapshotsPutAside"]) == ("QueueName", "<PublishFailed.QueueName>")
 
 
-def test_what_a_handler_writes_is_watched_where_it_writes_it(stack: Synthesised) -> None:
-    """In the namespace and with the service that Powertools is given, under a name that the handler has."""
+def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> None:
+    """They use Powertools' namespace and service, and a name in the handler."""
     ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
-    assert len(ours) == 7 + len(price_sources())
+    assert ours.keys() == {name for name, (metric, *_) in WATCHED.items() if str(metric).startswith("cadfeed ")}
     for name, alarm in ours.items():
         function = "publish" if name in OF_PUBLISH else "ingest"
         variables = stack.functions()[function]["Environment"]["Variables"]
@@ -102,24 +102,24 @@ def test_the_workers_are_watched_like_publish(sharded: Synthesised) -> None:
 
 
 def test_publish_is_behind_before_it_puts_records_aside(stack: Synthesised) -> None:
-    """A record that is older is not given to it, so its age would never show."""
+    """It never gets an older record, so a greater age would never show."""
     (mapping,) = stack.properties("AWS::Lambda::EventSourceMapping").values()
     assert alarms(stack)["PublishBehind"]["Threshold"] < mapping["MaximumRecordAgeInSeconds"] * 1000
 
 
 @pytest.mark.parametrize("name", WATCHED)
-def test_an_alarm_says_in_one_sentence_what_it_means_and_what_to_look_at(stack: Synthesised, name: str) -> None:
+def test_an_alarm_says_what_it_means_and_what_to_look_at(stack: Synthesised, name: str) -> None:
     description = alarms(stack)[name]["AlarmDescription"]
     assert re.fullmatch(r"[A-Z][^.:]+: look at [^.:]+\.", description)
 
 
-def test_nobody_is_told_unless_so_chosen(stack: Synthesised) -> None:
+def test_nobody_is_notified_by_default(stack: Synthesised) -> None:
     for kind in ("AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::KMS::Key"):
         stack.template.resource_count_is(kind, 0)
     assert not any("AlarmActions" in alarm or "OKActions" in alarm for alarm in alarms(stack).values())
 
 
-def test_the_chosen_address_is_told_when_an_alarm_goes_off_and_when_it_ends(alarming: Synthesised) -> None:
+def test_the_chosen_address_hears_when_an_alarm_starts_and_ends(alarming: Synthesised) -> None:
     (subscription,) = alarming.properties("AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
     assert in_words(subscription["TopicArn"]) == "<MonitoringTopic>"
@@ -129,15 +129,15 @@ def test_the_chosen_address_is_told_when_an_alarm_goes_off_and_when_it_ends(alar
             assert [in_words(action) for action in actions] == ["<MonitoringTopic>"]
 
 
-def test_the_topic_is_encrypted_with_a_key_of_its_own_that_rotates(alarming: Synthesised) -> None:
-    """CloudWatch cannot use `alias/aws/sns`: its messages would be lost without a word."""
+def test_the_topic_has_its_own_rotating_key(alarming: Synthesised) -> None:
+    """CloudWatch cannot use `alias/aws/sns`: its messages would be lost silently."""
     (topic,) = alarming.properties("AWS::SNS::Topic").values()
     assert in_words(topic["KmsMasterKeyId"]) == "<MonitoringKey.Arn>"
     (key,) = alarming.properties("AWS::KMS::Key").values()
     assert key["EnableKeyRotation"] is True
 
 
-def test_the_topic_takes_nothing_but_tls(alarming: Synthesised) -> None:
+def test_the_topic_needs_tls(alarming: Synthesised) -> None:
     (policy,) = alarming.properties("AWS::SNS::TopicPolicy").values()
     denied = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
     assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]

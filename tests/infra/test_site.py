@@ -1,4 +1,4 @@
-"""The page and the feed on one address: CloudFront, its bucket and what is between them."""
+"""The page and the feed at one address: CloudFront, its bucket and its functions."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def outputs(stack: Synthesised) -> dict[str, str]:
 
 
 def code(stack: Synthesised, behavior: dict[str, Any], event: str) -> str:
-    """The function that a behaviour runs on an event."""
+    """Return the function that a behaviour runs on an event."""
     (association,) = behavior["FunctionAssociations"]
     assert association["EventType"] == event
     function = in_words(association["FunctionARN"]).strip("<>").removesuffix(".FunctionARN")
@@ -54,7 +54,7 @@ def code(stack: Synthesised, behavior: dict[str, Any], event: str) -> str:
 
 
 def run(function: str, event: dict[str, Any]) -> dict[str, Any]:
-    """What a function makes of an event, under Node."""
+    """Return a function's result for an event, under Node."""
     command = [str(NODE), "-e", RUN, function, json.dumps(event)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     return dict(json.loads(answer.stdout))
@@ -74,7 +74,7 @@ def request(uri: str, host: str = "d111111abcdef8.cloudfront.net") -> dict[str, 
 def test_there_is_no_site_unless_one_is_chosen(stack: Synthesised) -> None:
     for kind in ("AWS::CloudFront::Distribution", "AWS::CloudFront::Function", "AWS::S3::Bucket"):
         stack.template.resource_count_is(kind, 0)
-    assert outputs(stack).keys() == {"ApiId", "FeedUrl"}
+    assert outputs(stack).keys() == {"ApiId", "FeedUrl", "QuotesTable"}
 
 
 def test_the_local_stack_has_none(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_the_local_stack_has_none(tmp_path: Path) -> None:
     stack.template.resource_count_is("AWS::CloudFront::Distribution", 0)
 
 
-def test_a_page_that_is_not_built_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"run `make setup`, or leave it out: -c site=false$"):
+def test_a_missing_page_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"run `make setup`, or leave the page out: -c site=false$"):
         build(make_app(tmp_path, site=True), page=tmp_path / "dist")
 
 
@@ -91,12 +91,13 @@ def test_the_outputs_are_the_page_and_the_feed_beside_it(with_site: Synthesised)
     host = "<SiteDistribution.DomainName>"
     assert outputs(with_site) == {
         "ApiId": "<ApiWebSocket>",
+        "QuotesTable": "<StorageQuotes>",
         "SiteUrl": f"https://{host}/",
         "FeedUrl": f"wss://{host}/markets/ws/",
     }
 
 
-def test_the_page_is_what_everything_but_the_feed_is(with_site: Synthesised) -> None:
+def test_every_path_but_the_feeds_serves_the_page(with_site: Synthesised) -> None:
     config = distribution(with_site)
     page = config["DefaultCacheBehavior"]
     assert in_words(origin(with_site, page)["DomainName"]) == "<SitePage.RegionalDomainName>"
@@ -123,7 +124,7 @@ def test_the_handshakes_headers_reach_the_api_but_not_the_host(with_site: Synthe
 
 
 @pytest.mark.parametrize("uri", ["/markets/ws", "/markets/ws/", "/markets/ws/x"])
-def test_the_feeds_path_becomes_the_stages_and_the_rest_of_the_request_stays(with_site: Synthesised, uri: str) -> None:
+def test_the_feeds_path_becomes_the_stages_and_the_rest_stays(with_site: Synthesised, uri: str) -> None:
     for feed in distribution(with_site)["CacheBehaviors"]:
         sent = run(code(with_site, feed, "viewer-request"), {"request": request(uri)})
         assert sent == request("/live")
@@ -136,7 +137,7 @@ def test_the_path_is_that_of_the_chosen_stage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["d111111abcdef8.cloudfront.net", "rates.example.com"])
-def test_the_pages_policy_names_the_socket_of_the_host_it_was_asked_at(with_site: Synthesised, host: str) -> None:
+def test_the_pages_policy_names_the_socket_of_its_host(with_site: Synthesised, host: str) -> None:
     function = code(with_site, distribution(with_site)["DefaultCacheBehavior"], "viewer-response")
     headers = {"content-security-policy": {"value": content_security_policy()}, "etag": {"value": '"1"'}}
     response = {"statusCode": 200, "statusDescription": "OK", "headers": headers}
@@ -147,7 +148,7 @@ def test_the_pages_policy_names_the_socket_of_the_host_it_was_asked_at(with_site
     assert answer == {**response, "headers": {"etag": {"value": '"1"'}}}
 
 
-def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere() -> None:
+def test_the_policy_allows_nothing_inline_or_foreign() -> None:
     directives = dict(each.split(" ", 1) for each in content_security_policy("rates.example.com").split("; "))
     assert directives == {
         "default-src": "'none'",
@@ -161,7 +162,7 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere() -> None:
     }
 
 
-def test_every_answer_has_the_headers_that_the_local_page_has_and_hsts(with_site: Synthesised) -> None:
+def test_every_answer_has_the_local_pages_headers_and_hsts(with_site: Synthesised) -> None:
     page = distribution(with_site)["DefaultCacheBehavior"]
     assert in_words(page["ResponseHeadersPolicyId"]) == "<SiteHeaders>"
     config = with_site.properties("AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
@@ -208,7 +209,8 @@ def test_cloudfront_signs_what_it_asks_of_the_bucket(with_site: Synthesised) -> 
     assert page["S3OriginConfig"] == {"OriginAccessIdentity": ""}
 
 
-def test_hashed_files_are_for_ever_the_others_are_asked_for_again_and_old_ones_stay(with_site: Synthesised) -> None:
+def test_hashed_files_are_cached_forever_and_old_ones_stay(with_site: Synthesised) -> None:
+    """Files without a hash are revalidated."""
     files = with_site.template.find_resources("Custom::CDKBucketDeployment")
     by_prefix = {each["Properties"].get("DestinationBucketKeyPrefix"): each["Properties"] for each in files.values()}
     kept = {prefix: each["SystemMetadata"] for prefix, each in by_prefix.items()}
@@ -218,14 +220,14 @@ def test_hashed_files_are_for_ever_the_others_are_asked_for_again_and_old_ones_s
         assert in_words(each["DestinationBucketName"]) == "<SitePage>"
 
 
-def test_the_parts_are_there_before_the_page_that_names_them(with_site: Synthesised) -> None:
+def test_the_hashed_files_are_deployed_before_the_page(with_site: Synthesised) -> None:
     files = with_site.template.find_resources("Custom::CDKBucketDeployment")
     (index,) = (each for each in files.values() if "DestinationBucketKeyPrefix" not in each["Properties"])
     (parts,) = (name for name, each in files.items() if "DestinationBucketKeyPrefix" in each["Properties"])
     assert parts in index["DependsOn"]
 
 
-def test_the_two_deployments_hold_the_page_between_them_and_nothing_twice(tmp_path: Path) -> None:
+def test_the_two_deployments_share_the_page_without_overlap(tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path / "out"))
     stack = Stack(app, "Files")
     PageFiles(stack, "Files", config=FeedConfig(), bucket=s3.Bucket(stack, "Page"), page=built_page(tmp_path))
@@ -236,7 +238,7 @@ def test_the_two_deployments_hold_the_page_between_them_and_nothing_twice(tmp_pa
     assert {"index-B0ley9Ao.js"} in folders
 
 
-def test_what_fills_the_bucket_may_write_there_and_nowhere_else(with_site: Synthesised) -> None:
+def test_the_deployment_may_write_only_to_its_bucket(with_site: Synthesised) -> None:
     granted = with_site.permissions()["SiteFilesRole"]
     writes = {
         resource
@@ -248,7 +250,7 @@ def test_what_fills_the_bucket_may_write_there_and_nowhere_else(with_site: Synth
     assert "*" not in granted
 
 
-def test_nothing_of_the_site_has_a_name_that_another_region_could_have_taken(with_site: Synthesised) -> None:
+def test_no_name_of_the_site_can_clash_with_another_region(with_site: Synthesised) -> None:
     (headers,) = with_site.properties("AWS::CloudFront::ResponseHeadersPolicy").values()
     (control,) = with_site.properties("AWS::CloudFront::OriginAccessControl").values()
     functions = with_site.properties("AWS::CloudFront::Function").values()
@@ -257,13 +259,13 @@ def test_nothing_of_the_site_has_a_name_that_another_region_could_have_taken(wit
         assert "<AWS::Region>" in in_words(name)
 
 
-def test_by_default_there_is_no_name_of_ones_own_no_web_acl_and_no_log(with_site: Synthesised) -> None:
+def test_by_default_there_is_no_domain_no_web_acl_and_no_log(with_site: Synthesised) -> None:
     assert not distribution(with_site).keys() & {"Aliases", "ViewerCertificate", "WebACLId", "Logging"}
     with_site.template.resource_count_is("AWS::WAFv2::WebACL", 0)
     assert with_site.properties("AWS::S3::Bucket").keys() == {"SitePage"}
 
 
-def test_a_name_of_ones_own_comes_with_its_certificate_and_tls_1_2(with_own_domain: Synthesised) -> None:
+def test_an_own_domain_has_its_certificate_and_tls_1_2(with_own_domain: Synthesised) -> None:
     config = distribution(with_own_domain)
     assert config["Aliases"] == ["rates.example.com"]
     assert config["ViewerCertificate"] == {
@@ -273,6 +275,7 @@ def test_a_name_of_ones_own_comes_with_its_certificate_and_tls_1_2(with_own_doma
     }
     assert outputs(with_own_domain) == {
         "ApiId": "<ApiWebSocket>",
+        "QuotesTable": "<StorageQuotes>",
         "SiteUrl": "https://rates.example.com/",
         "FeedUrl": "wss://rates.example.com/markets/ws/",
         "SiteTarget": "<SiteDistribution.DomainName>",
@@ -296,15 +299,14 @@ def test_a_web_acl_blocks_an_address_that_asks_too_often(with_own_domain: Synthe
     assert in_words(distribution(with_own_domain)["WebACLId"]) == "<SiteWebAcl.Arn>"
 
 
-def test_a_web_acl_that_cannot_be_made_in_a_region_is_an_error_that_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_web_acl_in_the_wrong_region_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to do."""
     monkeypatch.setenv("CDK_DEFAULT_REGION", "ca-central-1")
-    with pytest.raises(ValueError, match=r"goes to ca-central-1: make the web ACL in us-east-1 and set web_acl_arn$"):
+    with pytest.raises(ValueError, match=r"is for ca-central-1: create the web ACL in us-east-1 and set web_acl_arn$"):
         synthesise(tmp_path, site=True, waf_rate_limit=1000)
 
 
-def test_a_web_acl_that_there_is_serves_in_every_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_web_acl_serves_in_every_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDK_DEFAULT_REGION", "ca-central-1")
     arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/own/0a1b2c3d"
     assert distribution(synthesise(tmp_path, site=True, web_acl_arn=arn))["WebACLId"] == arn

@@ -1,13 +1,13 @@
 """The two tables."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.infra.synthesis import Synthesised, synthesise
 
 
-def test_both_tables_are_paid_per_request_expire_items_and_can_be_restored(stack: Synthesised) -> None:
+def test_tables_bill_per_request_expire_items_and_have_backups(stack: Synthesised) -> None:
     tables = stack.properties("AWS::DynamoDB::Table")
     assert tables.keys() == {"StorageQuotes", "StorageConnections"}
     for table in tables.values():
@@ -20,14 +20,40 @@ def test_both_tables_are_paid_per_request_expire_items_and_can_be_restored(stack
         ]
 
 
-def test_only_the_quotes_have_a_stream_and_it_carries_both_images(stack: Synthesised) -> None:
+def test_only_the_quotes_table_has_a_stream_of_both_images(stack: Synthesised) -> None:
     tables = stack.properties("AWS::DynamoDB::Table")
     assert tables["StorageQuotes"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert "StreamSpecification" not in tables["StorageConnections"]
 
 
-@pytest.mark.parametrize(("retain_data", "policy"), [(True, "Retain"), ("false", "Delete")])
-def test_data_outlives_the_stack_if_so_chosen(retain_data: object, policy: str, tmp_path: Path) -> None:
-    tables = synthesise(tmp_path, retain_data=retain_data).template.find_resources("AWS::DynamoDB::Table")
-    assert [table["DeletionPolicy"] for table in tables.values()] == [policy] * 2
-    assert [table["UpdateReplacePolicy"] for table in tables.values()] == [policy] * 2
+@pytest.fixture(scope="module")
+def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    return synthesise(tmp_path_factory.mktemp("cdk.out"), retain_data="false")
+
+
+def tables_of(stack: Synthesised) -> dict[str, dict[str, Any]]:
+    tables = stack.template.find_resources("AWS::DynamoDB::Table")
+    return {"quotes" if "Quotes" in name else "connections": dict(table) for name, table in tables.items()}
+
+
+def test_the_quotes_table_outlives_its_stack_but_no_failed_start(stack: Synthesised) -> None:
+    """`RetainExceptOnCreate`: a first deployment that fails leaves no empty table."""
+    quotes = tables_of(stack)["quotes"]
+    assert quotes["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert quotes["UpdateReplacePolicy"] == "Retain"
+    assert quotes["Properties"]["DeletionProtectionEnabled"] is True
+    assert stack.stack.termination_protection
+
+
+def test_the_connections_table_goes_with_its_stack(stack: Synthesised) -> None:
+    """Nothing in it lasts. CloudFormation cannot delete a table that is protected, so it is not."""
+    connections = tables_of(stack)["connections"]
+    assert connections["DeletionPolicy"] == connections["UpdateReplacePolicy"] == "Delete"
+    assert not connections["Properties"].get("DeletionProtectionEnabled")
+
+
+def test_a_deployment_can_do_without_protection(unprotected: Synthesised) -> None:
+    for table in tables_of(unprotected).values():
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
+        assert not table["Properties"].get("DeletionProtectionEnabled")
+    assert not unprotected.stack.termination_protection

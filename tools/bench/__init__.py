@@ -1,1 +1,1 @@
-"""The bench: a sink that stands for API Gateway, clients that post to it, and what is measured of them."""
+"""The bench: a sink that stands in for API Gateway, clients that post to it, and the measurements."""

@@ -1,4 +1,4 @@
-"""`make bench`: what the posting client can do, beside boto3 and others, in the same run on this machine."""
+"""`make bench`: compare the posting client with boto3 and others in one run on this machine."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ PARTS = ("throughput", "growth", "cold")
 
 
 def main() -> int:
-    """0, or 1 when something could not be measured; it is said what."""
+    """Return 0, or 1 after printing what could not be measured."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     parts = options.part or PARTS
@@ -68,12 +68,12 @@ def main() -> int:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """What goes on: one line that changes at a terminal, a line each elsewhere."""
+    """Print progress: one changing line on a terminal, otherwise one line per step."""
     began = time.monotonic()
     if not console.is_terminal:
         yield lambda text: print(f"{time.monotonic() - began:6.0f} s  {text}", file=sys.stderr, flush=True)
         return
-    with console.status("starting", refresh_per_second=2) as status:  # more would take from what is measured
+    with console.status("starting", refresh_per_second=2) as status:  # more workers would slow what is measured
         yield lambda text: status.update(f"{time.monotonic() - began:.0f} s  {text}")
 
 
@@ -101,12 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3, help="how long a client posts in a round")
-    parser.add_argument("--posts", type=int, help="so many posts in a round, whatever the time")
-    parser.add_argument("--candidates", action="store_true", help="also the libraries that were not chosen")
+    parser.add_argument("--posts", type=int, help="posts per round, instead of --seconds")
+    parser.add_argument(
+        "--candidates", action="store_true", help="also measure the libraries that the feed did not choose"
+    )
     parser.add_argument("--latency-ms", type=float, default=15, help="the sink's delay before an answer")
-    parser.add_argument("--sink", help="the address of another sink, instead of one that is started")
-    parser.add_argument("--ca", default="", help="the certificate that --sink is verified with")
-    parser.add_argument("--part", action="append", choices=PARTS, help="only this one; may be given again")
+    parser.add_argument("--sink", help="address of a running sink (default: start one)")
+    parser.add_argument("--ca", default="", help="certificate to verify --sink with")
+    parser.add_argument("--part", action="append", choices=PARTS, help="measure only this part; repeatable")
     parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
     return parser
 

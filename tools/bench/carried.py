@@ -1,7 +1,7 @@
 """How much a client adds to a bundle: `python -m tools.bench.carried NAME ...` prints MB, unpacked, per package.
 
-Counted are the package and all that it needs, of the wheels of this system and Python, less what the Lambda runtime
-brings: boto3 and what boto3 needs. https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
+It counts the package and its dependencies, in the wheels for this system and Python. It leaves out boto3 and its
+dependencies, which the Lambda runtime has. https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 """
 
 import json
@@ -11,11 +11,11 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
-OWN_BOTOCORE = {"aiobotocore"}  # works with few versions of botocore and cannot rely on the runtime's
+OWN_BOTOCORE = {"aiobotocore"}  # supports few versions of botocore and cannot use the runtime's
 
 
 def carried_mb(package: str) -> float:
-    """MB of a million bytes; without the byte code, which is made later."""
+    """Return the size in MB (a million bytes), without byte code, which is made later."""
     brought = RUNTIME - {"botocore"} if package in OWN_BOTOCORE else RUNTIME
     return sum(_size(name) for name in _needed(package) - brought) / 1e6
 

@@ -1,6 +1,6 @@
-"""One client's run, in a process of its own: `python -m tools.bench.client NAME --url URL ...` prints what it took.
+"""One client's run in its own process: `python -m tools.bench.client NAME --url URL ...` prints what it took.
 
-It imports nothing that a client brings, so that what it measures of the import is the client's.
+It imports no package that a client brings, so the measured import time is the client's.
 """
 
 import argparse
@@ -40,9 +40,9 @@ def main() -> int:
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had, in MB of a million bytes.
+    """Return this process's peak memory in MB (a million bytes).
 
-    On Linux `getrusage` tells that of the program before it, too: https://man7.org/linux/man-pages/man2/getrusage.2.html
+    On Linux `getrusage` would include the program before `exec`: https://man7.org/linux/man-pages/man2/getrusage.2.html
     """
     if sys.platform == "darwin":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -57,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", required=True)
     parser.add_argument("--ca", required=True)
     parser.add_argument("--in-flight", type=int, required=True)
-    parser.add_argument("--posts", type=int, help="so many")
-    parser.add_argument("--seconds", type=float, help="as many as in that time")
+    parser.add_argument("--posts", type=int, help="number of posts")
+    parser.add_argument("--seconds", type=float, help="post for this long")
     parser.add_argument("--warm-up", type=float, default=0, help="seconds of posts that do not count")
     return parser
 

@@ -1,4 +1,4 @@
-"""From the start of a process to the last answer to 1,000 posts: what a new Lambda environment costs its first tick."""
+"""Time from the start of a process to the last of 1,000 answers: the cost of a cold Lambda in its first tick."""
 
 import time
 from collections.abc import Callable

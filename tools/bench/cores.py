@@ -1,4 +1,4 @@
-"""Sink and clients each on a processor core of their own, where the system can do that (Linux) and has two."""
+"""Keep sink and clients on separate processor cores if the system can (Linux) and has two."""
 
 import os
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """None where processes cannot be kept on a core."""
+    """The two cores, or None if processes cannot be kept on a core."""
 
     sink: int | None
     client: int | None
 
     @contextmanager
     def children_on_client_core(self) -> Iterator[None]:
-        """Processes that are started in the block stay on the clients' core, as this one does meanwhile."""
+        """Keep this process and those that it starts in the block on the clients' core."""
         if self.client is None:
             yield
             return
@@ -31,7 +31,7 @@ class Cores:
 
 
 def two() -> Cores:
-    """The first two cores that this process may use."""
+    """Return the first two cores that this process may use."""
     if not hasattr(os, "sched_setaffinity"):
         return Cores(None, None)
     usable = sorted(os.sched_getaffinity(0))

@@ -1,8 +1,8 @@
-"""Two fan-outs, in a process of its own: from the connections table's reader through this client to the sink.
+"""Two fan-outs in their own process: from the reader of the connections table through this client to the sink.
 
-The first makes the connections, the second is like all that follow.
+The first opens the connections; the second is like all later ones.
 
-`python -m tools.bench.fan_out_client --table NAME ...` prints what it took. Its environment says where DynamoDB is.
+`python -m tools.bench.fan_out_client --table NAME ...` prints the measurements. Its environment says where DynamoDB is.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from shared.gateway import connect
+from shared.gateway import open_gateway
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from tools.bench.client import peak_mb
@@ -27,7 +27,7 @@ def main() -> int:
         for connection in connections.subscribers((0,), options.now_s):
             yield connection.connection_id, (FRAME,)
 
-    gateway = connect(options.url, rate=UNPACED, burst=UNPACED, in_flight=options.in_flight, ca_file=options.ca)
+    gateway = open_gateway(options.url, rate=UNPACED, burst=UNPACED, in_flight=options.in_flight, ca_file=options.ca)
 
     def fan_out() -> int:
         if options.read_only:
@@ -53,7 +53,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.bench.fan_out_client", description=__doc__)
     parser.add_argument("--table", required=True)
-    parser.add_argument("--now-s", type=int, required=True, help="the moment that expired connections are left out by")
+    parser.add_argument(
+        "--now-s", type=int, required=True, help="Unix time that decides which connections have expired"
+    )
     parser.add_argument("--url", required=True)
     parser.add_argument("--ca", required=True)
     parser.add_argument("--in-flight", type=int, required=True)

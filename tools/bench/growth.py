@@ -1,8 +1,7 @@
-"""How a fan-out grows with its connections: time, processor, memory, and what DynamoDB charges for reading them."""
+"""How a fan-out grows with its connections: time, CPU, memory and DynamoDB's read units."""
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from shared.model.channels import RATES
 from shared.store.connections_table import ConnectionsTable
 from tools.bench import read_units
 from tools.bench.cores import Cores
@@ -21,7 +21,8 @@ from tools.bench.report import Report, rounded
 from tools.bench.throughput import THIS, ClientFailed, Result
 from tools.bench.workload import REGION, ROOT, connection_id, environment
 from tools.local import aws
-from tools.local.processes import Processes
+from tools.local.ports import free_port
+from tools.local.processes import Processes, StillOwned
 from tools.simulator.sink import Sink
 
 if TYPE_CHECKING:
@@ -41,18 +42,18 @@ def measure(
     progress: Callable[[str], None],
     sizes: tuple[int, ...] = SIZES,
 ) -> Report:
-    """The sizes in turn, round after round, each in a fresh process.
+    """Measure every size in every round, each in a new process.
 
     Raises:
         ClientFailed: a fan-out did not reach every connection.
-        CannotStart: the emulator did not come up.
+        CannotStart: the emulator did not start.
     """
     now_s = int(time.time())
     results: dict[int, list[Result]] = {size: [] for size in sizes}
     reads: dict[int, list[Result]] = {size: [] for size in sizes}
     emulator_s: dict[int, float] = {}
     units: dict[int, int] = {}
-    with _emulator(state, progress) as emulator, _pages(emulator) as pages:
+    with emulator_in(state, progress) as emulator, _pages(emulator) as pages:
         for size in sizes:
             progress(f"writing {size:,} connections to the emulator")
             units[size] = fill(emulator, _name(size), size, now_s)
@@ -73,8 +74,8 @@ def table(
     emulator_s: Mapping[int, float],
     rounds: int,
 ) -> Report:
-    """Medians over the rounds, a row per number of connections."""
-    columns = ["connections", "first tick, s", "next tick, s", "µs per connection", "of them reading"]
+    """Return the medians of all rounds, one row per number of connections."""
+    columns = ["connections", "first tick, s", "next tick, s", "µs per connection", "reading alone"]
     columns += ["CPU µs per connection", "peak MB", "read units", "emulator's reading, s"]
     report = Report("Growth", columns)
     for size, runs in results.items():
@@ -95,16 +96,16 @@ def table(
         )
     report.notes = [
         f"Medians of {rounds} interleaved rounds, a fresh process each, without its imports.",
-        "The first tick makes the connections to the sink; the next one, of which the other columns are, has them.",
-        "The table's own reader and this client. Its pages are the emulator's, again from memory, without delay.",
-        "Of them reading: a run that posts nothing. The last column is what the emulator itself took, once.",
+        "The first tick opens the connections to the sink. The next tick uses them; the other columns belong to it.",
+        "The feed's own table reader and this client. The reader gets the emulator's pages from memory, without delay.",
+        "Reading alone: a run that posts nothing. The last column is what the emulator itself took, measured once.",
         "Read units: computed from the items' sizes by DynamoDB's documented rules, strongly consistent.",
     ]
     return report
 
 
 def fill(emulator: str, name: str, size: int, now_s: int) -> int:
-    """Make a table of so many subscribers, as the feed itself writes one. The read units of reading them all."""
+    """Fill a table with that many subscribers by the feed's own code; return the read units of all of them."""
     root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106 - nobody's
     items = root.resource("dynamodb", endpoint_url=emulator).create_table(
         TableName=name,
@@ -125,8 +126,9 @@ def fill(emulator: str, name: str, size: int, now_s: int) -> int:
 def _as_the_feed_writes_it(items: "Table", now_s: int) -> dict[str, Any]:
     connections = ConnectionsTable(items)
     connections.add(connection_id(0), now_s)
-    connections.subscribe(connection_id(0), "rates", None)
-    return dict(items.scan(ConsistentRead=True)["Items"][0])
+    connections.subscribe(connection_id(0), RATES, None)
+    (item,) = (each for each in items.scan(ConsistentRead=True)["Items"] if each["sk"] == connection_id(0))
+    return dict(item)
 
 
 def _name(size: int) -> str:
@@ -155,13 +157,16 @@ def _run(size: int, now_s: int, sink: Sink, cores: Cores, pages: str, *options: 
 
 
 @contextmanager
-def _emulator(state: Path, progress: Callable[[str], None]) -> Iterator[str]:
+def emulator_in(state: Path, progress: Callable[[str], None]) -> Iterator[str]:
     progress("starting the emulator")
     with asyncio.Runner() as runner:
         processes = Processes(state / "processes.json")
-        processes.end_left_over()
         try:
-            yield runner.run(aws.start(processes, _free_port(), state))
+            processes.end_left_over()
+        except StillOwned as error:
+            raise ClientFailed(f"another measurement of growth runs: {error}") from error
+        try:
+            yield runner.run(aws.start(processes, free_port(), state))
         finally:
             runner.run(processes.stop())
 
@@ -178,9 +183,3 @@ def _pages(emulator: str) -> Iterator[str]:
         process.stdin.close()
         process.wait()
         process.stdout.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

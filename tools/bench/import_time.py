@@ -1,7 +1,9 @@
-"""`make bench-cold`: how long each Lambda takes from nothing to its handler, against `import boto3` and one client.
+"""`make bench-cold`: how long each Lambda's imports take, compared with `import boto3` and one client.
 
-Each is imported from its own bundle, made for this system, in a fresh process, and beside it only boto3. The bundle has
-byte code, as it has on AWS when the Python that deploys is the Lambdas'; how long it takes without is said, too.
+Each function is imported in a new process from its own bundle, built for this system, with only boto3 beside it. The
+bundle has byte code, as on AWS if the deploying Python has the Lambdas' version; the time without it is measured too.
+
+It also measures the first tick of a new ingest (`tools/bench/cold_tick.py`).
 """
 
 import argparse
@@ -14,6 +16,7 @@ import sys
 from collections import Counter
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -21,11 +24,13 @@ from typing import get_type_hints
 
 from rich.console import Console
 
-from infra.bundle import NATIVE_PIP_OPTIONS, bundle
+from infra import uv
+from infra.bundle import NATIVE_OPTIONS, bundle
 from shared import settings
-from tools.bench import carried, cores
+from tools.bench import carried, cold_tick, cores, growth
 from tools.bench.machine import machine
 from tools.bench.report import Report, rounded, write
+from tools.bench.throughput import ClientFailed
 from tools.bench.workload import REGION, ROOT, environment
 
 SCRATCH = ROOT / ".local" / "bench-cold"
@@ -40,11 +45,11 @@ IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| \s*(\S+)")
 
 
 class ImportFailed(Exception):
-    """A function could not be imported from its bundle; the text holds its last words."""
+    """A function could not be imported from its bundle; the text holds the end of its output."""
 
 
 def main() -> int:
-    """0 when no function is above the limit, 1 when some are; they are named."""
+    """Return 0, or 1 after naming the functions above the limit."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     names = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
@@ -54,11 +59,14 @@ def main() -> int:
             bundles = {name: bundle(name, native=True) for name in names}
             sources = {f"{name}{UNCOMPILED}": without_byte_code(folder) for name, folder in bundles.items()}
         took = measure(bundles | sources, options.rounds, console)
-    except (ImportFailed, RuntimeError) as error:
+        with console.status("the first tick of a new ingest"):
+            first = first_ticks(bundles["ingest"], options.rounds)
+    except (ImportFailed, cold_tick.NoTick, RuntimeError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
-    report = table(took, bundles, options.rounds)
+    report, tick_report = table(took, bundles, options.rounds), cold_tick.table(*first)
     report.show(console)
+    tick_report.show(console)
     above = [name for name in names if ratio(took, name) > LIMIT]
     if options.explain:
         for name in above:
@@ -66,14 +74,14 @@ def main() -> int:
             console.print(f"  {explained(bundles[name], name)}", markup=False)
     if options.write:
         conditions = f"`make bench-cold`, {datetime.now(UTC):%Y-%m-%d}, {machine()}."
-        write("make bench-cold", f"{conditions}\n\n{report.markdown()}")
+        write("make bench-cold", f"{conditions}\n\n{report.markdown()}\n\n{tick_report.markdown()}")
     if above:
         console.print(f"above {LIMIT} x of boto3 and a client: {', '.join(above)}", style="red")
     return 1 if above else 0
 
 
 def without_byte_code(folder: Path) -> Path:
-    """A copy of a bundle that holds sources only."""
+    """Return a copy of a bundle with sources only."""
     copy = SCRATCH / "sources" / folder.name
     if not copy.exists():
         for older in copy.parent.glob(f"{folder.name.partition('-')[0]}-*"):
@@ -83,21 +91,17 @@ def without_byte_code(folder: Path) -> Path:
 
 
 def runtime() -> None:
-    """A folder with boto3 and what it needs, of the versions that are tested, with byte code, as the Lambda runtime's.
+    """Return a folder with boto3 and its dependencies in the tested versions, with byte code like the runtime's.
 
     Raises:
-        RuntimeError: pip could not fetch them.
+        RuntimeError: uv could not fetch them.
     """
     wanted = {name: version(name) for name in sorted(carried.RUNTIME)}
     mark, text = RUNTIME / "installed", json.dumps([wanted, sys.version])
     if mark.exists() and mark.read_text(encoding="utf-8") == text:
         return
     shutil.rmtree(RUNTIME, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "install", *NATIVE_PIP_OPTIONS, f"--target={RUNTIME}"]
-    command += [f"{name}=={number}" for name, number in wanted.items()]
-    pip = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - all of it is ours
-    if pip.returncode:
-        raise RuntimeError(f"pip could not fetch boto3:\n{pip.stdout}{pip.stderr}")
+    uv.install(f"--target={RUNTIME}", *NATIVE_OPTIONS, *(f"{name}=={number}" for name, number in wanted.items()))
     _compile(RUNTIME)
     mark.write_text(text, encoding="utf-8")
 
@@ -107,7 +111,7 @@ def _compile(folder: Path) -> None:
 
 
 def measure(bundles: dict[str, Path], rounds: int, console: Console) -> dict[str, list[float]]:
-    """Milliseconds per function and round, and of boto3 alone under the empty name; in turn, after one for nothing.
+    """Return milliseconds per function and round, with boto3 alone under the empty name, after one warm-up round.
 
     Raises:
         ImportFailed: a function did not import.
@@ -122,12 +126,29 @@ def measure(bundles: dict[str, Path], rounds: int, console: Console) -> dict[str
     return took
 
 
+def first_ticks(folder: Path, rounds: int) -> tuple[dict[str, list[cold_tick.Tick]], str]:
+    """Return the first ticks of a new ingest from its bundle.
+
+    Raises:
+        NoTick: a tick failed.
+        RuntimeError: the emulator did not start.
+    """
+    state = SCRATCH / "first-tick"
+    state.mkdir(parents=True, exist_ok=True)
+    start = partial(growth.emulator_in, state, lambda _text: None)
+    settings = every_setting() | in_a_lambda(folder) | {"BACKFILL_FUNCTION": ""}
+    try:
+        return cold_tick.measure(folder, [str(folder), str(RUNTIME)], settings, rounds, state, start)
+    except ClientFailed as error:
+        raise RuntimeError(str(error)) from error
+
+
 def ratio(took: dict[str, list[float]], name: str) -> float:
     return median(took[name]) / median(took[""])
 
 
 def table(took: dict[str, list[float]], bundles: dict[str, Path], rounds: int) -> Report:
-    """The functions, slowest last, below what they are compared with."""
+    """Return the functions, slowest last, below the baseline."""
     report = Report(
         "Import and initialisation", ["function", "ms", "x boto3 and a client", "x without byte code", "bundle MB"]
     )
@@ -136,12 +157,14 @@ def table(took: dict[str, list[float]], bundles: dict[str, Path], rounds: int) -
         size = sum(path.stat().st_size for path in bundles[name].rglob("*") if path.is_file())
         ratios = [f"{ratio(took, key):.2f}" for key in (name, f"{name}{UNCOMPILED}")]
         report.rows.append([name, rounded(median(took[name])), *ratios, f"{size / 1e6:.1f}"])
-    report.notes = [f"Medians of {rounds} interleaved rounds, a fresh process each, files in the system's cache."]
+    report.notes = [
+        f"Medians of {rounds} interleaved rounds, a fresh process each, with the files in the system's cache."
+    ]
     return report
 
 
 def explained(folder: Path, name: str) -> str:
-    """Where a function's time goes that boto3 and a client do not spend, by package."""
+    """Return where a function spends more time than boto3 and a client, by package."""
     mine, theirs = _package_ms(folder, name), _package_ms(SCRATCH, "")
     mine[f"functions.{name}"] -= theirs.pop("", 0)  # both make a client
     beyond = Counter({package: ms - theirs.get(package, 0) for package, ms in mine.items()})
@@ -149,7 +172,7 @@ def explained(folder: Path, name: str) -> str:
 
 
 def _package_ms(folder: Path, name: str) -> dict[str, float]:
-    """Milliseconds in each package itself; under the empty name what came after the imports."""
+    """Return the milliseconds in each package itself, and under the empty name those after the imports."""
     done = _python(folder, name, "-X", "importtime")
     found: Counter[str] = Counter()
     for line in done.stderr.splitlines():
@@ -162,15 +185,26 @@ def _package_ms(folder: Path, name: str) -> dict[str, float]:
 
 
 def every_setting() -> dict[str, str]:
-    """A variable for each setting of any function that has no default: a number for numbers, else some text."""
+    """Return a value for each setting without a default: a number for numbers, otherwise some text."""
     kinds = [kind for kind in vars(settings).values() if isinstance(kind, type) and is_dataclass(kind)]
-    needed = {
+    values = {
         field.name.upper(): "1" if get_type_hints(kind)[field.name] in (int, float) else "bench"
         for kind in kinds
         for field in fields(kind)
         if field.default is MISSING
     }
-    return needed | {"CONNECTIONS_URL": CONNECTIONS_URL}
+    return values | {"CONNECTIONS_URL": CONNECTIONS_URL}
+
+
+def in_a_lambda(folder: Path) -> dict[str, str]:
+    """Return what makes Powertools believe that it runs in a Lambda."""
+    return {
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def _import_ms(folder: Path, name: str) -> float:
@@ -178,22 +212,12 @@ def _import_ms(folder: Path, name: str) -> float:
 
 
 def _python(folder: Path, name: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    """A fresh process that imports a function's handler, or boto3 alone, and prints how many milliseconds it took."""
+    """Run a new process that imports a function's handler, or boto3 alone, and prints the milliseconds it took."""
     function = name.removesuffix(UNCOMPILED)
     statement = f"import functions.{function}.handler" if function else BASELINE
     code = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(RUNTIME)!r}]; "
     code += f"import time; began = time.perf_counter(); {statement}; print((time.perf_counter() - began) * 1000)"
-    variables = (
-        environment()
-        | every_setting()
-        | {
-            "LAMBDA_TASK_ROOT": str(folder),  # by this and the next, Powertools knows that it is in a Lambda
-            "AWS_LAMBDA_FUNCTION_NAME": "bench",
-            "POWERTOOLS_SERVICE_NAME": "bench",
-            "POWERTOOLS_METRICS_NAMESPACE": "cadfeed",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-    )
+    variables = environment() | every_setting() | in_a_lambda(folder)
     del variables["PYTHONPATH"]
     command = [sys.executable, *options, "-c", code]
     done = subprocess.run(  # noqa: S603 - our own code

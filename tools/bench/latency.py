@@ -1,5 +1,4 @@
-"""`make bench-latency`: from the write of a tick to its arrival at each client, on the local stack, and where the time
-goes."""
+"""`make bench-latency`: the time from a tick's write to its arrival at each client, on the local stack, by part."""
 
 import argparse
 import asyncio
@@ -21,6 +20,7 @@ from rich.console import Console
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from shared.model.channels import RATES_BATCH
 from tools.bench.machine import machine
 from tools.bench.report import Report, rounded, write
 from tools.bench.stack import NotMeasured, Progress, running_stack, shown_progress
@@ -38,17 +38,17 @@ AT_ONCE = 4  # connections opened side by side: each takes an invocation of `con
 CLOSE_EVERY_S = 0.05
 TIMEOUT_S = 60
 PERCENTILES = (50, 95, 99)
-# A frame begins with its channel, event, seq, prev_seq and ts: what is read before the next frame's arrival is little.
+# A frame begins with channel, event, seq, prev_seq and ts, so a listener reads only its start.
 UPDATE = re.compile(r'"event": ?"update", ?"seq": ?(\d+), ?"prev_seq": ?\d+, ?"ts": ?(\d+)')
 HEAD = 200
 WHOLE = ("write to handler entry", "handler entry to last post", "last post to last arrival")
 OURS = "- its processor time"
-SUBSCRIBE = json.dumps({"event": "subscribe", "channel": "rates_batch"})
+SUBSCRIBE = json.dumps({"event": "subscribe", "channel": RATES_BATCH})
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running local stack: its feed, the CA that signed for it, and the AWS APIs behind it."""
+    """A running local stack: its feed, its CA, and the AWS APIs behind it."""
 
     feed: str
     tls: ssl.SSLContext
@@ -56,14 +56,14 @@ class Stack:
     logs: Any  # the SDK's client of CloudWatch Logs
 
     def function(self, service: str) -> dict[str, Any]:
-        """The configuration of a Lambda, found by the name that it logs."""
+        """Return the configuration of the Lambda that logs under this name."""
         for function in self.functions.list_functions(MaxItems=50)["Functions"]:
             if function["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME") == service:
                 return dict(function)
         raise NotMeasured(f"the stack has no function {service}")
 
     def logged(self, service: str) -> Iterator[str]:
-        """What a Lambda has logged so far, line by line.
+        """Return a Lambda's log lines so far.
 
         https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
         """
@@ -73,9 +73,9 @@ class Stack:
 
 
 class Listener:
-    """A client that keeps when each tick came (`at_ms`) and what its snapshot's time was (`ts_ms`), by its `seq`.
+    """A client that records for each `seq` its arrival (`at_ms`) and the snapshot's time (`ts_ms`).
 
-    `answered` is set once anything came, `updated` once a tick did.
+    `answered` is set after the first frame, `updated` after the first tick.
     """
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -99,7 +99,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The ticks that were measured with so many clients: arrivals and the snapshot's time by `seq`."""
+    """The ticks measured with a number of clients: arrivals and the snapshot's time by `seq`."""
 
     clients: int
     seqs: range
@@ -109,7 +109,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What `publish` says of a tick: from its entry to the last answer, and the processor time in between."""
+    """What `publish` logs for a tick: its start, its last answer, and the CPU time in between."""
 
     began_ms: int
     ended_ms: int
@@ -117,7 +117,7 @@ class Handled:
 
 
 def main() -> int:
-    """0, or 1 when it could not be measured; it is said why."""
+    """Return 0, or 1 after printing why it could not be measured."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     try:
@@ -139,7 +139,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def local_stack(progress: Progress, state: Path = STATE) -> Iterator[Stack]:
-    """The stack that `make run` starts, with what it does not log otherwise.
+    """Run the stack of `make run` with extra logging.
 
     Raises:
         NotMeasured: it did not start.
@@ -158,7 +158,7 @@ def local_stack(progress: Progress, state: Path = STATE) -> Iterator[Stack]:
 
 
 def log_all(stack: Stack, service: str) -> None:
-    """Have a Lambda log at the level of DEBUG.
+    """Set a Lambda's log level to DEBUG.
 
     https://docs.aws.amazon.com/powertools/python/latest/core/logger/
     """
@@ -171,10 +171,10 @@ def log_all(stack: Stack, service: str) -> None:
 
 
 async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Progress) -> list[Window]:
-    """So many ticks with so many clients, the sizes one after the other, growing.
+    """Measure that many ticks for each number of clients, smallest first.
 
     Raises:
-        NotMeasured: the ticks did not come.
+        NotMeasured: no ticks arrived.
     """
     listeners: list[Listener] = []
     windows: list[Window] = []
@@ -192,9 +192,9 @@ async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Prog
             await asyncio.gather(*(join() for _ in range(size - len(listeners))))
             windows.append(await _window(listeners, ticks, progress))
     except (TimeoutError, OSError, WebSocketException) as error:
-        raise NotMeasured(f"the ticks did not come ({error!r}); the logs are in {STATE}") from error
+        raise NotMeasured(f"no ticks arrived ({error!r}); read the logs in {STATE}") from error
     finally:
-        progress("closing the clients, upon which the ingest leaves")
+        progress("closing the clients so that the ingest stops")
         for each in listeners:  # one by one: each takes an invocation of `disconnect`
             await each.socket.close()
             await asyncio.sleep(CLOSE_EVERY_S)
@@ -202,7 +202,7 @@ async def measure(stack: Stack, sizes: Sequence[int], ticks: int, progress: Prog
 
 
 async def listen(stack: Stack) -> Listener:
-    """Another client, subscribed, that keeps what comes until it is closed."""
+    """Run one more subscribed client that records frames until it is closed."""
     socket = await connect(stack.feed, ssl=stack.tls, max_size=None, compression=None, open_timeout=TIMEOUT_S)
     await socket.send(SUBSCRIBE)
     return Listener(socket)
@@ -219,19 +219,19 @@ async def _window(listeners: Sequence[Listener], ticks: int, progress: Progress)
             raise TimeoutError
         progress(f"{len(listeners)} clients, tick {max(0, last - first + 1)} of {ticks}")
         await asyncio.sleep(1)
-    return heard(listeners, seqs)
+    return window_of(listeners, seqs)
 
 
-def heard(listeners: Sequence[Listener], seqs: range) -> Window:
-    """What came to them in these ticks. A tick's time is whoever's heard it: once a minute each client hears its whole
-    view in place of the update."""
+def window_of(listeners: Sequence[Listener], seqs: range) -> Window:
+    """Return the arrivals of these ticks. Any client gives a tick's time: once a minute a client gets a snapshot
+    instead of the update."""
     arrivals = {seq: [each.at_ms[seq] for each in listeners if seq in each.at_ms] for seq in seqs}
     ts_ms = {seq: ts for each in listeners for seq, ts in each.ts_ms.items()}
     return Window(len(listeners), seqs, {seq: at for seq, at in arrivals.items() if at}, ts_ms)
 
 
 def _logged_marks(stack: Stack, seqs: set[int]) -> tuple[dict[int, int], dict[int, Handled]]:
-    """The marks of these ticks. The ingest's log can be read when the ingest has ended, since nobody listens."""
+    """Return the marks of these ticks. The ingest's log is complete once it has stopped for want of listeners."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         priced, handled = marks(line for service in SERVICES for line in stack.logged(service))
@@ -244,7 +244,7 @@ def _logged_marks(stack: Stack, seqs: set[int]) -> tuple[dict[int, int], dict[in
 
 
 def marks(lines: Iterable[str]) -> tuple[dict[int, int], dict[int, Handled]]:
-    """What the two Lambdas logged, by `seq`: how long after its time each snapshot was written; how it was handled."""
+    """Return by `seq` what the two Lambdas logged: when each snapshot was written, and how it was published."""
     priced: dict[int, int] = {}
     handled: dict[int, Handled] = {}
     for line in lines:
@@ -259,7 +259,7 @@ def marks(lines: Iterable[str]) -> tuple[dict[int, int], dict[int, Handled]]:
 
 
 def table(windows: Sequence[Window], priced: dict[int, int], handled: dict[int, Handled]) -> Report:
-    """The percentiles of each part of the way, side by side for each number of clients."""
+    """Return the percentiles of each part, side by side for each number of clients."""
     report = Report(
         "From the write of a tick to its arrival, ms",
         ["", *(f"{window.clients} clients p{rank}" for window in windows for rank in PERCENTILES)],
@@ -273,15 +273,15 @@ def table(windows: Sequence[Window], priced: dict[int, int], handled: dict[int, 
         whole = [sum(each) for each in zip(*(column[name] for name in WHOLE), strict=True)]
         report.notes.append(
             f"{window.clients} clients: {arrivals:,} arrivals of {len(window.arrivals_ms)} ticks"
-            + (f", {joined} more came together with the next one" if joined else "")
-            + f". From the write to the last arrival {rounded(median(whole))} ms, ours of it "
-            f"{rounded(median(column[OURS]))} (medians)."
+            + (f", {joined} more arrived with the next one" if joined else "")
+            + f". From the write to the last arrival {rounded(median(whole))} ms, our code took "
+            f"{rounded(median(column[OURS]))} of them (medians)."
         )
     return report
 
 
 def parts(window: Window, priced: dict[int, int], handled: dict[int, Handled]) -> dict[str, list[int]]:
-    """How long each part of the way took, in ms: the whole of it for each arrival, the others for each tick."""
+    """Return how long each part took in ms: the total per arrival, the others per tick."""
     ticks = [(window.ts_ms[seq] + priced[seq], handled[seq], arrivals) for seq, arrivals in window.arrivals_ms.items()]
     return {
         "write to arrival": [at - wrote for wrote, _, arrivals in ticks for at in arrivals],
@@ -300,8 +300,8 @@ def percentiles(values: Sequence[int]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.bench.latency", description=__doc__)
-    parser.add_argument("--clients", dest="sizes", type=int, action="append", help="how many; may be given again")
-    parser.add_argument("--ticks", type=int, default=TICKS, help="measured with each number of clients")
+    parser.add_argument("--clients", dest="sizes", type=int, action="append", help="number of clients; repeatable")
+    parser.add_argument("--ticks", type=int, default=TICKS, help="ticks to measure with each number of clients")
     parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
     return parser
 

@@ -1,4 +1,4 @@
-"""What a result was measured on, and what else ran there meanwhile."""
+"""The machine of a measurement, and how busy other programs kept it."""
 
 import os
 import platform
@@ -10,12 +10,12 @@ _SELF = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def machine() -> str:
-    """System, architecture, number of cores and Python."""
+    """Return system, architecture, number of cores and Python version."""
     return f"{platform.system()} {platform.machine()}, {_cores()} cores, Python {platform.python_version()}"
 
 
 class OtherPrograms:
-    """How much of the processor others take, from when it is made, where the system says so (Linux, /proc)."""
+    """The CPU share of other programs since this was made, if the system tells it (Linux, /proc)."""
 
     def __init__(self, sink_pid: int) -> None:
         self._sink_pid = sink_pid
@@ -23,14 +23,14 @@ class OtherPrograms:
         self._began_busy_s = self._busy_s()
 
     def share(self) -> str:
-        """In words; called while the sink still runs. Half a core or more, and the figures are not to be trusted."""
+        """Return it in words, while the sink still runs. From half a core on, do not trust the figures."""
         if self._began_busy_s is None or (busy_s := self._busy_s()) is None:
             return "other programs' share not known"
         share = (busy_s - self._began_busy_s) / (time.monotonic() - self._began)
         return f"other programs took {max(0.0, share):.0%} of a core"
 
     def _busy_s(self) -> float | None:
-        """Processor time of the whole machine less that of the bench."""
+        """Return the CPU time of the whole machine without the bench's."""
         system, sink = Path("/proc/stat"), Path(f"/proc/{self._sink_pid}/stat")
         if not self._sink_pid or not system.exists():
             return None

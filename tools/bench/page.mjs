@@ -1,18 +1,22 @@
-// What the page takes in a real browser, for `tools/bench/page.py`: a line of JSON for each result on stdout, what goes on on stderr.
+// Measure the page in a real browser, for `tools/bench/page.py`: results as lines of JSON on stdout, progress on stderr.
 //
-//   node page.mjs '{"url":"https://localhost:8000/","chromium":"/usr/bin/chromium","spki":"...","ticks":60,"loads":5,"minutes":5}'
+//   node page.mjs '{"url":"https://localhost:8000/","spki":"...","ticks":60,"loads":5,"minutes":5}'
 
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { launch } from "../browser/browser.ts";
 
-const { chromium } = createRequire(new URL("../package.json", import.meta.url))("playwright-core");
 const PEER = readFileSync(new URL("page_peer.js", import.meta.url), "utf8");
 const options = JSON.parse(process.argv[2]);
-// What Lighthouse calls slow 4G, and its slowdown of the processor:
+// Lighthouse's slow 4G and its CPU slowdown:
 // https://github.com/GoogleChrome/lighthouse/blob/main/docs/throttling.md
-const SLOW_4G = { offline: false, latency: 150, downloadThroughput: (1.6e6 / 8) * 0.9, uploadThroughput: (750e3 / 8) * 0.9 };
+const SLOW_4G = {
+  offline: false,
+  latency: 150,
+  downloadThroughput: (1.6e6 / 8) * 0.9,
+  uploadThroughput: (750e3 / 8) * 0.9,
+};
 const SLOW_CPU = 4;
-// Of a tick the frames come together; when they have been drawn, the browser is at rest until the next one.
+// The frames of a tick come together; after they are drawn the browser is idle until the next tick.
 const SETTLED_MS = 500;
 const SETTLING_TICKS = 10;
 const WATCH = `
@@ -24,7 +28,7 @@ const WATCH = `
   })).observe({ type: "layout-shift", buffered: true });
   document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.seen.refused.push(violatedDirective + " " + blockedURI));
   (function look() {
-    // What stands there at the beginning of a picture was in the one before.
+    // At the start of an animation frame the page shows the previous one.
     const spot = document.querySelector("#quotes td.spot");
     if (spot) window.seen.row ||= performance.now();
     if (/[0-9]/.test(spot?.textContent ?? "")) window.seen.price = performance.now();
@@ -32,22 +36,21 @@ const WATCH = `
   })();
 `;
 
-const browser = await chromium.launch({
-  executablePath: options.chromium,
-  // Trust is limited to certificates of this very key: everything else is checked as ever.
+const browser = await launch({
+  // It trusts only certificates of this key; all other checks stay on.
   args: [`--ignore-certificate-errors-spki-list=${options.spki}`],
 });
 try {
   for (const script of ["peer", "page"]) tell({ what: "per tick", script, ...(await perTick(script)) });
   tell({ what: "per tick", script: "page, chart open", ...(await perTick("page", "BTC_CAD")) });
-  // By now the feed's functions are warm.
+  // The feed's functions are warm now.
   tell({ what: "first visits", ...(await firstVisits()) });
   tell({ what: "steady", ...(await steady()) });
 } finally {
   await browser.close();
 }
 
-/** A page of its own, as on a first visit. */
+/** Open a new page, as on a first visit. */
 async function visit(script) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 860 } });
   const page = await context.newPage();
@@ -78,13 +81,13 @@ async function firstVisits() {
   return { row_ms, price_ms };
 }
 
-/** Per tick how long scripts ran, and all that the page's thread did: layout and style as well. */
+/** Measure per tick how long scripts ran, and all work of the main thread, layout and style included. */
 async function perTick(script, symbol) {
   const { context, page, protocol } = await visit(script);
   await page.goto(options.url + (symbol ? `?symbol=${symbol}` : ""));
   const ticks = ticksOf(protocol);
   await protocol.send("Network.enable");
-  // The time that the page's thread had a core: what others on the machine take does not count.
+  // This is the CPU time of the page's thread; other programs do not count.
   await protocol.send("Performance.enable", { timeDomain: "threadTicks" });
   const read = async () => {
     const { metrics } = await protocol.send("Performance.getMetrics");
@@ -105,7 +108,7 @@ async function perTick(script, symbol) {
   return { script_ms, task_ms };
 }
 
-/** Minutes with a chart open: what is left over, and whether a task was ever long. */
+/** Measure minutes with an open chart: the memory left, and the longest task. */
 async function steady() {
   const { context, page, protocol } = await visit("page");
   await page.goto(`${options.url}?symbol=BTC_CAD`);
@@ -118,7 +121,7 @@ async function steady() {
     const { nodes, jsEventListeners } = await protocol.send("Memory.getDOMCounters");
     return { heap_mb: usedSize / 2 ** 20, nodes, listeners: jsEventListeners };
   };
-  // All lines of the rows in sight have been asked for by then, and a candle has become final.
+  // By then all lines of the visible rows are requested, and a candle has closed.
   for (let tick = 0; tick < 90; tick++) await ticks.next();
   const from = await page.evaluate(() => performance.now());
   const samples = [await read()];
@@ -133,7 +136,7 @@ async function steady() {
   return { samples, long_tasks_ms: longTasks, shifts: seen.shifts, refused: seen.refused };
 }
 
-/** Resolves each time that a tick has come and been drawn. */
+/** Resolve when a tick has come and been drawn. */
 function ticksOf(protocol) {
   let wake = () => undefined;
   let timer;

@@ -1,4 +1,4 @@
-"""`make bench-page`: what the page takes in Chromium, on the local stack, beside one as it is written at first."""
+"""`make bench-page`: what the page costs in Chromium on the local stack, beside a simple page."""
 
 import argparse
 import gzip
@@ -23,13 +23,13 @@ from tools.local.certificates import key_pin
 STATE = ROOT / ".local" / "bench-page"
 FILES = ROOT / "web" / "dist"
 SCRIPT = Path(__file__).with_name("page.mjs")
-PEER = "written anew each tick"
+PEER = "rewritten each tick"
 NAMES = {"peer": PEER, "page": "this page", "page, chart open": "this page, chart open"}
 Result = dict[str, Any]
 
 
 def main() -> int:
-    """0, or 1 when it could not be measured; it is said why."""
+    """Return 0, or 1 after printing why it could not be measured."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     try:
@@ -50,14 +50,14 @@ def main() -> int:
 
 
 def measured(stack: dict[str, str], options: argparse.Namespace, progress: Progress) -> Iterator[Result]:
-    """Each result as the browser's program tells it.
+    """Yield the results of the browser program.
 
     Raises:
         NotMeasured: there is no browser, or it failed.
     """
     if not CHROMIUM:
         raise NotMeasured(NO_CHROMIUM)
-    told = {"url": stack["dashboard"], "chromium": CHROMIUM, "spki": key_pin(Path(stack["ca"]))}
+    told = {"url": stack["dashboard"], "spki": key_pin(Path(stack["ca"]))}
     told |= {"ticks": options.ticks, "loads": options.loads, "minutes": options.minutes}
     process = subprocess.Popen(  # noqa: S603 - ours
         [str(Path(sys.executable).parent / "node"), str(SCRIPT), json.dumps(told)],
@@ -75,7 +75,7 @@ def measured(stack: dict[str, str], options: argparse.Namespace, progress: Progr
 
 
 def loading(results: list[Result]) -> Report:
-    """What is loaded, and how long it takes to the first price where the network and the device are slow."""
+    """Return what is loaded, and the time to the first price on a slow network and device."""
     report = Report("A first visit, ms", ["until", "median", "fastest", "slowest"])
     (result,) = (result for result in results if result["what"] == "first visits")
     for name, times in (("the first row", result["row_ms"]), ("its price", result["price_ms"])):
@@ -83,17 +83,17 @@ def loading(results: list[Result]) -> Report:
     page, style, drawing, dialog = map(_kilobytes, ("index-*.js", "index-*.css", "canvas-*.js", "chart-*.js"))
     report.notes.append(
         f"{len(result['row_ms'])} visits, with the network and the processor of Lighthouse's slow 4G: 150 ms and "
-        "1.6 Mbit/s for each request, a core at a quarter of its speed; the feed's functions are warm, and share the "
-        f"machine. Gzip: scripts {page:.1f} kB, styles {style:.1f} kB; with the first chart its library and what draws "
-        f"with it, {drawing:.1f} kB, and its dialog, {dialog:.1f} kB."
+        "1.6 Mbit/s for each request, a core at a quarter of its speed. The feed's functions are warm, on the same "
+        f"machine. Gzip: scripts {page:.1f} kB, styles {style:.1f} kB; the first chart loads its library and the code "
+        f"that draws with it, {drawing:.1f} kB, and its dialog, {dialog:.1f} kB."
     )
     return report
 
 
 def per_tick(results: list[Result], ticks: int) -> Report:
-    """What a tick takes of the page's thread."""
+    """Return what a tick costs the page's main thread."""
     report = Report(
-        "A tick of 75 rows, ms",
+        "A tick of all rows, ms",
         ["", "script p50", "script p95", "with layout p50", "with layout p95", "script: x peer"],
     )
     found = list(_of(results, "per tick"))
@@ -102,14 +102,14 @@ def per_tick(results: list[Result], ticks: int) -> Report:
         figures = [figure for part in ("script_ms", "task_ms") for figure in _percentiles(result[part])]
         report.rows.append([name, *map(rounded, figures), rounded(median(result["script_ms"]) / peer)])
     report.notes.append(
-        f"{ticks} ticks each, processor time of the page's thread. With layout: all that the thread did, style, layout "
-        "and painting as well. The peer sets `innerHTML` for each tick and shows no lines, order or states."
+        f"{ticks} ticks each, processor time of the page's thread. With layout: all work of the thread, including "
+        "style, layout and painting. The peer sets `innerHTML` for each tick and shows no lines, order or states."
     )
     return report
 
 
 def steady(results: list[Result]) -> Report:
-    """What minutes with a chart open leave behind."""
+    """Return what minutes with an open chart leave in memory."""
     (result,) = (result for result in results if result["what"] == "steady")
     samples = result["samples"]
     report = Report("With a chart open", ["after", "heap MB", "DOM nodes", "listeners"])
@@ -118,7 +118,7 @@ def steady(results: list[Result]) -> Report:
         report.rows.append([f"{minute} min", *figures])
     slow = ", ".join(f"{duration:.0f} ms" for duration in result["long_tasks_ms"]) or "none"
     report.notes.append(
-        f"After a collection of garbage each. Heap growth {samples[-1]['heap_mb'] - samples[0]['heap_mb']:+.2f} MB. "
+        f"Each after a garbage collection. Heap growth {samples[-1]['heap_mb'] - samples[0]['heap_mb']:+.2f} MB. "
         f"Tasks above 50 ms: {slow}. Layout shifts: {', '.join(result['shifts']) or 'none'}. "
         f"Refused by the page's policy: {', '.join(result['refused']) or 'nothing'}."
     )
@@ -140,9 +140,9 @@ def _kilobytes(pattern: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.bench.page", description=__doc__)
-    parser.add_argument("--ticks", type=int, default=120, help="measured of each page")
+    parser.add_argument("--ticks", type=int, default=120, help="ticks to measure on each page")
     parser.add_argument("--loads", type=int, default=9, help="first visits to each page")
-    parser.add_argument("--minutes", type=int, default=5, help="with a chart open")
+    parser.add_argument("--minutes", type=int, default=5, help="minutes with an open chart")
     parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
     return parser
 

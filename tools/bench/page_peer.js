@@ -1,5 +1,5 @@
-// The peer of the bench: what one would write at first, a table that is written anew with each tick. The figures in it
-// are those of the page, without its formats, lines, order and states.
+// The peer of the bench: a simple page that rewrites its table at each tick. It has the page's figures without its
+// formats, lines, order and states.
 
 const rows = new Map();
 const body = document.getElementById("quotes");

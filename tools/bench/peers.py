@@ -1,12 +1,12 @@
-"""The virtual environment of the clients that the feed does not use: aiobotocore needs a botocore of its own."""
+"""The virtual environment of the compared clients: aiobotocore needs another botocore than the feed."""
 
 import hashlib
 import shutil
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
+from infra import uv
 from tools.bench.workload import ROOT
 
 FOLDER = ROOT / ".local" / "bench-venv"
@@ -14,10 +14,10 @@ REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 
 
 def peers_python() -> Path:
-    """The Python of that environment, which is made when it is missing or its requirements have changed.
+    """Return that environment's Python; make the environment if it is missing or its requirements changed.
 
     Raises:
-        RuntimeError: pip could not install them; it holds pip's own words.
+        RuntimeError: uv could not install them; the text holds uv's output.
     """
     python = FOLDER / "bin" / "python"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
@@ -25,10 +25,7 @@ def peers_python() -> Path:
     if mark.exists() and mark.read_text(encoding="utf-8") == wanted:
         return python
     shutil.rmtree(FOLDER, ignore_errors=True)
-    venv.create(FOLDER, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", f"--requirement={REQUIREMENTS}"]
-    pip = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - all of it is ours
-    if pip.returncode:
-        raise RuntimeError(f"pip could not install the bench's peers:\n{pip.stdout}{pip.stderr}")
+    venv.create(FOLDER)
+    uv.install("--require-hashes", f"--requirement={REQUIREMENTS}", python=str(python))
     mark.write_text(wanted, encoding="utf-8")
     return python

@@ -15,7 +15,7 @@ COLLECTION_BYTES = 3  # of a list or map, and one more for each of its elements
 
 
 def of_a_query(sizes: Iterable[int]) -> int:
-    """Read units of a strongly consistent query over items of these sizes: one per 4 KB of each page, rounded up."""
+    """Return the read units of a strongly consistent query over items of these sizes: one per started 4 KB per page."""
     units = page = 0
     for size in sizes:
         page += size
@@ -26,7 +26,7 @@ def of_a_query(sizes: Iterable[int]) -> int:
 
 
 def item_bytes(item: Mapping[str, Any]) -> int:
-    """The size of an item: its attributes' names and values."""
+    """Return the size of an item: its attributes' names and values."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 

@@ -1,4 +1,4 @@
-"""A result as a table: on the terminal, and as Markdown in the generated part of docs/benchmarks.md."""
+"""A result as a table on the terminal, and as Markdown in the generated part of docs/benchmarks.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Report:
 
 
 def write(part: str, text: str, document: Path = DOCUMENT) -> None:
-    """Put a text between the markers of a part, in place of what was there.
+    """Replace the text between the markers of a part.
 
     Raises:
         ValueError: the document has no such part.
@@ -50,7 +50,7 @@ def write(part: str, text: str, document: Path = DOCUMENT) -> None:
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{document} has no part between {begin} and {end}")
+        raise ValueError(f"{document} lacks the markers {begin} and {end}; add them")
     document.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
@@ -59,7 +59,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def rounded(value: float, digits: int = 3) -> str:
-    """So many significant digits, thousands with a comma, no trailing exponent."""
+    """Return a number with that many significant digits, commas for thousands and no exponent."""
     if value == 0:
         return "0"
     places = max(0, digits - 1 - _magnitude(value))

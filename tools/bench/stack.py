@@ -1,4 +1,4 @@
-"""The local stack under a measurement: that of `make run`, with ticks of a second and a simulated market."""
+"""The local stack for measurements: the stack of `make run`, with a tick of one second and a simulated market."""
 
 import contextlib
 import json
@@ -17,12 +17,12 @@ Progress = Callable[[str], None]
 
 
 class NotMeasured(Exception):
-    """What is measured did not happen; the text says what was missing."""
+    """A measurement failed; the text says what was missing."""
 
 
 @contextlib.contextmanager
 def running_stack(progress: Progress, state: Path) -> Iterator[dict[str, str]]:
-    """Its addresses, as `python -m tools.local --json` prints them.
+    """Yield its addresses as `python -m tools.local --json` prints them.
 
     Raises:
         NotMeasured: it did not start.
@@ -36,7 +36,7 @@ def running_stack(progress: Progress, state: Path) -> Iterator[dict[str, str]]:
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line:
-                raise NotMeasured(f"the local stack did not start; its log is {state / 'stack.log'}")
+                raise NotMeasured(f"the local stack did not start; read its log {state / 'stack.log'}")
             yield json.loads(line)
         finally:
             process.send_signal(signal.SIGINT)
@@ -45,7 +45,7 @@ def running_stack(progress: Progress, state: Path) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def shown_progress(console: Console) -> Iterator[Progress]:
-    """What goes on: one line that changes at a terminal, a line each time that it is another stage elsewhere."""
+    """Print progress: one changing line on a terminal, otherwise one line per stage."""
     began = time.monotonic()
     if console.is_terminal:
         with console.status("starting", refresh_per_second=2) as status:

@@ -1,7 +1,7 @@
-"""DynamoDB's answers to a table's queries, learnt from an emulator once and given again byte by byte.
+"""DynamoDB's answers to a table's queries, recorded from an emulator once and replayed byte by byte.
 
-An emulator takes seconds for a page of a large table, DynamoDB milliseconds; what is measured is the reader, which
-sees the same bytes either way. `python -m tools.bench.table_pages --emulator URL` prints its address as JSON.
+An emulator takes seconds for a page of a large table, DynamoDB milliseconds. The bench measures the reader, which
+receives the same bytes either way. `python -m tools.bench.table_pages --emulator URL` prints its address as JSON.
 """
 
 import argparse
@@ -18,7 +18,7 @@ KEPT_HEADERS = ("Content-Type", "x-amz-crc32")
 
 
 class Pages:
-    """A DynamoDB endpoint in front of the emulator's. Only queries are kept; the rest is passed on each time."""
+    """A DynamoDB endpoint in front of the emulator's. It records queries and forwards all else."""
 
     def __init__(self, emulator: str, session: ClientSession) -> None:
         self._emulator = emulator
@@ -39,7 +39,7 @@ class Pages:
 
 
 def _as_root(headers: Mapping[str, str]) -> dict[str, str]:
-    """The emulator knows nobody but its root; it looks at the name of the key, not at the signature."""
+    """Sign as the emulator's root: it checks the key's name and not the signature."""
     passed = {name: headers[name] for name in ("Content-Type", "X-Amz-Target", "X-Amz-Date")}
     return passed | {"Authorization": re.sub("Credential=[^/]+", "Credential=test", headers["Authorization"])}
 
@@ -56,7 +56,7 @@ async def _serve(emulator: str) -> None:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, ended.set)
-        loop.add_reader(sys.stdin.fileno(), ended.set)  # it ends with the program that holds the other end
+        loop.add_reader(sys.stdin.fileno(), ended.set)  # it ends when the program at the other end does
         await ended.wait()
         await runner.cleanup()
 

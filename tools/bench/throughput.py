@@ -1,4 +1,4 @@
-"""Which client posts how fast, and what a post costs it."""
+"""How fast each client posts, and its CPU time per post."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ REFERENCE = "boto3, 50 threads"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the table. `package` is what it adds to a bundle, `peer` whether it runs in the peers' environment."""
+    """A row of the table. `package` is what it adds to a bundle; `peer` says that it runs in the peers' environment."""
 
     label: str
     module: str
@@ -50,7 +50,7 @@ CANDIDATES = (
     Entry("awscrt", "awscrt_http", 512, "awscrt", peer=True),
     Entry("aiohttp, uvloop", "aiohttp_uvloop", 256, "aiohttp", peer=True),
 )
-WRK = Entry("wrk (C), signed beforehand", "", 512)
+WRK = Entry("wrk (C), signed in advance", "", 512)
 Result = dict[str, float]
 
 
@@ -59,10 +59,10 @@ class ClientFailed(Exception):
 
 
 def run_client(entry: Entry, sink: Sink, cores: Cores, *options: str) -> Result:
-    """One run of a client in a process of its own.
+    """Run a client once in its own process.
 
     Raises:
-        ClientFailed: it holds the client's last words.
+        ClientFailed: the text holds the end of the client's output.
     """
     python = str(peers_python()) if entry.peer else sys.executable
     command = [python, "-m", "tools.bench.client", entry.module, f"--url={sink.url}", f"--ca={sink.ca}"]
@@ -90,7 +90,7 @@ def measure(
     state: Path,
     progress: Callable[[str], None],
 ) -> Report:
-    """The clients in turn, round after round, so that what disturbs one round disturbs all.
+    """Run every client in every round, so that a disturbance affects all of them.
 
     Raises:
         ClientFailed: as `run_client`.
@@ -112,7 +112,7 @@ def measure(
 
 
 def sizes(entries: Sequence[Entry]) -> dict[str, float]:
-    """MB that each package adds to a bundle."""
+    """Return the MB that each package adds to a bundle."""
     found: dict[str, float] = {}
     for peer in {entry.peer for entry in entries}:
         names = [entry.package for entry in entries if entry.peer == peer and entry.package]
@@ -123,7 +123,7 @@ def sizes(entries: Sequence[Entry]) -> dict[str, float]:
 
 
 def table(results: dict[Entry, list[Result]], sizes_mb: dict[str, float], rounds: int) -> Report:
-    """Medians over the rounds, fastest first."""
+    """Return the medians of all rounds, fastest first."""
     columns = ["client", "in flight", "posts/s", "CPU ms per 1,000 posts", "peak MB", "import ms", "adds MB"]
     report = Report("Posts over TLS", [*columns, f"x {REFERENCE}: posts/s", "CPU per post"])
     measured = {entry: rounds_of for entry, rounds_of in results.items() if rounds_of}
@@ -151,9 +151,10 @@ def table(results: dict[Entry, list[Result]], sizes_mb: dict[str, float], rounds
     windowed = all("peak_mb" in run for run in results[WRK])
     not_counted = "do not count" if windowed else "count for wrk only"
     report.notes = [
-        f"Medians of {rounds} interleaved rounds. Posts are signed anew, wrk's beforehand; handshakes {not_counted}.",
-        "import ms: modules and the client, in a fresh process; this client's has boto3's in it, for the credentials.",
-        "adds MB: unpacked wheels of this system, less what the Lambda runtime brings.",
+        f"Medians of {rounds} interleaved rounds; handshakes {not_counted}.",
+        "Each post is signed just before it is sent, wrk's in advance.",
+        "import ms: the modules and the client, in a fresh process; this client's include boto3's, for credentials.",
+        "adds MB: the unpacked wheels on this system, without those that the Lambda runtime brings.",
     ]
     return report
 

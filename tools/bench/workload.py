@@ -1,4 +1,4 @@
-"""What every client of the bench posts: one 2 KB frame, to ids of the service's shape, as a Lambda's role would."""
+"""What every client posts: one frame of 2 KB to realistic connection ids, with a Lambda role's credentials."""
 
 import os
 import string
@@ -12,12 +12,12 @@ REGION = "ca-central-1"
 _PRICE = b'"BTC-CAD":{"bid":"94231.18","ask":"94240.02","spot":"94235.60"},'
 _HEAD, _TAIL = b'{"event":"update","channel":"rates","seq":1,"data":{', b'"end":{}}}'
 FRAME = _HEAD + (_PRICE * 40)[: 2048 - len(_HEAD) - len(_TAIL)] + _TAIL  # 2,048 bytes; nobody parses it
-# The length of a role's, with the characters that one has; it is part of each request and of each signature.
+# As long as a role's token and with its characters: it is part of every request and signature.
 SESSION_TOKEN = ((string.ascii_letters + string.digits + "+/") * 16)[:998] + "=="
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with credentials that are nobody's, and no proxy between client and sink."""
+    """Return this process's environment with fake credentials and without a proxy."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -35,12 +35,12 @@ def environment() -> dict[str, str]:
 
 
 def connection_id(number: int) -> str:
-    """As long as the service's, and with its `=`, which has to be escaped in a path."""
+    """Return an id as long as the service's, with its `=`, which a path must escape."""
     return f"L{number:010d}Ab4="
 
 
 class ConnectionIds(Iterator[str]):
-    """So many ids, or as many as are taken in so many seconds from now. `taken` counts them."""
+    """A number of ids, or ids for a number of seconds from now. `taken` counts those taken."""
 
     def __init__(self, *, posts: int | None = None, seconds: float | None = None) -> None:
         self._posts = sys.maxsize if posts is None else posts

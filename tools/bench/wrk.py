@@ -1,7 +1,7 @@
-"""wrk, the ceiling: the same posts from C, signed beforehand. https://github.com/wg/wrk
+"""wrk, the upper bound: the same posts from C, signed in advance. https://github.com/wg/wrk
 
-Its figures are taken from outside, over a window after its handshakes: posts from the sink's counts, processor time
-from /proc. Where there is no /proc, or the sink is another's, they are for its whole run.
+Its figures are taken from outside, after its handshakes: posts from the sink's counts, CPU time from /proc. Without
+/proc or with a foreign sink they cover its whole run.
 """
 
 import os
@@ -23,12 +23,12 @@ HANDSHAKES_S = 1.5
 
 
 def find() -> str | None:
-    """Where wrk is; None when it is not installed."""
+    """Return the path of wrk, or None if it is not installed."""
     return shutil.which("wrk")
 
 
 def prepare(url: str, file: Path) -> None:
-    """Write the requests, each to its own id; in a process of its own, whose environment has the credentials."""
+    """Write the requests, each with its own id, in a process whose environment has the credentials."""
     command = [sys.executable, "-m", "tools.bench.wrk", url, str(file)]
     subprocess.run(command, cwd=ROOT, env=environment(), check=True)  # noqa: S603 - our own module
 
@@ -40,7 +40,7 @@ def _write_requests(url: str, file: Path) -> None:
 
 
 def run(program: str, sink: Sink, file: Path, *, in_flight: int, seconds: float) -> dict[str, float]:
-    """One round, with the keys that a client prints.
+    """Run one round; return the keys that a client prints.
 
     Raises:
         RuntimeError: wrk failed.

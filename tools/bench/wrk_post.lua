@@ -1,4 +1,4 @@
--- For wrk: posts ready-made requests in turn, from a file where each ends with a zero byte.
+-- For wrk: post ready-made requests in turn, from a file in which each ends with a zero byte.
 local requests, last = {}, 0
 function init(args)
   local file = io.open(args[1], "rb")

@@ -1,1 +1,1 @@
-"""What the feed costs a month on AWS, computed from documented prices, and where another design would be cheaper."""
+"""The feed's monthly cost on AWS from documented prices, and where another design would be cheaper."""

@@ -1,4 +1,4 @@
-"""`make cost`: what the feed costs a month on AWS, beside other designs, and from where on one of them is cheaper."""
+"""`make cost`: the feed's monthly cost on AWS beside other designs, and where one of them becomes cheaper."""
 
 import argparse
 import json
@@ -8,16 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.protocol import RATES_BATCH
+from shared.model.channels import CHANNELS, RATES_BATCH
 from tools.cost.plot import plot
-from tools.cost.report import advice, as_json, described, table, warning
+from tools.cost.report import WIDTH, as_json, show
 from tools.cost.workload import BadOptions, Options
-
-WIDTH = 180  # where it goes to a file or another program: nothing is cut off
 
 
 def main() -> int:
-    """0; 2 for options that make no sense, which are named."""
+    """Return 0, or 2 after naming an invalid option."""
     parser = _parser()
     given = parser.parse_args()
     try:
@@ -31,6 +29,7 @@ def main() -> int:
             session_minutes=given.session_minutes,
             requests=given.requests,
             site=not given.no_site,
+            standby=not given.no_standby,
             tracing=not given.no_tracing,
             free_tier=given.free_tier,
         )
@@ -42,14 +41,7 @@ def main() -> int:
         sys.stdout.write(json.dumps(as_json(options), default=str, indent=2) + "\n")
         return 0
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    console.print(described(options), soft_wrap=True)
-    console.print()
-    console.print(table(options))
-    console.print()
-    for line in advice(options):
-        console.print(line, soft_wrap=True)
-    if warned := warning(options):
-        console.print(warned, style="bold red", soft_wrap=True)
+    show(options, console)
     return 0
 
 
@@ -65,23 +57,34 @@ def _write_plot(path: Path, options: Options) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.cost", description=__doc__)
     option = parser.add_argument
-    option("--connections", type=_whole, default=1_000, metavar="N", help="at the same time (default: 1000)")
-    option("--tick", type=_whole, default=5, metavar="S", help="seconds from one tick to the next (default: 5)")
-    option("--channel", default=RATES_BATCH, help="rates or rates_batch (default)")
-    option("--symbols", type=_whole, default=0, metavar="N", help="how many each client sees (default: all)")
-    option("--hours", type=_number, default=Decimal(24), metavar="H", help="hours a day that they listen (default: 24)")
-    option("--quiet", type=_number, default=Decimal(0), metavar="%", help="of the ticks change nothing (default: 0)")
-    option("--session-minutes", type=_number, default=Decimal(115), metavar="M", help="until a client connects anew")
-    option("--requests", type=_number, default=Decimal(0), metavar="N", help="of a client per hour, beside subscribe")
+    option(
+        "--connections", type=_whole_number, default=1_000, metavar="N", help="concurrent connections (default: 1000)"
+    )
+    option("--tick", type=_whole_number, default=5, metavar="S", help="seconds from one tick to the next (default: 5)")
+    option("--channel", default=RATES_BATCH, help=f"{' or '.join(CHANNELS)} (default: %(default)s)")
+    option("--symbols", type=_whole_number, default=0, metavar="N", help="symbols that each client sees (default: all)")
+    option("--hours", type=_number, default=Decimal(24), metavar="H", help="hours a day with listeners (default: 24)")
+    option(
+        "--quiet", type=_number, default=Decimal(0), metavar="%", help="share of ticks without a change (default: 0)"
+    )
+    option("--session-minutes", type=_number, default=Decimal(115), metavar="M", help="length of a connection")
+    option(
+        "--requests",
+        type=_number,
+        default=Decimal(0),
+        metavar="N",
+        help="a client's requests per hour, beside subscribe",
+    )
     option("--no-site", action="store_true", help="deployed with -c site=false: no CloudFront in front")
+    option("--no-standby", action="store_true", help="deployed with -c standby=false")
     option("--no-tracing", action="store_true", help="deployed with -c tracing=false")
-    option("--free-tier", action="store_true", help="count what is free each month for good")
+    option("--free-tier", action="store_true", help="subtract the permanent free tier")
     option("--json", action="store_true", help="everything as JSON")
     option("--plot", type=Path, metavar="FILE", help="write the plot of docs/scaling.md instead, as SVG")
     return parser
 
 
-def _whole(text: str) -> int:
+def _whole_number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"not a whole number: {text}")
     return int(text)

@@ -6,20 +6,20 @@ from itertools import pairwise
 from tools.cost.designs import Design, bill
 from tools.cost.workload import Options
 
-# Between two of these a design is taken to overtake the other once, or not at all.
+# Between two of these, one design is assumed to overtake the other at most once.
 STEPS: tuple[int, ...] = (*(times * 10**power for power in range(7) for times in (1, 2, 3, 5, 7)), 10**7)
 
 
 @dataclass(frozen=True, slots=True)
 class Cheaper:
-    """From which number of connections to which a design costs less than this one; `None`: as far as was looked."""
+    """The range of connections in which a design costs less than this one; `None`: up to the limit of the search."""
 
     first: int
     last: int | None
 
 
 def cheaper(design: Design, options: Options) -> list[Cheaper]:
-    """Where that design costs less than this one, from 1 to 10 million connections; tiers can make several ranges."""
+    """Return where that design costs less, from 1 to 10 million connections. Tiers can make several ranges."""
     found: list[Cheaper] = []
     first = 1 if _is_cheaper(design, options.at(1)) else None
     for below, above in pairwise(STEPS):

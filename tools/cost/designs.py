@@ -1,6 +1,6 @@
-"""The designs and their bills: this one, the loop that it replaces, and where to go when API Gateway is too dear.
+"""The designs and their bills: this one, the loop that it replaces, and alternatives to API Gateway.
 
-All fetch, price and store alike. They differ in what brings a stored tick to the clients.
+All fetch, price and store in the same way. They differ in how a stored tick reaches the clients.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from functools import partial
 
-from shared.protocol import RATES
+from shared.model.channels import RATES
 from tools.cost import measured, prices
 from tools.cost.frames import metered
 from tools.cost.prices import GB, MONTH_HOURS, MONTH_MINUTES, MONTH_S, Price
@@ -26,7 +26,7 @@ class Service(StrEnum):
     CLOUDWATCH = "CloudWatch"
     XRAY = "X-Ray"
     SCHEDULER = "Scheduler"
-    TRANSFER = "transfer"  # to the internet, by CloudFront where that is in front, with its requests
+    TRANSFER = "transfer"  # to the internet; through CloudFront if it is in front, with its requests
 
 
 class Design(StrEnum):
@@ -62,13 +62,13 @@ class _Meter:
         self._used.setdefault(price, []).append((service, Decimal(quantity)))
 
     def invoke(self, times: Decimal, seconds: Decimal, memory_gb: Decimal, log_bytes: Decimal = Decimal(0)) -> None:
-        """A function: so many invocations of so many seconds each, its own log lines and Lambda's three."""
+        """Add a function: its invocations, their seconds, its own log lines and Lambda's three."""
         self.use(Service.LAMBDA, prices.LAMBDA_REQUEST, times)
         self.use(Service.LAMBDA, prices.LAMBDA_GB_SECOND, times * seconds * memory_gb)
         self.log_bytes += times * (measured.INVOCATION_LOG_BYTES + log_bytes)
 
     def trace(self, times: Decimal, span_s: Decimal) -> None:
-        """X-Ray takes the first request of a second and 5 % of the others, of each function.
+        """Add X-Ray, which samples each function's first request of a second and 5 % of the others.
 
         https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
         """
@@ -77,7 +77,7 @@ class _Meter:
             self.use(Service.XRAY, prices.XRAY_TRACE, first + (times - first) * Decimal("0.05"))
 
     def total(self) -> Bill:
-        """The bill. A price's tiers are gone through once for all that is used at it."""
+        """Return the bill. A price's tiers apply to the sum of all use at that price."""
         gigabytes = self.log_bytes / GB
         self.use(Service.CLOUDWATCH, prices.CLOUDWATCH_LOGS_GB, gigabytes)
         kept = gigabytes * measured.LOG_RETENTION_DAYS * 24 / MONTH_HOURS
@@ -91,7 +91,7 @@ class _Meter:
 
 
 def bill(design: Design, options: Options) -> Bill:
-    """What a month of that design costs."""
+    """Return what a month of that design costs."""
     meter = _Meter(workload(options))
     _ingest(meter)
     _DESIGNS[design](meter)
@@ -99,24 +99,30 @@ def bill(design: Design, options: Options) -> Bill:
 
 
 def _ingest(meter: _Meter) -> None:
-    """The schedule, the ingest, what it writes, metrics and alarms: the same whoever brings it to the clients."""
+    """Add the schedule, the ingest, its writes, metrics and alarms: the same in every design."""
     load = meter.load
     ticks = load.ticks + load.unheard_ticks
     meter.use(Service.SCHEDULER, prices.SCHEDULER_INVOCATION, MONTH_MINUTES)
-    # Two ingests run from the schedule to the older one's next tick: half a tick's length on average.
     heard_runs = load.heard_s / 60
-    meter.invoke(heard_runs, 60 + Decimal(load.options.tick_s) / 2, measured.INGEST_GB)
+    # Without stand-by two ingests overlap from the schedule to the older one's next tick: half a tick on average.
+    run_s = measured.STANDBY_RUN_S if load.options.standby else 60 + Decimal(load.options.tick_s) / 2
+    meter.invoke(heard_runs, run_s, measured.INGEST_GB)
     meter.invoke(load.unheard_ticks, measured.UNHEARD_RUN_S, measured.INGEST_GB)
     meter.log_bytes += ticks * measured.INGEST_TICK_LOG_BYTES
     meter.trace(MONTH_MINUTES, MONTH_S)
 
     candles = measured.CANDLES_A_DAY * MONTH_HOURS / 24
-    leases = ticks + MONTH_MINUTES  # renewed each tick, taken each run
-    writes = load.snapshots * (measured.SNAPSHOT_WRITE_UNITS + measured.EXPLANATION_WRITE_UNITS) + leases + candles
-    reads = ticks + MONTH_MINUTES * measured.SNAPSHOT_READ_UNITS  # the audience, and the snapshot as a run begins
+    leases = ticks + MONTH_MINUTES  # renewed at each tick, taken at each run
+    trends = MONTH_HOURS * measured.TRENDS_WRITE_UNITS
+    snapshots = load.snapshots * (measured.SNAPSHOT_WRITE_UNITS + measured.EXPLANATION_WRITE_UNITS)
+    writes = snapshots + leases + candles + trends
+    # The audience; the lease, the snapshot and the last backfill when a run begins; the lease by each stand-by.
+    begun = measured.LEASE_READ_UNITS + measured.SNAPSHOT_READ_UNITS + measured.JOB_READ_UNITS
+    looks = heard_runs * (run_s - 60) / load.options.tick_s if load.options.standby else Decimal(0)
+    reads = ticks + MONTH_MINUTES * begun + looks * measured.LEASE_READ_UNITS
     meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, writes)
     meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, reads)
-    _store(meter, measured.CANDLES_STORED * measured.CANDLE_STORED_BYTES)
+    _store(meter, measured.CANDLES_STORED * measured.CANDLE_STORED_BYTES + measured.BACKFILL_STORED_BYTES)
 
     meter.use(Service.CLOUDWATCH, prices.CLOUDWATCH_METRIC, measured.CUSTOM_METRICS)
     meter.use(Service.CLOUDWATCH, prices.CLOUDWATCH_ALARM, measured.ALARMS)
@@ -128,7 +134,7 @@ def _store(meter: _Meter, size_bytes: Decimal) -> None:
 
 
 def _transfer(meter: _Meter, size_bytes: Decimal) -> None:
-    """Bytes to the internet: through CloudFront in every design, or in none."""
+    """Add bytes to the internet: through CloudFront in every design, or in none."""
     if meter.load.options.site:
         meter.use(Service.TRANSFER, prices.CLOUDFRONT_OUT_GB, size_bytes / GB)
         meter.use(Service.TRANSFER, prices.CLOUDFRONT_REQUEST, meter.load.sessions)
@@ -137,15 +143,15 @@ def _transfer(meter: _Meter, size_bytes: Decimal) -> None:
 
 
 def _api_gateway(meter: _Meter, channel: str) -> None:
-    """Messages, minutes and routes. `$connect` and `$disconnect` are no messages."""
+    """Add messages, connection minutes and routes. `$connect` and `$disconnect` are not messages."""
     load, frames, unit = meter.load, meter.load.frames, prices.API_GATEWAY_MESSAGE_BYTES
-    each = load.heard(channel, partial(metered, unit_bytes=unit))
+    each = load.received(channel, partial(metered, unit_bytes=unit))
     begun = 2 + metered(frames.snapshot[channel], unit)  # `subscribe`, its acknowledgement, the snapshot
     messages = load.connections * each + load.sessions * begun + load.notices + 2 * load.requests
     meter.use(Service.MESSAGES, prices.API_GATEWAY_MESSAGE, messages)
     meter.use(Service.MINUTES, prices.API_GATEWAY_MINUTE, load.connected_minutes)
     _transfer(meter, load.bytes_out(channel))
-    if load.options.site:  # the function that puts the stage into the path, of each handshake
+    if load.options.site:  # the function that adds the stage to the path of each handshake
         meter.use(Service.TRANSFER, prices.CLOUDFRONT_FUNCTION, load.sessions)
 
     for seconds in (measured.CONNECT_S, measured.SUBSCRIBE_S, measured.DISCONNECT_S):
@@ -154,7 +160,7 @@ def _api_gateway(meter: _Meter, channel: str) -> None:
     meter.invoke(load.requests, measured.REQUEST_S, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)
     meter.trace(load.requests, load.heard_s)
     # connect, the subscription and the audience, disconnect; the snapshot twice, the lease. Each message is counted in
-    # the connection's item: a read and a write.
+    # the connection's item, which takes a read and a write.
     counted = load.sessions + load.requests
     meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, load.sessions * 4 + counted)
     snapshots_read = (load.sessions * 2 + load.requests) * measured.SNAPSHOT_READ_UNITS
@@ -163,29 +169,30 @@ def _api_gateway(meter: _Meter, channel: str) -> None:
 
 
 def _publish(meter: _Meter, posting_s: Decimal, connection_reads: Decimal) -> None:
-    """The stream's Lambda, with so many seconds of posting and so many read units in each invocation."""
+    """Add the stream's Lambda with the seconds of posting and the read units of an invocation."""
     load = meter.load
-    heard = load.changes + load.heartbeats
-    meter.invoke(heard, measured.PUBLISH_BEGINS_S + posting_s, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
+    with_frames = load.changes + load.heartbeats
+    meter.invoke(with_frames, measured.PUBLISH_BEGINS_S + posting_s, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
     meter.invoke(load.unheard_ticks, measured.PUBLISH_BEGINS_S, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
     meter.trace(load.snapshots, MONTH_S)
-    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, heard * connection_reads)
-    # The audience is written when it changes: with each who comes or goes, at most once each time.
-    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, min(heard, load.sessions * 2) + load.unheard_ticks)
+    # The audience is read after each batch, and written if it changed: at most once per client that comes or goes.
+    audience_reads = with_frames + load.unheard_ticks
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, with_frames * connection_reads + audience_reads)
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, min(with_frames, load.sessions * 2))
 
 
 def _this(meter: _Meter) -> None:
-    """One frame per connection, posted as fast as the pace allows; a query of the connections, consistent."""
+    """Bill one frame per connection at the allowed rate, and a consistent query of the connections."""
     load, channel = meter.load, meter.load.options.channel
     _api_gateway(meter, channel)
     posts = load.posts_a_tick(channel)
-    # However many workers share the posts, their time together is this, but for the burst that each begins with.
+    # This is the time of all workers together, apart from each one's initial burst.
     posting_s = max(posts * measured.CPU_PER_POST_S, (posts - measured.BURST) / measured.RATE_PER_S)
     _publish(meter, posting_s, _pages(load.connections * measured.CONNECTION_ITEM_BYTES))
 
 
 def _loop(meter: _Meter) -> None:
-    """One message per symbol and connection with boto3, at the end of a scan that need not be consistent."""
+    """Bill one message per symbol and connection with boto3, after an eventually consistent scan."""
     load = meter.load
     _api_gateway(meter, RATES)
     posting_s = load.posts_a_tick(RATES) * measured.LOOP_CPU_PER_POST_S
@@ -197,11 +204,11 @@ def _pages(size_bytes: Decimal) -> Decimal:
 
 
 def _appsync(meter: _Meter) -> None:
-    """Published once by `publish`, delivered to all who have subscribed to the channel."""
+    """Bill one event from `publish`, delivered to all subscribers of the channel."""
     load, frames, channel = meter.load, meter.load.frames, meter.load.options.channel
     unit = prices.APPSYNC_OPERATION_BYTES
-    each = load.heard(channel, partial(metered, unit_bytes=unit))
-    # A session: connecting, subscribing, and a snapshot that is published to it.
+    each = load.received(channel, partial(metered, unit_bytes=unit))
+    # A session connects, subscribes and gets a snapshot published to it.
     begun = 2 + 2 * metered(frames.snapshot[channel], unit)
     operations = (1 + load.connections) * each
     operations += load.sessions * begun + load.notices + 2 * load.requests
@@ -212,13 +219,13 @@ def _appsync(meter: _Meter) -> None:
 
 
 def _iot(meter: _Meter) -> None:
-    """The same with MQTT over WebSocket; a new subscriber gets the snapshot as a retained message."""
+    """Bill MQTT over WebSocket, where a new subscriber gets the snapshot as a retained message."""
     load, frames, channel = meter.load, meter.load.frames, meter.load.options.channel
     unit, topic = prices.IOT_MESSAGE_BYTES, measured.IOT_TOPIC_BYTES
-    each = load.heard(channel, partial(metered, unit_bytes=unit, more_bytes=topic))
+    each = load.received(channel, partial(metered, unit_bytes=unit, more_bytes=topic))
     begun = 2 + metered(frames.snapshot[channel], unit, topic)
     messages = (1 + load.connections) * each
-    messages += load.snapshots * metered(frames.snapshot[channel], unit, topic)  # retained, published anew each tick
+    messages += load.snapshots * metered(frames.snapshot[channel], unit, topic)  # retained, published at each tick
     messages += load.sessions * begun + load.notices + 2 * load.requests
     meter.use(Service.MESSAGES, prices.IOT_MESSAGE, messages)
     meter.use(Service.MINUTES, prices.IOT_MINUTE, load.connected_minutes)
@@ -226,7 +233,7 @@ def _iot(meter: _Meter) -> None:
 
 
 def _managed_broker(meter: _Meter, publishing_s: Decimal) -> None:
-    """A broker that knows its subscribers: a Lambda publishes, another greets each new one; no connections table."""
+    """Bill a broker that knows its subscribers: one Lambda publishes, another serves new subscribers."""
     load = meter.load
     _publish(meter, publishing_s, Decimal(0))
     meter.invoke(load.sessions + load.requests, measured.SUBSCRIBE_S, measured.ROUTE_GB)
@@ -237,7 +244,7 @@ def _managed_broker(meter: _Meter, publishing_s: Decimal) -> None:
 
 
 def _fargate(meter: _Meter, *, deflated: bool = False) -> None:
-    """Tasks that hold the sockets and read the snapshot each tick, behind an Application Load Balancer."""
+    """Bill tasks that hold the sockets and read the snapshot at each tick, behind an Application Load Balancer."""
     load, channel = meter.load, meter.load.options.channel
     size_bytes = load.bytes_out(channel, deflated=deflated)
     tasks = _tasks(load.posts_a_tick(channel) / load.options.tick_s, load.connections)
@@ -253,7 +260,7 @@ def _fargate(meter: _Meter, *, deflated: bool = False) -> None:
             size_bytes / GB / hours / prices.BALANCER_UNIT_GB_PER_HOUR,
         )
         meter.use(Service.SERVERS, prices.BALANCER_UNIT_HOUR, units * hours)
-    # One address per task, which so needs no NAT, and one per zone for the balancer.
+    # One address per task, which needs no NAT then, and one per zone for the balancer.
     meter.use(Service.SERVERS, prices.ADDRESS_HOUR, task_hours + measured.TASKS_AT_LEAST * MONTH_HOURS)
     reads = (load.ticks * tasks + load.unheard_ticks * measured.TASKS_AT_LEAST) * measured.SNAPSHOT_READ_UNITS / 2
     meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, reads)

@@ -1,27 +1,25 @@
-"""What a tick sends, in bytes: measured with the feed's own parsers, pricing and encoder on the simulated market.
+"""The bytes that a tick sends, measured with the feed's own parsers, pricing and encoder on the simulated market.
 
-Nothing is sent or stored: the exchange's answers go straight to the parsers. The market is that of one seed and one
-clock, so two runs measure the same.
+Nothing is sent or stored: the exchange's answers go straight to the parsers. Seed and clock are fixed, so two runs
+measure the same.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING
 
 from multidict import MultiDict
 
 from shared.model.assets import catalogue
+from shared.model.channels import CHANNELS, RATES_BATCH
 from shared.model.delta import Delta
 from shared.model.staleness import ages
 from shared.model.values import Polled, Snapshot, SourceState, Ticker
 from shared.model.wire import loads
 from shared.pricing.next_snapshot import next_snapshot
 from shared.protocol import (
-    CHANNELS,
-    RATES_BATCH,
     Subscription,
     UpdateFrames,
     closing_frame,
@@ -31,19 +29,15 @@ from shared.protocol import (
     symbols_of,
 )
 from shared.publishing.periodic import RECONNECT_WITHIN_MS
-from shared.sources import bank_of_canada, binance, coinbase, coingecko, er_api, kraken, ndax
+from shared.sources.all_sources import SOURCES
+from shared.sources.http_get import USER_AGENT
 from shared.sources.upstream import Answer, Source, read
-from tools.simulator import binance as binance_exchange
-from tools.simulator import coinbase as coinbase_exchange
-from tools.simulator import coingecko as coingecko_exchange
-from tools.simulator import kraken as kraken_exchange
-from tools.simulator import ndax as ndax_exchange
-from tools.simulator import rates as rate_exchange
+from tools.simulator.binance import WeightMeter
+from tools.simulator.endpoints import Asked, Endpoints
 from tools.simulator.faults import HEALTHY
+from tools.simulator.market import Moment
+from tools.simulator.request_limit import RequestLimit
 from tools.simulator.simulated import SimulatedMarket
-
-if TYPE_CHECKING:
-    from tools.simulator.market import Moment
 
 TICKS = 12
 STARTED_MS = 1_793_534_400_000  # 2026-11-01T12:00:00Z, a Sunday
@@ -72,16 +66,16 @@ class Frames:
     closing: int
 
     def a_tick(self, channel: str) -> Decimal:
-        """How many frames of a channel there are in a tick, on average."""
+        """Return the mean number of a channel's frames in a tick."""
         return Decimal(len(self.sizes[channel])) / self.ticks
 
     def bytes_a_tick(self, channel: str, *, deflated: bool = False) -> Decimal:
-        """How many bytes of a channel there are in a tick, on average."""
+        """Return the mean number of a channel's bytes in a tick."""
         return Decimal(sum((self.deflated if deflated else self.sizes)[channel])) / self.ticks
 
 
 def metered(sizes: Iterable[int], unit_bytes: Decimal, more_bytes: int = 0) -> Decimal:
-    """Frames as a service counts them: one for each unit that is begun."""
+    """Return the frames that a service bills: one per started unit."""
     return sum((Decimal(-(-(size + more_bytes) // int(unit_bytes))) for size in sizes), Decimal(0))
 
 
@@ -90,59 +84,34 @@ class MarketFeed:
 
     def __init__(self) -> None:
         self._market = SimulatedMarket(seed=1)
-        self._began_ms = 0
-        meter = binance_exchange.WeightMeter()
-        self._sources: list[tuple[Source, Callable[[MultiDict[str], Moment], str]]] = [
-            (
-                binance.source(),
-                lambda query, at: binance_exchange.answer(query, self._market, at, HEALTHY, meter, at.now_ms).body,
-            ),
-            (
-                kraken.source(),
-                lambda query, at: kraken_exchange.ticker_answer(query, self._market, at, HEALTHY).body,
-            ),
-            (
-                ndax.source(),
-                lambda _query, at: ndax_exchange.ticker_answer(self._market, at, HEALTHY).body,
-            ),
-            (
-                coinbase.source(),
-                lambda _query, at: coinbase_exchange.all_stats_answer(self._market, at, HEALTHY).body,
-            ),
-            (
-                coingecko.source(),
-                lambda query, at: coingecko_exchange.price_answer(query, self._market, at, HEALTHY).body,
-            ),
-            (
-                bank_of_canada.source(),
-                lambda query, at: (
-                    rate_exchange.valet_answer(rate_exchange.SERIES, query, self._market, at, HEALTHY).body
-                ),
-            ),
-            (
-                er_api.source(),
-                lambda _query, at: rate_exchange.er_api_answer("USD", self._market, at, HEALTHY).body,
-            ),
-        ]
+        self._now_ms = 0
+        one_a_ms = RequestLimit(1, 1), RequestLimit(1, 1)
+        self._endpoints = Endpoints(self._market, WeightMeter(), *one_a_ms, lambda: self._now_ms)
+        self._sources = [make() for make in SOURCES]
         self._held: dict[str, tuple[int, list[Ticker]]] = {}
 
     def poll(self, now_ms: int) -> Polled:
-        """What all sources say now, each asked at its own pace. Said to be the live market's, as on AWS."""
+        """Return what all sources say now, each asked at its own pace, marked as the live market as on AWS."""
+        self._now_ms = now_ms
         at = self._market.moment(now_ms)
-        for source, answer in self._sources:
+        for source in self._sources:
             asked_ms, _ = self._held.get(source.name, (-1, []))
             if asked_ms < 0 or now_ms - asked_ms >= source.poll_every_ms:
-                payload = loads(answer(MultiDict(source.params()), at))
-                self._held[source.name] = now_ms, read(source, Answer(payload, now_ms, simulated=False))
+                self._held[source.name] = now_ms, self._read(source, at)
         return Polled(
             [ticker for _, tickers in self._held.values() for ticker in tickers],
-            {source.name: SourceState(now_ms) for source, _ in self._sources},
+            {source.name: SourceState(now_ms) for source in self._sources},
         )
+
+    def _read(self, source: Source, at: Moment) -> list[Ticker]:
+        _, handle, in_path = self._endpoints.find(source.path)
+        answer = handle(Asked(MultiDict(source.params()), in_path, USER_AGENT), at, HEALTHY)
+        return read(source, Answer(loads(answer.body), at.now_ms, simulated=False))
 
 
 @cache
 def measure(tick_s: int, symbols: int | None = None) -> Frames:
-    """The frames of a view of the catalogue's first `symbols` assets (`None`: all) at a tick of `tick_s` seconds."""
+    """Measure the frames of a view of the first `symbols` assets (`None`: all) at a tick of `tick_s` seconds."""
     feed, old = MarketFeed(), Snapshot()
     deltas: list[Delta] = []
     for number in range(TICKS + 1):
@@ -170,6 +139,6 @@ def measure(tick_s: int, symbols: int | None = None) -> Frames:
 
 
 def _deflated(frame: bytes) -> int:
-    """Its size on a connection with permessage-deflate: raw deflate, less the four bytes that the RFC drops."""
+    """Return its size under permessage-deflate: raw deflate without the four bytes that the RFC drops."""
     compressor = zlib.compressobj(level=6, wbits=-15)
     return len(compressor.compress(frame) + compressor.flush(zlib.Z_SYNC_FLUSH)) - 4

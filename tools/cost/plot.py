@@ -1,4 +1,4 @@
-"""The totals over the number of connections, on two logarithmic axes, as an SVG that is readable in light and dark."""
+"""Plot the totals over the number of connections, on two logarithmic axes, as an SVG for light and dark."""
 
 from decimal import Decimal
 from math import log10
@@ -15,7 +15,7 @@ CHEAPEST, DEAREST = 1, 7  # powers of ten of the dollars
 POINTS = tuple(round(10 ** (power / 12)) for power in range(FIRST * 12, LAST * 12 + 1))
 LABEL_HEIGHT = 17
 
-# Paul Tol's bright scheme, told apart by those who are colour-blind: https://personal.sron.nl/~pault/
+# Paul Tol's bright scheme, which colour-blind people can tell apart: https://personal.sron.nl/~pault/
 COLOURS = {
     Design.THIS: ("#4477aa", "#6aa5e0"),
     Design.LOOP: ("#aa3377", "#e070b0"),
@@ -28,7 +28,7 @@ DASHES = {Design.LOOP: "7 4", Design.APPSYNC: "2 4", Design.IOT: "9 3 2 3"}
 
 
 def plot(options: Options) -> str:
-    """The SVG, a line per design with its name at its end."""
+    """Return the SVG: a line per design with its name at its end."""
     curves = {design: totals(design, options, POINTS) for design in Design}
     parts = [_head(options), *_grid(), *_quota(options)]
     ends = _apart({design: _y(curve[-1][1]) for design, curve in curves.items()})
@@ -92,12 +92,12 @@ def _grid() -> list[str]:
     lines.append(
         f'<text class="sub" x="{middle:.0f}" y="{HEIGHT - 16}" text-anchor="middle">connections at the same time</text>'
     )
-    # Fine lines first, so that the others lie over them
+    # Fine lines first, so that the others cover them
     return sorted(lines, key=lambda line: 'class="fine"' not in line)
 
 
 def _quota(options: Options) -> list[str]:
-    """A line where the account's quota ends this design, if that is in the picture."""
+    """Draw a line where the account's quota ends this design, if the picture includes it."""
     most = most_connections(options)
     if not 10**FIRST < most < 10**LAST:
         return []
@@ -109,7 +109,7 @@ def _quota(options: Options) -> list[str]:
 
 
 def _crossings(options: Options) -> list[str]:
-    """A ring where another design becomes cheaper than this one, with the number of connections."""
+    """Draw a ring where another design becomes cheaper, with the number of connections."""
     rings: list[str] = []
     begins = {each.first for ranges in crossovers(options).values() for each in ranges}
     for at in sorted(at for at in begins if 10**FIRST < at < 10**LAST):
@@ -133,7 +133,7 @@ def _dollars(dollars: int) -> str:
 
 
 def _apart(wanted: dict[Design, float]) -> dict[Design, float]:
-    """The labels' heights, moved down where two would overlap."""
+    """Return the labels' heights, moved down if two would overlap."""
     placed: dict[Design, float] = {}
     below = 0.0
     for design in sorted(wanted, key=lambda one: wanted[one]):

@@ -1,6 +1,6 @@
-"""AWS's prices in US dollars, us-east-1, each with its page. The date is that on which all were last looked up.
+"""AWS's prices in US dollars, us-east-1, each with its page. The date says when all of them were checked last.
 
-Quantities are counted from the first of the month; a tier's price holds for the part of the quantity that is in it.
+Quantities count from the first of the month; a tier's price applies to the part of the quantity within it.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ BEYOND = Decimal("Infinity")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a unit costs. `tiers`: up to which quantity a month, and the price of each unit until there.
+    """The price of a unit. `tiers`: the upper limits of the monthly quantity, each with its price per unit.
 
-    `free`: what is free each month for good. It belongs to the account, so others may have used it up: it is left out
-    unless asked for. `page`: where AWS documents it.
+    `free`: the permanent free amount per month. The account shares it, so it counts only on request. `page`: where AWS
+    documents the price.
     """
 
     page: str
@@ -31,13 +31,13 @@ class Price:
     free: Decimal = Decimal(0)
 
     def of(self, quantity: Decimal, *, free_tier: bool = False) -> Decimal:
-        """Dollars for a month's quantity.
+        """Return the dollars for a month's quantity.
 
         Raises:
             ValueError: a negative quantity.
         """
         if quantity < 0:
-            raise ValueError(f"no one uses {quantity}")
+            raise ValueError(f"a quantity is at least 0, not {quantity}")
         quantity = max(Decimal(0), quantity - self.free) if free_tier else quantity
         dollars, reached = Decimal(0), Decimal(0)
         for upto, price in self.tiers:
@@ -58,7 +58,7 @@ def _tiered(
     return Price(page, tuple((Decimal(upto), Decimal(price) / per) for upto, price in tiers), free)
 
 
-# API Gateway: messages in and out, one for each 32 KB that is begun; the free tier of a new account is left out.
+# API Gateway: messages in and out, one per started 32 KB, without the free tier of a new account.
 _API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
 API_GATEWAY_MESSAGE = _tiered(_API_GATEWAY, (BILLION, "1.00"), (BEYOND, "0.80"), per=MILLION)
 API_GATEWAY_MINUTE = _flat(_API_GATEWAY, "0.25", MILLION)
@@ -78,7 +78,7 @@ LAMBDA_REQUEST = _flat(_LAMBDA, "0.20", MILLION, free="1000000")
 # DynamoDB on demand. Reads of a stream by a Lambda trigger cost nothing.
 _DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 DYNAMODB_WRITE = _flat(_DYNAMODB, "0.625", MILLION)  # of 1 KB
-DYNAMODB_READ = _flat(_DYNAMODB, "0.125", MILLION)  # of 4 KB, consistent; half of one where that is not asked for
+DYNAMODB_READ = _flat(_DYNAMODB, "0.125", MILLION)  # of 4 KB, consistent; an eventually consistent read costs half
 DYNAMODB_GB_MONTH = _flat(_DYNAMODB, "0.25", free="25")
 DYNAMODB_BACKUP_GB_MONTH = _flat(_DYNAMODB, "0.20")  # point-in-time recovery
 
@@ -101,8 +101,8 @@ CLOUDWATCH_LOGS_GB = _tiered(
 CLOUDWATCH_LOGS_GB_MONTH = _flat(_CLOUDWATCH, "0.03", free="5")
 XRAY_TRACE = _flat("https://aws.amazon.com/xray/pricing/", "5.00", MILLION, free="100000")
 
-# To the internet: by the Region, or by CloudFront, to which it goes from an AWS origin for nothing
-# (https://aws.amazon.com/cloudfront/pricing/). Of a WebSocket CloudFront bills the handshake and what the server says
+# To the internet: from the Region, or from CloudFront, which gets it from an AWS origin at no charge
+# (https://aws.amazon.com/cloudfront/pricing/). CloudFront bills a WebSocket's handshake and the bytes from the server
 # (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CloudFrontPricing.html).
 TRANSFER_OUT_GB = _tiered(
     "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
@@ -127,13 +127,13 @@ CLOUDFRONT_OUT_GB = _tiered(  # to the United States, Mexico and Canada
 CLOUDFRONT_REQUEST = _flat(_CLOUDFRONT, "0.0100", Decimal(10_000), free="10000000")  # HTTPS; a WebSocket is one
 CLOUDFRONT_FUNCTION = _flat(_CLOUDFRONT, "0.10", MILLION, free="2000000")
 
-# AppSync Events: what is published and what is delivered, one operation for each 5 KB that is begun.
+# AppSync Events: published and delivered events, one operation per started 5 KB.
 _APPSYNC = "https://aws.amazon.com/appsync/pricing/"
 APPSYNC_OPERATION = _flat(_APPSYNC, "1.00", MILLION)
 APPSYNC_MINUTE = _flat(_APPSYNC, "0.08", MILLION)
 APPSYNC_OPERATION_BYTES = 5 * KB
 
-# IoT Core: messages in and out, one for each 5 KB that is begun of payload and topic.
+# IoT Core: messages in and out, one per started 5 KB of payload and topic.
 _IOT = "https://aws.amazon.com/iot-core/pricing/"
 IOT_MESSAGE = _tiered(_IOT, (BILLION, "1.00"), (5 * BILLION, "0.80"), (BEYOND, "0.70"), per=MILLION)
 IOT_MINUTE = _flat(_IOT, "0.08", MILLION)
@@ -146,10 +146,10 @@ FARGATE_GB_HOUR = _flat(_FARGATE, "0.00356")
 _BALANCER = "https://aws.amazon.com/elasticloadbalancing/pricing/"
 BALANCER_HOUR = _flat(_BALANCER, "0.0225")
 BALANCER_UNIT_HOUR = _flat(_BALANCER, "0.008")
-# One unit is the largest of these; the fourth, rules, is free up to ten.
+# The largest of these counts as the unit; the fourth, rules, is free up to ten.
 BALANCER_UNIT_CONNECTIONS, BALANCER_UNIT_NEW_PER_S, BALANCER_UNIT_GB_PER_HOUR = Decimal(3000), Decimal(25), Decimal(1)
 ADDRESS_HOUR = _flat("https://aws.amazon.com/vpc/pricing/", "0.005")  # a public IPv4 address
 
-# Requests per second and account, clients' messages and posts to connections together; and what may come at once.
+# Requests per second and account, for clients' messages and posts together, and the burst.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 ACCOUNT_REQUESTS_PER_S = Decimal(10_000)

@@ -3,27 +3,50 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
-from shared.protocol import RATES
-from tools.cost import prices
+from shared.model.channels import RATES, RATES_BATCH
+from tools.cost import measured, prices
 from tools.cost.crossover import STEPS, Cheaper, cheaper
 from tools.cost.designs import ALTERNATIVES, Bill, Design, Service, bill
 from tools.cost.workload import Options, most_connections, workload
 
 ALWAYS_SHOWN = (100, 1_000, 10_000, 100_000)
-WARN_AT = Decimal("0.7")  # of the account's quota; so much the posts may use
+MB = 1_000_000
+WIDTH = 180  # where the table goes to a file or another program: nothing is cut off
+WARN_AT = Decimal("0.7")  # of the account's quota, for the posts
+
+
+def as_text(options: Options) -> str:
+    """Return all that the command prints where it goes to a file or another program."""
+    written = StringIO()
+    show(options, Console(width=WIDTH, highlight=False, file=written))
+    return "".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines())
+
+
+def show(options: Options, console: Console) -> None:
+    """Print the deployment, the table, and what follows from it."""
+    console.print(described(options), soft_wrap=True)
+    console.print()
+    console.print(table(options))
+    console.print()
+    for line in advice(options):
+        console.print(line, soft_wrap=True)
+    if warned := warning(options):
+        console.print(warned, style="bold red", soft_wrap=True)
 
 
 def counts(options: Options) -> list[int]:
-    """The numbers of connections that are shown, the asked one among them."""
+    """Return the numbers of connections to show, including the requested one."""
     return sorted({*ALWAYS_SHOWN, options.connections})
 
 
 def table(options: Options) -> Table:
-    """A row per number of connections and design, a column per service; the asked number is marked."""
+    """Return a table: a row per number of connections and design, a column per service, the requested number marked."""
     made = Table(box=None, header_style="underline", pad_edge=False, padding=(0, 1))
     for heading in ("connections", "requests/s"):
         made.add_column(heading, justify="right", no_wrap=True)
@@ -47,7 +70,7 @@ def table(options: Options) -> Table:
 
 
 def described(options: Options) -> str:
-    """The deployment in a line."""
+    """Return the deployment in one line."""
     load = workload(options)
     frames, channel = load.frames, options.channel
     share = f", {options.hours:g} hours a day" if options.hours != 24 else ", 24 x 7"
@@ -63,12 +86,12 @@ def described(options: Options) -> str:
 
 
 def crossovers(options: Options) -> dict[Design, list[Cheaper]]:
-    """Where each alternative costs less than this design."""
+    """Return where each alternative costs less than this design."""
     return {design: cheaper(design, options) for design in ALTERNATIVES}
 
 
 def advice(options: Options) -> list[str]:
-    """Where API Gateway stops being the cheapest, and where the account's quota ends."""
+    """Return where API Gateway stops being the cheapest, and where the account's quota ends."""
     found = crossovers(options)
     least = min((each.first for ranges in found.values() for each in ranges), default=None)
     where = f"below {least:,} connections" if least else "everywhere"
@@ -79,11 +102,16 @@ def advice(options: Options) -> list[str]:
         f"The account's {quota:,} requests/s (! is more than that) are used up at {most:,} connections, 70 % of them "
         f"at {most_connections(options, WARN_AT):,}."
     )
+    units, stored = measured.BACKFILL_WRITE_UNITS, measured.BACKFILL_STORED_BYTES / MB
+    lines.append(
+        f"The first start fetches {measured.BACKFILL_CANDLES:,} candles of the past with {measured.BACKFILL_WRITES:,} "
+        f"writes of {units:,} units: ${prices.DYNAMODB_WRITE.of(units):.3f} once. {stored:.1f} MB are stored."
+    )
     return lines
 
 
 def warning(options: Options) -> str | None:
-    """Said when the asked deployment needs more than 70 % of the quota."""
+    """Return a warning if the requested deployment needs more than 70 % of the quota."""
     used = _requests(options, Design.THIS)
     if used <= prices.ACCOUNT_REQUESTS_PER_S * WARN_AT:
         return None
@@ -91,12 +119,12 @@ def warning(options: Options) -> str | None:
         f"warning: {options.connections:,} connections on {options.channel} at a tick of {options.tick_s} s need "
         f"{used:,.0f} requests/s, {used / prices.ACCOUNT_REQUESTS_PER_S:.0%} of the account's quota of "
         f"{prices.ACCOUNT_REQUESTS_PER_S:,}. Frames would be left out: have it raised, make the tick longer"
-        + (", or move clients to rates_batch." if options.channel == RATES else ".")
+        + (f", or move clients to {RATES_BATCH}." if options.channel == RATES else ".")
     )
 
 
 def as_json(options: Options) -> dict[str, Any]:
-    """Everything of the table, with dollars as numbers rounded to a hundredth of a cent."""
+    """Return the whole table, with dollars as numbers rounded to a hundredth of a cent."""
     return {
         "options": asdict(options),
         "region": prices.REGION,
@@ -123,7 +151,7 @@ def as_json(options: Options) -> dict[str, Any]:
 
 
 def _rate(options: Options, design: Design) -> str:
-    """Requests per second, with a mark where that is more than the account may have."""
+    """Return the requests per second, marked if they exceed the account's quota."""
     if not _posts(design):
         return ""
     used = _requests(options, design)
@@ -153,5 +181,5 @@ def _requests(options: Options, design: Design) -> Decimal:
 
 
 def totals(design: Design, options: Options, connections: Iterable[int]) -> list[tuple[int, Decimal]]:
-    """The points of a curve."""
+    """Return the points of a curve."""
     return [(number, bill(design, options.at(number)).total) for number in connections]

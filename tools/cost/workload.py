@@ -1,10 +1,11 @@
-"""What a deployment is asked to do in a month, in quantities: ticks, sessions, messages, bytes. No prices here."""
+"""A deployment's monthly work in quantities: ticks, sessions, messages, bytes. No prices here."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from shared.protocol import CHANNELS, RATES_BATCH
+from shared.model.assets import catalogue
+from shared.model.channels import CHANNELS, RATES_BATCH
 from tools.cost import measured
 from tools.cost.frames import Frames, measure
 from tools.cost.prices import ACCOUNT_REQUESTS_PER_S, MONTH_S
@@ -21,17 +22,18 @@ def size(sizes: Sequence[int]) -> Decimal:
 
 
 class BadOptions(ValueError):
-    """A deployment that cannot be; the text says which option and what it may be."""
+    """A deployment that is impossible; the text names the option and its valid values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """A deployment.
 
-    `connections`: how many there are at the same time, for `hours` hours a day; else nobody listens. `symbols`: how
-    many each sees (0: all). `quiet`: in which share of the ticks nothing changes. `session_minutes`: how long a
-    connection lasts before its client connects anew. `requests`: what a client asks per hour beside `subscribe`.
-    `site`: with the page, so that clients come through CloudFront. `free_tier`: count what is free each month for good.
+    `connections`: concurrent connections for `hours` hours a day; otherwise nobody listens. `symbols`: how many each
+    sees (0: all). `quiet`: the share of ticks in which nothing changes. `session_minutes`: how long a connection lasts
+    before its client reconnects. `requests`: a client's requests per hour beside `subscribe`. `site`: with the page, so
+    clients come through CloudFront. `standby`: an ingest whose successor took over stands by. `free_tier`: subtract the
+    permanent free tier.
     """
 
     connections: int
@@ -43,6 +45,7 @@ class Options:
     session_minutes: Decimal = Decimal(115)
     requests: Decimal = Decimal(0)
     site: bool = True
+    standby: bool = True
     tracing: bool = True
     free_tier: bool = False
 
@@ -51,7 +54,7 @@ class Options:
         bounds = (
             ("CONNECTIONS", self.connections, 0, 100_000_000),
             ("TICK", self.tick_s, 1, 60),
-            ("--symbols", self.symbols, 0, 75),
+            ("--symbols", self.symbols, 0, len(catalogue())),
             ("--hours", self.hours, 0, 24),
             ("--quiet", self.quiet, 0, 1),
             ("--session-minutes", self.session_minutes, 1, 120),
@@ -59,18 +62,18 @@ class Options:
         )
         for name, value, least, most in bounds:
             if not least <= value <= most:
-                raise BadOptions(f"{name} is {value:,}; it is {least:,} to {most:,}")
+                raise BadOptions(f"{name} is {value:,}; it must be {least:,} to {most:,}")
         if self.channel not in CHANNELS:
-            raise BadOptions(f"CHANNEL is {self.channel!r}; it is {' or '.join(CHANNELS)}")
+            raise BadOptions(f"CHANNEL is {self.channel!r}; it must be {' or '.join(CHANNELS)}")
 
     def at(self, connections: int) -> "Options":
-        """The same deployment with another number of connections."""
+        """Return the same deployment with another number of connections."""
         return replace(self, connections=connections)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A month of it. Rates are means; a month has 730 hours."""
+    """A deployment's month. Rates are means; a month has 730 hours."""
 
     options: Options
     frames: Frames
@@ -81,7 +84,7 @@ class Workload:
 
     @property
     def heard_s(self) -> Decimal:
-        """How long somebody listens."""
+        """Return the seconds with listeners."""
         return MONTH_S * self.options.hours / 24 if self.options.connections else Decimal(0)
 
     @property
@@ -90,46 +93,46 @@ class Workload:
 
     @property
     def ticks(self) -> Decimal:
-        """Ticks while somebody listens."""
+        """Return the ticks with listeners."""
         return self.heard_s / self.options.tick_s
 
     @property
     def changes(self) -> Decimal:
-        """Ticks with frames for those who listen."""
+        """Return the ticks that send frames to listeners."""
         return self.ticks * (1 - self.options.quiet)
 
     @property
     def heartbeats(self) -> Decimal:
-        """Snapshots that are written, and heartbeats that are sent, though nothing changed."""
+        """Return the writes and heartbeats of ticks in which nothing changed."""
         return self.heard_s * self.options.quiet / max(measured.HEARTBEAT_S, self.options.tick_s)
 
     @property
     def unheard_ticks(self) -> Decimal:
-        """Ticks with nobody listening: one a minute, whose change is written."""
+        """Return the ticks without listeners: one a minute, each written."""
         return (MONTH_S - self.heard_s) / measured.UNHEARD_RUN_EVERY_S
 
     @property
     def snapshots(self) -> Decimal:
-        """Snapshots written: one event each for `publish`."""
+        """Return the snapshots written: one event each for `publish`."""
         return self.changes + self.heartbeats + self.unheard_ticks
 
     @property
     def sessions(self) -> Decimal:
-        """Connections made."""
+        """Return the connections opened."""
         return self.connected_minutes / self.options.session_minutes
 
     @property
     def requests(self) -> Decimal:
-        """What clients ask beside `subscribe`; a reply goes back for each."""
+        """Return the clients' requests beside `subscribe`; each gets a reply."""
         return self.connected_minutes / 60 * self.options.requests
 
     @property
     def notices(self) -> Decimal:
-        """Connections that last until they are told that their end is near."""
+        """Return the connections that last until their closing notice."""
         return self.sessions if self.options.session_minutes >= measured.NOTICE_MINUTES else Decimal(0)
 
-    def heard(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
-        """What one connection hears in the month, after its snapshot, as that measure has it: frames, bytes, units."""
+    def received(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
+        """Return what one connection gets in the month after its snapshot, in frames, bytes or units."""
         frames = self.frames
         whole = measure((frames.snapshot_deflated if deflated else frames.snapshot)[channel])
         beat, share = measure((frames.heartbeat,)), _share(measured.HEARTBEAT_S, measured.WHOLE_VIEW_S)
@@ -137,8 +140,8 @@ class Workload:
         return self.changes * self._a_change(channel, measure, deflated=deflated) + self.heartbeats * quiet
 
     def _a_change(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
-        """What one connection hears in a tick that changes something: what changed of its view, or its whole view once
-        a minute, or a heartbeat where it hears nothing else."""
+        """Return what one connection gets in a tick that changes something: the changes of its view, a snapshot once a
+        minute, or a heartbeat if it gets nothing else."""
         frames, tick_s = self.frames, self.options.tick_s
         whole = measure((frames.snapshot_deflated if deflated else frames.snapshot)[channel])
         changed = measure((frames.deflated if deflated else frames.sizes)[channel]) / frames.ticks
@@ -147,44 +150,44 @@ class Workload:
         return whole * share + (changed + beat) * (1 - share)
 
     def frames_a_tick(self, channel: str) -> Decimal:
-        """Frames to one connection in a tick that changes something, on average."""
+        """Return the mean number of frames to one connection in a tick that changes something."""
         return self._a_change(channel, count)
 
     def bytes_a_tick(self, channel: str) -> Decimal:
-        """The bytes of these frames."""
+        """Return the bytes of these frames."""
         return self._a_change(channel, size)
 
     def posts_a_tick(self, channel: str) -> Decimal:
         return self.connections * self.frames_a_tick(channel)
 
     def requests_a_second(self, channel: str) -> Decimal:
-        """What counts against the account's quota while somebody listens: posts and clients' messages."""
+        """Return the posts and clients' messages per second with listeners, which count against the account's quota."""
         if not self.heard_s:
             return Decimal(0)
-        # A session has a message in and, to begin with, the acknowledgement and the snapshot; it may hear of its end.
+        # A session sends one message and gets the acknowledgement, the snapshot and perhaps the closing notice.
         begun = (self.sessions * (2 + len(self.frames.snapshot[channel])) + self.notices) / self.heard_s
         return self.posts_a_tick(channel) / self.options.tick_s + begun + 2 * self.requests / self.heard_s
 
     def bytes_out(self, channel: str, *, deflated: bool = False) -> Decimal:
-        """Bytes of frames to clients. TCP, TLS and WebSocket headers are not in it."""
-        # What a session begins and ends with is not compressed here: it is one frame in a thousand.
+        """Return the bytes of frames to clients, without TCP, TLS and WebSocket headers."""
+        # A session's first and last frames are not compressed here: they are one frame in a thousand.
         begun = self.sessions * (sum(self.frames.snapshot[channel]) + self.frames.acknowledged)
         ended = self.notices * self.frames.closing
-        heard = self.connections * self.heard(channel, size, deflated=deflated)
-        return heard + begun + ended + self.requests * self.frames.heartbeat
+        ticks = self.connections * self.received(channel, size, deflated=deflated)
+        return ticks + begun + ended + self.requests * self.frames.heartbeat
 
 
 def _share(every_s: int, of_s: int) -> Decimal:
-    """How often what comes once in so many seconds falls into a tick of that length."""
+    """Return how often an event with that period falls into a tick of that length."""
     return min(Decimal(1), Decimal(every_s) / of_s)
 
 
 def workload(options: Options) -> Workload:
-    """The deployment's month, with frames as they are measured for its tick and its view."""
+    """Return the deployment's month, with the frames measured for its tick and its view."""
     return Workload(options, measure(options.tick_s, options.symbols or None))
 
 
 def most_connections(options: Options, share: Decimal = Decimal(1)) -> int:
-    """How many connections can hear every tick of that channel within that share of the account's quota."""
+    """Return how many connections can get every tick of that channel within that share of the account's quota."""
     one = workload(replace(options, connections=1, hours=Decimal(24)))
     return int(ACCOUNT_REQUESTS_PER_S * share / one.requests_a_second(options.channel))

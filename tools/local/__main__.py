@@ -16,10 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from tools.local import aws, market
-from tools.local.aws import ROOT, CannotStart, Deployed
+from tools.local.aws import ROOT, RUNNING, CannotStart, Deployed
 from tools.local.certificates import Certificates, ensure, trust_instructions
 from tools.local.edge import Edge, start_edge
-from tools.local.processes import Processes
+from tools.local.ports import free_port
+from tools.local.processes import Processes, StillOwned
 
 PAGE = ROOT / "web" / "dist"
 EXPLAINED = """Starts AWS on this machine, deploys the feed into it and serves both under one TLS address.
@@ -38,6 +39,9 @@ class Running:
     aws: str
     stack: str
 
+    def as_json(self) -> str:
+        return json.dumps({field: getattr(self, field) for field in self.__slots__})
+
 
 class LocalStack:
     """Brings the parts up one after the other, and down in the opposite order."""
@@ -49,11 +53,13 @@ class LocalStack:
         self._state.mkdir(parents=True, exist_ok=True)
         self._processes = Processes(self._state / "processes.json")
         self._edge: Edge | None = None
+        self._is_owner = False
 
     async def start(self) -> Running:
-        """All parts, with a line for each. Raises: CannotStart."""
+        """Start all parts and print a line for each. Raises: CannotStart."""
         with self._step("looking for what an earlier start left over") as say:
-            say(f"ended {ended} programs" if (ended := self._processes.end_left_over()) else "nothing")
+            say(f"ended {ended} programs" if (ended := self._end_left_over()) else "nothing")
+            (self._state / RUNNING).unlink(missing_ok=True)
             shutil.rmtree(self._state / "tmp", ignore_errors=True)
         _require_page()
         _require_free(self._options.port, "PORT")
@@ -63,7 +69,7 @@ class LocalStack:
             say(str(certificates.ca_pem))
         exchange = await self._market()
         with self._step("AWS on this machine (MiniStack, IAM in force)") as say:
-            endpoint = await aws.start(self._processes, self._options.aws_port or _free_port(), self._state)
+            endpoint = await aws.start(self._processes, self._options.aws_port or free_port(), self._state)
             say(endpoint)
         with self._step("deploying the feed with the CDK CLI") as say:
             context = {"tick_seconds": str(self._options.tick)}
@@ -75,18 +81,33 @@ class LocalStack:
         return await self._serve(certificates, exchange, deployed)
 
     async def stop(self) -> None:
-        """End all that was started."""
+        """End everything that was started. The folder of another stack that runs stays as it is."""
+        if not self._is_owner:
+            return
         if self._edge:
             await self._edge.stop()
         await self._processes.stop()
+        (self._state / RUNNING).unlink(missing_ok=True)
         shutil.rmtree(self._state / "tmp", ignore_errors=True)
 
     async def first_to_end(self) -> str:
-        """Wait until a program ends by itself; its name."""
+        """Wait until a program ends by itself; return its name."""
         return await self._processes.first_to_end()
 
+    def _end_left_over(self) -> int:
+        """Raises: CannotStart, when another stack runs on the same folder."""
+        try:
+            ended = self._processes.end_left_over()
+        except StillOwned as error:
+            raise CannotStart(
+                f"another stack runs with its state in {self._state} (process {error.pid}); stop it, or give this one "
+                f"a folder of its own: `make run PORT=0 ARGS='--state {self._state}-2'`"
+            ) from error
+        self._is_owner = True
+        return ended
+
     async def _market(self) -> str:
-        """The address of the exchange on this machine, or nothing when the live sources answer."""
+        """Return the address of the simulated exchange, or nothing if the live sources answer."""
         arguments = self._options.exchange
         if not arguments and not self._options.simulated:
             with self._step("asking the live sources") as say:
@@ -108,7 +129,7 @@ class LocalStack:
                 raise CannotStart(f"cannot listen on port {self._options.port}: {error.strerror}") from error
             origin = f"localhost:{self._edge.port}"
             say(f"https://{origin}")
-        return Running(
+        running = Running(
             dashboard=f"https://{origin}/",
             feed=f"wss://{origin}/markets/ws/",
             ca=str(certificates.ca_pem),
@@ -116,10 +137,12 @@ class LocalStack:
             aws=deployed.endpoint,
             stack=deployed.stack,
         )
+        (self._state / RUNNING).write_text(running.as_json(), encoding="utf-8")
+        return running
 
     @contextlib.contextmanager
     def _step(self, what: str) -> Iterator["Say"]:
-        """A line per step: moving while it lasts, then with its time and outcome."""
+        """Print a line per step: animated while it lasts, then with its time and outcome."""
         began = time.monotonic()
         say = Say()
         with self._console.status(what):
@@ -128,7 +151,7 @@ class LocalStack:
 
 
 class Say:
-    """What a step found."""
+    """Print what a step found."""
 
     outcome = "done"
 
@@ -137,7 +160,7 @@ class Say:
 
 
 def main() -> int:
-    """0 when stopped by the user, 1 when it could not start or a part ended by itself."""
+    """Return 0 if the user stopped it, 1 if it could not start or a part ended by itself."""
     options = _parser().parse_args()
     if options.trust:
         sys.stdout.write(trust_instructions(ensure(options.state / "tls")))
@@ -181,7 +204,7 @@ async def _until_stopped(stack: LocalStack, stopping: asyncio.Task[bool], consol
 
 def _announce(running: Running, options: argparse.Namespace, console: Console) -> None:
     if options.json:
-        sys.stdout.write(json.dumps({field: getattr(running, field) for field in Running.__slots__}) + "\n")
+        sys.stdout.write(running.as_json() + "\n")
         sys.stdout.flush()
         return
     console.print()
@@ -212,12 +235,6 @@ def _require_free(port: int, name: str) -> None:
         except OSError as error:
             hint = f"stop what listens there, or choose another: `make run {name}={port + 1}`"
             raise CannotStart(f"port {port} is taken ({error.strerror}); {hint}") from error
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
+
 from tools.local.processes import Processes
 
 ROOT = Path(__file__).parent.parent.parent
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+RUNNING = "running.json"  # in the state folder: the addresses of the stack, while it runs
 START_TIMEOUT_S = 60
 DEPLOY_TIMEOUT_S = 300
 SETTINGS = {
@@ -28,12 +31,12 @@ SETTINGS = {
 
 
 class CannotStart(Exception):
-    """The local stack did not come up; the text says what to do."""
+    """The local stack did not start; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Where the deployed feed is: AWS itself, the API's socket, and the names of what the stack made."""
+    """Where the deployed feed is: the AWS endpoint, the API's socket, and the names of the stack's resources."""
 
     endpoint: str
     socket_url: str
@@ -41,14 +44,14 @@ class Deployed:
 
 
 def environment_without_aws() -> dict[str, str]:
-    """This program's environment without what points at a real account; the virtual environment's programs first."""
+    """Return this environment without any reference to a real account, the virtual environment's programs first."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}"
     return inherited | {"PATH": path, "NO_PROXY": "localhost,127.0.0.1"}
 
 
 def client_environment(endpoint: str) -> dict[str, str]:
-    """The environment in which every AWS client talks to the emulator, as its root user, and to nothing else."""
+    """Return the environment in which every AWS client talks only to the emulator, as its root user."""
     return environment_without_aws() | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
@@ -61,7 +64,7 @@ def client_environment(endpoint: str) -> dict[str, str]:
 
 
 async def start(processes: Processes, port: int, state: Path) -> str:
-    """Start the emulator and wait until it answers. Its address.
+    """Start the emulator, wait until it answers, and return its address.
 
     Raises:
         CannotStart: it ended, or did not answer in time.
@@ -83,7 +86,7 @@ async def start(processes: Processes, port: int, state: Path) -> str:
     )
     for _ in range(START_TIMEOUT_S * 5):
         if process.returncode is not None:
-            raise CannotStart(f"MiniStack ended with {process.returncode}; its last words are in {log}")
+            raise CannotStart(f"MiniStack ended with {process.returncode}; read its log {log}")
         if await asyncio.to_thread(_answers, f"{endpoint}/_ministack/health"):
             return endpoint
         await asyncio.sleep(0.2)
@@ -91,42 +94,94 @@ async def start(processes: Processes, port: int, state: Path) -> str:
 
 
 async def deploy(processes: Processes, endpoint: str, state: Path, context: Mapping[str, str]) -> Deployed:
-    """Bootstrap and deploy, as one would on AWS.
+    """Bootstrap and deploy as on AWS.
 
     Raises:
         CannotStart: the CDK CLI failed; the text names its log.
     """
-    cdk = ROOT / "tools" / "node_modules" / ".bin" / "cdk"
-    if not cdk.exists():
-        raise CannotStart("the CDK CLI is not installed; run `make setup`")
-    if not shutil.which("node", path=client_environment(endpoint)["PATH"]):
-        raise CannotStart("there is no Node, which the CDK CLI runs on; run `rm -r .venv` and `make setup`")
-    log = state / "cdk.log"
+    assembly = state / "cdk.out"
+    (state / "cdk.log").unlink(missing_ok=True)
+    await asyncio.gather(
+        bootstrap(processes, endpoint, state),
+        synthesise(processes, endpoint, state, assembly, context),
+    )
+    return await deploy_assembly(processes, endpoint, state, assembly)
+
+
+async def bootstrap(processes: Processes, endpoint: str, state: Path) -> None:
+    """Make what the CDK CLI needs in an account.
+
+    Raises:
+        CannotStart: the CDK CLI failed; the text names its log.
+    """
+    log = state / "bootstrap.log"
     log.unlink(missing_ok=True)
-    outputs = state / "outputs.json"
     # In a folder without cdk.json the CLI bootstraps without synthesising the app.
-    await _cdk(processes, [str(cdk), "bootstrap", f"aws://{ACCOUNT}/{REGION}"], endpoint, log, state)
-    command = [str(cdk), "deploy", "--all", "--require-approval=never", f"--outputs-file={outputs}"]
-    command += [f"--output={state / 'cdk.out'}", f"--app={sys.executable} -m infra.app"]
+    await _cdk(processes, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"], endpoint, log, state)
+
+
+async def synthesise(
+    processes: Processes, endpoint: str, state: Path, assembly: Path, context: Mapping[str, str], *, root: Path = ROOT
+) -> None:
+    """Write the template and the bundles' addresses to the folder `assembly`. `root` is where the app's files are.
+
+    Raises:
+        CannotStart: the CDK CLI failed; the text names its log.
+    """
+    # A bundle never changes, so the assembly can point to it and needs no copy.
+    command = ["synth", "--quiet", "--no-staging", f"--output={assembly}", f"--app={sys.executable} -m infra.app"]
     base = {"connections_url_base": f"{endpoint}/_aws/execute-api"}
     for name, value in {**SETTINGS, **base, **context}.items():
         command += ["--context", f"{name}={value}"]
-    await _cdk(processes, command, endpoint, log, ROOT)
+    await _cdk(processes, command, endpoint, state / "cdk.log", root)
+
+
+async def deploy_assembly(processes: Processes, endpoint: str, state: Path, assembly: Path) -> Deployed:
+    """Deploy what `synthesise` wrote, and start the first ingest.
+
+    Raises:
+        CannotStart: the CDK CLI failed; the text names its log.
+    """
+    outputs = state / "outputs.json"
+    command = ["deploy", "--all", "--require-approval=never", f"--outputs-file={outputs}", f"--app={assembly}"]
+    await _cdk(processes, command, endpoint, state / "cdk.log", ROOT)
     (stack, values), *_ = json.loads(outputs.read_text(encoding="utf-8")).items()
     stage = values["FeedUrl"].rsplit("/", 1)[1]
     socket = f"{endpoint}/_aws/execute-api/{values['ApiId']}/{stage}".replace("http://", "ws://")
+    await asyncio.to_thread(_tick, endpoint, stack)
     return Deployed(endpoint, socket, stack)
 
 
+def _tick(endpoint: str, stack: str) -> None:
+    """Start the first ingest, which the schedule would start within a minute."""
+    found = client_environment(endpoint)
+    client = boto3.client(
+        "lambda",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
+    )
+    pages = client.get_paginator("list_functions").paginate()
+    names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+    name = next(name for name in names if name.startswith(f"{stack}-IngestFunction"))
+    client.invoke(FunctionName=name, InvocationType="Event")
+
+
 async def _cdk(processes: Processes, command: list[str], endpoint: str, log: Path, cwd: Path) -> None:
+    cdk = ROOT / "tools" / "node_modules" / ".bin" / "cdk"
     environment = client_environment(endpoint)
-    process = await processes.start([*command, "--no-notices"], environment=environment, log=log, cwd=cwd)
+    if not cdk.exists():
+        raise CannotStart("the CDK CLI is not installed; run `make setup`")
+    if not shutil.which("node", path=environment["PATH"]):
+        raise CannotStart("there is no Node, which the CDK CLI runs on; run `rm -r .venv` and `make setup`")
+    process = await processes.start([str(cdk), *command, "--no-notices"], environment=environment, log=log, cwd=cwd)
     try:
         status = await asyncio.wait_for(process.wait(), DEPLOY_TIMEOUT_S)
     except TimeoutError:
-        raise CannotStart(f"`cdk {command[1]}` took more than {DEPLOY_TIMEOUT_S} s; its log is {log}") from None
+        raise CannotStart(f"`cdk {command[0]}` took more than {DEPLOY_TIMEOUT_S} s; its log is {log}") from None
     if status:
-        raise CannotStart(f"`cdk {command[1]}` failed; the whole log is {log}, its end:\n{_end_of(log)}")
+        raise CannotStart(f"`cdk {command[0]}` failed; the whole log is {log}, its end:\n{_end_of(log)}")
 
 
 def _end_of(log: Path) -> str:

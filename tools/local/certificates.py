@@ -1,4 +1,4 @@
-"""The local stack's certificates: a CA that can vouch for loopback names only, and the one leaf that it signed."""
+"""The local stack's certificates: a CA limited to loopback names, and the only leaf that it signed."""
 
 import base64
 import contextlib
@@ -35,7 +35,7 @@ LOOPBACK_ONLY: tuple[x509.GeneralName, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where the files are: the CA to trust, the chain that the server sends (leaf, then CA), and the leaf's key."""
+    """The paths of the CA to trust, the chain that the server sends (leaf, then CA), and the leaf's key."""
 
     ca_pem: Path
     chain_pem: Path
@@ -43,10 +43,10 @@ class Certificates:
 
 
 def ensure(folder: Path) -> Certificates:
-    """The certificates in a folder, made anew when they are missing, unreadable, or within 30 days of their end.
+    """Return the certificates in a folder; renew them if they are missing, unreadable or within 30 days of their end.
 
-    The CA's private key exists only in memory while it signs, so nobody can sign with it later, and whoever trusts
-    the CA trusts this one leaf. The price is that a new leaf means a new CA, which then has to be trusted again.
+    The CA's private key exists only in memory while it signs. Nobody can sign with it later, so trusting the CA means
+    trusting this one leaf. A new leaf therefore needs a new CA, which must be trusted again.
     """
     certificates = Certificates(folder / "ca.pem", folder / "chain.pem", folder / "key.pem")
     if _usable(certificates):
@@ -58,7 +58,7 @@ def ensure(folder: Path) -> Certificates:
 
 
 def server_context(certificates: Certificates) -> ssl.SSLContext:
-    """What a server needs to speak TLS 1.2 or newer with these certificates."""
+    """Return the context of a server with TLS 1.2 or newer and these certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificates.chain_pem, certificates.key_pem)
@@ -67,7 +67,7 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
 
 
 def key_pin(pem: Path) -> str:
-    """The SHA-256 of a certificate's public key, base64, as Chromium takes it for one that it is to trust.
+    """Return the SHA-256 of a certificate's public key in base64, the form in which Chromium takes trusted keys.
 
     https://www.rfc-editor.org/rfc/rfc7469#section-2.4
     """
@@ -77,20 +77,26 @@ def key_pin(pem: Path) -> str:
 
 
 def trust_instructions(certificates: Certificates) -> str:
-    """How a person makes their programs trust the local CA, per system and per program."""
+    """Return how to make programs trust the local CA, per system and program, and how to undo it."""
     ca = certificates.ca_pem
+    name = _common_name(ca)
     return f"""\
 The local stack's certificate is signed by a CA of its own: {ca}
 Trusting it is harmless: it may vouch for localhost and loopback addresses only, and its private key was never stored.
+Nothing was changed outside {ca.parent}: what trusts the CA is up to you. `undo` takes it back.
 
 For the whole system
   Debian, Ubuntu   sudo cp "{ca}" /usr/local/share/ca-certificates/cadfeed-local.crt && sudo update-ca-certificates
+    undo           sudo rm /usr/local/share/ca-certificates/cadfeed-local.crt && sudo update-ca-certificates --fresh
   macOS            security add-trusted-cert -r trustRoot -p ssl -k ~/Library/Keychains/login.keychain-db "{ca}"
+    undo           security delete-certificate -t -c "{name}" ~/Library/Keychains/login.keychain-db
 
 For a browser that keeps certificates of its own
   Firefox          Settings > Privacy & Security > View Certificates > Authorities > Import, tick "identify websites"
+    undo           in the same list: "{name}" > Delete or Distrust
   Chromium, Linux  Settings > Privacy and security > Security > Manage certificates > Custom > Import, or
                    certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n cadfeed-local -i "{ca}"   (package libnss3-tools)
+    undo           in the same list, or certutil -d sql:$HOME/.pki/nssdb -D -n cadfeed-local
   Chrome on macOS  uses the system's keychain, see above
 
 For one program, without touching the system
@@ -100,8 +106,14 @@ For one program, without touching the system
   wscat            wscat --ca "{ca}" -c wss://localhost:8000/markets/ws/
   curl             curl --cacert "{ca}" https://localhost:8000/
 
-The certificate and its CA are made anew together about once a year; then the new CA has to be trusted again.
+The certificate and its CA are made again together about once a year, and after `make clean`: then undo the trust in the
+old CA, and trust the new one.
 """
+
+
+def _common_name(pem: Path) -> str:
+    certificate = x509.load_pem_x509_certificate(pem.read_bytes())
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
 def _usable(certificates: Certificates) -> bool:
@@ -123,7 +135,7 @@ def _usable(certificates: Certificates) -> bool:
 def _make(certificates: Certificates) -> None:
     ca_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     begin = datetime.now(UTC).replace(microsecond=0) - CLOCK_SKEW
-    # A name of its own for each CA: a trust store that still holds an older one then never mixes the two up.
+    # Each CA has its own name, so a trust store with an older one does not confuse them.
     ca_name = _name(f"cadfeed local CA {begin:%Y-%m-%d} {secrets.token_hex(4)}")
     ca_ski = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
     ca = (
@@ -187,7 +199,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    # Created with its final mode and moved into place whole: the key is at no moment readable by others.
+    # Create the file with its final mode and rename it into place: others can never read the key.
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

@@ -1,4 +1,4 @@
-"""Which market the local feed shows: the live sources where they can be reached, else the exchange on this machine."""
+"""The local feed's market: the live sources if they can be reached, otherwise the simulated exchange."""
 
 import asyncio
 import re
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from shared.sources.all_sources import SOURCES
+from shared.sources.settings import BASE_URL, source_settings
 from shared.sources.upstream import Poller, SourceUnavailable
 from tools.local.aws import ROOT, CannotStart, environment_without_aws
 from tools.local.processes import Processes
@@ -19,8 +20,10 @@ USD_CAD_SOURCES = {"kraken", "bank_of_canada", "er_api"}
 
 
 def unreachable() -> dict[str, str]:
-    """Ask each live source once. Why those that failed did, by name; empty where a feed of live prices can be had,
-    which takes Binance and one source of USD/CAD."""
+    """Ask each live source once and return the errors by name.
+
+    The result is empty if a live feed is possible: it needs Binance and one source of USD/CAD.
+    """
     pollers = [Poller(source, source.base_url) for source in (make() for make in SOURCES)]
     with ThreadPoolExecutor(len(pollers)) as threads:
         failures = {name: why for name, why in threads.map(_probe, pollers) if why}
@@ -29,7 +32,7 @@ def unreachable() -> dict[str, str]:
 
 
 async def start_exchange(processes: Processes, state: Path, arguments: Sequence[str]) -> str:
-    """Start the exchange on a free port. Its address.
+    """Start the exchange on a free port and return its address.
 
     Raises:
         CannotStart: it refused its arguments, or did not start in time.
@@ -49,8 +52,8 @@ async def start_exchange(processes: Processes, state: Path, arguments: Sequence[
 
 
 def base_urls(address: str) -> dict[str, str]:
-    """The deployment's settings that send every source to the exchange."""
-    return {f"{make().name}_base_url": address for make in SOURCES}
+    """Return the deployment's settings that point every source at the exchange."""
+    return {setting.name: address for setting in source_settings() if setting.kind == BASE_URL}
 
 
 def _probe(poller: Poller) -> tuple[str, str]:

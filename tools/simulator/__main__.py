@@ -15,6 +15,7 @@ from tools.simulator.candles import CandleReplay
 from tools.simulator.coinbase import LIMIT_PER_S as COINBASE_LIMIT
 from tools.simulator.coingecko import LIMIT_PER_MINUTE as COINGECKO_LIMIT
 from tools.simulator.faults import BadFault, Fault, Upstream, parse_faults
+from tools.simulator.kraken_ohlc import GAP_MS as KRAKEN_OHLC_GAP_MS
 from tools.simulator.market import Market
 from tools.simulator.recorded import RecordedTickers
 from tools.simulator.server import Exchange
@@ -26,7 +27,7 @@ header X-Cadfeed-Market."""
 
 
 def main() -> int:
-    """Serve until interrupted. 0 when it was, 1 when it could not start."""
+    """Serve until interrupted. Return 0 then, or 1 if it could not start."""
     parser = _parser()
     arguments = parser.parse_args()
     market = _market(parser, arguments)
@@ -40,6 +41,7 @@ def main() -> int:
         weight_limit=arguments.weight_limit,
         coinbase_limit=arguments.coinbase_limit,
         coingecko_limit=arguments.coingecko_limit,
+        kraken_ohlc_gap_ms=arguments.kraken_ohlc_gap_ms,
     )
     try:
         asyncio.run(_serve(exchange))
@@ -88,7 +90,7 @@ def _market(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Marke
         parser.error(f"{path}: {error}")
 
 
-# Which options make sense with which market.
+# The options that each market takes.
 _FOR = {
     "usd_cad": ("recording", "candles"),
     "usd_cad_spread": ("recording", "candles"),
@@ -110,19 +112,29 @@ def _parser() -> argparse.ArgumentParser:
     option("--usd-cad", type=_positive, metavar="RATE", help="CAD per USD of a recording or of candles")
     option("--usd-cad-spread", type=_decimal, metavar="CAD", help="between bid and ask of USD/CAD (default: 0)")
     option("--speed", type=_decimal, help="minutes of candles per minute (default: 60; 0: only POST /control/step)")
-    option("--start", type=_time, metavar="ISO", help="time in the candles to start at, UTC unless it says otherwise")
+    option("--start", type=_time, metavar="ISO", help="where in the candles to start, UTC by default")
     option(
         "--spread-ticks", type=_count, metavar="N", help="candles: ask above bid, in last decimal places (default: 1)"
     )
     option("--seed", type=int, help="seed of the simulated market (default: 1)")
     option(
-        "--step-seconds", type=_decimal, metavar="S", help="a time step of it (default: 1; 0: only POST /control/step)"
+        "--step-seconds",
+        type=_decimal,
+        metavar="S",
+        help="length of a time step (default: 1; 0: only POST /control/step)",
     )
     option(
         "--weight-limit", type=_count, default=WEIGHT_LIMIT, help="Binance's weight per minute (default: %(default)s)"
     )
     option("--coinbase-limit", type=_count, default=COINBASE_LIMIT, help="requests per second (default: %(default)s)")
     option("--coingecko-limit", type=_count, default=COINGECKO_LIMIT, help="requests per minute (default: %(default)s)")
+    option(
+        "--kraken-ohlc-gap-ms",
+        type=_count,
+        default=KRAKEN_OHLC_GAP_MS,
+        metavar="MS",
+        help="between two requests for the candles of a pair at Kraken (default: %(default)s; 0: no limit)",
+    )
     option("--fault", type=_faults, action="append", default=[], metavar="JSON", help=_FAULT_HELP)
     return parser
 
@@ -151,7 +163,7 @@ def _decimal(text: str) -> Decimal:
 def _positive(text: str) -> Decimal:
     number = _decimal(text)
     if not number:
-        raise argparse.ArgumentTypeError("zero is no rate")
+        raise argparse.ArgumentTypeError("zero is not a rate")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Binance spot's `ticker/24hr` as the exchange speaks it: its parameters, errors, request weights and bans.
+"""Binance spot's `ticker/24hr`, and what its endpoints share: parameters, errors, request weights and bans.
 
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#24hr-ticker-price-change-statistics
 https://developers.binance.com/docs/binance-spot-api-docs/errors
@@ -6,13 +6,13 @@ https://developers.binance.com/docs/binance-spot-api-docs/errors
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from multidict import MultiMapping
 
-from tools.simulator.answer import Answer
 from tools.simulator.faults import Fault
 from tools.simulator.market import MINUTE_MS, BinanceRow, Market, Moment
+from tools.simulator.response import Response
 
 PATH = "/api/v3/ticker/24hr"
 PARAMETERS = ("symbol", "symbols", "type", "symbolStatus")
@@ -24,7 +24,7 @@ MINI_FIELDS = (
 )  # fmt: skip
 
 WEIGHT_LIMIT = 6_000
-# The real one bans whoever keeps asking, from 2 minutes to 3 days, and does not say after how many requests.
+# The real one bans a client that keeps asking for 2 minutes to 3 days, and does not say after how many requests.
 REFUSALS_BEFORE_BAN = 5
 BAN_S = 120
 
@@ -38,7 +38,7 @@ class BadRequest(Exception):
 
 
 class WeightMeter:
-    """The request weight of the running minute. Past the limit it refuses; to those who go on asking it closes."""
+    """The request weight of the running minute. Above the limit it refuses requests, then it bans the client."""
 
     def __init__(self, limit: int = WEIGHT_LIMIT) -> None:
         self.limit = limit
@@ -47,8 +47,8 @@ class WeightMeter:
         self._refusals = 0
         self._banned_until_ms = 0
 
-    def refusal(self, weight: int, now_ms: int) -> Answer | None:
-        """Count a request; the refusal where it may not pass.
+    def refusal(self, weight: int, now_ms: int) -> Response | None:
+        """Count a request; return the refusal if it may not pass.
 
         https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits
         """
@@ -57,19 +57,23 @@ class WeightMeter:
             self.used = 0
             self._refusals = 0
         if now_ms < self._banned_until_ms:
-            return _error(418, -1003, self._ban_message(), _seconds(self._banned_until_ms - now_ms))
+            return _limited(418, self._ban_message(), _seconds(self._banned_until_ms - now_ms))
         self.used += weight
         if self.used <= self.limit:
             return None
         self._refusals += 1
         if self._refusals > REFUSALS_BEFORE_BAN:
             self._banned_until_ms = now_ms + BAN_S * 1000
-            return _error(418, -1003, self._ban_message(), BAN_S)
+            return _limited(418, self._ban_message(), BAN_S)
         message = (
             f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. "
             "Please use WebSocket Streams for live updates to avoid polling the API."
         )
-        return _error(429, -1003, message, _seconds(MINUTE_MS - now_ms % MINUTE_MS))
+        return _limited(429, message, _seconds(MINUTE_MS - now_ms % MINUTE_MS))
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that tell the weight used so far."""
+        return {"X-MBX-USED-WEIGHT": str(self.used), "X-MBX-USED-WEIGHT-1M": str(self.used)}
 
     def _ban_message(self) -> str:
         return (
@@ -80,22 +84,22 @@ class WeightMeter:
 
 def answer(
     query: MultiMapping[str], market: Market, moment: Moment, fault: Fault, meter: WeightMeter, now_ms: int
-) -> Answer:
-    """What Binance answers to that query: one ticker for `symbol`, else a list in the exchange's own order."""
+) -> Response:
+    """Return Binance's answer to that query: one ticker for `symbol`, otherwise a list in the exchange's own order."""
     refusal = meter.refusal(weight(query), now_ms)
-    used = {"X-MBX-USED-WEIGHT": str(meter.used), "X-MBX-USED-WEIGHT-1M": str(meter.used)}
+    used = meter.headers()
     if refusal:
         return refusal.with_headers(used)
     try:
         rows = _tickers(query, market, moment, fault)
     except BadRequest as error:
-        return _error(400, error.code, str(error)).with_headers(used)
+        return refused(error).with_headers(used)
     body = rows[0] if "symbol" in query and rows else rows
-    return Answer(200, json.dumps(body, separators=(",", ":"), ensure_ascii=False), used)
+    return Response(200, json.dumps(body, separators=(",", ":"), ensure_ascii=False), used)
 
 
 def weight(query: MultiMapping[str]) -> int:
-    """What the request weighs: 2 up to 20 symbols, 40 up to 100, 80 above and for all of them."""
+    """Return the request's weight: 2 up to 20 symbols, 40 up to 100, 80 above and for all of them."""
     if "symbol" in query:
         return 2
     asked = query.get("symbols", "").count(",") + 1 if "symbols" in query else 101
@@ -103,7 +107,7 @@ def weight(query: MultiMapping[str]) -> int:
 
 
 def error_of_status(status: int) -> str:
-    """The body that comes with a status, where it is not the request's fault."""
+    """Return the body for a status that the request did not cause."""
     known = {
         418: (-1003, "Way too much request weight used; IP banned. Please use WebSocket Streams to avoid bans."),
         429: (-1003, "Too much request weight used. Please use WebSocket Streams to avoid polling the API."),
@@ -115,6 +119,7 @@ def error_of_status(status: int) -> str:
 
 
 def _tickers(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Sequence[Mapping[str, object]]:
+    check_names(query, PARAMETERS)
     _check(query)
     rows = market.binance_rows(moment)
     if moment.stopped:
@@ -128,7 +133,7 @@ def _tickers(query: MultiMapping[str], market: Market, moment: Moment, fault: Fa
         rows = [row for row in rows if row["symbol"] in asked]
     status = query.get("symbolStatus")
     if status is not None:
-        # Where no status is known, as in a recording, none can be filtered for.
+        # Without known statuses, as in a recording, nothing can be filtered.
         rows = [row for row in rows if market.trading_status(str(row["symbol"])) in (None, status)]
         if "symbol" in query and not rows:
             raise BadRequest(-1220, "The symbol's status does not match the requested symbolStatus.")
@@ -138,18 +143,36 @@ def _tickers(query: MultiMapping[str], market: Market, moment: Moment, fault: Fa
     return rows
 
 
-def _check(query: MultiMapping[str]) -> None:
-    # Not keys(): they would hide a parameter sent twice.
+def check_names(query: MultiMapping[str], parameters: Collection[str]) -> None:
+    """Check that a request sends only parameters of its endpoint, each once and with a value.
+
+    Raises:
+        BadRequest: it does not.
+    """
+    # Not keys(): it would hide a parameter sent twice.
     names = [name for name, _ in query.items()]
     if len(names) != len(set(names)):
         raise BadRequest(-1101, "Duplicate values for a parameter detected.")
-    known = [name for name in names if name in PARAMETERS]
+    known = [name for name in names if name in parameters]
     if len(known) < len(names):
         message = f"Not all sent parameters were read; read '{len(known)}' parameter(s) but was sent '{len(names)}'."
         raise BadRequest(-1104, message)
     for name in names:
         if not query[name]:
             raise BadRequest(-1105, f"Parameter '{name}' was empty.")
+
+
+def check_characters(query: MultiMapping[str], name: str, legal: str) -> None:
+    """Check a parameter, if it was sent, by the regular expression of its legal values.
+
+    Raises:
+        BadRequest: it is not legal.
+    """
+    if name in query and not re.fullmatch(legal, query[name]):
+        raise BadRequest(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^{legal}$'.")
+
+
+def _check(query: MultiMapping[str]) -> None:
     if "symbol" in query and "symbols" in query:
         raise BadRequest(-1128, "Combination of optional parameters invalid.")
     if query.get("type", "FULL") not in ("FULL", "MINI"):
@@ -159,10 +182,9 @@ def _check(query: MultiMapping[str]) -> None:
 
 
 def _asked(query: MultiMapping[str]) -> set[str] | None:
-    """The symbols asked for; `None` for all of them."""
-    for name, legal in (("symbol", SYMBOL), ("symbols", SYMBOLS)):
-        if name in query and not re.fullmatch(legal, query[name]):
-            raise BadRequest(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^{legal}$'.")
+    """Return the requested symbols; `None` for all of them."""
+    check_characters(query, "symbol", SYMBOL)
+    check_characters(query, "symbols", SYMBOLS)
     if "symbol" in query:
         return {query["symbol"]}
     if "symbols" not in query:
@@ -179,9 +201,13 @@ def _as_stated(row: BinanceRow, fault: Fault) -> BinanceRow:
     return row | {"bidPrice": said["bid"], "askPrice": said["ask"], "lastPrice": said["last"]}
 
 
-def _error(status: int, code: int, message: str, retry_after_s: int | None = None) -> Answer:
-    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-    return Answer(status, _body(code, message), headers)
+def refused(error: BadRequest) -> Response:
+    """Return the answer to a request that Binance refuses."""
+    return Response(400, _body(error.code, str(error)))
+
+
+def _limited(status: int, message: str, retry_after_s: int) -> Response:
+    return Response(status, _body(-1003, message), {"Retry-After": str(retry_after_s)}, over_limit=True)
 
 
 def _body(code: int, message: str) -> str:

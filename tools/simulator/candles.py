@@ -1,7 +1,7 @@
-"""One-minute candles replayed: a market that moves as it did, minute by minute, at a chosen speed."""
+"""A replay of one-minute candles: a market that moves as recorded, at a chosen speed."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,15 +10,19 @@ from pathlib import Path
 from tools.simulator.market import (
     MINUTE_MS,
     BinanceRow,
+    CandleHistory,
     CannotStep,
+    CoinHistory,
     CoinPrice,
     DayOfTrading,
     Moment,
     Origin,
     PairTicker,
     binance_row,
-    fixed_pair,
+    recorded_pair_names,
+    recorded_pairs,
 )
+from tools.simulator.recorded_candles import RecordedCandles, constant_rate
 
 LOOK_BACK = 1_440
 COLUMNS = ["symbol", "open_time_ms", "open", "high", "low", "close", "base_volume"]
@@ -26,22 +30,32 @@ COLUMNS = ["symbol", "open_time_ms", "open", "high", "low", "close", "base_volum
 
 @dataclass(frozen=True, slots=True)
 class Candles:
-    """The candles of one symbol, one per minute without a gap. `tick` is one unit of its last decimal place."""
+    """The candles of one symbol, one per minute without a gap. `tick` is one unit of its last decimal place.
+
+    `prices` are open, high, low and close as the file writes them.
+    """
 
     tick: Decimal
     high: Sequence[Decimal]
     low: Sequence[Decimal]
     close: Sequence[Decimal]
     volume: Sequence[Decimal]
+    prices: Sequence[tuple[str, str, str, str]]
 
 
 class CandleReplay:
-    """The file's minutes in turn. The first 24 h are look-back only: the replay starts at minute 1,440 of the file.
+    """The file's minutes in turn. The first 24 h serve only as history: the replay starts at minute 1,440 of the file.
 
     In minute m the newest closed candle is number m, so `lastPrice` is its close and `openPrice` the close of
     candle m - 1440; high, low and volume are over the 1,440 candles up to m. The book is as wide as
     `spread_ticks` says, in units of the symbol's last decimal place in the file: bid = last, ask = last + that.
     Rows state the wall clock as their time. At the end of the file prices stop.
+
+    Its klines are the file's rows up to minute m, with their text unchanged. Minute m is the present one: it opened at
+    the full minute of the first read, plus as many minutes as the clock has made since then, and each row before it a
+    minute earlier. So with speed 1, and without steps, the time of a row never changes. With any other speed, after a
+    step and at the end of the file, the rows behind the present one move along with it: a minute of the file is always
+    a minute of time. Hours and days are made of these minutes; the oldest that the file does not cover is left out.
     """
 
     origin = Origin.RECORDED
@@ -58,7 +72,7 @@ class CandleReplay:
         spread_ticks: int = 1,
         name: str = "",
     ) -> None:
-        """`speed` is minutes of the file per minute of the clock, 0 stands still. `start` is the replay's first time.
+        """Replay at `speed` minutes of the file per minute of the clock (0: stand still), from the time `start`.
 
         Raises:
             ValueError: the file is too short, or `start` outside of what it can replay.
@@ -67,7 +81,7 @@ class CandleReplay:
         self._first_open_ms = first_open_ms
         self._end = min(len(symbol.close) for symbol in candles.values()) - 1
         if self._end < LOOK_BACK:
-            raise ValueError(f"{self._end + 1} minutes are too few: the first {LOOK_BACK} are look-back only")
+            raise ValueError(f"{self._end + 1} minutes are too few: the first {LOOK_BACK} serve only as history")
         self._usd_cad = usd_cad
         self._usd_cad_spread = usd_cad_spread
         self._speed = speed
@@ -107,7 +121,7 @@ class CandleReplay:
         )
 
     def moment(self, now_ms: int) -> Moment:
-        # The replay begins when it is first looked at, not when the file was read.
+        # The replay begins at its first read, not when the file was loaded.
         if self._began_ms is None:
             self._began_ms = now_ms
         elapsed = int(Decimal(now_ms - self._began_ms) * self._speed // MINUTE_MS)
@@ -128,17 +142,26 @@ class CandleReplay:
     def trading_status(self, symbol: str) -> str | None:
         return "TRADING" if symbol in self._candles else None
 
-    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
-        return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread, moment.now_ms)}
-
-    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
-        return {}
-
-    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
-        return {}
+    def pairs(self, source: str, moment: Moment) -> Mapping[str, PairTicker]:
+        return recorded_pairs(source, self._usd_cad, self._usd_cad_spread, moment.now_ms)
 
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded
         return {}
+
+    def pair_names(self, source: str) -> Collection[str]:
+        return recorded_pair_names(source)
+
+    def candle_history(self, source: str, name: str) -> CandleHistory | None:
+        """Return the file's candles of a symbol, or the constant past of Kraken's rate."""
+        if source != "binance":
+            return constant_rate(source, name, self._usd_cad)
+        if name not in self._candles:
+            return None
+        candles = self._candles[name]
+        return RecordedCandles(candles.prices, candles.volume, self._present_ms)
+
+    def coin_history(self, coin: str) -> CoinHistory | None:  # noqa: ARG002 - none was recorded
+        return None
 
     def daily_usd_cad(self, day: date) -> Decimal:  # noqa: ARG002
         return self._usd_cad
@@ -158,6 +181,11 @@ class CandleReplay:
             "ended": moment.index == self._end,
             "now_ms": moment.now_ms,
         }
+
+    def _present_ms(self, moment: Moment) -> int:
+        """Return when the present minute of the replay opened by the clock."""
+        began_ms = moment.clock.now_ms if self._began_ms is None else self._began_ms
+        return (began_ms // MINUTE_MS + (moment.clock.now_ms - began_ms) // MINUTE_MS) * MINUTE_MS
 
     def _minute_closed_at(self, start: datetime) -> int:
         minute = (int(start.timestamp()) * 1000 - self._first_open_ms) // MINUTE_MS - 1
@@ -186,7 +214,7 @@ class CandleReplay:
             volume=sum(volumes, Decimal(0)),
             turnover=turnover,
             close_ms=0,
-            # Candles do not count trades: each minute stands for one.
+            # Candles do not count trades: each minute counts as one.
             first_id=minute - LOOK_BACK + 1,
             last_id=minute,
             count=LOOK_BACK,
@@ -194,7 +222,7 @@ class CandleReplay:
 
 
 def read_candles(path: Path) -> tuple[dict[str, Candles], int]:
-    """The candles by symbol, and the time at which the first of each opened (Unix ms).
+    """Return the candles by symbol, and the time at which the first of each opened (Unix ms).
 
     Raises:
         OSError: no such file.
@@ -219,4 +247,5 @@ def read_candles(path: Path) -> tuple[dict[str, Candles], int]:
 def _candles(rows: Sequence[Sequence[str]]) -> Candles:
     places = max(len(text.partition(".")[2].rstrip("0")) for row in rows for text in row[2:6])
     high, low, close, volume = (tuple(Decimal(row[column]) for row in rows) for column in (3, 4, 5, 6))
-    return Candles(Decimal(1).scaleb(-places), high, low, close, volume)
+    prices = [(row[2], row[3], row[4], row[5]) for row in rows]
+    return Candles(Decimal(1).scaleb(-places), high, low, close, volume, prices)

@@ -1,4 +1,4 @@
-"""Coinbase Exchange's products, their tickers and statistics as the exchange speaks them.
+"""Coinbase Exchange's products, their tickers and statistics.
 
 https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-all-known-trading-pairs
 https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-stats
@@ -9,10 +9,10 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from tools.simulator.answer import Answer
 from tools.simulator.faults import Fault
 from tools.simulator.market import Market, Moment, PairTicker
 from tools.simulator.request_limit import RequestLimit
+from tools.simulator.response import Response
 
 PRODUCTS_PATH = "/products"
 ALL_STATS_PATH = "/products/stats"
@@ -23,46 +23,46 @@ LIMIT_PER_S = 10
 DAYS_OF_VOLUME = 30
 
 
-def refusal(user_agent: str | None, limit: RequestLimit, now_ms: int) -> Answer | None:
-    """The refusal of a request that says not who asks, or is one too many; it says not how long to wait."""
+def refusal(user_agent: str | None, limit: RequestLimit, now_ms: int) -> Response | None:
+    """Return the refusal of a request without a user agent or above the limit. It does not say how long to wait."""
     if not user_agent:
-        return Answer(400, _message("User-Agent header is required."))
-    return Answer(429, error_of_status(429)) if limit.wait_ms(now_ms) else None
+        return Response(400, message("User-Agent header is required."))
+    return Response(429, error_of_status(429), over_limit=True) if limit.wait_ms(now_ms) else None
 
 
-def products_answer(market: Market, moment: Moment, fault: Fault) -> Answer:
-    """Every product."""
-    products = market.coinbase_products(moment).items()
+def products_answer(market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return every product."""
+    products = market.pairs("coinbase", moment).items()
     return _json([_product(name, ticker) for name, ticker in products if not fault.leaves_out(name)])
 
 
-def all_stats_answer(market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The statistics of 24 hours of every product, and its volume of 30 days."""
+def all_stats_answer(market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return every product's statistics of 24 hours and its volume of 30 days."""
     return _json(
         {
             name: {
                 "stats_30day": {"volume": _size(ticker.volume * DAYS_OF_VOLUME)},
                 "stats_24hour": _stats(ticker, name, fault),
             }
-            for name, ticker in market.coinbase_products(moment).items()
+            for name, ticker in market.pairs("coinbase", moment).items()
             if not fault.leaves_out(name)
         }
     )
 
 
-def stats_answer(name: str, market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The statistics of one product."""
+def stats_answer(name: str, market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return the statistics of one product."""
     ticker = _known(name, market, moment, fault)
     if ticker is None:
-        return Answer(404, error_of_status(404))
+        return Response(404, error_of_status(404))
     return _json({**_stats(ticker, name, fault), "volume_30day": _size(ticker.volume * DAYS_OF_VOLUME)})
 
 
-def ticker_answer(name: str, market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The last trade of one product, its best bid and ask, and its volume of 24 hours."""
+def ticker_answer(name: str, market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return one product's last trade, best bid and ask, and volume of 24 hours."""
     ticker, clock = _known(name, market, moment, fault), _known(name, market, moment.clock, fault)
     if ticker is None or clock is None:
-        return Answer(404, error_of_status(404))
+        return Response(404, error_of_status(404))
     bid, ask, last = (_price(value, ticker) for value in (ticker.bid, ticker.ask, ticker.last))
     said = fault.stated(name, bid=bid, ask=ask, last=last)
     traded = datetime.fromtimestamp(clock.traded_ms // 1000, UTC).replace(microsecond=clock.traded_ms % 1000 * 1000)
@@ -80,7 +80,7 @@ def ticker_answer(name: str, market: Market, moment: Moment, fault: Fault) -> An
 
 
 def error_of_status(status: int) -> str:
-    """The body that comes with a status."""
+    """Return the body for a status."""
     known = {
         403: "Forbidden",
         404: "NotFound",
@@ -89,11 +89,11 @@ def error_of_status(status: int) -> str:
         500: "Internal server error",
         503: "Service unavailable",
     }
-    return _message(known.get(status, "Internal server error"))
+    return message(known.get(status, "Internal server error"))
 
 
 def _known(name: str, market: Market, moment: Moment, fault: Fault) -> PairTicker | None:
-    return None if fault.leaves_out(name) else market.coinbase_products(moment).get(name)
+    return None if fault.leaves_out(name) else market.pairs("coinbase", moment).get(name)
 
 
 def _product(name: str, ticker: PairTicker) -> dict[str, object]:
@@ -138,9 +138,10 @@ def _size(value: Decimal) -> str:
     return f"{value:.8f}"
 
 
-def _message(message: str) -> str:
-    return json.dumps({"message": message}, separators=(",", ":"))
+def message(text: str) -> str:
+    """Return the body of an error."""
+    return json.dumps({"message": text}, separators=(",", ":"))
 
 
-def _json(body: object) -> Answer:
-    return Answer(200, json.dumps(body, separators=(",", ":")))
+def _json(body: object) -> Response:
+    return Response(200, json.dumps(body, separators=(",", ":")))

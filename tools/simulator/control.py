@@ -1,4 +1,4 @@
-"""The exchange's controls over HTTP: its state, its faults, steps of its market, what it would say without faults."""
+"""The exchange's controls over HTTP: its state, its faults, steps of its market, and its honest prices."""
 
 import json
 import re
@@ -10,15 +10,16 @@ from aiohttp import web
 
 from shared.model.wire import dumps
 from tools.simulator.binance import WeightMeter
-from tools.simulator.faults import BadFault, Fault, Upstream, parse_faults
+from tools.simulator.faults import UPSTREAMS, BadFault, Fault, Upstream, parse_faults
 from tools.simulator.honest import honest
 from tools.simulator.market import CannotStep, Market, Moment
 
 MOST_STEPS = 1_000_000
+PATH_COUNTS = ("since_start", "since_reset", "over_limit_since_start", "over_limit_since_reset")
 
 
 class Controlled(Protocol):
-    """What the controls need of the exchange."""
+    """The parts of the exchange that the controls use."""
 
     market: Market
     meter: WeightMeter
@@ -26,6 +27,8 @@ class Controlled(Protocol):
     requests_since_start: Counter[Upstream]
     requests_since_reset: Counter[Upstream]
     statuses_since_reset: Counter[tuple[Upstream, int]]
+    paths: dict[str, Upstream]
+    requests_of_paths: Counter[tuple[str, str]]
 
     def now(self) -> Moment: ...
 
@@ -35,9 +38,9 @@ class Controlled(Protocol):
 def routes(exchange: Controlled) -> list[web.RouteDef]:
     """`GET /control/state`, `POST /control/faults`, `POST /control/step`, `POST /control/reset_counts`.
 
-    Each answers with the state that it leaves, or with status 400 and `{"error": "what is wrong"}`.
-    `GET /control/honest?at_ms=1767225600000` gives what every source would have said at that time (now, if it names
-    none) without its faults (`honest.py`).
+    Each answers with the state after it, or with status 400 and `{"error": "what is wrong"}`.
+    `GET /control/honest?at_ms=1767225600000` gives what every source would have said at that time (default: now)
+    without its faults (`honest.py`).
     """
 
     async def get_state(request: web.Request) -> web.Response:  # noqa: ARG001
@@ -68,6 +71,9 @@ def routes(exchange: Controlled) -> list[web.RouteDef]:
     async def post_reset_counts(request: web.Request) -> web.Response:  # noqa: ARG001
         exchange.requests_since_reset.clear()
         exchange.statuses_since_reset.clear()
+        for counted in list(exchange.requests_of_paths):
+            if counted[1].endswith("since_reset"):
+                del exchange.requests_of_paths[counted]
         return _json(state(exchange))
 
     return [
@@ -80,7 +86,7 @@ def routes(exchange: Controlled) -> list[web.RouteDef]:
 
 
 def state(exchange: Controlled) -> dict[str, object]:
-    """All that a test may want to know: where the market is, what is broken, what was asked of whom."""
+    """Return the state for tests: the market's position, the faults, and the counts of requests."""
     return {
         "market": {"origin": exchange.market.origin, **exchange.market.describe(exchange.now())},
         "faults": {upstream: fault.as_json() for upstream, fault in exchange.faults.items() if fault.as_json()},
@@ -91,10 +97,15 @@ def state(exchange: Controlled) -> dict[str, object]:
                 "statuses_since_reset": {
                     str(status): count
                     for (of, status), count in sorted(exchange.statuses_since_reset.items())
-                    if of is upstream
+                    if of == upstream
                 },
             }
-            for upstream in Upstream
+            for upstream in UPSTREAMS
+        },
+        # By path: how many requests it got, and how many of them were refused because a limit was reached.
+        "paths": {
+            path: {"upstream": upstream, **{count: exchange.requests_of_paths[path, count] for count in PATH_COUNTS}}
+            for path, upstream in exchange.paths.items()
         },
         "binance_weight": {"used_this_minute": exchange.meter.used, "limit": exchange.meter.limit},
     }

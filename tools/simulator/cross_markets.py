@@ -4,23 +4,41 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.model.assets import Market
-from tools.simulator.fair_prices import BASIS_POINT, FairPrices
+from tools.simulator.fair_prices import BASIS_POINT, FairPrices, Span
 from tools.simulator.listings import coins_at_first, coins_per_unit, markets_at, reference
-from tools.simulator.market import Moment, PairTicker
+from tools.simulator.market import HOUR_MS, Moment, PairTicker
 from tools.simulator.random_walk import draw
 from tools.simulator.time_steps import TimeSteps
 
 MOST_OFFSET = BASIS_POINT
-# What a source trades of Binance's turnover, and the least that it trades of anything.
-SHARES = {"kraken": Decimal("0.05"), "coinbase": Decimal("0.2"), "ndax": Decimal("0.002")}
-LEAST_TURNOVER = {"kraken": Decimal(100_000), "coinbase": Decimal(100_000), "ndax": Decimal(10_000)}
-# How many times as wide a book is as Kraken's.
-WIDTHS = {"kraken": 1, "coinbase": 1, "ndax": 5}
-# How old an answer's prices are at most, in seconds; each market's lag is its own.
-LAGS_S = {"coinbase": 2, "ndax": 3}
+THIN_TURNOVER = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How a source trades.
+
+    `share` is its part of Binance's turnover, `least_turnover` that in any market. `width` is that of its book as a
+    multiple of Kraken's. `lag_s` is the greatest age of its prices in seconds; each market has its own lag.
+    `has_book` is false if the feed gets no bid and ask from it.
+    """
+
+    share: Decimal
+    least_turnover: Decimal
+    width: int = 1
+    lag_s: int = 0
+    has_book: bool = True
+
+
+# Every simulated source of prices but Binance and CoinGecko, which state more and less.
+TRAITS = {
+    "kraken": Traits(Decimal("0.05"), Decimal(100_000)),
+    "ndax": Traits(Decimal("0.002"), Decimal(10_000), width=5, lag_s=3),
+    "coinbase": Traits(Decimal("0.2"), Decimal(100_000), lag_s=2, has_book=False),
+}
 KRAKEN_ALWAYS = {"USDTUSD": "USD", "USDTCAD": "CAD"}
 
-# Books in which hardly anybody trades: the last trade swept through one, so it lies 3 to 7 % beside the book.
+# Books with hardly any trades: the last trade swept through the book, so it lies 3 to 7 % outside.
 THIN = {"kraken": ("XDGCAD", "XRPCAD"), "ndax": ("LTC_CAD", "DOT_CAD", "SAND_CAD", "GRT_CAD")}
 THIN_SPREAD = 20 * BASIS_POINT
 THIN_TRADES_EVERY_S = 3_600
@@ -29,8 +47,9 @@ LEAST_SWEEP, MOST_SWEEP = 300, 700
 
 @dataclass(frozen=True, slots=True)
 class CrossMarket:
-    """A market in USD or CAD. Its price is the fair one, as far off as the source strays, x (1 + `offset`) / coins per
-    unit, with `places` decimals.
+    """A market in USD or CAD.
+
+    Its price is the fair one plus the source's deviation, x (1 + `offset`) / coins per unit, with `places` decimals.
 
     The offset, drawn once by seed, source and name, is at most a basis point; USDT's markets have none. The book is
     as wide as `spread` says, relative, and at least one tick. `lag` is how many steps ago its prices are from. A thin
@@ -47,8 +66,8 @@ class CrossMarket:
     sweep_seed: int | None = None
 
     def price(self, fair: FairPrices, step: int, per_unit: Decimal) -> Decimal:
-        strays = fair.strays(self.market.source, self.code, step)
-        exact = fair.price(self.code, self.market.quote, step) * (1 + self.offset) * (1 + strays) / per_unit
+        deviation = fair.deviation(self.market.source, self.code, step)
+        exact = fair.price(self.code, self.market.quote, step) * (1 + self.offset) * (1 + deviation) / per_unit
         return exact.quantize(self.tick)
 
     @property
@@ -56,14 +75,16 @@ class CrossMarket:
         return Decimal(1).scaleb(-self.places)
 
     def ticker(self, fair: FairPrices, steps: TimeSteps, moment: Moment) -> PairTicker:
-        """At Kraken and Coinbase the last price is the ask where a buyer took the last trade, else the bid; at NDAX it
-        is in the middle of the book, in a thin one outside of it. High and low are of hourly marks, the open 24 h ago
-        and the last price."""
+        """Return the market's ticker at a step.
+
+        At Kraken and Coinbase the last price is the ask if a buyer took the last trade, otherwise the bid. At NDAX it
+        is in the middle of the book, or outside of a thin one. High and low are the extremes of hourly marks, the open
+        24 h ago and the last price."""
         listing, at = reference(self.code), moment.index - self.lag
         per_unit = coins_per_unit(self.market, moment.now_ms)
         traded = self._traded(fair, steps, at)
-        price, last = self.price(fair, at, per_unit), self._last(fair, steps, at, per_unit)
-        opened = self._last(fair, steps, at - steps.per_day, per_unit)
+        price, last = self.price(fair, at, per_unit), self.last(fair, steps, at, per_unit)
+        opened = self.last(fair, steps, at - steps.per_day, per_unit)
         prices = [opened, *(self.price(fair, step, per_unit) for step in steps.marks(at)), last]
         bid, ask = self._book(price, bought=fair.bought(listing, traded))
         trades = int(self.turnover) // 1_500 + 1
@@ -76,7 +97,7 @@ class CrossMarket:
             low=min(prices),
             high=max(prices),
             open_24h=opened,
-            open_today=self._last(fair, steps, steps.midnight(moment), per_unit),
+            open_today=self.last(fair, steps, steps.midnight(moment), per_unit),
             volume=(volume + volume * more / trades / 100).quantize(BASIS_POINT),
             trades=trades + more,
             trade_id=10_000_000 + trades * traded // steps.per_day,
@@ -84,12 +105,31 @@ class CrossMarket:
             price_places=self.places,
         )
 
+    def reach(self, fair: FairPrices, steps: TimeSteps, span: Span, per_unit: Decimal) -> tuple[Decimal, Decimal]:
+        """Return bounds of the prices of trades in a span."""
+        low, high = fair.price_reach(self.code, self.market.quote, span)
+        least, most = fair.deviation_reach(self.market.source, self.code, span)
+        factor = (1 + self.offset) / per_unit
+        low, high = low * factor * (1 + least), high * factor * (1 + most)
+        if self.sweep_seed is not None:
+            if span.interval_ms <= THIN_TRADES_EVERY_S * 1_000:
+                trades = [span.first, span.last, *([0] if span.first < 0 <= span.last else [])]
+                prices = [self.last(fair, steps, step, per_unit) for step in trades]
+                return min(prices), max(prices)
+            farthest = MOST_SWEEP * BASIS_POINT
+            low, high = low * (1 - farthest), high * (1 + farthest)
+        return low.quantize(self.tick), high.quantize(self.tick)
+
     def _traded(self, fair: FairPrices, steps: TimeSteps, step: int) -> int:
         if self.sweep_seed is None:
             return fair.last_trade(reference(self.code), step)
+        if step < 0:
+            # In the past a thin market trades when an hour begins.
+            return steps.elapsed((steps.begins_ms(step + 1) - 1) // HOUR_MS * HOUR_MS)
         return steps.refreshed(step, THIN_TRADES_EVERY_S)
 
-    def _last(self, fair: FairPrices, steps: TimeSteps, step: int, per_unit: Decimal) -> Decimal:
+    def last(self, fair: FairPrices, steps: TimeSteps, step: int, per_unit: Decimal) -> Decimal:
+        """Return the price of the last trade at or before a step."""
         if self.sweep_seed is None:
             return self.price(fair, step, per_unit)
         traded = self._traded(fair, steps, step)
@@ -107,8 +147,9 @@ class CrossMarket:
 
 
 def cross_markets(seed: int, source: str, length_s: Decimal) -> list[CrossMarket]:
-    """Every market of the catalogue that trades at Kraken, Coinbase or NDAX; at Kraken also USDT in USD and CAD,
-    whatever it says. `length_s` is how long a time step is."""
+    """Return the catalogue's live markets at Kraken, Coinbase and NDAX.
+
+    Kraken always has USDT in USD and CAD too. `length_s` is the length of a time step."""
     found = {market.name: _cross(seed, market, asset.code, length_s) for asset, market in markets_at(source)}
     if source == "kraken":
         for name, quote in KRAKEN_ALWAYS.items():
@@ -117,33 +158,34 @@ def cross_markets(seed: int, source: str, length_s: Decimal) -> list[CrossMarket
 
 
 def offset(seed: int, source: str, name: str) -> Decimal:
-    """How far a source's market always stands from the fair price, relative: up to a basis point to either side."""
+    """Return a market's constant relative distance from the fair price: up to a basis point either way."""
     return MOST_OFFSET * (draw(seed, "offset", source, name) % 2_001 - 1_000) / 1_000
 
 
 def places(price: Decimal) -> int:
-    """Decimals that show a price with six significant digits."""
+    """Return the decimals that show a price with six significant digits."""
     return max(0, 5 - price.adjusted())
 
 
 def _cross(seed: int, market: Market, code: str, length_s: Decimal) -> CrossMarket:
     of_asset, source = reference(code), market.source
+    traits = TRAITS[source]
     # QCAD's reference is in CAD, all others are in USD.
     rate = reference("usd_cad").price
     in_cad = of_asset.price * (1 if code == "QCAD" else rate)
     in_quote = (in_cad if market.quote == "CAD" else in_cad / rate) / coins_at_first(market)
-    # Cents are Coinbase's tick for what costs more than 100.
+    # Coinbase's tick is a cent for prices above 100.
     shown = min(max(2, places(in_quote) - 1), 10) if source == "coinbase" else places(in_quote)
     thin = market.name in THIN.get(source, ())
-    spread = (1 if code == "USDT" else 1 + Decimal(of_asset.moves_every) / 2) * BASIS_POINT * WIDTHS[source]
-    lag_s = 1 + draw(seed, "lag", source, market.name) % LAGS_S[source] if source in LAGS_S else 0
+    spread = (1 if code == "USDT" else 1 + Decimal(of_asset.moves_every) / 2) * BASIS_POINT * traits.width
+    lag_s = 1 + draw(seed, "lag", source, market.name) % traits.lag_s if traits.lag_s else 0
     return CrossMarket(
         market=market,
         code=code,
         places=shown,
         offset=Decimal(0) if code == "USDT" else offset(seed, source, market.name),
         spread=THIN_SPREAD if thin else spread,
-        turnover=LEAST_TURNOVER["ndax"] if thin else max(LEAST_TURNOVER[source], of_asset.turnover * SHARES[source]),
+        turnover=THIN_TURNOVER if thin else max(traits.least_turnover, of_asset.turnover * traits.share),
         lag=int(lag_s / length_s),
         sweep_seed=seed if thin else None,
     )

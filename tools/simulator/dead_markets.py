@@ -1,6 +1,6 @@
-"""Markets that the simulated sources list and nobody can trade on: none of them is a price."""
+"""Dead markets: the simulated sources list them, but nobody can trade there, so they have no price."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,18 +8,17 @@ from tools.simulator.cross_markets import places
 from tools.simulator.listings import NEVER_TRADED_AT_BINANCE, Listing, coins_per_unit, reference
 from tools.simulator.market import DAY_MS, BinanceRow, DayOfTrading, PairTicker, binance_row, never_traded
 
-# Still listed at Kraken, as cancel_only: the asset whose market is dead there.
+# Kraken still lists these as cancel_only: assets with a dead market there.
 AT_KRAKEN = {"ETHWUSD": "ETHW", "USTUSD": "UST"}
-# Frozen since the asset was renamed, and without a single order.
+# Frozen since the asset was renamed, and without orders.
 NDAX_FROZEN = {"MATIC_CAD": "MATIC"}
 NDAX_EMPTY = {"BAL_CAD": "BAL"}
-# Coins that CoinGecko knows and has no price of: it answers `{}` for them.
+# Coins that CoinGecko knows without a price: it answers `{}` for them.
 COINGECKO_UNPRICED = ("qcad", "terra-classic")
 
 
 def at_binance(delisted: list[Listing], now_ms: int) -> list[BinanceRow]:
-    """Both kinds of dead pairs that the exchange keeps: never a trade in the window, or delisted with the last price of
-    weeks ago and an empty book."""
+    """Return both kinds of dead pairs: without any trade, or delisted with an old last price and no book."""
     long_ago_ms = now_ms - 30 * DAY_MS
     return [
         never_traded(NEVER_TRADED_AT_BINANCE, long_ago_ms),
@@ -28,13 +27,15 @@ def at_binance(delisted: list[Listing], now_ms: int) -> list[BinanceRow]:
 
 
 def at_kraken(now_ms: int) -> Mapping[str, PairTicker]:
-    """The last price is three times the reference, the bid a hundredth of it and the ask tenfold, with no trade in
-    24 h."""
+    """Return a pair without a trade in 24 h.
+
+    Its last price is three times the reference, its bid a hundredth of that price, its ask ten times.
+    """
     return {name: _abandoned(code, now_ms, bid=Decimal("0.01"), ask=Decimal(10)) for name, code in AT_KRAKEN.items()}
 
 
 def at_ndax(now_ms: int) -> Mapping[str, PairTicker]:
-    """The frozen one looks well, but for three times the price; the one without orders has a last price alone."""
+    """Return a frozen market with three times the price, and one without orders that has only a last price."""
     frozen = {
         name: _abandoned(code, now_ms, bid=Decimal("0.999"), ask=Decimal("1.001")) for name, code in NDAX_FROZEN.items()
     }
@@ -45,8 +46,12 @@ def at_ndax(now_ms: int) -> Mapping[str, PairTicker]:
     return {**frozen, **empty}
 
 
+# By source: its dead markets at a time.
+AT: Mapping[str, Callable[[int], Mapping[str, PairTicker]]] = {"kraken": at_kraken, "ndax": at_ndax}
+
+
 def _abandoned(code: str, now_ms: int, *, bid: Decimal, ask: Decimal) -> PairTicker:
-    """`bid` and `ask` by how many times the last price they are."""
+    """Return a dead pair; `bid` and `ask` are multiples of its last price."""
     zero, last = Decimal(0), reference(code).price * 3
     tick = Decimal(1).scaleb(-places(last))
     return PairTicker(

@@ -1,37 +1,29 @@
-"""Faults that an upstream can be told to have: slow, failing, cut off, frozen, lying, with rows missing or absurd."""
+"""Faults that can be set on an upstream: slow, failing, cut off, frozen, lying, with rows missing or absurd."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from enum import StrEnum
+from typing import TypeAlias
 
+from shared.sources.all_sources import SOURCES
 from tools.simulator.lies import BadLie, Lie, distorted, parse_lie
 
-
-class Upstream(StrEnum):
-    """The APIs spoken here, by the names that the feed has for them."""
-
-    BINANCE = "binance"
-    KRAKEN = "kraken"
-    COINBASE = "coinbase"
-    COINGECKO = "coingecko"
-    NDAX = "ndax"
-    BANK_OF_CANADA = "bank_of_canada"
-    ER_API = "er_api"
-
+Upstream: TypeAlias = str
+# The simulated APIs, by the feed's names.
+UPSTREAMS: tuple[Upstream, ...] = tuple(make().name for make in SOURCES)
 
 # Instead of a market's name: all of them.
 ALL = "*"
 
 
 class BadFault(ValueError):
-    """A description of faults that cannot be meant, with what is wrong with it."""
+    """An invalid description of faults; the text says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one upstream; all of it at once where several are set.
+    """The faults of one upstream. Several can be set at once.
 
     Args:
         latency_ms: how long an answer takes to begin, milliseconds.
@@ -41,15 +33,15 @@ class Fault:
         garbage: an HTML page with status 200.
         empty: `[]` from Binance, `{}` from the others, with status 200.
         bad_json: the body ends in the middle, as if complete.
-        frozen: prices, counts, volumes and times stay what they were when the fault was set.
-        prices_frozen: prices, counts and volumes do, and times go on.
-        clock_frozen: times stay what they were when the fault was set, and prices go on.
+        frozen: prices, counts, volumes and times stay as they were when the fault was set.
+        prices_frozen: prices, counts and volumes stay as they were, but times go on.
+        clock_frozen: times stay as they were when the fault was set, but prices go on.
         hang: no answer until the client gives up.
         missing: markets left out of answers, by the upstream's own names: `BTCUSDT`, `XBTUSD` or `XXBTZUSD`, `BTC-USD`,
             `bitcoin`, `BTC_CAD`, `FXUSDCAD`, `CAD`; `*` for all of them.
         absurd: by such a name: `x1000` (any factor), `crossed` (bid above ask), `negative`, or `text` for a price.
-            A market's own rule comes before that of `*`. Where no bid and ask are stated, `crossed` changes nothing.
-        lie: prices that are untrue and plausible (`Lie`). A market that is absurd does not lie.
+            A market's own rule precedes that of `*`. Without bid and ask `crossed` changes nothing.
+        lie: plausible wrong prices (`Lie`). It does not apply to an absurd market.
     """
 
     latency_ms: int = 0
@@ -68,28 +60,28 @@ class Fault:
     lie: Lie | None = None
 
     def as_json(self) -> dict[str, object]:
-        """Only what is set, in the form in which it is set."""
+        """Return only the faults that are set, in the form of the request that sets them."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         said |= {"lie": self.lie and self.lie.as_json(), "missing": list(self.missing), "absurd": dict(self.absurd)}
         return {key: value for key, value in said.items() if value}
 
     def leaves_out(self, *names: str) -> bool:
-        """Whether `missing` names a market that goes by these names."""
+        """Return whether `missing` names a market with any of these names."""
         return any(name in self.missing for name in (*names, ALL))
 
     def rule(self, *names: str) -> str | None:
-        """The rule of `absurd` for a market that goes by these names."""
+        """Return the rule of `absurd` for a market with any of these names."""
         return next((self.absurd[name] for name in (*names, ALL) if name in self.absurd), None)
 
     def stated(self, *names: str, **prices: str) -> dict[str, str]:
-        """A row's prices as this upstream states them for a market that goes by these names."""
+        """Return a row's prices as this upstream states them for a market with any of these names."""
         rule = self.rule(*names)
         if rule is None:
             return self.lie.told(names, prices) if self.lie else prices
         if {"bid", "ask", "last"} <= prices.keys():
             book = distorted(rule, prices["bid"], prices["ask"], prices["last"])
             return dict(zip(("bid", "ask", "last"), book, strict=True))
-        # A single price has no bid that could be above its ask: `crossed` leaves it as it is.
+        # A single price has no bid above an ask: `crossed` does not change it.
         return {name: distorted(rule, text, text, text)[2] for name, text in prices.items()}
 
 
@@ -97,17 +89,17 @@ HEALTHY = Fault()
 
 
 def parse_faults(described: object) -> dict[Upstream, Fault]:
-    """The faults by upstream of e.g. `{"binance": {"status": 429, "retry_after": 5}, "kraken": {}}`.
+    """Parse the faults by upstream, e.g. `{"binance": {"status": 429, "retry_after": 5}, "kraken": {}}`.
 
     Raises:
         BadFault: an unknown upstream or key, or a value of the wrong kind.
     """
     if not isinstance(described, dict):
         raise BadFault('faults are an object by upstream, e.g. {"binance": {"latency_ms": 500}}')
-    unknown = described.keys() - set(Upstream)
+    unknown = described.keys() - set(UPSTREAMS)
     if unknown:
-        raise BadFault(f"no such upstream: {', '.join(sorted(unknown))} (there are {', '.join(Upstream)})")
-    return {Upstream(name): _fault(name, value) for name, value in described.items()}
+        raise BadFault(f"no such upstream: {', '.join(sorted(unknown))} (there are {', '.join(UPSTREAMS)})")
+    return {name: _fault(name, value) for name, value in described.items()}
 
 
 def _fault(upstream: str, described: object) -> Fault:

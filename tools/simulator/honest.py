@@ -1,21 +1,22 @@
-"""What the sources would say without faults, each market also in CAD: what a test compares the feed's prices with."""
+"""The sources' prices without faults, each market also in CAD. Tests compare the feed's prices with these."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from statistics import median
 
+from shared.model.assets import price_sources
+from tools.simulator.cross_markets import TRAITS
 from tools.simulator.listings import coins_per_unit, markets_at
 from tools.simulator.market import Market, Moment, PairTicker
 from tools.simulator.rates import er_api_rate, valet_rate
 
 RATE_DIGITS = Context(prec=12)
-SOURCES = ("binance", "kraken", "coinbase", "coingecko", "ndax")
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a source states of a market. `book` is false where the feed is told no bid and ask."""
+    """A source's prices of a market. `book` is false if the feed gets no bid and ask."""
 
     bid: Decimal
     ask: Decimal
@@ -24,18 +25,18 @@ class Stated:
 
     @property
     def price(self) -> Decimal:
-        """The middle of its book, else its last trade."""
+        """Return the middle of its book, otherwise its last trade."""
         return (self.bid + self.ask) / 2 if self.book else self.last
 
 
 def honest(market: Market, moment: Moment) -> dict[str, object]:
-    """The rates, and the catalogue's live markets by source and name.
+    """Return the rates, and the catalogue's live markets by source and name.
 
-    `usd_cad` is the middle of Kraken's book, as is `usdt_cad`, where it has one; each market's `cad` is what one unit
-    of its asset is worth at its `price`, in `currency`, and these rates. `coingecko_usd_cad` is CoinGecko's own, `None`
-    where it has no coins.
+    `usd_cad` and `usdt_cad` are the middles of Kraken's books, if there are any. A market's `cad` is the worth of one
+    unit of its asset at its `price` in `currency` and these rates. `coingecko_usd_cad` is CoinGecko's own, or `None`
+    without coins.
     """
-    kraken = market.kraken_pairs(moment)
+    kraken = market.pairs("kraken", moment)
     usd_cad = _of_pair(kraken["USDCAD"]).price
     usdt_cad = _of_pair(kraken["USDTCAD"]).price if "USDTCAD" in kraken else usd_cad
     in_cad = {"CAD": Decimal(1), "USD": usd_cad, "USDT": usdt_cad}
@@ -61,7 +62,7 @@ def honest(market: Market, moment: Moment) -> dict[str, object]:
                 for asset, of in markets_at(source)
                 if (said := stated.get((source, of.name)))
             }
-            for source in SOURCES
+            for source in price_sources()
         },
     }
 
@@ -77,18 +78,14 @@ def _stated(market: Market, moment: Moment) -> Iterator[tuple[tuple[str, str], S
         bid, ask, last = (Decimal(row.get(name, 0)) for name in ("bidPrice", "askPrice", "lastPrice"))
         if bid:
             yield ("binance", str(row["symbol"])), Stated(bid, ask, last)
-    yield from _pairs("kraken", market.kraken_pairs(moment))
-    yield from _pairs("ndax", market.ndax_markets(moment))
-    for name, ticker in market.coinbase_products(moment).items():
-        yield ("coinbase", name), Stated(ticker.last, ticker.last, ticker.last, book=False)
+    for source, traits in TRAITS.items():
+        for name, ticker in market.pairs(source, moment).items():
+            if not traits.has_book:
+                yield (source, name), Stated(ticker.last, ticker.last, ticker.last, book=False)
+            elif ticker.online and ticker.bid:
+                yield (source, name), _of_pair(ticker)
     for name, coin in market.coingecko_coins(moment).items():
         yield ("coingecko", name), Stated(coin.cad, coin.cad, coin.cad, book=False)
-
-
-def _pairs(source: str, pairs: Mapping[str, PairTicker]) -> Iterator[tuple[tuple[str, str], Stated]]:
-    for name, ticker in pairs.items():
-        if ticker.online and ticker.bid:
-            yield (source, name), _of_pair(ticker)
 
 
 def _of_pair(ticker: PairTicker) -> Stated:

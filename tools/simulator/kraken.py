@@ -1,4 +1,4 @@
-"""Kraken spot's `Ticker` and `AssetPairs` as the exchange speaks them.
+"""Kraken spot's `Ticker` and `AssetPairs`.
 
 https://docs.kraken.com/api/docs/rest-api/get-ticker-information
 https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
@@ -10,42 +10,42 @@ from decimal import Decimal
 
 from multidict import MultiMapping
 
-from tools.simulator.answer import Answer
 from tools.simulator.faults import Fault
 from tools.simulator.kraken_pairs import Pair, asset_pair, pair
 from tools.simulator.market import Market, Moment, PairTicker
+from tools.simulator.response import Response
 
 TICKER_PATH = "/0/public/Ticker"
 PAIRS_PATH = "/0/public/AssetPairs"
 LOT_PLACES = 8
-# Prices are stated with at least as many decimals, whatever the pair's own.
+# Prices have at least this many decimals, whatever the pair's own.
 LEAST_PLACES = 5
 
 
 class UnknownPair(Exception):
-    """A pair was asked for that is not there; the whole request fails on it."""
+    """The request names an unknown pair, so it fails as a whole."""
 
 
-def ticker_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The tickers of the pairs in `pair`, separated by commas; all of them without it. Errors come with status 200."""
+def ticker_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return the tickers of the pairs in `pair`, separated by commas, or of all. Errors come with status 200."""
     try:
-        pairs = _asked(query, market.kraken_pairs(moment), fault)
+        pairs = _asked(query, market.pairs("kraken", moment), fault)
     except UnknownPair:
-        return Answer(200, _errors("EQuery:Unknown asset pair"))
-    return _result({of.key: _ticker(ticker, of, fault) for of, ticker in pairs.items()})
+        return Response(200, errors("EQuery:Unknown asset pair"))
+    return result({of.key: _ticker(ticker, of, fault) for of, ticker in pairs.items()})
 
 
-def pairs_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Answer:
-    """The descriptions of the pairs in `pair`, or of all."""
+def pairs_answer(query: MultiMapping[str], market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return the descriptions of the pairs in `pair`, or of all."""
     try:
-        pairs = _asked(query, market.kraken_pairs(moment), fault)
+        pairs = _asked(query, market.pairs("kraken", moment), fault)
     except UnknownPair:
-        return Answer(200, _errors("EQuery:Unknown asset pair"))
-    return _result({of.key: asset_pair(of, ticker) for of, ticker in pairs.items()})
+        return Response(200, errors("EQuery:Unknown asset pair"))
+    return result({of.key: asset_pair(of, ticker) for of, ticker in pairs.items()})
 
 
 def error_of_status(status: int) -> str:
-    """The body that comes with a status. https://docs.kraken.com/exchange/guides/general/errors"""
+    """Return the body for a status. https://docs.kraken.com/exchange/guides/general/errors"""
     known = {
         403: "EGeneral:Permission denied",
         418: "EGeneral:Temporary lockout",
@@ -53,7 +53,7 @@ def error_of_status(status: int) -> str:
         451: "EService:Unavailable",
         500: "EGeneral:Internal error",
     }
-    return _errors(known.get(status, "EService:Unavailable"))
+    return errors(known.get(status, "EService:Unavailable"))
 
 
 def _asked(query: MultiMapping[str], tickers: Mapping[str, PairTicker], fault: Fault) -> dict[Pair, PairTicker]:
@@ -67,7 +67,7 @@ def _asked(query: MultiMapping[str], tickers: Mapping[str, PairTicker], fault: F
 
 
 def _ticker(ticker: PairTicker, of: Pair, fault: Fault) -> dict[str, object]:
-    """Price first in `a`, `b` and `c`; today's figure, then that of 24 h in the others."""
+    """Return a row: the price is first in `a`, `b` and `c`; the others have today's figure, then that of 24 h."""
     places = max(LEAST_PLACES, ticker.price_places)
 
     def price(value: Decimal) -> str:
@@ -91,9 +91,11 @@ def _ticker(ticker: PairTicker, of: Pair, fault: Fault) -> dict[str, object]:
     }
 
 
-def _result(result: Mapping[str, object]) -> Answer:
-    return Answer(200, json.dumps({"error": [], "result": result}, separators=(",", ":")))
+def result(body: Mapping[str, object]) -> Response:
+    """Return an answer without errors."""
+    return Response(200, json.dumps({"error": [], "result": body}, separators=(",", ":")))
 
 
-def _errors(*errors: str) -> str:
-    return json.dumps({"error": errors}, separators=(",", ":"))
+def errors(*messages: str) -> str:
+    """Return the body of an answer with these errors."""
+    return json.dumps({"error": messages}, separators=(",", ":"))

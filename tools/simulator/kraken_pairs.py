@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from tools.simulator.market import PairTicker
 
-# What was listed before Kraken dropped its prefixes: X for a coin, Z for a currency.
+# Codes listed before Kraken dropped its prefixes: X for a coin, Z for a currency.
 PREFIXED = {"XBT", "ETH", "XRP", "LTC", "XMR", "XLM", "ETC", "ZEC", "XDG"}
 CURRENCIES = {"USD", "CAD"}
-# Keys that go by neither rule: DOGE never had a long one, USDT and the dollar have one in some.
+# Keys that follow neither rule: DOGE never had a long one, USDT and the dollar have one in some pairs.
 KEYS = {"XDGUSD": "XDGUSD", "XDGCAD": "XDGCAD", "USDTUSD": "USDTZUSD"}
 FEES = [[0, 0.4], [10_000, 0.35], [50_000, 0.24], [100_000, 0.22], [250_000, 0.2]]
 FEES_MAKER = [[0, 0.25], [10_000, 0.2], [50_000, 0.14], [100_000, 0.12], [250_000, 0.1]]
@@ -19,7 +19,7 @@ FEES_MAKER = [[0, 0.25], [10_000, 0.2], [50_000, 0.14], [100_000, 0.12], [250_00
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair's names. `altname` is the plain one, e.g. `XBTCAD`; `key` that of answers, e.g. `XXBTZCAD`."""
+    """A pair's names: `altname` is the plain one, e.g. `XBTCAD`; `key` is the one in answers, e.g. `XXBTZCAD`."""
 
     altname: str
     key: str
@@ -29,12 +29,12 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """Those that a request may use."""
+        """The names that a request may use."""
         return self.altname, self.key, self.wsname
 
 
 def pair(altname: str) -> Pair:
-    """The pair of that altname, which ends with the three letters of its quote currency."""
+    """Return the pair of that altname, which ends with the three letters of its quote currency."""
     base, quote = altname[:-3], altname[-3:]
     long_base = f"X{base}" if base in PREFIXED else f"Z{base}" if base in CURRENCIES else base
     long_quote = f"Z{quote}"
@@ -43,8 +43,8 @@ def pair(altname: str) -> Pair:
 
 
 def asset_pair(of: Pair, ticker: PairTicker) -> dict[str, object]:
-    """A row of `AssetPairs`. `ordermin` is worth 5 to 50 in the quote currency's money."""
-    # Ticks show prices with six significant digits, so they tell the price's magnitude.
+    """Return a row of `AssetPairs`. `ordermin` is worth 5 to 50 in the quote currency."""
+    # A tick gives prices six significant digits, so it shows the price's magnitude.
     smallest_order = Decimal(5).scaleb(ticker.price_places - 5)
     return {
         "altname": of.altname,

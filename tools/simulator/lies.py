@@ -1,4 +1,4 @@
-"""Lies about prices: what a source says instead of what it has seen, on all of its markets or on some."""
+"""Lies: wrong prices that a source states instead of its true ones, on all of its markets or on some."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,23 +8,22 @@ from decimal import Decimal, InvalidOperation
 NUMBER = r"\d{1,12}(\.\d{1,12})?"
 PRICES = ("bid", "ask", "last", "cad", "usd")
 KEYS = ("factor", "per_second", "markets", "prices", "inverted")
-# However long it drifts, what it says can still be written down.
+# The greatest factor of a drifting lie, so that its prices can still be printed.
 LARGEST, SMALLEST = Decimal(10) ** 12, Decimal(10) ** -12
 ONE = Decimal(1)
 
 
 class BadLie(ValueError):
-    """A description of a lie that cannot be meant, with what is wrong with it."""
+    """An invalid description of a lie; the text says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """Every price that a row states, times a factor. What it states of 24 h ago, its high and its low stay true.
+    """A factor on every price of a row. The price of 24 h ago, the high and the low stay true.
 
     Args:
-        factor: from the moment in which the lie is set.
-        per_second: by how much the factor grows or falls each second of the exchange's clock, compounding: 1.0004 is
-            0.2 % in 5 s.
+        factor: applies from the moment in which the lie is set.
+        per_second: multiplies the factor each second of the exchange's clock: 1.0004 is 0.2 % in 5 s.
         markets: by the upstream's own names; none for all.
         prices: of `bid`, `ask`, `last`; CoinGecko's are `cad` and `usd`; none for all.
         inverted: one divided by the price, before the factor: a rate stated the wrong way round.
@@ -37,7 +36,7 @@ class Lie:
     inverted: bool = False
 
     def as_json(self) -> dict[str, object]:
-        """Only what is set, in the form in which it is set."""
+        """Return only the keys that are set, in the form of the request that sets them."""
         said: dict[str, object] = {
             "factor": None if self.factor == ONE else f"{self.factor:f}",
             "per_second": None if self.per_second == ONE else f"{self.per_second:f}",
@@ -48,16 +47,15 @@ class Lie:
         return {key: value for key, value in said.items() if value}
 
     def after(self, elapsed_ms: int) -> "Lie":
-        """What it has become by then."""
+        """Return the lie after that time."""
         if self.per_second == ONE:
             return self
-        # By logarithms: the power itself would overflow in a lie of days.
+        # Use logarithms: the power itself would overflow in a lie of days.
         grown = self.factor.ln() + self.per_second.ln() * max(0, elapsed_ms) / 1000
         return replace(self, factor=max(min(grown, LARGEST.ln()), SMALLEST.ln()).exp(), per_second=ONE)
 
     def told(self, names: Sequence[str], said: Mapping[str, str]) -> dict[str, str]:
-        """A row's prices by their names as a market that goes by these names states them, with as many decimals as
-        they came with."""
+        """Return a row's prices as a market with any of these names states them; each keeps its decimals."""
         if self.markets and not any(name in self.markets for name in names):
             return dict(said)
         prices = {name: Decimal(text) for name, text in said.items()}
@@ -70,10 +68,10 @@ class Lie:
 
 
 def parse_lie(described: object) -> Lie:
-    """The lie of e.g. `{"factor": "1.2", "markets": ["BTCUSDT"]}`.
+    """Parse a lie, e.g. `{"factor": "1.2", "markets": ["BTCUSDT"]}`.
 
     Raises:
-        BadLie: an unknown key, a value of the wrong kind, or nothing that is untrue.
+        BadLie: an unknown key, a value of the wrong kind, or a lie that changes no price.
     """
     if not isinstance(described, dict) or not described.keys() <= set(KEYS):
         raise BadLie(f'an object of {", ".join(KEYS)}, e.g. {{"factor": "1.2"}}')
@@ -86,12 +84,12 @@ def parse_lie(described: object) -> Lie:
         raise BadLie(f"inverted: true or false, not {inverted!r:.40}")
     lie = Lie(**numbers, markets=markets, prices=prices, inverted=inverted)
     if numbers == {"factor": ONE, "per_second": ONE} and not inverted:
-        raise BadLie("nothing in it is untrue: give a factor, per_second or inverted")
+        raise BadLie("the lie changes no price: give a factor, per_second or inverted")
     return lie
 
 
 def distorted(rule: str, bid: str, ask: str, last: str) -> Sequence[str]:
-    """Bid, ask and last as that rule of `Fault.absurd` has them, with as many decimals as they came with."""
+    """Return bid, ask and last distorted by that rule of `Fault.absurd`, each with its own number of decimals."""
     if rule == "text":
         return ("n/a",) * 3
     before = [Decimal(text) for text in (bid, ask, last)]

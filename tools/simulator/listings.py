@@ -1,7 +1,8 @@
-"""How an asset trades in the simulated market: its reference, who lists it, and who no longer does."""
+"""How an asset trades in the simulated market: its reference price, and who lists or delisted it."""
 
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -20,12 +21,22 @@ DEAD = {
     "coingecko": ("qcad",),
 }  # fmt: skip
 NEVER_TRADED_AT_BINANCE = "DAIUSDT"
+# Assets that the exchanges trade under another name now: the market that Binance delisted, and the day (00:00 UTC) on
+# which the simulated one ends and those of the new name begin. The real exchanges paused for some days between them,
+# e.g. https://www.binance.com/en/square/post/17987822306257 for FTM: stopped on 2025-01-13, S began on 2025-01-16.
+RENAMED = {
+    "RNDR": ("RNDRUSDT", "2024-07-22"),
+    "MATIC": ("MATICUSDT", "2024-09-10"),
+    "FTM": ("FTMUSDT", "2025-01-13"),
+    "EOS": ("EOSUSDT", "2025-05-28"),
+    "MKR": ("MKRUSDT", "2025-09-05"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How a market trades. `price` is that of one unit of the asset, `tick` the market's; `moves_every`: a trade in
-    every so many time steps; `volatility`: of a day, relative. `market` is the catalogue's, where it has one."""
+    """How a market trades. `price` is that of one unit of the asset, `tick` the market's; `moves_every` is the number
+    of time steps per trade; `volatility` is relative, per day. `market` is the catalogue's, if it has one."""
 
     name: str
     code: str
@@ -40,7 +51,7 @@ class Listing:
 
 @cache
 def reference(key: str) -> Listing:
-    """The entry for an asset, or `usd_cad`, of the table of reference prices. Its name is the key."""
+    """Return the entry for an asset, or for `usd_cad`, in the table of reference prices."""
     table = _references()
     entry = table["usd_cad"] if key == "usd_cad" else table["assets"][key]
     return Listing(
@@ -56,7 +67,7 @@ def reference(key: str) -> Listing:
 
 
 def markets_at(source: str) -> list[tuple[Asset, Market]]:
-    """The catalogue's markets at a source that trade there."""
+    """Return the catalogue's live markets at a source."""
     return [
         (asset, market)
         for asset in catalogue().values()
@@ -65,23 +76,35 @@ def markets_at(source: str) -> list[tuple[Asset, Market]]:
     ]
 
 
+def renamed_ms(code: str) -> int | None:
+    """Return when the exchanges renamed an asset of `RENAMED`, Unix ms; `None` for any other."""
+    if code not in RENAMED:
+        return None
+    return int(datetime.fromisoformat(RENAMED[code][1]).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+def delisted_ms(symbol: str) -> int | None:
+    """Return when Binance delisted a market that has another name now, Unix ms; `None` for any other."""
+    return next((renamed_ms(code) for code, (old, _) in RENAMED.items() if old == symbol), None)
+
+
 def coins_per_unit(market: Market | None, now_ms: int) -> Decimal:
-    """How many of a market's coins one unit of its asset is at that time."""
+    """Return how many of a market's coins one unit of its asset is at that time."""
     return market.per_unit_at(now_ms) if market else Decimal(1)
 
 
 def coins_at_first(market: Market) -> Decimal:
-    """How many they were when the upgrade began: enough to tell a coin's magnitude."""
+    """Return how many they were when the upgrade began, which tells a coin's magnitude."""
     return market.upgrade[0][1] if market.upgrade else Decimal(1)
 
 
 def live_at_binance() -> list[Listing]:
-    """The catalogue's markets that trade at Binance."""
+    """Return the catalogue's live markets at Binance."""
     return [_listing(asset.code, market) for asset, market in markets_at("binance")]
 
 
 def delisted_at_binance() -> list[Listing]:
-    """Those that Binance keeps with a last price. Each is named after its asset."""
+    """Return the delisted markets that Binance keeps with a last price. Each is named after its asset."""
     return [
         _listing(name.removesuffix("USDT"), Market("binance", name, "USDT"))
         for name in DEAD["binance"]
@@ -97,7 +120,7 @@ def _references() -> dict[str, Any]:
 
 def _listing(code: str, market: Market) -> Listing:
     of_asset = reference(code)
-    # An asset that became many coins is priced per coin there, with a tick as fine as before.
+    # An asset that became many coins is priced per coin there, with an equally fine tick.
     per_unit = coins_at_first(market)
     coin = of_asset.price / per_unit
     tick = of_asset.tick if per_unit == 1 else Decimal(1).scaleb(min(0, coin.adjusted() - 4))

@@ -1,36 +1,37 @@
-"""What a market is to the upstreams' speakers: at a moment, what each of the sources says of it."""
+"""A market as the upstreams see it: what each source says at a moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-# One row of `ticker/24hr`, with its fields in the order in which Binance sends them.
+# One row of `ticker/24hr`, with its fields in Binance's order.
 BinanceRow = dict[str, str | int]
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 EIGHT_PLACES = Decimal("0.00000001")
 
 
 class Origin(StrEnum):
-    """What every answer says of its market in the header `X-Cadfeed-Market`."""
+    """The kind of market that every answer names in the header `X-Cadfeed-Market`."""
 
     SIMULATED = "simulated"
     RECORDED = "recorded"
 
 
 class CannotStep(Exception):
-    """This market does not move by steps of that unit, or not that far."""
+    """This market cannot move by that unit, or not that far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a market is: the wall clock that its rows state, and its own index (a time step, a minute of a file).
+    """A market's position: the wall clock that its rows state, and its own index (a time step, a minute of a file).
 
-    `stopped` is the moment whose times an upstream goes on stating after its clock has stopped.
+    `stopped` is the moment whose times an upstream keeps stating after its clock has stopped.
     """
 
     now_ms: int
@@ -39,16 +40,16 @@ class Moment:
 
     @property
     def clock(self) -> "Moment":
-        """The moment that times are stated of."""
+        """Return the moment whose times are stated."""
         return self.stopped or self
 
 
 @dataclass(frozen=True, slots=True)
 class PairTicker:
-    """What Kraken, Coinbase or NDAX says of a market: prices in the quote currency, 24 h's volume in the base currency.
+    """A market at a source of `cross_markets.TRAITS`: prices in the quote currency, 24 h's volume in the base currency.
 
-    `open_today` is the price at 00:00 UTC, `price_places` the decimals of the market's tick. `online` is false where
-    a pair is listed and no longer trades.
+    `open_today` is the price at 00:00 UTC, `price_places` the decimals of the market's tick. `online` is false if
+    a pair is listed but no longer trades.
     """
 
     bid: Decimal
@@ -68,7 +69,7 @@ class PairTicker:
 
 @dataclass(frozen=True, slots=True)
 class CoinPrice:
-    """What CoinGecko says of a coin: CAD and USD, now and 24 h before, as of its last refresh."""
+    """A coin at CoinGecko: CAD and USD, now and 24 h before, as of its last refresh."""
 
     cad: Decimal
     cad_24h_ago: Decimal
@@ -77,44 +78,85 @@ class CoinPrice:
     updated_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class PastCandle:
+    """A candle: prices as text in the market's decimals, `volume` in the base currency, `open_ms` Unix milliseconds."""
+
+    open_ms: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: Decimal
+    trades: int
+
+    @property
+    def typical(self) -> Decimal:
+        """Return the mean of high, low and close, which stands for the mean price of its trades."""
+        return (Decimal(self.high) + Decimal(self.low) + Decimal(self.close)) / 3
+
+
+class CandleHistory(Protocol):
+    """The past of one market."""
+
+    def opens(self, interval_ms: int, moment: Moment) -> range:
+        """Return when its candles of that interval opened, oldest first; the last may be in progress."""
+
+    def candles(self, interval_ms: int, opens: range, moment: Moment) -> list[PastCandle]:
+        """Return the candles that opened at these times, which are some of `opens`."""
+
+
+class CoinHistory(Protocol):
+    """The past of one coin at CoinGecko."""
+
+    def prices(self, currency: str, times_ms: Sequence[int], moment: Moment) -> list[Decimal]:
+        """Return its price in `cad` or `usd` at each of these times."""
+
+
 class Market(Protocol):
-    """A market of many pairs. For one moment it always says the same."""
+    """A market of many pairs. It gives the same answer for the same moment."""
 
     origin: Origin
 
     def moment(self, now_ms: int) -> Moment:
-        """Where the market is when the wall clock says `now_ms`."""
+        """Return the market's position at the wall clock `now_ms`."""
 
     def step(self, unit: str, count: int) -> None:
-        """Move on by `count` of its steps.
+        """Move forward by `count` of its steps.
 
         Raises:
             CannotStep: it has no such unit.
         """
 
     def binance_rows(self, moment: Moment) -> Sequence[BinanceRow]:
-        """Every row of `ticker/24hr`, dead pairs included."""
+        """Return every row of `ticker/24hr`, dead pairs included."""
 
     def trading_status(self, symbol: str) -> str | None:
-        """TRADING or BREAK as in Binance's `exchangeInfo`; `None` where that is not known."""
+        """Return TRADING or BREAK as in Binance's `exchangeInfo`, or `None` if unknown."""
 
-    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
-        """Kraken's pairs by their altname, e.g. `USDCAD`."""
+    def pairs(self, source: str, moment: Moment) -> Mapping[str, PairTicker]:
+        """Return a source's markets by its own names, e.g. Kraken's altname `USDCAD`.
 
-    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:
-        """Coinbase's products by their ID, e.g. `BTC-USD`."""
-
-    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:
-        """NDAX's markets by their name, e.g. `BTC_CAD`; one that is not online is frozen."""
+        The sources are those of `cross_markets.TRAITS`. NDAX freezes a market that is not online.
+        """
 
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:
-        """CoinGecko's coins by their ID, e.g. `bitcoin`."""
+        """Return CoinGecko's coins by their ID, e.g. `bitcoin`."""
+
+    def pair_names(self, source: str) -> Collection[str]:
+        """Return the names of the markets that `pairs` has."""
+
+    def candle_history(self, source: str, name: str) -> CandleHistory | None:
+        """Return the past of a market of Binance, Kraken or Coinbase by the source's own name, or `None` if unknown."""
+
+    def coin_history(self, coin: str) -> CoinHistory | None:
+        """Return the past of one of CoinGecko's coins by its ID, or `None` if unknown."""
 
     def daily_usd_cad(self, day: date) -> Decimal:
-        """The rate that a central bank publishes for that day, CAD per USD."""
+        """Return the rate that a central bank publishes for that day, CAD per USD."""
 
     def describe(self, moment: Moment) -> dict[str, object]:
-        """What `GET /control/state` tells of the market."""
+        """Return the market's part of `GET /control/state`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +180,7 @@ class DayOfTrading:
 
 
 def binance_row(day: DayOfTrading) -> BinanceRow:
-    """The day as a row of type FULL: prices and quantities as text with 8 decimals, times in Unix milliseconds.
+    """Return the day as a row of type FULL: prices and quantities as text with 8 decimals, times in Unix milliseconds.
 
     https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#24hr-ticker-price-change-statistics
     """
@@ -171,7 +213,7 @@ def binance_row(day: DayOfTrading) -> BinanceRow:
 
 
 def never_traded(symbol: str, close_ms: int) -> BinanceRow:
-    """A dead pair as Binance keeps it: every price zero, no trade, and trade IDs of -1."""
+    """Return a dead pair as Binance keeps it: every price zero, no trade, and trade IDs of -1."""
     zero = Decimal(0)
     return binance_row(DayOfTrading(symbol, zero, zero, zero, zero, zero, zero, zero, zero, zero, close_ms, -1, -1, 0))
 
@@ -180,8 +222,18 @@ def eight_places(value: Decimal) -> str:
     return format(value.quantize(EIGHT_PLACES), "f")
 
 
-def fixed_pair(rate: Decimal, spread: Decimal, now_ms: int) -> PairTicker:
-    """A pair that does not move: `rate` last, and half the spread to either side of it."""
+def recorded_pairs(source: str, usd_cad: Decimal, spread: Decimal, now_ms: int) -> Mapping[str, PairTicker]:
+    """Return a source's markets beside a recording of Binance: Kraken's rate of the US dollar, and no others."""
+    return {"USDCAD": _fixed_pair(usd_cad, spread, now_ms)} if source == "kraken" else {}
+
+
+def recorded_pair_names(source: str) -> Collection[str]:
+    """Return the names of `recorded_pairs`."""
+    return ("USDCAD",) if source == "kraken" else ()
+
+
+def _fixed_pair(rate: Decimal, spread: Decimal, now_ms: int) -> PairTicker:
+    """Return a pair that does not move: `rate` is the last price, with half the spread on either side."""
     return PairTicker(
         bid=rate - spread / 2,
         ask=rate + spread / 2,

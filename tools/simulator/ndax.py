@@ -1,4 +1,4 @@
-"""NDAX's `ticker` as the exchange speaks it: every market, numbers as JSON numbers, no time.
+"""NDAX's `ticker`: every market, numbers as JSON numbers, no time.
 
 https://ndax.io/api
 """
@@ -6,17 +6,17 @@ https://ndax.io/api
 from decimal import Decimal
 
 from shared.model.wire import dumps
-from tools.simulator.answer import Answer
 from tools.simulator.faults import Fault
 from tools.simulator.market import Market, Moment, PairTicker
+from tools.simulator.response import Response
 
 PATH = "/v1/ticker"
 
 
-def ticker_answer(market: Market, moment: Moment, fault: Fault) -> Answer:
-    """Every market by its name, frozen ones among them; a side of a book without an order is 0."""
-    rows = market.ndax_markets(moment).items()
-    return Answer(
+def ticker_answer(market: Market, moment: Moment, fault: Fault) -> Response:
+    """Return every market by its name, frozen ones included. A side of a book without an order is 0."""
+    rows = market.pairs("ndax", moment).items()
+    return Response(
         200,
         dumps(
             {
@@ -29,7 +29,7 @@ def ticker_answer(market: Market, moment: Moment, fault: Fault) -> Answer:
 
 
 def error_of_status(status: int) -> str:
-    """The body that comes with a status."""
+    """Return the body for a status."""
     known = {401: "Not Authorized", 404: "Resource Not Found", 429: "Too many requests"}
     message = known.get(status, "Server Error")
     return dumps({"result": False, "errormsg": message, "errorcode": status, "detail": None})
@@ -40,7 +40,7 @@ def _row(number: int, name: str, ticker: PairTicker, fault: Fault) -> dict[str, 
     bid, ask, last = (f"{price:.{places}f}" for price in (ticker.bid, ticker.ask, ticker.last))
     said = fault.stated(name, bid=bid, ask=ask, last=last)
     numbers = said if fault.rule(name) == "text" else {side: Decimal(text) for side, text in said.items()}
-    # Who states another price states the change that goes with it.
+    # A different price comes with the change that belongs to it.
     now = ticker.last if fault.rule(name) else Decimal(said["last"])
     return {
         "id": number,

@@ -1,18 +1,33 @@
-"""A recorded answer of Binance's `ticker/24hr`, served again as it was, but for its times."""
+"""A recorded answer of Binance's `ticker/24hr`, served unchanged except for its times."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from tools.simulator.market import BinanceRow, CannotStep, CoinPrice, Moment, Origin, PairTicker, fixed_pair
+from tools.simulator.market import (
+    BinanceRow,
+    CandleHistory,
+    CannotStep,
+    CoinHistory,
+    CoinPrice,
+    Moment,
+    Origin,
+    PairTicker,
+    recorded_pair_names,
+    recorded_pairs,
+)
+from tools.simulator.past_candles import NoCandles
+from tools.simulator.recorded_candles import constant_rate
 
 
 class RecordedTickers:
-    """The rows of a recording. All times move by one constant, so that the newest `closeTime` is now: prices, order,
-    dead rows and the ages of rows among each other stay what they were. USD/CAD is the rate given. What trades counts a
-    trade more each second: an exchange on which nothing moves at all is one that hangs.
+    """The rows of a recording with the given rate of USD/CAD.
+
+    All times move by one constant, so that the newest `closeTime` is now. Prices, order, dead rows and the rows'
+    relative ages stay. A live market counts one more trade each second: an exchange without movement is a frozen one.
+
     """
 
     origin = Origin.RECORDED
@@ -46,7 +61,7 @@ class RecordedTickers:
         return Moment(now_ms, (now_ms - self._began_ms) // 1000)
 
     def step(self, unit: str, count: int) -> None:
-        raise CannotStep(f"a recording does not move, not by {count} {unit} either")
+        raise CannotStep(f"a recording does not move, so it refuses a step of {count} {unit}")
 
     def binance_rows(self, moment: Moment) -> list[BinanceRow]:
         later = moment.now_ms - self._newest_ms
@@ -63,17 +78,23 @@ class RecordedTickers:
     def trading_status(self, symbol: str) -> str | None:  # noqa: ARG002 - tickers do not tell it
         return None
 
-    def kraken_pairs(self, moment: Moment) -> Mapping[str, PairTicker]:
-        return {"USDCAD": fixed_pair(self._usd_cad, self._usd_cad_spread, moment.now_ms)}
-
-    def ndax_markets(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
-        return {}
-
-    def coinbase_products(self, moment: Moment) -> Mapping[str, PairTicker]:  # noqa: ARG002 - none was recorded
-        return {}
+    def pairs(self, source: str, moment: Moment) -> Mapping[str, PairTicker]:
+        return recorded_pairs(source, self._usd_cad, self._usd_cad_spread, moment.now_ms)
 
     def coingecko_coins(self, moment: Moment) -> Mapping[str, CoinPrice]:  # noqa: ARG002 - none was recorded
         return {}
+
+    def pair_names(self, source: str) -> Collection[str]:
+        return recorded_pair_names(source)
+
+    def candle_history(self, source: str, name: str) -> CandleHistory | None:
+        """Return a constant past of Kraken's rate; tickers tell nothing of the past of Binance's markets."""
+        if source == "binance":
+            return NoCandles() if any(row["symbol"] == name for row in self._rows) else None
+        return constant_rate(source, name, self._usd_cad)
+
+    def coin_history(self, coin: str) -> CoinHistory | None:  # noqa: ARG002 - none was recorded
+        return None
 
     def daily_usd_cad(self, day: date) -> Decimal:  # noqa: ARG002
         return self._usd_cad

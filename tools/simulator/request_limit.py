@@ -1,10 +1,10 @@
-"""A limit of requests in any stretch of time, as upstreams set it per IP address; here all clients are one."""
+"""A limit of requests in any time window, as upstreams set it per IP address; here all clients share one."""
 
 from collections import deque
 
 
 class RequestLimit:
-    """At most `most` requests in any `window_ms`. Those that are refused do not count."""
+    """At most `most` requests in any `window_ms`. Refused requests do not count."""
 
     def __init__(self, most: int, window_ms: int) -> None:
         self.most = most
@@ -12,7 +12,7 @@ class RequestLimit:
         self._passed: deque[int] = deque()
 
     def wait_ms(self, now_ms: int) -> int:
-        """Count a request: 0 where it may pass, else how long until one may."""
+        """Count a request; return 0 if it may pass, otherwise the time until one may."""
         while self._passed and self._passed[0] <= now_ms - self._window_ms:
             self._passed.popleft()
         if len(self._passed) < self.most:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
@@ -12,16 +12,20 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tools.simulator import binance, coinbase, coingecko, control
-from tools.simulator.answer import Answer
+from tools.simulator import binance, coinbase, coingecko, control, kraken_ohlc
+from tools.simulator.endpoints import ERROR_BODIES, Asked, Endpoints
 from tools.simulator.faults import HEALTHY, Fault, Upstream
+from tools.simulator.history_endpoints import HistoryEndpoints
 from tools.simulator.market import MINUTE_MS, Market, Moment
 from tools.simulator.request_limit import RequestLimit
-from tools.simulator.speakers import ERROR_BODIES, Speaker, Speakers
+from tools.simulator.response import Response
 
 HOST = "127.0.0.1"
 MARKET_HEADER = "X-Cadfeed-Market"
 GARBAGE = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
+
+
+AsyncHandler = Callable[[Asked, Moment, Fault], Awaitable[Response]]
 
 
 def wall_clock_ms() -> int:
@@ -32,12 +36,13 @@ class Exchange:
     """A running exchange. `async with Exchange(market) as exchange:` serves it at `exchange.url` until the block ends.
 
     Args:
-        market: what is traded here.
+        market: what trades here.
         port: TCP port on 127.0.0.1; 0 for a free one.
-        faults: what is wrong from the start, as `faults.parse_faults` gives it.
+        faults: the faults from the start, as `faults.parse_faults` returns them.
         weight_limit: Binance's request weight per minute.
         coinbase_limit: requests per second at Coinbase.
         coingecko_limit: requests per minute at CoinGecko.
+        kraken_ohlc_gap_ms: the least time between two requests for a pair's `OHLC` at Kraken, milliseconds.
         clock_ms: the time, Unix milliseconds; for tests.
     """
 
@@ -50,18 +55,23 @@ class Exchange:
         weight_limit: int = binance.WEIGHT_LIMIT,
         coinbase_limit: int = coinbase.LIMIT_PER_S,
         coingecko_limit: int = coingecko.LIMIT_PER_MINUTE,
+        kraken_ohlc_gap_ms: int = kraken_ohlc.GAP_MS,
         clock_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.market = market
         self.port = port
         self.meter = binance.WeightMeter(weight_limit)
-        self._speakers = Speakers(
+        self._endpoints = Endpoints(
             market,
             self.meter,
             RequestLimit(coinbase_limit, 1_000),
             RequestLimit(coingecko_limit, MINUTE_MS),
             clock_ms,
         )
+        self._history = HistoryEndpoints(self._endpoints, kraken_ohlc.PairLimits(kraken_ohlc_gap_ms))
+        routes = (*self._endpoints.routes(), *self._history.routes())
+        self.paths: dict[str, Upstream] = {path: upstream for path, upstream, _ in routes}
+        self.requests_of_paths: Counter[tuple[str, str]] = Counter()
         self.faults: dict[Upstream, Fault] = {}
         self.requests_since_start: Counter[Upstream] = Counter()
         self.requests_since_reset: Counter[Upstream] = Counter()
@@ -82,12 +92,12 @@ class Exchange:
         return self.market.moment(self._clock_ms())
 
     def set_faults(self, faults: Mapping[Upstream, Fault]) -> None:
-        """Replace the faults of the upstreams named; none named: clear all."""
+        """Replace the faults of the named upstreams; without any name clear all."""
         before = dict(self.faults)
         if not faults:
             self.faults.clear()
         self.faults.update(faults)
-        # What froze before stays as it was then, and a lie goes on from where it began.
+        # What is frozen stays as it was then, and a lie continues from its beginning.
         now = self.now()
         of = self.faults.items()
         self._frozen_at = {name: self._frozen_at.get(name, now) for name, fault in of if fault.frozen}
@@ -107,13 +117,15 @@ class Exchange:
         Raises:
             OSError: the port is taken.
         """
-        self.now()  # a market begins to move when it is first looked at
+        self.now()  # a market begins to move at its first read
         app = web.Application()
-        app.on_response_prepare.append(self._say_market)
-        for path, upstream, speak in self._speakers.routes():
-            app.router.add_get(path, self._serving(upstream, speak))
+        app.on_response_prepare.append(self._name_market)
+        for path, upstream, handle in self._endpoints.routes():
+            app.router.add_get(path, self._serving(path, upstream, _at_once(handle)))
+        for path, upstream, read in self._history.routes():
+            app.router.add_get(path, self._serving(path, upstream, read))
         app.add_routes(control.routes(self))
-        # Handlers end with their client's connection, hanging ones too.
+        # Handlers end with their client's connection, even hanging ones.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self.port).start()
@@ -132,8 +144,9 @@ class Exchange:
     ) -> None:
         await self.stop()
 
-    def _serving(self, upstream: Upstream, speak: Speaker) -> Callable[[web.Request], Any]:
+    def _serving(self, path: str, upstream: Upstream, handle: AsyncHandler) -> Callable[[web.Request], Any]:
         async def serve(request: web.Request) -> web.StreamResponse:
+            self.requests_of_paths.update([(path, "since_start"), (path, "since_reset")])
             self.requests_since_start[upstream] += 1
             self.requests_since_reset[upstream] += 1
             fault = self.faults.get(upstream, HEALTHY)
@@ -142,7 +155,10 @@ class Exchange:
             if fault.hang:
                 await asyncio.Event().wait()
             moment = self._moment(upstream)
-            answer = _failed(upstream, fault) or speak(request, moment, self._grown(upstream, fault, moment))
+            asked = Asked(request.query, request.match_info, request.headers.get("User-Agent"))
+            answer = _failed(upstream, fault) or await handle(asked, moment, self._grown(upstream, fault, moment))
+            if answer.over_limit:
+                self.requests_of_paths.update([(path, "over_limit_since_start"), (path, "over_limit_since_reset")])
             self.statuses_since_reset[upstream, answer.status] += 1
             return await _respond(request, answer, fault)
 
@@ -157,28 +173,35 @@ class Exchange:
         return replace(now, stopped=stopped)
 
     def _grown(self, upstream: Upstream, fault: Fault, moment: Moment) -> Fault:
-        """The fault with what its lie has become."""
+        """Return the fault with its lie as it is now."""
         if not fault.lie:
             return fault
         began_ms = self._lies_from.get(upstream, moment.now_ms)
         return replace(fault, lie=fault.lie.after(moment.now_ms - began_ms))
 
-    async def _say_market(self, request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG002
+    async def _name_market(self, request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG002
         response.headers[MARKET_HEADER] = self.market.origin
 
 
-def _failed(upstream: Upstream, fault: Fault) -> Answer | None:
+def _at_once(handle: Callable[[Asked, Moment, Fault], Response]) -> AsyncHandler:
+    async def answer(asked: Asked, moment: Moment, fault: Fault) -> Response:
+        return handle(asked, moment, fault)
+
+    return answer
+
+
+def _failed(upstream: Upstream, fault: Fault) -> Response | None:
     if fault.status is not None:
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        return Answer(fault.status, ERROR_BODIES[upstream](fault.status), headers)
+        return Response(fault.status, ERROR_BODIES[upstream](fault.status), headers)
     if fault.garbage:
-        return Answer(200, GARBAGE, {"Content-Type": "text/html; charset=utf-8"})
+        return Response(200, GARBAGE, {"Content-Type": "text/html; charset=utf-8"})
     if fault.empty:
-        return Answer(200, "[]" if upstream is Upstream.BINANCE else "{}")
+        return Response(200, "[]" if upstream == "binance" else "{}")
     return None
 
 
-async def _respond(request: web.Request, answer: Answer, fault: Fault) -> web.StreamResponse:
+async def _respond(request: web.Request, answer: Response, fault: Fault) -> web.StreamResponse:
     body = answer.body.encode()
     headers = {"Content-Type": "application/json;charset=utf-8", **answer.headers}
     if not fault.cut:
@@ -186,7 +209,7 @@ async def _respond(request: web.Request, answer: Answer, fault: Fault) -> web.St
             status=answer.status, body=body[: len(body) // 2] if fault.bad_json else body, headers=headers
         )
     response = web.StreamResponse(status=answer.status, headers=headers)
-    # All of it is promised and half of it sent.
+    # Announce the whole body and send half of it.
     response.content_length = len(body)
     await response.prepare(request)
     await response.write(body[: len(body) // 2])
@@ -197,7 +220,7 @@ async def _respond(request: web.Request, answer: Answer, fault: Fault) -> web.St
 
 @contextmanager
 def exchange_in_thread(market: Market, port: int = 0, **options: Any) -> Iterator[Exchange]:
-    """An exchange served by a thread of its own, for callers without an event loop. Options are those of `Exchange`.
+    """Serve an exchange in its own thread, for callers without an event loop. Options are those of `Exchange`.
 
     Raises:
         OSError: the port is taken.

@@ -1,11 +1,11 @@
-"""The sink: stands for the `@connections` addresses of an API, on this machine, with a set delay before each answer.
+"""The sink: a local stand-in for an API's `@connections` addresses, with a set delay before each answer.
 
 `python -m tools.simulator.sink --port 0 --latency-ms 15 --state FOLDER` prints one line of JSON: `url` (what `connect`
 of `shared.gateway` takes), `ca` (the certificate that it is verified with, empty for plain HTTP), `control`.
 
-`POST control/control` takes an object: `down_s` (every post is answered 503 for so long), `latency_ms`, `close_all`
-(close the connections that wait for no answer; the answer says how many), `drop_all` (the same, without TLS's goodbye,
-which the other side would have to return before the connection is closed). `GET control/counts` counts since the start.
+`POST control/control` takes an object: `down_s` (answer every post with 503 for that long), `latency_ms`, `close_all`
+(close the idle connections; the answer says how many), `drop_all` (the same without TLS's close_notify, which the
+other side would have to return first). `GET control/counts` counts since the start.
 """
 
 import argparse
@@ -31,7 +31,7 @@ STOP_TIMEOUT_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A running sink. `log` is None when it keeps none."""
+    """A running sink. `log` is None if it keeps none."""
 
     url: str
     ca: str
@@ -40,11 +40,11 @@ class Sink:
     log: Path | None = None
 
     def tell(self, **orders: object) -> dict[str, Any]:
-        """Give it orders: `down_s`, `latency_ms`, `close_all`, `drop_all`."""
+        """Control the sink: `down_s`, `latency_ms`, `close_all`, `drop_all`."""
         return self._ask(urllib.request.Request(f"{self.control}/control", json.dumps(orders).encode()))  # noqa: S310
 
     def counts(self) -> dict[str, Any]:
-        """`posts`, `by_status`, `connections`, `accepted`, `most_connections`. The log is whole up to here."""
+        """`posts`, `by_status`, `connections`, `accepted`, `most_connections`. The log is complete up to here."""
         return self._ask(urllib.request.Request(f"{self.control}/counts"))  # noqa: S310 - our own address
 
     @staticmethod
@@ -64,10 +64,10 @@ def running(
     logged_bytes: int | None = None,
     core: int | None = None,
 ) -> Iterator[Sink]:
-    """A sink in a process of its own, while the block runs. It ends with this process, too.
+    """Run a sink in its own process during the block. It also ends with this process.
 
     Raises:
-        RuntimeError: it did not start; it holds its last words.
+        RuntimeError: it did not start; the text holds the end of its output.
     """
     state.mkdir(parents=True, exist_ok=True)
     command = [
@@ -146,7 +146,7 @@ async def _serve(options: argparse.Namespace) -> None:
         if orders.get("close_all"):
             closed = exchange.close_idle()
         if orders.get("drop_all"):
-            closed = exchange.close_idle(goodbye=False)
+            closed = exchange.close_idle(close_notify=False)
         return web.json_response({"closed": closed})
 
     async def counts(_: web.Request) -> web.Response:
@@ -184,9 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="folder of the certificates")
     parser.add_argument("--plain", action="store_true", help="HTTP instead of TLS 1.3")
     parser.add_argument("--log", type=Path, help="a line per post: ms, outcome, id, the body's first bytes as JSON")
-    parser.add_argument("--logged-bytes", type=int, help="of each body, 64 unless told")
-    parser.add_argument("--core", type=int, help="the processor core to stay on")
-    parser.add_argument("--attached", action="store_true", help="end when standard input does")
+    parser.add_argument("--logged-bytes", type=int, help="bytes to log of each body (default: 64)")
+    parser.add_argument("--core", type=int, help="the CPU core to run on")
+    parser.add_argument("--attached", action="store_true", help="end when standard input ends")
     return parser
 
 

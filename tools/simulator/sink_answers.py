@@ -1,8 +1,10 @@
-"""What the sink answers to which connection id, as ready-made HTTP responses.
+"""The sink's answer to each connection id, as ready-made HTTP responses.
 
-The word is anywhere in the id. With a `1` behind it (`busy1`, `cut1`) it counts for the id's first post only; after
-that the id is a healthy one. The statuses are those of the service:
+A word anywhere in the id selects the answer. Followed by a `1` (`busy1`, `cut1`) it applies only to the id's first
+post; later posts succeed. The statuses are those of the service:
 https://docs.aws.amazon.com/apigatewaymanagementapi/latest/api/API_PostToConnection.html
+A DELETE, which ends a connection, is answered with 204, and each later request with 410.
+https://docs.aws.amazon.com/apigatewaymanagementapi/latest/api/API_DeleteConnection.html
 """
 
 import re
@@ -24,11 +26,11 @@ _BODIES = {
 
 
 def _response(status: int) -> bytes:
-    error, reason = _BODIES.get(status, ("", "OK"))
+    error, reason = _BODIES.get(status, ("", "No Content" if status == 204 else "OK"))
     body = f'{{"message":"{reason}","connectionId":"-","requestId":"-"}}' if error else ""
     lines = [
         f"HTTP/1.1 {status} {reason}",
-        "Date: Sun, 01 Jan 2023 00:00:00 GMT",  # not read by any client; its length is what counts
+        "Date: Sun, 01 Jan 2023 00:00:00 GMT",  # no client reads it; only its length matters
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
         "Connection: keep-alive",
@@ -39,6 +41,6 @@ def _response(status: int) -> bytes:
     return "\r\n".join([*lines, "", body]).encode()
 
 
-RESPONSES = {status: _response(status) for status in (200, *_BODIES)}
+RESPONSES = {status: _response(status) for status in (200, 204, *_BODIES)}
 CUT = RESPONSES[410][:-5].replace(b" 410 Gone", b" 200 OK")
 TORN = RESPONSES[200][:10]

@@ -1,4 +1,4 @@
-"""The sink's side of a connection: HTTP/1.1 with keep-alive, no more of it than clients of `@connections` use.
+"""The sink's side of a connection: the part of HTTP/1.1 with keep-alive that clients of `@connections` use.
 
 Answers wait in one queue with one timer, since a timer per request costs more than the request.
 """
@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from tools.simulator.sink_answers import CUT, RESPONSES, STATUS_OF_WORD, TORN, WORD
 
 CONNECTIONS = (b"/@connections/", b"/%40connections/", b"/%40Connections/")
-RECEIVED = memoryview(bytearray(64 * 1024))  # one for all connections: what is in it is taken out before the next read
+RECEIVED = memoryview(bytearray(64 * 1024))  # one for all connections: its content is taken out before the next read
 LONGEST_HEAD = 32 * 1024
 LOGGED_BODY = 64
 TIMER_GRAIN_S = 0.001  # libuv's timers count milliseconds
@@ -24,7 +24,7 @@ LINGER_NOT = struct.pack("ii", 1, 0)  # a close that sends RST instead of FIN
 
 
 class Exchange:
-    """What all connections of a sink share: the outcomes, the queue of answers, the counts and the log."""
+    """The shared state of a sink's connections: outcomes, queue of answers, counts and log."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, *, latency_s: float, log: Path | None, logged_bytes: int = LOGGED_BODY
@@ -37,15 +37,18 @@ class Exchange:
         self.accepted = self.most_connections = 0
         self.outcomes: Counter[int | str] = Counter()
         self._seen: set[bytes] = set()
+        self._closed: set[bytes] = set()
         self._due: deque[tuple[float, SinkProtocol, int | str]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._log = log.open("w", encoding="utf-8") if log else None
         self.logs = log is not None
 
     def outcome(self, connection_id: bytes) -> int | str:
-        """What becomes of a post to this id: a status, or how it ends without one."""
+        """Return the outcome of a post to this id: a status, or how it ends without one."""
         if self.down_until and time.monotonic() < self.down_until:
             return 503
+        if connection_id in self._closed:
+            return 410
         found = WORD.search(connection_id)
         if found is None:
             return 200
@@ -56,8 +59,15 @@ class Exchange:
         word = found[1].decode()
         return STATUS_OF_WORD.get(word, word)
 
+    def close_client(self, connection_id: bytes) -> int:
+        """Close a client's connection; return the status of that. It is gone from then on."""
+        if connection_id in self._closed or b"gone" in connection_id:
+            return 410
+        self._closed.add(connection_id)
+        return 204
+
     def answer_later(self, protocol: "SinkProtocol", outcome: int | str) -> None:
-        """Put an answer behind those that wait."""
+        """Queue an answer."""
         self._due.append((time.monotonic() + self.latency_s, protocol, outcome))
         if self._timer is None:
             self._timer = self._loop.call_later(self.latency_s, self._answer_due)
@@ -72,7 +82,7 @@ class Exchange:
             self._timer = self._loop.call_later(max(TIMER_GRAIN_S, due[0][0] - time.monotonic()), self._answer_due)
 
     def set_latency(self, latency_s: float) -> None:
-        """For all answers, also for those that wait."""
+        """Set the delay of all answers, queued ones included."""
         self.latency_s = latency_s
         latest = time.monotonic() + latency_s
         self._due = deque((min(due, latest), protocol, outcome) for due, protocol, outcome in self._due)
@@ -81,21 +91,21 @@ class Exchange:
             self._timer = self._loop.call_later(0, self._answer_due)
 
     def log(self, outcome: int | str, connection_id: bytes, body: bytes) -> None:
-        """A line per post, when it has arrived whole; the client may still miss the answer."""
+        """Log a line per complete post; the client may still miss the answer."""
         if self._log is not None:
             begin = json.dumps(body.decode("utf-8", "replace"))
             self._log.write(f"{time.time_ns() // 1_000_000} {outcome} {connection_id.decode('latin-1')} {begin}\n")
 
     def flush(self) -> None:
-        """Write to the file what has been logged."""
+        """Write the logged lines to the file."""
         if self._log is not None:
             self._log.flush()
 
-    def close_idle(self, *, goodbye: bool = True) -> int:
-        """Close the connections that wait for no answer, with TLS's goodbye or without; how many they were."""
+    def close_idle(self, *, close_notify: bool = True) -> int:
+        """Close the idle connections, with TLS's close_notify or without; return how many."""
         idle = [protocol for protocol in self.connections if not protocol.owes]
         for protocol in idle:
-            (protocol.close if goodbye else protocol.abort)()
+            (protocol.close if close_notify else protocol.abort)()
         return len(idle)
 
     def counts(self) -> dict[str, object]:
@@ -109,7 +119,7 @@ class Exchange:
 
 
 class SinkProtocol(asyncio.BufferedProtocol):
-    """One connection. `owes` counts the answers that it still waits for."""
+    """One connection. `owes` counts its open answers."""
 
     __slots__ = ("_exchange", "_rest", "_transport", "owes")
 
@@ -142,7 +152,7 @@ class SinkProtocol(asyncio.BufferedProtocol):
         self._rest = data[begin:]
 
     def _request(self, data: bytes, begin: int) -> int:
-        """Take one request that begins there; where the next one begins, or the same place when it is not whole."""
+        """Take the request that begins there; return where the next one begins, or the same place if incomplete."""
         head_end = data.find(b"\r\n\r\n", begin)
         if head_end < 0:
             if len(data) - begin > LONGEST_HEAD:
@@ -160,14 +170,16 @@ class SinkProtocol(asyncio.BufferedProtocol):
             return begin
         method, target, _ = data[begin : data.find(b"\r\n", begin)].split(b" ", 2)
         connection_id = _connection_id(target)
-        if method != b"POST" or not connection_id:
+        if method not in {b"POST", b"DELETE"} or not connection_id:
             outcome: int | str = 404
         elif data.find(b"uthorization: AWS4-HMAC-SHA256 ", begin, head_end) < 0:
-            outcome = 403  # a client that does not sign would be compared with those that do
+            outcome = 403  # without a signature a client must not look as fast as those that sign
+        elif method == b"DELETE":
+            outcome = self._exchange.close_client(connection_id)
         else:
             outcome = self._exchange.outcome(connection_id)
         self._exchange.outcomes[outcome] += 1
-        if self._exchange.logs:
+        if self._exchange.logs and method == b"POST":
             self._exchange.log(outcome, connection_id, data[body : min(end, body + self._exchange.logged_bytes)])
         self.owes += 1
         if outcome != "slow":
@@ -189,7 +201,7 @@ class SinkProtocol(asyncio.BufferedProtocol):
             transport.abort()
 
     def close(self) -> None:
-        """Say goodbye and close."""
+        """Close with TLS's close_notify."""
         self._transport.close()
 
     def abort(self) -> None:
@@ -212,7 +224,7 @@ def _content_length(data: bytes, begin: int, end: int) -> int | None:
 
 
 def _connection_id(target: bytes) -> bytes:
-    """The last part of the path, empty when it is no address of a connection."""
+    """Return the last part of the path, or nothing if it is not a connection's address."""
     for begin in CONNECTIONS:
         at = target.find(begin)
         if at >= 0:

@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from cadfeed_client import Change, Feed, Heard, Kind, Refused, RequestError, State, Withdrawn
+from shared.model.channels import CHANNELS, RATES_BATCH
 from tools.watch.explained import explained
 from tools.watch.prices import percent_text, price_text
 from tools.watch.status import Status
@@ -24,19 +25,19 @@ from tools.watch.target import Target, now_ms, tls
 DEFAULT_URL = "wss://localhost:8000/markets/ws/"
 REDRAW_EVERY_S = 0.25
 SCREENSHOT_WIDTH, SCREENSHOT_ROWS = 120, 24
-EXPLAIN_WIDTH = 200  # where it is no terminal that tells its own
+EXPLAIN_WIDTH = 200  # if the output is not a terminal with a width of its own
 REFUSED, INTERRUPTED = 1, 128 + signal.SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the client; the process's exit code."""
+    """Run the client and return the process's exit code."""
     options = _parse(arguments)
     try:
         return asyncio.run(_watch(options))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python would complain once more when it flushes at exit.
+        # The reader closed the pipe (`| head`). Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.watch", description="Follow live crypto quotes in CAD.")
     parser.add_argument("--url", default=DEFAULT_URL, help="the feed's address (default: %(default)s)")
-    parser.add_argument("--channel", choices=("rates_batch", "rates"), default="rates_batch")
+    parser.add_argument("--channel", choices=CHANNELS, default=RATES_BATCH)
     parser.add_argument("--symbols", default="", metavar="BTC_CAD,ETH_CAD", help="only these (default: all)")
     parser.add_argument(
         "--ca", type=Path, metavar="FILE", help="a CA to trust besides the system's (default: the local stack's)"
@@ -69,8 +70,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     for name in ("count", "rows"):
         if (number := getattr(options, name)) is not None and number < 1:
             parser.error(f"--{name} is at least 1")
-    if options.screenshot and options.channel != "rates_batch":
-        parser.error("--screenshot needs --channel rates_batch: only that has one snapshot")
+    if options.screenshot and options.channel != RATES_BATCH:
+        parser.error(f"--screenshot needs --channel {RATES_BATCH}: only that has one snapshot")
     if options.explain and (options.json or options.screenshot or options.symbols or options.count):
         parser.error("--explain shows one symbol and leaves: it goes with --url, --channel and --ca")
     wanted = options.explain or options.symbols
@@ -86,7 +87,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 async def _watch(options: argparse.Namespace) -> int:
-    # So that `kill` leaves the terminal as tidy as Ctrl-C does.
+    # `kill` then restores the terminal like Ctrl-C.
     task = asyncio.current_task()
     if task:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -105,7 +106,7 @@ async def _watch(options: argparse.Namespace) -> int:
     except asyncio.CancelledError:
         return INTERRUPTED
     except Refused:
-        return REFUSED  # its words have been told as those of every frame
+        return REFUSED  # its message was printed already, like that of every frame
     except RequestError as error:
         _tell(str(error))
         return REFUSED
@@ -113,7 +114,7 @@ async def _watch(options: argparse.Namespace) -> int:
 
 
 class _Enough(Exception):
-    """As many frames as were asked for have come."""
+    """The requested number of frames has arrived."""
 
 
 def _feed(
@@ -159,13 +160,13 @@ async def _live(options: argparse.Namespace, status: Status) -> None:
 
     with Live(console=console, screen=True, auto_refresh=False) as live, suppress(_Enough):
         async with feed:
-            # Ages and the countdown move without any frame, and a burst of frames needs one picture only.
+            # Ages and the countdown change without frames, and a burst of frames needs only one picture.
             closed = asyncio.create_task(feed.wait_closed())
             while not closed.done():
                 live.update(drawn(), refresh=True)
                 await asyncio.wait([closed], timeout=REDRAW_EVERY_S)
             closed.result()
-    # The live screen is gone by now: what it showed last stays on the terminal.
+    # The live screen is gone now; print its last picture so that it stays on the terminal.
     console.print(drawn())
 
 

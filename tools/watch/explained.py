@@ -1,4 +1,4 @@
-"""Why a price is what it is, as a table for people: the markets in the feed's order, and what became of each."""
+"""An explanation of a price as a table: the markets in the feed's order, each with its verdict."""
 
 from decimal import Decimal, localcontext
 
@@ -17,7 +17,7 @@ OLD_LAST = "last trade outside its book"
 
 
 def explained(explanation: Explanation) -> RenderableType:
-    """The explanation as it is shown: the reference and how many agree, then a line per market."""
+    """Return the explanation to show: the reference and how many agree, then a line per market."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
     for column in COLUMNS:
         table.add_column(column, justify="right" if column in RIGHT else "left", no_wrap=True)
@@ -27,7 +27,7 @@ def explained(explanation: Explanation) -> RenderableType:
 
 
 def off_percent(price: Decimal, reference: Decimal) -> Decimal:
-    """How far a price lies from the reference, in per cent of it."""
+    """Return a price's distance from the reference, in percent of it."""
     with localcontext(EXACT):
         return ((price - reference) * 100 / reference).quantize(Decimal("0.0001"))
 
@@ -42,6 +42,8 @@ def _summary(explanation: Explanation) -> str:
             parts.append(f"dispersion {explanation.dispersion * 100:.4f}%")
     parts.append(f"band {(explanation.band * 100).normalize():f}%")
     parts.append(f"{explanation.sources} {'source agrees' if explanation.sources == 1 else 'sources agree'}")
+    if explanation.change_at_current_rate:
+        parts.append("change at the current rate")
     return "  ".join([*parts, f"seq {explanation.seq}"])
 
 

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: grouped, signed, never with an exponent, and no small price rounded away."""
+"""Numbers for people: grouped, signed, without an exponent, and without rounding small prices to zero."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
@@ -8,12 +8,12 @@ CENTS = 2
 
 
 def places(price: Decimal) -> int:
-    """How many decimals show at least 6 significant digits of a price, and its cents."""
+    """Return how many decimals show a price's cents and at least 6 significant digits."""
     return CENTS if price.is_zero() else max(CENTS, MIN_SIGNIFICANT_DIGITS - 1 - price.adjusted())
 
 
 def price_text(price: Decimal) -> str:
-    """A price with thousands separators.
+    """Return a price with thousands separators.
 
     >>> price_text(Decimal("136542.1834")), price_text(Decimal("0.0000124394041"))
     ('136,542.18', '0.0000124394')
@@ -22,7 +22,7 @@ def price_text(price: Decimal) -> str:
 
 
 def change_text(change: Decimal, price: Decimal) -> str:
-    """A change with its sign and arrow, to the decimals of its price, or more where it would read as nothing.
+    """Return a change with sign and arrow, with its price's decimals or more if it would read as zero.
 
     >>> change_text(Decimal("-1024.5"), Decimal("136542.18")), change_text(Decimal("0"), Decimal("1"))
     ('▼ -1,024.50', '= 0.00000')
@@ -34,18 +34,18 @@ def change_text(change: Decimal, price: Decimal) -> str:
 
 
 def percent_text(percent: Decimal) -> str:
-    """A percentage with its sign and at least two decimals, more where it would read as nothing."""
+    """Return a percentage with its sign and two decimals, or more if it would read as zero."""
     decimals = CENTS if percent.is_zero() else max(CENTS, -percent.adjusted())
     return f"{_signed(percent, decimals)}%"
 
 
 def arrow(change: Decimal) -> str:
-    """The direction of a change, for those who see no colour."""
+    """Return the direction of a change, for readers who see no colour."""
     return "=" if change.is_zero() else "▲" if change > 0 else "▼"
 
 
 def age_text(age_ms: int) -> str:
-    """How old something is, in one unit. A clock that runs behind the server's gives 0 s.
+    """Return an age in one unit, and 0 s if this clock is behind the server's.
 
     >>> age_text(-5), age_text(59_999), age_text(7_200_000)
     ('0s', '59s', '2h')

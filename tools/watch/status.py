@@ -1,4 +1,4 @@
-"""How the connection does: its state in words, why it broke, and how many quotes come per second."""
+"""The state of the connection in words, why it broke, and the rate of quotes per second."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ STANDS = (Link.LIVE, Link.LATE, Link.STALE)
 
 @dataclass(slots=True)
 class Status:
-    """The connection to one feed. `notice` is the server's last complaint."""
+    """The connection to one feed. `notice` is the server's last error."""
 
     target: Target
     state: State = field(default_factory=lambda: State(Link.CONNECTING))
@@ -22,13 +22,13 @@ class Status:
 
     @property
     def reason(self) -> str:
-        """Why it is not well."""
+        """Return why the connection is not live."""
         return explain(self.state.error, self.target) if self.state.error else self.state.reason
 
     def turned(self, state: State, now_ms: int) -> str:
-        """Take note of a new state; what is to be told of it, or nothing."""
+        """Record a new state; return the text to print about it, if any."""
         if state.link is Link.CLOSED:
-            return ""  # by the user: what was shown last is to stay
+            return ""  # by the user: the last picture stays
         before, self.state = self.state.link, state
         if state.link in STANDS and before not in STANDS:
             self.notice, self.live_ms = "", now_ms
@@ -42,20 +42,20 @@ class Status:
         return ""
 
     def heard(self, heard: Heard, now_ms: int) -> None:
-        """Count changed quotes. A snapshot is not counted: it says how much there is, not how much moves."""
+        """Count changed quotes. A snapshot does not count: it shows all quotes, not changes."""
         self.notice = heard.message or self.notice
         if heard.kind is Kind.DATA and not heard.is_snapshot:
             self._arrivals.append((now_ms, sum(isinstance(change, Quote) for change in heard.changes)))
             self._forget(now_ms)
 
     def updates_per_s(self, now_ms: int) -> float:
-        """Changed quotes per second over the last ten seconds, or since the connection stands."""
+        """Return the changed quotes per second over the last ten seconds, or since the connection opened."""
         self._forget(now_ms)
         window_ms = min(RATE_WINDOW_MS, max(1000, now_ms - self.live_ms))
         return sum(quotes for _, quotes in self._arrivals) * 1000 / window_ms
 
     def words(self, now_ms: int) -> str:
-        """The state in words, e.g. `reconnecting in 3 s`."""
+        """Return the state in words, e.g. `reconnecting in 3 s`."""
         if self.state.link is Link.RECONNECTING:
             return f"{self.state.link} in {max(0, -(-(self.state.retry_ms - now_ms) // 1000))} s"
         return self.state.link

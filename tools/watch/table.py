@@ -1,4 +1,4 @@
-"""The picture on the terminal: a header, as many quotes as fit, a footer. Drawn from the state alone."""
+"""The picture on the terminal, drawn from the state alone: a header, as many quotes as fit, a footer."""
 
 import io
 import re
@@ -28,7 +28,7 @@ SVG_FONTS = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, its cell, and its rank: of two columns the one with the higher rank is dropped first."""
+    """A column: its title, its cell, and its rank. A narrow window drops the highest rank first."""
 
     title: str
     rank: int
@@ -64,7 +64,7 @@ COLUMNS = (
 def picture(
     book: Book, status: Status, now_ms: int, size: tuple[int, int], *, sort: Sort = "feed", rows: int | None = None
 ) -> RenderableType:
-    """What the terminal shows in `size` (columns, lines). At most `rows` quotes where that is given."""
+    """Return the picture for a terminal of `size` (columns, lines), with at most `rows` quotes if given."""
     width, height = size
     quotes = ordered(book, sort)
     top = [_line(line, width) for line in _header(book, status, now_ms, width)]
@@ -79,7 +79,7 @@ def picture(
 
 
 def ordered(book: Book, sort: Sort) -> list[Quote]:
-    """The book's quotes: as the feed lists them, or sorted; numbers from the highest, ages from the youngest."""
+    """Return the book's quotes in the feed's order or sorted: numbers from the highest, ages from the youngest."""
     rank = {symbol: place for place, symbol in enumerate(book.order)}
     quotes = sorted(book.quotes.values(), key=lambda quote: (rank.get(quote.symbol, len(rank)), quote.symbol))
     match sort:
@@ -98,7 +98,7 @@ def ordered(book: Book, sort: Sort) -> list[Quote]:
 
 
 def screenshot(book: Book, status: Status, now_ms: int, *, width: int, sort: Sort, rows: int) -> str:
-    """The picture as an SVG that loads nothing from elsewhere."""
+    """Return the picture as an SVG that loads nothing from elsewhere."""
     console = Console(
         record=True,
         width=width,
@@ -146,14 +146,14 @@ def _footer(book: Book, width: int) -> list[Text]:
 
 def _table(quotes: Sequence[Quote], now_ms: int, width: int) -> Table:
     cells = {column.title: [column.cell(quote, now_ms) for quote in quotes] for column in COLUMNS}
-    needed = {title: max([cell_len(title), *(cell.cell_len for cell in of)]) for title, of in cells.items()}
-    needed["source"] = min(needed["source"], MIN_SOURCE_WIDTH)
+    widths = {title: max([cell_len(title), *(cell.cell_len for cell in of)]) for title, of in cells.items()}
+    widths["source"] = min(widths["source"], MIN_SOURCE_WIDTH)
     columns = sorted(COLUMNS, key=lambda column: column.rank)
-    while len(columns) > 1 and sum(needed[column.title] + GAP for column in columns) - GAP > width:
+    while len(columns) > 1 and sum(widths[column.title] + GAP for column in columns) - GAP > width:
         columns.pop()
 
     kept = [column for column in COLUMNS if column in columns]
-    source_width = width - sum(needed[column.title] + GAP for column in kept if column.title != "source")
+    source_width = width - sum(widths[column.title] + GAP for column in kept if column.title != "source")
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold underline")
     for column in kept:
         table.add_column(

@@ -1,13 +1,13 @@
-/** The head of the page: how the feed is, and whether the prices in sight are still true. */
+/** The head of the page: the state of the feed, and whether the prices shown are up to date. */
 
-import type { Clock } from "./clock.ts";
+import type { Feed, Heard, State } from "cadfeed-client";
 import { steadyNow } from "cadfeed-client";
-import type { Change, Feed, State } from "cadfeed-client";
-import { dailyRateOf, healthOf, pulseText, quietAfter, sourcesText } from "./health.ts";
+import type { Clock } from "./clock.ts";
 import type { Facts, Kind } from "./health.ts";
-import { element, say } from "./page.ts";
+import { dailyRateOf, healthOf, pulseText, quietAfter, sourcesText } from "./health.ts";
+import { element, setText } from "./page.ts";
 
-/** So many gaps between two frames tell how often the feed speaks. */
+/** The number of gaps between frames from which the page learns how often frames come. */
 const GAPS = 8;
 const ANNOUNCED: Readonly<Record<Kind, string>> = {
   connecting: "Connecting.",
@@ -23,7 +23,7 @@ export class Banner {
   readonly #clock: Clock;
   readonly #announce: (text: string) => void;
   #retryAt = 0;
-  #heardAt: number | undefined;
+  #lastFrameAt: number | undefined;
   #lostAt: number | undefined;
   #gaps: number[] = [];
   #kind: Kind = "connecting";
@@ -34,22 +34,22 @@ export class Banner {
     this.#announce = announce;
   }
 
-  connected(state: State): void {
+  linkChanged(state: State): void {
     if (state.link === "reconnecting") this.#retryAt = steadyNow() + state.inMs;
-    // Before anything has come there is nothing to lose.
-    if (state.link !== "live" && this.#heardAt !== undefined) this.#lostAt ??= steadyNow();
+    // Before the first frame there is no price that may become old.
+    if (state.link !== "live" && this.#lastFrameAt !== undefined) this.#lostAt ??= steadyNow();
     this.draw();
   }
 
-  heard({ isSnapshot, ts }: Change): void {
-    // Answers to requests say that the connection is there, not that the prices are.
+  received({ isSnapshot, ts }: Heard): void {
+    // Answers to requests show that the connection works, not that prices come.
     if (!ts) return;
     const now = steadyNow();
-    // The gap between two connections is none of the feed's.
-    if (this.#heardAt !== undefined && this.#lostAt === undefined) {
-      this.#gaps = [...this.#gaps.slice(1 - GAPS), now - this.#heardAt];
+    // The gap between two connections says nothing about the feed.
+    if (this.#lastFrameAt !== undefined && this.#lostAt === undefined) {
+      this.#gaps = [...this.#gaps.slice(1 - GAPS), now - this.#lastFrameAt];
     }
-    this.#heardAt = now;
+    this.#lastFrameAt = now;
     if (isSnapshot) this.#lostAt = undefined;
     this.draw();
   }
@@ -59,26 +59,27 @@ export class Banner {
     const { kind, label, detail, isStale } = healthOf(facts);
     const state = element("state");
     if (state.dataset["kind"] !== kind) state.dataset["kind"] = kind;
-    say("state", label);
-    say("detail", detail);
-    say("pulse", kind === "live" ? pulseText(facts) : "");
-    say("sources", sourcesText(facts.sources));
-    document.body.classList.toggle("out-of-date", isStale && this.#heardAt !== undefined);
+    setText("state", label);
+    setText("detail", detail);
+    setText("pulse", kind === "live" ? pulseText(facts) : "");
+    setText("sources", sourcesText(facts.status));
+    document.body.classList.toggle("out-of-date", isStale && this.#lastFrameAt !== undefined);
     if (kind !== this.#kind) this.#announce(`${ANNOUNCED[kind]} ${kind === "closed" ? detail : ""}`.trim());
     this.#kind = kind;
   }
 
   #facts(): Facts {
-    const quotes = [...this.#feed.quotes.values()];
+    const { book } = this.#feed;
+    const quotes = [...book.quotes.values()];
     return {
       state: this.#feed.state,
       isOnline: navigator.onLine,
       now: steadyNow(),
-      heardAt: this.#heardAt,
+      lastFrameAt: this.#lastFrameAt,
       lostAt: this.#lostAt,
       retryAt: this.#retryAt,
       quietAfterMs: quietAfter(this.#gaps),
-      sources: this.#feed.status,
+      status: book.status,
       areAllStale: quotes.length > 0 && quotes.every(({ stale }) => stale),
       dailyRate: dailyRateOf(quotes.map(({ source }) => source)),
       roundTripMs: this.#clock.roundTripMs,

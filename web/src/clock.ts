@@ -1,9 +1,9 @@
-/** How far the feed is away, and how wrong this device's clock is: told by a ping now and then. */
+/** The round trip to the feed, and the error of this device's clock: a ping measures both from time to time. */
 
-import { steadyNow } from "cadfeed-client";
 import type { Feed } from "cadfeed-client";
+import { steadyNow } from "cadfeed-client";
 
-/** Each ping is two messages that the operator pays for. */
+/** The operator pays for two messages per ping. */
 const EVERY_MS = 120_000;
 
 export class Clock {
@@ -21,10 +21,10 @@ export class Clock {
     return steadyNow() + this.#offsetMs;
   }
 
-  /** Ask when it is time to, or `anew`: the connection is another one. */
-  look(anew = false): void {
+  /** Send a ping when it is due, or at once if the connection `isNew`. */
+  askIfDue(isNew = false): void {
     const at = steadyNow();
-    if (!anew && at - this.#askedAt < EVERY_MS) return;
+    if (!isNew && at - this.#askedAt < EVERY_MS) return;
     this.#askedAt = at;
     void this.#ask();
   }
@@ -42,7 +42,7 @@ export class Clock {
   }
 }
 
-/** What to add to this clock; nothing as long as the way there and back may explain the difference. */
+/** What to add to this clock, in ms; 0 if the round trip may explain the difference. */
 export function offsetOf(serverTs: number, receivedAt: number, roundTripMs: number): number {
   const offset = serverTs - (receivedAt - roundTripMs / 2);
   return Math.abs(offset) > Math.max(roundTripMs, 1000) ? offset : 0;

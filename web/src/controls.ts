@@ -1,12 +1,12 @@
-/** What the reader does: filter, order, favourites, and the way through the rows by keyboard. */
+/** The controls of the page: filter, order, favourites, and moving through the rows by keyboard. */
 
-import type { QuoteTable } from "./table.ts";
-import type { Row } from "./row.ts";
-import { COLUMNS, isDescendingFirst, nextSort } from "./view.ts";
-import type { Column, View } from "./view.ts";
 import { element } from "./page.ts";
+import type { Row } from "./row.ts";
+import type { QuoteTable } from "./table.ts";
+import type { Column, View } from "./view.ts";
+import { COLUMNS, isDescendingFirst, nextSort } from "./view.ts";
 
-export interface Reader {
+export interface Actions {
   readonly view: () => View;
   readonly change: (view: Partial<View>) => void;
   readonly toggleFavourite: (row: Row) => void;
@@ -19,36 +19,36 @@ const reverse = element("reverse", HTMLButtonElement);
 const favourites = element("favourites", HTMLButtonElement);
 const headers = [...document.querySelectorAll<HTMLTableCellElement>("th[data-column]")];
 
-export function listen(reader: Reader, table: QuoteTable): void {
-  filter.addEventListener("input", () => reader.change({ filter: filter.value }));
+export function bindControls(actions: Actions, table: QuoteTable): void {
+  filter.addEventListener("input", () => actions.change({ filter: filter.value }));
   element("controls").addEventListener("submit", (event) => event.preventDefault());
-  favourites.addEventListener("click", () => reader.change({ favouritesOnly: !reader.view().favouritesOnly }));
+  favourites.addEventListener("click", () => actions.change({ favouritesOnly: !actions.view().favouritesOnly }));
   element("clear").addEventListener("click", () => {
-    reader.change({ filter: "", favouritesOnly: false });
+    actions.change({ filter: "", favouritesOnly: false });
     filter.focus();
   });
   for (const header of headers) {
     const column = columnOf(header.dataset["column"]);
-    header.addEventListener("click", () => column && reader.change({ sort: nextSort(reader.view().sort, column) }));
+    header.addEventListener("click", () => column && actions.change({ sort: nextSort(actions.view().sort, column) }));
   }
   sorting.addEventListener("change", () => {
     const by = columnOf(sorting.value);
-    reader.change({ sort: by && { by, descending: isDescendingFirst(by) } });
+    actions.change({ sort: by && { by, descending: isDescendingFirst(by) } });
   });
   reverse.addEventListener("click", () => {
-    const { sort } = reader.view();
-    if (sort) reader.change({ sort: { ...sort, descending: !sort.descending } });
+    const { sort } = actions.view();
+    if (sort) actions.change({ sort: { ...sort, descending: !sort.descending } });
   });
   const body = element("quotes");
   body.addEventListener("click", ({ target }) => {
     const row = table.rowOf(target);
     const button = target instanceof Element ? target.closest("button") : null;
-    if (row && button === row.star) reader.toggleFavourite(row);
-    else if (row && button === row.opener) reader.open(row);
+    if (row && button === row.star) actions.toggleFavourite(row);
+    else if (row && button === row.opener) actions.open(row);
   });
-  body.addEventListener("pointerover", ({ target }) => table.point(target));
-  body.addEventListener("pointerleave", () => table.point(null));
-  body.addEventListener("keydown", (event) => walk(event, table));
+  body.addEventListener("pointerover", ({ target }) => table.pointAt(target));
+  body.addEventListener("pointerleave", () => table.pointAt(null));
+  body.addEventListener("keydown", (event) => moveFocus(event, table));
   document.addEventListener("keydown", shortcut);
 }
 
@@ -64,7 +64,7 @@ export function drawControls({ filter: text, favouritesOnly, sort }: View): void
   }
 }
 
-/** How a column is called, for those who hear the page. */
+/** The name of a column, for screen readers. */
 export function columnName(column: Column): string {
   return [...sorting.options].find(({ value }) => value === column)?.text ?? column;
 }
@@ -83,8 +83,8 @@ function shortcut(event: KeyboardEvent): void {
   }
 }
 
-/** Up and down go to the same button of the next row in sight. */
-function walk(event: KeyboardEvent, table: QuoteTable): void {
+/** The up and down arrows move the focus to the same button of the next shown row. */
+function moveFocus(event: KeyboardEvent, table: QuoteTable): void {
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const row = table.rowOf(event.target);
   if (!step || !row) return;

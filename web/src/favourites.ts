@@ -1,4 +1,4 @@
-/** The reader's favourite symbols, kept in this browser. */
+/** The user's favourite symbols, stored in this browser. */
 
 const KEY = "cadfeed.favourites";
 
@@ -7,12 +7,12 @@ export function storedFavourites(): Set<string> {
     const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
     return new Set(Array.isArray(stored) ? stored.filter((symbol) => typeof symbol === "string") : []);
   } catch {
-    // Storage is refused, or holds what another page of this address left there.
+    // The browser refuses storage, or another page at this address wrote something else there.
     return new Set();
   }
 }
 
-/** Keep them, where the browser lets a page keep anything: without that they last as long as the page. */
+/** Store them. If the browser refuses, they last until the page is closed. */
 export function storeFavourites(favourites: ReadonlySet<string>): void {
   try {
     localStorage.setItem(KEY, JSON.stringify([...favourites]));

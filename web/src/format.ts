@@ -1,30 +1,35 @@
-/** Numbers as a person reads them: grouped, signed, never with an exponent, and no small price rounded away. */
+/** Numbers for people: grouped, signed, never with an exponent, and never a small price rounded to 0. */
 
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;
-/** A spread of a liquid market is a few thousandths of a percent. */
+/** The spread of a liquid market is a few thousandths of a percent. */
 const SPREAD_DECIMALS = 3;
-/** The most decimals that `Intl` is sure to show. */
+/** The most decimals that every `Intl` supports. */
 const MOST_DECIMALS = 20;
-/** Those of a price of some millionths of a dollar. */
+/** The decimals of a price of a few millionths of a dollar. */
 const PREPARED_DECIMALS = 11;
-const UNITS: readonly (readonly [string, number])[] = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]];
-/** As wide as a plus and a digit, where the hyphen is not. */
+const UNITS: readonly (readonly [string, number])[] = [
+  ["d", 86_400],
+  ["h", 3600],
+  ["m", 60],
+  ["s", 1],
+];
+/** This sign is as wide as a plus and a digit; a hyphen is not. */
 const MINUS = "−";
-/** To make a format costs a hundred times what to use it does. */
+/** Making a format takes a hundred times as long as using it. */
 const formats = new Map<string, Intl.NumberFormat>();
 
-/** A price with thousands separators, at least 6 significant digits and the cents. */
+/** A price with thousands separators, at least 6 significant digits and at least cents. */
 export function priceText(price: string): string {
   return grouped(price, places(price));
 }
 
-/** A change with its sign, to the decimals of its price, or more where it would read as nothing. */
+/** A change with its sign and the decimals of its price, or more if it would read as 0. */
 export function changeText(change: string, price: string): string {
   return grouped(change, Math.max(places(price), leadingPlaces(change)), true);
 }
 
-/** A percentage with its sign and at least two decimals, more where it would read as nothing. */
+/** A percentage with its sign and at least two decimals, or more if it would read as 0. */
 export function percentText(percent: string): string {
   return `${grouped(percent, Math.max(CENTS, leadingPlaces(percent)), true)}%`;
 }
@@ -39,7 +44,7 @@ export function spreadText(percent: number): string {
   return `${grouped(percent.toFixed(MOST_DECIMALS), Math.max(SPREAD_DECIMALS, leadingPlaces(String(percent))))}%`;
 }
 
-/** `ask` less `bid`, to the last digit: neither is put through a float. */
+/** `ask` minus `bid`, exactly: neither becomes a float. */
 export function difference(ask: string, bid: string): string {
   const decimals = Math.max(decimalsOf(ask), decimalsOf(bid));
   const units = scaled(ask, decimals) - scaled(bid, decimals);
@@ -49,7 +54,7 @@ export function difference(ask: string, bid: string): string {
   return `${units < 0n ? "-" : ""}${whole}${fraction && `.${fraction}`}`;
 }
 
-/** How old something is, in one unit. A clock that runs behind the server's gives 0 s. */
+/** An age in one unit. If this clock is behind the server's, it is 0 s. */
 export function ageText(ageMs: number): string {
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
   const [unit, length] = UNITS.find(([, least]) => seconds >= least) ?? ["s", 1];
@@ -62,12 +67,12 @@ export function sourceText(source: string): string {
   return [...new Set(names)].join(" × ");
 }
 
-/** The source that nobody agrees with; where the rate comes from is no matter then, and has no room. */
+/** The only source of a price. The source of the rate is left out, because the cell is too narrow for it. */
 export function onlySourceText(source: string): string {
   return `only ${sourceText(source.split(" x ", 1).join())}`;
 }
 
-/** How many independent sources say what the price is. */
+/** How many independent sources agree with the price. */
 export function agreementText(sources: number): string {
   return sources > 1 ? `${sources} sources agree` : "Only one source";
 }
@@ -88,8 +93,10 @@ function leadingPlaces(number: string): number {
 
 function grouped(number: string, decimals: number, signed = false): string {
   const digits = Math.min(MOST_DECIMALS, Math.max(0, decimals));
-  // Of a string `Intl` rounds the digits themselves, where a number would be rounded to a float before.
-  return formatOf(digits, signed).format(number as `${number}`).replace("-", MINUS);
+  // `Intl` rounds the digits of a string exactly; a number would be rounded to a float first.
+  return formatOf(digits, signed)
+    .format(number as `${number}`)
+    .replace("-", MINUS);
 }
 
 function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
@@ -106,9 +113,10 @@ function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
   return format;
 }
 
-/** Make the formats that prices need, while there is nothing else to do: all of them take longer than to draw a table. */
+/** Make the formats for prices while the page is idle: making all of them takes longer than drawing the table. */
 export function prepare(): void {
-  for (let digits = CENTS; digits <= PREPARED_DECIMALS; digits++) for (const signed of [false, true]) formatOf(digits, signed);
+  for (let digits = CENTS; digits <= PREPARED_DECIMALS; digits++)
+    for (const signed of [false, true]) formatOf(digits, signed);
 }
 
 function decimalsOf(number: string): number {

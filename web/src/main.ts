@@ -1,29 +1,25 @@
 /** The page at the feed's address: follows the feed and shows every quote. */
 
-import { Banner } from "./banner.ts";
-import { CATALOGUE, catalogueOf } from "./catalogue.ts";
-import { Clock } from "./clock.ts";
-import { columnName, drawControls, listen } from "./controls.ts";
-import { storedFavourites, storeFavourites } from "./favourites.ts";
+import type { Heard, State } from "cadfeed-client";
 import { Feed, steadyNow } from "cadfeed-client";
-import type { Change, State } from "cadfeed-client";
+import { Banner } from "./banner.ts";
+import { CATALOGUE } from "./catalogue.ts";
+import { Clock } from "./clock.ts";
+import { bindControls, columnName, drawControls } from "./controls.ts";
+import { storedFavourites, storeFavourites } from "./favourites.ts";
 import { prepare } from "./format.ts";
-import { element, say } from "./page.ts";
-import { Past } from "./past.ts";
+import { element, setText } from "./page.ts";
 import type { Row } from "./row.ts";
 import { QuoteTable } from "./table.ts";
-import { queryOf, viewOf } from "./view.ts";
 import type { View } from "./view.ts";
+import { queryOf, viewOf } from "./view.ts";
 
-/** Rows that trade places more often than that cannot be read. */
+/** Rows that change places more often cannot be read. */
 const REORDER_MS = 2000;
-/** A row that is about to be pressed stays where it is. */
+/** The rows keep their order for this long after the pointer moved over them, so that a click hits the right row. */
 const HOLD_MS = 3000;
-/** Who types hears the count when done, not at each letter. */
+/** A screen reader reads the count when typing has stopped, not at each letter. */
 const ANNOUNCE_MS = 600;
-
-/** The first prices are drawn by then. */
-const MORE_AFTER_MS = 500;
 
 const favourites = storedFavourites();
 let hasPrices = false;
@@ -32,19 +28,19 @@ let pointedAt = 0;
 let orderedAt = 0;
 let announcement: ReturnType<typeof setTimeout> | undefined;
 
-// Before anything else: its connection is made while the table is.
+// First, so that the connection opens while the table is made.
 const feed = new Feed(`${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`, {
   onState: showState,
-  onChange: showChange,
+  onHeard: showNews,
 });
 const clock = new Clock(feed);
 const table = new QuoteTable(element("quotes", HTMLTableSectionElement), CATALOGUE, () => clock.now());
 table.drawFavourites(favourites);
 const banner = new Banner(feed, clock, announce);
-const past = new Past(feed, table);
 
-listen({ view: () => view, change, toggleFavourite, open: ({ symbol }) => void openChart(symbol) }, table);
-for (const moved of ["pointermove", "wheel"]) element("quotes").addEventListener(moved, () => (pointedAt = steadyNow()), { passive: true });
+bindControls({ view: () => view, change, toggleFavourite, open: ({ symbol }) => void openChart(symbol) }, table);
+for (const moved of ["pointermove", "wheel"])
+  element("quotes").addEventListener(moved, () => (pointedAt = steadyNow()), { passive: true });
 for (const news of ["online", "offline"]) addEventListener(news, () => banner.draw());
 addEventListener("online", () => feed.hasten());
 document.addEventListener("visibilitychange", tick);
@@ -55,41 +51,33 @@ setInterval(tick, 1000);
 if (view.symbol) void openChart(view.symbol);
 
 function showState(state: State): void {
-  banner.connected(state);
+  banner.linkChanged(state);
   if (state.link !== "live") return;
-  clock.look(true);
-  // The snapshot is on its way.
+  clock.askIfDue(true);
+  // There is time until the snapshot arrives.
   prepare();
 }
 
-function showChange(news: Change): void {
-  table.apply(news, feed.seq);
+function showNews(news: Heard): void {
+  table.apply(news, feed.book.seq);
   const isFirst = news.isSnapshot && !hasPrices;
-  if (isFirst) setTimeout(askForMore, MORE_AFTER_MS);
+  if (isFirst) loadMore();
   hasPrices ||= isFirst;
-  banner.heard(news);
+  banner.received(news);
   element("simulated").hidden = !table.isSimulated;
   const now = steadyNow();
   const isHeld = now - pointedAt < HOLD_MS || element("quotes").contains(document.activeElement);
   if (view.sort && (isFirst || (!isHeld && now - orderedAt >= REORDER_MS))) arrange();
 }
 
-/** What the first prices need not wait for. */
-function askForMore(): void {
-  past.watch();
-  void feed.request({ event: "assets" }).then(
-    (listed) => {
-      if (!table.list(catalogueOf(listed))) return;
-      past.watch();
-      arrange();
-    },
-    () => undefined, // The rows of the build are those of the feed, unless one is newer than the other.
-  );
+/** The rest of what the page asks for: without it, trends begin with the page's quotes, and the rows are the build's. */
+function loadMore(): void {
+  import("./more.ts").then(({ askForMore }) => askForMore(feed, table, arrange)).catch(() => undefined);
 }
 
 function tick(): void {
   if (document.hidden) return;
-  if (feed.state.link === "live") clock.look();
+  if (feed.state.link === "live") clock.askIfDue();
   banner.draw();
   table.age();
 }
@@ -107,9 +95,13 @@ function change(wanted: Partial<View>): void {
 function arrange(): number {
   orderedAt = steadyNow();
   const shown = table.arrange(view, favourites);
-  say("count", countText(shown));
+  setText("count", countText(shown));
   element("empty").hidden = shown > 0;
-  if (!shown) say("empty-text", view.filter ? `No asset matches “${view.filter}”.` : "No favourites yet: mark some with the star.");
+  if (!shown)
+    setText(
+      "empty-text",
+      view.filter ? `No asset matches “${view.filter}”.` : "No favourites yet: choose some with the star.",
+    );
   return shown;
 }
 
@@ -122,16 +114,16 @@ function toggleFavourite({ symbol }: Row): void {
 
 async function openChart(symbol: string): Promise<void> {
   const row = table.rows.get(symbol);
-  if (!row) return announce(`There is no ${symbol}.`);
+  if (!row) return announce(`There is no asset ${symbol}.`);
   change({ symbol });
   try {
     const { openChart: open } = await import("./chart/index.ts");
     await open({ symbol, name: row.name, feed, returnFocusTo: row.opener }).closed;
-    // Not when it made place for another one.
+    // Unless another chart has replaced it.
     if (view.symbol === symbol) change({ symbol: undefined });
   } catch {
     change({ symbol: undefined });
-    announce("The chart could not be loaded: check the network and try again.");
+    announce("The chart could not be loaded. Check your network and try again.");
   }
 }
 
@@ -141,11 +133,13 @@ function countText(shown: number): string {
 
 function sortText(): string {
   const { sort } = view;
-  return sort ? `Sorted by ${columnName(sort.by)}, ${sort.descending ? "descending" : "ascending"}.` : "In the order of the catalogue.";
+  return sort
+    ? `Sorted by ${columnName(sort.by)}, ${sort.descending ? "descending" : "ascending"}.`
+    : "In catalogue order.";
 }
 
-/** Read out to those who listen to the page: of several in a row only the last. */
+/** Have screen readers read a text; of several in quick succession, only the last. */
 function announce(text: string): void {
   clearTimeout(announcement);
-  announcement = setTimeout(() => say("announcer", text), ANNOUNCE_MS);
+  announcement = setTimeout(() => setText("announcer", text), ANNOUNCE_MS);
 }

@@ -1,23 +1,23 @@
-/** Which rows a view shows, and in which order. */
+/** The rows that a view shows, and their order. */
 
 import type { Quote } from "cadfeed-client";
 import { spreadPercent } from "./format.ts";
 import type { Column, Sort, View } from "./view.ts";
 
-/** An asset and what is known of it. */
+/** An asset with its quote and its trend. */
 export interface Entry {
   readonly symbol: string;
   readonly name: string;
-  /** The asset's name of today, where that is another. */
+  /** The symbol of the asset's new name, if it has one. */
   readonly renamedTo?: string | undefined;
   readonly quote?: Quote | undefined;
-  /** How far the trend's line has risen, as a share of its beginning. */
+  /** The rise of the trend's line, as a fraction of its first price. */
   readonly rise?: number | undefined;
 }
 
 type Value = string | number | undefined;
 
-/** The entries that a view shows, ordered; those that have no value in the sorted column come last either way. */
+/** The entries that a view shows, in order. Entries without a value in the sorted column always come last. */
 export function select<T extends Entry>(entries: readonly T[], view: View, favourites: ReadonlySet<string>): T[] {
   const shown = entries.filter(
     (entry) => (!view.favouritesOnly || favourites.has(entry.symbol)) && matches(entry, view.filter),
@@ -25,16 +25,19 @@ export function select<T extends Entry>(entries: readonly T[], view: View, favou
   return view.sort ? sorted(shown, view.sort) : shown;
 }
 
-/** Every word of the filter is found in the symbol, the name or the name of today. */
+/** Whether every word of the filter is in the symbol, the name or the new name. */
 export function matches({ symbol, name, renamedTo = "" }: Entry, filter: string): boolean {
   const text = `${symbol} ${name} ${renamedTo}`.toLowerCase();
-  return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
 function sorted<T extends Entry>(entries: readonly T[], { by, descending }: Sort): T[] {
   const sign = descending ? -1 : 1;
-  const valued = entries.map((entry) => ({ entry, value: valueOf(entry, by) }));
-  // `sort` is stable: equal ones stay in the order of the catalogue.
+  const valued = entries.map((entry) => ({ entry, value: valueIn(entry, by) }));
+  // `sort` is stable: equal entries stay in catalogue order.
   valued.sort(({ value: one }, { value: other }) => {
     if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined);
     return one === other ? 0 : sign * (one < other ? -1 : 1);
@@ -42,7 +45,7 @@ function sorted<T extends Entry>(entries: readonly T[], { by, descending }: Sort
   return valued.map(({ entry }) => entry);
 }
 
-function valueOf({ symbol, quote, rise }: Entry, column: Column): Value {
+function valueIn({ symbol, quote, rise }: Entry, column: Column): Value {
   if (column === "symbol") return symbol;
   if (column === "trend") return rise;
   if (!quote) return undefined;

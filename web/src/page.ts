@@ -1,6 +1,6 @@
-/** The parts of the page by their id. */
+/** The elements of the page by their ID. */
 
-/** @throws Error: the page has none such. */
+/** @throws Error: the page has no such element. */
 export function element(id: string): HTMLElement;
 export function element<T extends HTMLElement>(id: string, kind: new () => T): T;
 export function element(id: string, kind: new () => HTMLElement = HTMLElement): HTMLElement {
@@ -9,8 +9,8 @@ export function element(id: string, kind: new () => HTMLElement = HTMLElement): 
   throw new Error(`the page has no ${kind.name} "${id}"`);
 }
 
-/** Put a text where it is not there yet: what is set anew is drawn anew, and read out anew. */
-export function say(id: string, text: string): void {
-  const place = element(id);
-  if (place.textContent !== text) place.textContent = text;
+/** Set a text if it is new: a browser draws a text that is set again, and a screen reader reads it again. */
+export function setText(id: string, text: string): void {
+  const target = element(id);
+  if (target.textContent !== text) target.textContent = text;
 }

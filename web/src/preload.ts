@@ -1,29 +1,31 @@
 /**
- * How a part of the page that is loaded when it is wanted gets its style sheets: the build calls this in place of its own
- * way, which is a twentieth of all JavaScript that the page loads first, for what this page does not have.
+ * Loads the style sheets of a part of the page that is loaded on demand. The build calls this instead of its own helper,
+ * which is a twentieth of the JavaScript that the page loads first, for features that this page does not use.
  */
 
 const sheets = new Map<string, Promise<unknown>>();
 
-/** Have these files, all of them style sheets, in the page before what needs them. */
+/** Load these style sheets, then the module that needs them. */
 export function __vitePreload<T>(load: () => Promise<T>, files: readonly string[] = []): Promise<T> {
   return Promise.all(files.map(sheet)).then(load);
 }
 
 function sheet(file: string): Promise<unknown> {
-  const loading = sheets.get(file) ?? new Promise((resolve, reject) => {
-    const link = document.createElement("link");
-    link.onload = resolve;
-    link.onerror = () => {
-      // The next one who wants it tries anew.
-      link.remove();
-      sheets.delete(file);
-      reject(new Error(file));
-    };
-    link.rel = "stylesheet";
-    link.href = `/${file}`;
-    document.head.append(link);
-  });
+  const loading =
+    sheets.get(file) ??
+    new Promise((resolve, reject) => {
+      const link = document.createElement("link");
+      link.onload = resolve;
+      link.onerror = () => {
+        // The next call tries again.
+        link.remove();
+        sheets.delete(file);
+        reject(new Error(file));
+      };
+      link.rel = "stylesheet";
+      link.href = `/${file}`;
+      document.head.append(link);
+    });
   sheets.set(file, loading);
   return loading;
 }

@@ -1,23 +1,23 @@
-/** One asset in the table: its cells, of which a new quote touches only those whose text it changes. */
+/** One asset in the table. A new quote changes only the cells whose text is different. */
 
-import type { Asset } from "./catalogue.ts";
 import type { Quote } from "cadfeed-client";
+import type { Asset } from "./catalogue.ts";
 import * as format from "./format.ts";
 import type { Entry } from "./order.ts";
-import { polyline, Trend } from "./trend.ts";
 import type { Point } from "./trend.ts";
-import { COLUMNS } from "./view.ts";
+import { polyline, Trend } from "./trend.ts";
 import type { Column } from "./view.ts";
+import { COLUMNS } from "./view.ts";
 
 const LINE = { width: 96, height: 22 };
-/** A line of hours does not look another one a tick later, and is most of what a row costs to draw. */
+/** A line over hours looks the same a tick later, and takes most of a row's drawing time. */
 const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
 const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
 type CellName = Exclude<Column, "symbol">;
 
-/** A cell and what it shows: to ask the page for that costs more than to set it. */
+/** A cell and what it shows: reading that from the page takes longer than setting it. */
 interface Cell {
   readonly element: HTMLTableCellElement;
   text: Text;
@@ -37,7 +37,7 @@ export class Row implements Entry {
   readonly #cells: Readonly<Record<CellName, Cell>>;
   readonly #line: SVGPolylineElement;
   #lineDrawnAt = Number.NEGATIVE_INFINITY;
-  /** Where the price went in the last tick: -1, 0 or 1. */
+  /** The direction of the price in the last tick: -1, 0 or 1. */
   #moved = 0;
 
   constructor(asset: Asset, template: HTMLTableRowElement) {
@@ -58,7 +58,7 @@ export class Row implements Entry {
     this.#cells = Object.fromEntries(named) as Record<CellName, Cell>;
     const [base = asset.symbol, counter = ""] = asset.symbol.split("_", 2);
     star.setAttribute("aria-label", `Favourite ${base}`);
-    opener.title = asset.renamedTo ? `${asset.name}, today ${asset.renamedTo}` : asset.name;
+    opener.title = asset.renamedTo ? `${asset.name}, now ${asset.renamedTo}` : asset.name;
     const texts: Record<string, string> = { b: base, i: `_${counter}`, ".name": asset.name };
     for (const [part, text] of Object.entries(texts)) opener.querySelector(part)?.append(text);
   }
@@ -67,16 +67,16 @@ export class Row implements Entry {
     return this.#trend.rise;
   }
 
-  /** A new state of the symbol; `isTick` when it has just come about. */
-  take(quote: Quote, isTick: boolean): void {
+  /** Take a new quote. `isTick`: the price has just changed; otherwise the quote is from a snapshot. */
+  update(quote: Quote, isTick: boolean): void {
     const before = this.quote;
     if (isTick && before) this.#moved = Math.sign(Number(quote.spot) - Number(before.spot));
     this.quote = quote;
-    this.#trend.hear(quote.ts, Number(quote.spot));
+    this.#trend.add(quote.ts, Number(quote.spot));
   }
 
-  /** A tick has passed that did not touch this symbol. */
-  rest(): boolean {
+  /** Forget the direction of the last tick; whether there was one. */
+  clearMove(): boolean {
     if (!this.#moved) return false;
     this.#moved = 0;
     return true;
@@ -87,15 +87,18 @@ export class Row implements Entry {
     this.#moved = 0;
   }
 
-  precede(candles: readonly Point[], stepMs: number): void {
-    this.#trend.precede(candles, stepMs);
+  prependTrend(candles: readonly Point[], stepMs: number): void {
+    this.#trend.prepend(candles, stepMs);
     this.#lineDrawnAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** `isAlone`: no other source agrees with the price, where several do with others. */
+  /** `isAlone`: no other source agrees with this price, while the prices of other assets are confirmed. */
   draw(isAlone = false): void {
     const { quote } = this;
-    if (!quote) return this.#drawNothing();
+    if (!quote) {
+      this.#drawNothing();
+      return;
+    }
     const { bid, ask, spot, change, change_pct: percent, source } = quote;
     this.#set("spot", format.priceText(spot), this.#moved);
     this.#set("bid", format.priceText(bid));
@@ -116,15 +119,17 @@ export class Row implements Entry {
     this.#set("age", quote.stale ? `stale ${age}` : age);
   }
 
-  /** Give this cell the whole of what it shows a part of as its title: only the one that is pointed at needs it. */
-  explain(element: Element): void {
-    const name = COLUMNS.find((column): column is CellName => column !== "symbol" && this.#cells[column].element === element);
-    if (name) this.#cells[name].element.title = this.#whole(name);
+  /** Set the title of this cell to its full value. Only the cell under the pointer needs it. */
+  setTitle(element: Element): void {
+    const name = COLUMNS.find(
+      (column): column is CellName => column !== "symbol" && this.#cells[column].element === element,
+    );
+    if (name) this.#cells[name].element.title = this.#fullValue(name);
   }
 
-  #whole(name: CellName): string {
+  #fullValue(name: CellName): string {
     const { quote } = this;
-    if (!quote) return name === "spot" ? "No source has a price of it now." : "";
+    if (!quote) return name === "spot" ? "No source has a price for it now." : "";
     switch (name) {
       case "spread":
         return `${format.difference(quote.ask, quote.bid)} CAD`;
@@ -168,7 +173,7 @@ export class Row implements Entry {
   }
 }
 
-/** A text of another width is another node: of the same one a browser would say that it shifted, since it ends where it did. */
+/** Write a text. One of another width gets a new node: in the same node, a browser would count it as a layout shift. */
 function write(cell: Cell, text: string): void {
   if (isAsWide(text, cell.shown)) {
     cell.text.data = text;
@@ -180,13 +185,12 @@ function write(cell: Cell, text: string): void {
   cell.shown = text;
 }
 
-/** All digits are as wide as each other. An age may end with another unit. */
+/** Whether two texts have the same width: they differ in digits only, which are all equally wide. */
 function isAsWide(one: string, other: string): boolean {
-  const last = one.at(-1) ?? "";
-  return one.length === other.length && (last <= "9" || last === other.at(-1));
+  return one.replace(/\d/g, "0") === other.replace(/\d/g, "0");
 }
 
-/** What all rows are copies of. The roles are said, since cards on a phone are laid out as no table is. */
+/** The template of all rows. It sets the roles, because on a phone rows are laid out as cards, not as a table. */
 export function rowTemplate(): HTMLTableRowElement {
   const row = made("tr", { role: "row" });
   const head = made("th", { role: "rowheader", scope: "row", class: "asset" });
@@ -215,7 +219,10 @@ function lineTemplate(): SVGSVGElement {
   return svg;
 }
 
-function made<T extends keyof HTMLElementTagNameMap>(tag: T, attributes: Record<string, string> = {}): HTMLElementTagNameMap[T] {
+function made<T extends keyof HTMLElementTagNameMap>(
+  tag: T,
+  attributes: Record<string, string> = {},
+): HTMLElementTagNameMap[T] {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   return element;

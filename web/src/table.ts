@@ -1,16 +1,16 @@
-/** The table of all assets: a row each, laid out before there is a quote, shown and ordered as the view says. */
+/** The table of all assets: one row each, made before the first quote, shown and ordered by the view. */
 
+import type { Heard } from "cadfeed-client";
 import type { Asset } from "./catalogue.ts";
-import type { Change } from "cadfeed-client";
 import { select } from "./order.ts";
 import { Row, rowTemplate } from "./row.ts";
 import type { View } from "./view.ts";
 
 const AGE_STEP_MS = 1000;
-/** Half of what is in sight on most screens. */
-const FOREMOST = 12;
-/** Where no prices come the other rows are there without them. */
-const FOREMOST_MS = 3000;
+/** Half of the rows that most screens show. */
+const FIRST_ROWS = 12;
+/** If no prices have come after this time, the table shows the other rows without them. */
+const SHOW_ALL_AFTER_MS = 3000;
 
 export class QuoteTable {
   readonly rows = new Map<string, Row>();
@@ -18,27 +18,27 @@ export class QuoteTable {
   readonly #template = rowTemplate();
   readonly #changed = new Set<Row>();
   readonly #moved = new Set<Row>();
-  /** The cell under the pointer, whose title goes with the quotes. */
+  /** The cell under the pointer, whose title follows the quotes. */
   #pointed: Element | undefined;
   #frame = 0;
-  /** The first prices do not wait for those of the rows out of sight, which are laid out with the second picture. */
+  /** The browser's first frame draws the first rows only; the other rows follow in the second frame. */
   #isFirst = true;
   #drawnAt = 0;
-  /** Several sources agree with some price: that only one tells another is worth a word. */
+  /** Whether some price has several sources; only then is a price with one source marked. */
   #doSomeAgree = false;
   #seq = 0;
 
   readonly #now: () => number;
 
-  /** `now` is the server's time, which ages are told by. */
+  /** `now` returns the server's time, for ages. */
   constructor(body: HTMLTableSectionElement, assets: readonly Asset[], now: () => number) {
     this.#body = body;
     this.#now = now;
     this.list(assets);
-    setTimeout(() => this.#showAll(), FOREMOST_MS);
+    setTimeout(() => this.#showAll(), SHOW_ALL_AFTER_MS);
   }
 
-  /** Have a row for each of these assets, and for those that the feed has sent nevertheless; whether that changed any. */
+  /** Keep one row for each of these assets, and for others that have a quote; whether that changed the rows. */
   list(assets: readonly Asset[]): boolean {
     const before = new Set(this.rows.values());
     const listed = new Set(assets.map(({ symbol }) => symbol));
@@ -55,15 +55,16 @@ export class QuoteTable {
     return [...this.rows.values()].some(({ quote }) => quote?.simulated);
   }
 
-  /** Take the changes of a frame of tick `seq`; they are drawn with the next picture that the browser makes. */
-  apply({ changed, withdrawn, isSnapshot }: Change, seq: number): void {
+  /** Take the changes of tick `seq`; the browser's next frame draws them. */
+  apply({ changed, withdrawn, isSnapshot }: Heard, seq: number): void {
     this.#seq = seq;
     const isTick = !isSnapshot && changed.length > 0;
-    if (isTick) for (const row of this.#moved) if (row.rest()) this.#changed.add(row);
+    if (isTick) for (const row of this.#moved) if (row.clearMove()) this.#changed.add(row);
     if (isTick) this.#moved.clear();
     for (const quote of changed) {
-      const row = this.rows.get(quote.symbol) ?? this.#add({ symbol: quote.symbol, name: "", renamedTo: quote.renamed_to });
-      row.take(quote, isTick);
+      const row =
+        this.rows.get(quote.symbol) ?? this.#add({ symbol: quote.symbol, name: "", renamedTo: quote.renamed_to });
+      row.update(quote, isTick);
       this.#changed.add(row);
       if (isTick) this.#moved.add(row);
     }
@@ -79,28 +80,29 @@ export class QuoteTable {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  /** The pointer is over this element: tell the whole figure of its cell. */
-  point(target: EventTarget | null): void {
+  /** The pointer is over this element: set the title of its cell. */
+  pointAt(target: EventTarget | null): void {
     this.#pointed = (target instanceof Element && target.closest("td")) || undefined;
-    if (this.#pointed) this.rowOf(this.#pointed)?.explain(this.#pointed);
+    if (this.#pointed) this.rowOf(this.#pointed)?.setTitle(this.#pointed);
   }
 
-  /** Draw a row again whose trend has become known. */
+  /** Draw a row again after its trend has changed. */
   redraw(row: Row): void {
     this.#changed.add(row);
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  /** Ages go on without a tick. With one they are drawn: a picture of their own would cost as much again. */
+  /** Draw the ages if no tick has drawn them for a second: a separate frame for them would cost as much again. */
   age(): void {
     if (Math.abs(this.#now() - this.#drawnAt) >= AGE_STEP_MS) this.#drawAges();
   }
 
   drawFavourites(favourites: ReadonlySet<string>): void {
-    for (const { star, symbol } of this.rows.values()) star.setAttribute("aria-pressed", String(favourites.has(symbol)));
+    for (const { star, symbol } of this.rows.values())
+      star.setAttribute("aria-pressed", String(favourites.has(symbol)));
   }
 
-  /** Show what the view asks for, in its order; how many rows that is. Only rows that are elsewhere are moved. */
+  /** Show the rows of the view in its order, and return their number. Rows that are in place are not moved. */
   arrange(view: View, favourites: ReadonlySet<string>): number {
     const focused = document.activeElement;
     const shown = select([...this.rows.values()], view, favourites);
@@ -114,18 +116,18 @@ export class QuoteTable {
       if (next === element) next = next.nextElementSibling;
       else this.#body.insertBefore(element, next);
     }
-    // A row that is moved loses the focus that is in it.
+    // A row that is moved loses the focus.
     if (focused instanceof HTMLElement && focused !== document.activeElement) focused.focus({ preventScroll: true });
     return shown.length;
   }
 
-  /** The row that an element of the page is in. */
+  /** The row that contains an element of the page. */
   rowOf(target: EventTarget | null): Row | undefined {
     const element = target instanceof Element ? target.closest<HTMLElement>("tr[data-symbol]") : null;
     return this.rows.get(element?.dataset["symbol"] ?? "");
   }
 
-  /** The next row in sight above (-1) or below (1). */
+  /** The next shown row above (-1) or below (1). */
   neighbourOf(row: Row, step: number): Row | undefined {
     let element: Element | null = row.element;
     do element = step < 0 ? element.previousElementSibling : element.nextElementSibling;
@@ -142,12 +144,12 @@ export class QuoteTable {
 
   #draw(): void {
     this.#frame = 0;
-    // The answer to the subscription comes before the first prices.
+    // `subscribed` comes before the first prices.
     if (this.#isFirst && !this.#changed.size) return;
-    if (this.#isFirst) this.#drawRows(this.#foremost());
+    if (this.#isFirst) this.#drawRows(this.#firstRows());
     else this.#drawRest();
     this.#isFirst = false;
-    if (this.#pointed) this.rowOf(this.#pointed)?.explain(this.#pointed);
+    if (this.#pointed) this.rowOf(this.#pointed)?.setTitle(this.#pointed);
     if (this.#changed.size) this.#frame = requestAnimationFrame(() => this.#draw());
     else this.#body.dataset["seq"] = String(this.#seq);
   }
@@ -167,17 +169,20 @@ export class QuoteTable {
     }
   }
 
-  #foremost(): Row[] {
-    const shown = [...this.#body.rows].filter(({ hidden }) => !hidden).slice(0, FOREMOST);
-    return shown.map((element) => this.rowOf(element)).filter((row) => row !== undefined && this.#changed.has(row)) as Row[];
+  #firstRows(): Row[] {
+    const shown = [...this.#body.rows].filter(({ hidden }) => !hidden).slice(0, FIRST_ROWS);
+    return shown
+      .map((element) => this.rowOf(element))
+      .filter((row) => row !== undefined && this.#changed.has(row)) as Row[];
   }
 
   #showAll(): void {
-    this.#body.classList.remove("foremost");
+    this.#body.classList.remove("first-rows-only");
   }
 
   #drawAges(): void {
-    const now = (this.#drawnAt = this.#now());
+    const now = this.#now();
+    this.#drawnAt = now;
     for (const row of this.rows.values()) if (!row.element.hidden) row.drawAge(now);
   }
 }

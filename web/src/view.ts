@@ -1,6 +1,17 @@
-/** What of the market a reader looks at, and in which order: as the page's address keeps it. */
+/** The view of the user: filter, order and open chart, as the page's address holds them. */
 
-export const COLUMNS = ["symbol", "spot", "bid", "ask", "spread", "change", "percent", "trend", "age", "source"] as const;
+export const COLUMNS = [
+  "symbol",
+  "spot",
+  "bid",
+  "ask",
+  "spread",
+  "change",
+  "percent",
+  "trend",
+  "age",
+  "source",
+] as const;
 export type Column = (typeof COLUMNS)[number];
 
 export interface Sort {
@@ -11,13 +22,13 @@ export interface Sort {
 export interface View {
   readonly filter: string;
   readonly favouritesOnly: boolean;
-  /** Without one the rows are in the order of the catalogue. */
+  /** Without one, the rows are in catalogue order. */
   readonly sort: Sort | undefined;
   /** The asset whose chart is open. */
   readonly symbol: string | undefined;
 }
 
-/** Words are looked up from A, ages from the youngest; of numbers the highest is what is looked for. */
+/** These columns are first sorted upwards: words from A, ages from the youngest. Numbers begin with the highest. */
 const ASCENDING_FIRST: ReadonlySet<Column> = new Set<Column>(["symbol", "age", "source"]);
 
 /** The view that an address asks for: `?symbol=BTC_CAD&sort=change&order=asc&filter=bit&favourites=1`. */
@@ -33,7 +44,7 @@ export function viewOf(query: string): View {
   };
 }
 
-/** The query of a view's address, with its question mark; empty for the plain view. */
+/** The query of a view's address, with its question mark; empty for the default view. */
 export function queryOf({ filter, favouritesOnly, sort, symbol }: View): string {
   const query = new URLSearchParams();
   if (symbol) query.set("symbol", symbol);
@@ -45,7 +56,7 @@ export function queryOf({ filter, favouritesOnly, sort, symbol }: View): string 
   return text && `?${text}`;
 }
 
-/** The order after one more press of a column's header: its own way, the other way, none. */
+/** The order after another click on a column's header: the column's first direction, the other one, then none. */
 export function nextSort(sort: Sort | undefined, by: Column): Sort | undefined {
   const first = isDescendingFirst(by);
   if (sort?.by !== by) return { by, descending: first };

@@ -1,9 +1,9 @@
-/** What a browser has to load, and that it loads it from here only. */
+/** The files that a browser loads for the page: their sizes, and that all are the page's own. */
 
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
 import type { Rolldown } from "vite";
+import { build } from "vite";
 import { beforeAll, expect, it } from "vitest";
 
 const FIRST_JS_BYTES = 15_000;
@@ -17,10 +17,11 @@ beforeAll(async () => {
   output = built.output;
 });
 
-it("the first JavaScript is small, with all that it imports before it runs", () => {
+it("the first JavaScript is small, with everything that it imports at the start", () => {
   const scripts = output.filter((file) => file.type === "chunk");
   const first = new Set(scripts.filter(({ isEntry }) => isEntry));
-  for (const { imports } of first) for (const script of scripts) if (imports.includes(script.fileName)) first.add(script);
+  for (const { imports } of first)
+    for (const script of scripts) if (imports.includes(script.fileName)) first.add(script);
   const bytes = [...first].reduce((sum, { code }) => sum + gzipSync(code).length, 0);
   expect(bytes).toBeGreaterThan(5000);
   expect(bytes).toBeLessThanOrEqual(FIRST_JS_BYTES);

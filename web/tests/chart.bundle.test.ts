@@ -1,9 +1,9 @@
-/** What a browser has to load for a chart, and when. */
+/** The files that a browser loads for a chart, and when. */
 
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
 import type { Rolldown } from "vite";
+import { build } from "vite";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 
 const DRAWING_BYTES = 55_000;
@@ -12,7 +12,7 @@ const LIBRARY = "lightweight-charts";
 let chunks: Rolldown.OutputChunk[];
 
 beforeAll(async () => {
-  // Of the two builds of the library take the one that is deployed.
+  // The library has two builds; this is the deployed one.
   vi.stubEnv("NODE_ENV", "production");
   const root = fileURLToPath(new URL("..", import.meta.url));
   const options = { input: `${root}src/chart/index.ts`, preserveEntrySignatures: "strict" as const };
@@ -25,7 +25,7 @@ afterAll(() => {
   vi.unstubAllEnvs();
 });
 
-it("the drawing is a file of its own, so that the dialog does not wait for it, and within its limit", () => {
+it("the drawing is a separate file within its limit", () => {
   const drawing = chunks.filter(isDrawing);
   expect(drawing).toHaveLength(1);
   expect(drawing[0]?.isDynamicEntry).toBe(true);
@@ -34,11 +34,11 @@ it("the drawing is a file of its own, so that the dialog does not wait for it, a
   expect(bytesOf(drawing)).toBeLessThanOrEqual(DRAWING_BYTES);
 });
 
-it("the drawing names the library's licence", () => {
-  expect(chunks.find(isDrawing)?.code).toMatch(/@license[^]*Copyright[^]*Apache License 2\.0/);
+it("the chart library names its licence", () => {
+  expect(chunks.find(isDrawing)?.code).toMatch(/@license.*Copyright.*Apache License 2\.0/s);
 });
 
-it("the dialog is small, with all that the page has already", () => {
+it("the dialog is small, because it shares the page's code", () => {
   expect(bytesOf(chunks.filter((chunk) => !isDrawing(chunk)))).toBeLessThanOrEqual(DIALOG_BYTES);
 });
 

@@ -1,8 +1,7 @@
 /** The feed over real sockets on a machine whose clock is set while it runs. */
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-
 import { Feed } from "cadfeed-client";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { imagesOf, snapshotOf, updateOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 
@@ -24,7 +23,10 @@ afterEach(() => {
 });
 
 /** A feed that says its state and one update; what happens to the clock in between is `meanwhile`. Then its line is dead. */
-async function afterLastFrame(meanwhile: () => void, use: (feed: Feed, asked: string[]) => Promise<void>): Promise<void> {
+async function afterLastFrame(
+  meanwhile: () => void,
+  use: (feed: Feed, asked: string[]) => Promise<void>,
+): Promise<void> {
   const asked: string[] = [];
   let update = (): void => undefined;
   await withFeed(
@@ -37,10 +39,10 @@ async function afterLastFrame(meanwhile: () => void, use: (feed: Feed, asked: st
     },
     async (url) => {
       const feed = new Feed(url);
-      await expect.poll(() => feed.seq).toBe(1);
+      await expect.poll(() => feed.book.seq).toBe(1);
       meanwhile();
       update();
-      await expect.poll(() => feed.seq).toBe(2);
+      await expect.poll(() => feed.book.seq).toBe(2);
       await use(feed, asked);
       feed.close();
     },
@@ -51,39 +53,48 @@ function setBy(...steps: number[]): void {
   for (const step of steps) vi.setSystemTime(Date.now() + step);
 }
 
-describe("a line that is dead", () => {
+describe("a dead connection", () => {
   it.each([
     ["left alone", [], []],
     ["set back an hour before the last frame", [-HOUR], []],
     ["set back an hour after it", [], [-HOUR]],
     ["set forward before it, and back after it", [HOUR], [-HOUR]],
     ["set forward after it, and back", [], [HOUR, -HOUR]],
-  ])("is found out in 45 s, with the clock %s", async (_, before, after) => {
-    await afterLastFrame(() => setBy(...before), async (feed, asked) => {
-      setBy(...after);
-      vi.advanceTimersByTime(PING_AFTER_MS);
-      await expect.poll(() => asked).toEqual(["subscribe", "ping"]);
-      expect(feed.state.link).toBe("live");
-      vi.advanceTimersByTime(DEAD_AFTER_MS - PING_AFTER_MS);
-      expect(feed.state).toMatchObject({ link: "reconnecting", reason: "Nothing was heard for 45 s." });
-    });
+  ])("is noticed in 45 s, with the clock %s", async (_, before, after) => {
+    await afterLastFrame(
+      () => setBy(...before),
+      async (feed, asked) => {
+        setBy(...after);
+        vi.advanceTimersByTime(PING_AFTER_MS);
+        await expect.poll(() => asked).toEqual(["subscribe", "ping"]);
+        expect(feed.state.link).toBe("live");
+        vi.advanceTimersByTime(DEAD_AFTER_MS - PING_AFTER_MS);
+        expect(feed.state).toMatchObject({ link: "reconnecting", reason: "Nothing was heard for 45 s." });
+      },
+    );
   });
 
-  it("is found out at once after a sleep in which only the device's clock went on", async () => {
-    await afterLastFrame(() => undefined, async (feed) => {
-      setBy(HOUR);
-      // The timers of a sleeping machine stand still: they go on where they were.
-      vi.advanceTimersByTime(PING_AFTER_MS);
-      expect(feed.state).toMatchObject({ link: "reconnecting", reason: "Nothing was heard for 45 s." });
-    });
+  it("is noticed at once after a sleep that only the device's clock counted", async () => {
+    await afterLastFrame(
+      () => undefined,
+      async (feed) => {
+        setBy(HOUR);
+        // The timers of a sleeping machine stand still: they go on where they were.
+        vi.advanceTimersByTime(PING_AFTER_MS);
+        expect(feed.state).toMatchObject({ link: "reconnecting", reason: "Nothing was heard for 45 s." });
+      },
+    );
   });
 });
 
-it("a request is given up after 20 s, with the clock set back meanwhile", async () => {
-  await afterLastFrame(() => undefined, async (feed) => {
-    const answer = expect(feed.request({ event: "ping" })).rejects.toMatchObject({ code: "no_answer" });
-    setBy(-HOUR);
-    vi.advanceTimersByTime(20_000);
-    await answer;
-  });
+it("a request ends after 20 s although the clock was set back", async () => {
+  await afterLastFrame(
+    () => undefined,
+    async (feed) => {
+      const answer = expect(feed.request({ event: "ping" })).rejects.toMatchObject({ code: "no_answer" });
+      setBy(-HOUR);
+      vi.advanceTimersByTime(20_000);
+      await answer;
+    },
+  );
 });

@@ -1,10 +1,10 @@
 /** The feed over real sockets, those of the platform. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { afterEach, expect, it, vi } from "vitest";
+import type { Change, Heard, Quote, State } from "cadfeed-client";
 
-import { Feed, FeedError } from "cadfeed-client";
-import type { Change, Quote, State } from "cadfeed-client";
+import { Feed, FeedError, Refused } from "cadfeed-client";
+import { afterEach, expect, it, vi } from "vitest";
 import { imagesOf, snapshotOf, updateOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 
@@ -20,15 +20,16 @@ function acked(id = 1): string {
   return JSON.stringify({ event: "subscribed", status: "subscribed", channel: "rates_batch", symbols: [], id });
 }
 
-it("a loop gets every quote that changes, beginning with the whole state, and ends the connection when it is left", async () => {
+it("a loop gets the whole state, then changes, and closes the connection", async () => {
   const closed: number[] = [];
   const asked: unknown[] = [];
+  let goOn = (): void => undefined;
   await withFeed(
     (socket) => {
       socket.on("close", (code) => closed.push(code));
       replying(socket, (message) => {
         asked.push(message);
-        setTimeout(() => updateOf(FIRST, SECOND).forEach((text) => socket.send(text)), 20);
+        goOn = () => updateOf(FIRST, SECOND).forEach((text) => socket.send(text));
         return [acked(message.id), ...snapshotOf(FIRST)];
       });
     },
@@ -37,6 +38,7 @@ it("a loop gets every quote that changes, beginning with the whole state, and en
       const feed = new Feed(url, { symbols: ["BTC_CAD", "ETH_CAD"] });
       for await (const quote of feed) {
         seen.push(quote);
+        if (seen.length === 4) goOn();
         if (seen.length === 5) break;
       }
       expect(seen.map(({ symbol, spot }) => `${symbol} ${spot}`)).toEqual([
@@ -53,7 +55,7 @@ it("a loop gets every quote that changes, beginning with the whole state, and en
   );
 });
 
-it("who is slow gets the latest of each symbol, and nothing of one that has lost its price", async () => {
+it("a slow reader gets the latest quote of each symbol that has a price", async () => {
   await withFeed(
     (socket) =>
       replying(socket, ({ id }) => {
@@ -66,18 +68,40 @@ it("who is slow gets the latest of each symbol, and nothing of one that has lost
       const seen: string[] = [];
       for await (const { symbol, spot } of feed) {
         seen.push(`${symbol} ${spot}`);
-        if (seen.length === 1) await expect.poll(() => feed.seq).toBe(4);
+        if (seen.length === 1) await expect.poll(() => feed.book.seq).toBe(4);
         if (seen.length === 4) break;
       }
       expect(seen).toEqual(["BTC_CAD 7.00001", "ETH_CAD 4.500001", "XMR_CAD 7.00001", "BTC_CAD 3.500001"]);
-      expect([...feed.unavailable]).toEqual(["SHIB_CAD"]);
+      expect([...feed.book.unavailable]).toEqual(["SHIB_CAD"]);
     },
   );
 });
 
-it("a connection that is cut is made anew and subscribed again, and each state is told once", async () => {
+it("a loop over the changes also gets each shown symbol that loses its price", async () => {
+  let goOn = (): void => undefined;
+  await withFeed(
+    (socket) =>
+      replying(socket, ({ id }) => {
+        const updates = [...updateOf(FIRST, SECOND), ...updateOf(SECOND, THIRD)];
+        goOn = () => updates.forEach((text) => socket.send(text));
+        return [acked(id), ...snapshotOf(FIRST)];
+      }),
+    async (url) => {
+      const seen: Change[] = [];
+      for await (const change of new Feed(url).changes()) {
+        seen.push(change);
+        if (seen.length === 4) goOn();
+        if (change.symbol === "SHIB_CAD" && !("spot" in change)) break;
+      }
+      expect(seen.slice(0, 4).map(({ symbol }) => symbol)).toEqual(["BTC_CAD", "ETH_CAD", "SHIB_CAD", "XMR_CAD"]);
+      expect(seen.at(-1)).toEqual({ symbol: "SHIB_CAD", listed: true });
+    },
+  );
+});
+
+it("a cut connection is reopened and subscribed, and each state is reported once", async () => {
   const states: State[] = [];
-  const changes: Change[] = [];
+  const all: Heard[] = [];
   await withFeed(
     (socket, number) =>
       replying(socket, ({ id }) => {
@@ -86,29 +110,37 @@ it("a connection that is cut is made anew and subscribed again, and each state i
         return [acked(id), ...snapshotOf(IMAGES[number - 1] ?? FIRST)];
       }),
     async (url) => {
-      const feed = new Feed(url, { onState: (state) => states.push(state), onChange: (change) => changes.push(change) });
-      await expect.poll(() => feed.seq, { timeout: 5000 }).toBe(3);
+      const feed = new Feed(url, { onState: (state) => states.push(state), onHeard: (heard) => all.push(heard) });
+      await expect.poll(() => feed.book.seq, { timeout: 5000 }).toBe(3);
       feed.close();
-      expect(states.map(({ link }) => link)).toEqual(
-        ["live", "reconnecting", "connecting", "live", "reconnecting", "connecting", "live", "closed"],
-      );
+      expect(states.map(({ link }) => link)).toEqual([
+        "live",
+        "reconnecting",
+        "connecting",
+        "live",
+        "reconnecting",
+        "connecting",
+        "live",
+        "closed",
+      ]);
       expect(states.filter(({ link }) => link === "reconnecting").map(({ reason }) => reason)).toEqual([
         "The connection could not be made or broke.",
         "The server closed the connection: 1012 restarting",
       ]);
-      expect(changes.flatMap(({ changed }) => changed).filter(({ symbol }) => symbol === "XMR_CAD")).toHaveLength(1);
+      expect(all.flatMap(({ changed }) => changed).filter(({ symbol }) => symbol === "XMR_CAD")).toHaveLength(1);
     },
   );
 });
 
-it("before the server ends a connection there is another one, and nothing is missed or told twice", async () => {
+it("a new connection takes over before the server ends one", async () => {
   const ended: number[] = [];
   const states: string[] = [];
   await withFeed(
     (socket, number) => {
       socket.on("close", () => ended.push(number));
       replying(socket, ({ id }) => {
-        if (number === 1) return [acked(id), ...snapshotOf(FIRST), JSON.stringify({ event: "closing", reconnect_in_ms: 30, ts: 1 })];
+        if (number === 1)
+          return [acked(id), ...snapshotOf(FIRST), JSON.stringify({ event: "closing", reconnect_in_ms: 30, ts: 1 })];
         setTimeout(() => updateOf(FIRST, SECOND).forEach((text) => socket.send(text)), 50);
         return [acked(id), ...snapshotOf(FIRST)];
       });
@@ -137,6 +169,7 @@ it("a subscription that the server refuses ends the loop with its error", async 
       const feed = new Feed(url, { symbols: ["X"] });
       const next = feed[Symbol.asyncIterator]().next();
       await expect(next).rejects.toThrow(FeedError);
+      await expect(next).rejects.toThrow(Refused);
       await expect(next).rejects.toMatchObject({ code: "unknown_symbol" });
     },
   );
@@ -158,11 +191,11 @@ it("closing ends a loop that waits, and nothing is tried again", async () => {
   );
 });
 
-it("an address that is none of a WebSocket is refused at once", () => {
+it("an address that is not a WebSocket's is refused at once", () => {
   expect(() => new Feed("mailto:feed@example.com")).toThrow(expect.objectContaining({ name: "SyntaxError" }));
 });
 
-it("connects at once when it is told that the network is back", async () => {
+it("connects at once when the network is back", async () => {
   let opened = 0;
   await withFeed(
     (socket) => {

@@ -1,8 +1,19 @@
-/** Numbers as the page shows them. */
+/** The numbers on the page. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ageText, agreementText, changeText, difference, onlySourceText, percentText, priceText, sourceText, spreadPercent, spreadText } from "../src/format.ts";
+import {
+  ageText,
+  agreementText,
+  changeText,
+  difference,
+  onlySourceText,
+  percentText,
+  priceText,
+  sourceText,
+  spreadPercent,
+  spreadText,
+} from "../src/format.ts";
 
 describe("a price", () => {
   it.each([
@@ -15,7 +26,7 @@ describe("a price", () => {
     ["0", "0.00"],
   ])("%s reads %s", (price, text) => expect(priceText(price)).toBe(text));
 
-  it("is never shown as nothing, nor with an exponent", () => {
+  it("is never shown as 0, nor with an exponent", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 999_999 }), fc.integer({ min: 0, max: 14 }), (digits, places) => {
         const text = priceText((digits / 10 ** places).toFixed(14));
@@ -59,9 +70,14 @@ describe("a spread", () => {
   });
 });
 
-it.each([[-5, "0s"], [0, "0s"], [59_999, "59s"], [60_000, "1m"], [7_200_000, "2h"], [90_000_000, "1d"]])("an age of %d ms reads %s", (ms, text) =>
-  expect(ageText(ms)).toBe(text),
-);
+it.each([
+  [-5, "0s"],
+  [0, "0s"],
+  [59_999, "59s"],
+  [60_000, "1m"],
+  [7_200_000, "2h"],
+  [90_000_000, "1d"],
+])("an age of %d ms reads %s", (ms, text) => expect(ageText(ms)).toBe(text));
 
 it.each([
   ["kraken:XBTCAD", "kraken"],
@@ -71,11 +87,13 @@ it.each([
   ["kraken:XMRUSD x bank_of_canada:FXUSDCAD", "kraken × bank of canada"],
 ])("the source %s is called %s", (source, text) => expect(sourceText(source)).toBe(text));
 
-it.each([[1, "Only one source"], [2, "2 sources agree"], [5, "5 sources agree"]])("%d of them: %s", (sources, text) =>
-  expect(agreementText(sources)).toBe(text),
-);
+it.each([
+  [1, "Only one source"],
+  [2, "2 sources agree"],
+  [5, "5 sources agree"],
+])("%d sources: %s", (sources, text) => expect(agreementText(sources)).toBe(text));
 
-it("a source that is alone is told without that of its rate", () => {
+it("the only source of a price is shown without the source of its rate", () => {
   expect(onlySourceText("binance:SHIBUSDT x kraken:USDTCAD")).toBe("only binance");
   expect(onlySourceText("bank_of_canada:FXUSDCAD")).toBe("only bank of canada");
 });

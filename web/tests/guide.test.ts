@@ -1,4 +1,4 @@
-/** The example of docs/protocol.md, as it stands there, under Node and against a feed on this machine. */
+/** The example of docs/protocol.md, unchanged, under Node and against a feed on this machine. */
 
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -38,7 +38,9 @@ it("the guide's example prints quotes as they come", async () => {
         expect(child.exitCode).toBeNull();
         expect(lines.filter((line) => !/^[A-Z]+_CAD \d+\.\d+/.test(line))).toEqual([]);
         const [symbols] = /symbols: (\[.*\])/.exec(example)?.slice(1) ?? [];
-        expect(asked).toEqual([{ event: "subscribe", channel: "rates_batch", symbols: JSON.parse(symbols ?? ""), id: 1 }]);
+        expect(asked).toEqual([
+          { event: "subscribe", channel: "rates_batch", symbols: JSON.parse(symbols ?? ""), id: 1 },
+        ]);
       } finally {
         child.kill();
       }
@@ -46,7 +48,7 @@ it("the guide's example prints quotes as they come", async () => {
   );
 }, 15_000);
 
-it("the client's own documentation shows the same", () => {
+it("the client's own documentation has the same example", () => {
   const shown = readFileSync(new URL("clients/typescript/src/index.ts", ROOT), "utf8").replaceAll(/^ \* ?/gm, "");
   expect(/```ts\n(.*?)```/s.exec(shown)?.[1]).toBe(exampleOf("docs/protocol.md"));
 });

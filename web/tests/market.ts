@@ -1,4 +1,4 @@
-/** A feed to hear from: its ticks, the frames that tell of them, and what a client should have understood in the end. */
+/** A model of a feed: its ticks, the frames for them, and the book that a client should have in the end. */
 
 import fc from "fast-check";
 
@@ -21,7 +21,7 @@ export const ticks: fc.Arbitrary<Tick[]> = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-/** The images after each tick, beginning with that before all of them. */
+/** The states after each tick, beginning with the state before all of them. */
 export function imagesOf(all: readonly Tick[]): Image[] {
   const images: Image[] = [new Map(SYMBOLS.map((symbol) => [symbol, { seq: 1, spot: `${symbol.length}.00001` }]))];
   for (const tick of all) {
@@ -35,7 +35,7 @@ export function imagesOf(all: readonly Tick[]): Image[] {
   return images;
 }
 
-/** The frames that tell what changed from one image to the next, in so many parts; none when nothing did. */
+/** The frames with the changes from one state to the next, in a number of parts; none if nothing changed. */
 export function updateOf(old: Image, image: Image, parts = 1): string[] {
   const changed = [...image].filter(([symbol, entry]) => entry.seq > (old.get(symbol)?.seq ?? 0));
   if (!changed.length) return [];
@@ -48,7 +48,7 @@ export function snapshotOf(image: Image, parts = 1): string[] {
   return inParts([...image], parts).map((entries, index) => frame("snapshot", image, entries, index + 1, parts));
 }
 
-/** What a client holds that has understood this image. */
+/** The book of a client that has received this state. */
 export function understood(image: Image): Fields {
   const held = [...image].filter(([, { spot }]) => spot !== undefined);
   return {
@@ -57,7 +57,14 @@ export function understood(image: Image): Fields {
   };
 }
 
-function frame(event: string, image: Image, entries: [string, Entry][], part: number, parts: number, more: Fields = {}): string {
+function frame(
+  event: string,
+  image: Image,
+  entries: [string, Entry][],
+  part: number,
+  parts: number,
+  more: Fields = {},
+): string {
   const data = entries.filter(([, { spot }]) => spot !== undefined).map(([symbol, entry]) => quoteText(symbol, entry));
   const unavailable = entries.filter(([, { spot }]) => spot === undefined).map(([symbol]) => symbol);
   const fields = { channel: "rates_batch", event, seq: seqOf(image), ts: 1, unavailable, ...more };
@@ -65,7 +72,7 @@ function frame(event: string, image: Image, entries: [string, Entry][], part: nu
   return `{"data":[${data.join()}],${JSON.stringify({ ...fields, ...split }).slice(1)}`;
 }
 
-/** As text, since a price is to be told with all its digits. */
+/** As text, so that a price keeps all its digits. */
 function quoteText(symbol: string, { seq, spot }: Entry): string {
   const rest = JSON.stringify({ timestamp: 1, ts: 1000, bid: 1, ask: 1, change: 0, change_pct: 0, source: "kraken:X" });
   return `{"symbol":"${symbol}","seq":${seq},"spot":${spot},${rest.slice(1)}`;

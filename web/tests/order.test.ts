@@ -1,17 +1,38 @@
-/** Which rows a view shows, and in which order. */
+/** The rows that a view shows, and their order. */
 
-import { describe, expect, it } from "vitest";
 import type { Quote } from "cadfeed-client";
-import { matches, select } from "../src/order.ts";
+import { describe, expect, it } from "vitest";
 import type { Entry } from "../src/order.ts";
+import { matches, select } from "../src/order.ts";
 import type { Column } from "../src/view.ts";
 import { viewOf } from "../src/view.ts";
 
 const ENTRIES: Entry[] = [
-  entry("BTC_CAD", "Bitcoin", { spot: "130124", bid: "130104", ask: "130124", change: "-2787", change_pct: "-2.1", ts: 9000, source: "kraken:XBTCAD" }, 0.02),
+  entry(
+    "BTC_CAD",
+    "Bitcoin",
+    {
+      spot: "130124",
+      bid: "130104",
+      ask: "130124",
+      change: "-2787",
+      change_pct: "-2.1",
+      ts: 9000,
+      source: "kraken:XBTCAD",
+    },
+    0.02,
+  ),
   entry("REN_CAD", "Ren"),
-  entry("SHIB_CAD", "Shiba Inu", { spot: "0.0000168", bid: "0.0000167", ask: "0.0000169", change: "0.0000005", change_pct: "3.2", ts: 5000 }, -0.5),
-  { ...entry("MATIC_CAD", "Polygon", { spot: "0.5", bid: "0.5", ask: "0.5", change: "0", change_pct: "0", ts: 7000 }), renamedTo: "POL_CAD" },
+  entry(
+    "SHIB_CAD",
+    "Shiba Inu",
+    { spot: "0.0000168", bid: "0.0000167", ask: "0.0000169", change: "0.0000005", change_pct: "3.2", ts: 5000 },
+    -0.5,
+  ),
+  {
+    ...entry("MATIC_CAD", "Polygon", { spot: "0.5", bid: "0.5", ask: "0.5", change: "0", change_pct: "0", ts: 7000 }),
+    renamedTo: "POL_CAD",
+  },
 ];
 
 function entry(symbol: string, name: string, quote?: Partial<Quote>, rise?: number): Entry {
@@ -24,7 +45,7 @@ function symbols(query: string, favourites: string[] = []): string[] {
 }
 
 describe("the order", () => {
-  it("without one is that of the catalogue", () => expect(symbols("")).toEqual(["BTC", "REN", "SHIB", "MATIC"]));
+  it("is the catalogue's by default", () => expect(symbols("")).toEqual(["BTC", "REN", "SHIB", "MATIC"]));
 
   it.each<[Column, string[]]>([
     ["symbol", ["BTC", "MATIC", "REN", "SHIB"]],
@@ -37,9 +58,11 @@ describe("the order", () => {
     ["trend", ["BTC", "SHIB", "REN", "MATIC"]],
     ["age", ["BTC", "MATIC", "SHIB", "REN"]],
     ["source", ["SHIB", "MATIC", "BTC", "REN"]],
-  ])("by %s is by its value, and what has none is last", (column, expected) => expect(symbols(`?sort=${column}`)).toEqual(expected));
+  ])("by %s is by value, and entries without a value come last", (column, expected) =>
+    expect(symbols(`?sort=${column}`)).toEqual(expected),
+  );
 
-  it("the other way round leaves last what has no value", () => {
+  it("keeps entries without a value last when it is reversed", () => {
     expect(symbols("?sort=spot&order=asc")).toEqual(["SHIB", "MATIC", "BTC", "REN"]);
     expect(symbols("?sort=source&order=desc")).toEqual(["BTC", "SHIB", "MATIC", "REN"]);
   });
@@ -56,7 +79,7 @@ describe("the filter", () => {
     [".*", []],
   ])("%j shows %j", (filter, expected) => expect(symbols(`?filter=${encodeURIComponent(filter)}`)).toEqual(expected));
 
-  it("goes together with the favourites", () => {
+  it("combines with the favourites", () => {
     expect(symbols("?favourites=1", ["SHIB_CAD", "BTC_CAD"])).toEqual(["BTC", "SHIB"]);
     expect(symbols("?favourites=1&filter=s", ["SHIB_CAD", "BTC_CAD"])).toEqual(["SHIB"]);
     expect(symbols("?favourites=1")).toEqual([]);

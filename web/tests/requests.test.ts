@@ -1,16 +1,16 @@
 /** Requests: what is asked is answered once, whatever becomes of frames and connections on the way. */
 
+import type { History, Request, Snapshot } from "cadfeed-client";
+import { Feed, isBackfilled, RequestError } from "cadfeed-client";
+import type { Outcome } from "cadfeed-client/session.ts";
+import { Session } from "cadfeed-client/session.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-
-import { Feed, RequestError } from "cadfeed-client";
-import type { History, Request } from "cadfeed-client";
-import { Session } from "cadfeed-client/session.ts";
-import type { Outcome } from "cadfeed-client/session.ts";
 import { imagesOf, snapshotOf } from "./market.ts";
 import { replying, withFeed } from "./server.ts";
 
-const [FIRST] = imagesOf([]) as [ReturnType<typeof imagesOf>[number]];
+const [FIRST, SECOND] = imagesOf([{ BTC_CAD: true }]) as [Image, Image];
+type Image = ReturnType<typeof imagesOf>[number];
 const ASKED: Request = { event: "history", symbol: "BTC_CAD", interval: "1m" };
 const MINUTE = 60_000;
 const KEY = 7;
@@ -83,7 +83,51 @@ describe("an answer", () => {
     expect(session.received(1, history(id, rows(1, 3)), 11).settled).toEqual([]);
   });
 
-  it("is whole when all parts are there, in whatever order and however often they come", () => {
+  it("has the ticks of each candle, in the order of its part", () => {
+    const session = live();
+    const id = idOf(session.request(KEY, ASKED, 0));
+    const withTicks = (part: number, ticks: string) =>
+      history(id, rows(part, part + 2), part, 2, part === 2 ? row(4) : "").replace('"part"', `"ticks":${ticks},"part"`);
+    session.received(1, withTicks(2, "[17280,null]").replace("}", ',"in_progress_ticks":3}'), 10);
+    const [ended] = session.received(1, withTicks(1, "[0,1]"), 10).settled;
+    const { candles, inProgress } = (ended && "answer" in ended ? ended.answer : {}) as History;
+    expect(candles.map(({ ticks }) => ticks)).toEqual([0, 1, 17_280, undefined]);
+    expect(candles.map(isBackfilled)).toEqual([true, false, false, false]);
+    expect(inProgress?.ticks).toBe(3);
+  });
+
+  it.each(["[1]", "[1,2,3]", "1", "null", '[1,"two"]', "[1,1.5]", "[1,-1]"])(
+    "with ticks that do not fit its candles is refused: %s",
+    (ticks) => {
+      const session = live();
+      const id = idOf(session.request(KEY, ASKED, 0));
+      const text = history(id, rows(1, 3)).replace('"part"', `"ticks":${ticks},"part"`);
+      expect(session.received(1, text, 0).settled).toEqual([]);
+    },
+  );
+
+  it("to `trends` has the closes of all symbols from all parts, as they were written", () => {
+    const session = live();
+    const { commands } = session.request(KEY, { event: "trends" }, 0);
+    const [id] = commands.flatMap((command) => (command.do === "send" ? [command.message.id] : []));
+    const part = (number: number, row: string) =>
+      `{"event":"trends","interval":"1h","until":7200000,"trends":[${row}],"part":${number},"parts":2,"id":${id}}`;
+    expect(session.received(1, part(2, '["SHIB_CAD",0.000016860,null]'), 1).settled).toEqual([]);
+    for (const row of ["1", "[]", "[1,2]", '["BTC_CAD","x"]', '["BTC_CAD",true]'])
+      expect(session.received(1, part(1, row), 1).settled).toEqual([]);
+    expect(session.received(1, part(1, '["BTC_CAD",130110,130120]'), 1).settled).toEqual([
+      {
+        key: KEY,
+        answer: {
+          interval: "1h",
+          untilMs: 7_200_000,
+          closes: { BTC_CAD: ["130110", "130120"], SHIB_CAD: ["0.000016860", null] },
+        },
+      },
+    ]);
+  });
+
+  it("is complete with all its parts, in any order and with duplicates", () => {
     const parts = 4;
     const order = fc.shuffledSubarray([1, 2, 3, 4], { minLength: parts, maxLength: parts });
     fc.assert(
@@ -96,13 +140,15 @@ describe("an answer", () => {
         for (const part of early) expect(session.received(1, frame(part), 0).settled).toEqual([]);
         const [ended] = session.received(1, frame(all.at(-1) ?? 0), 0).settled;
         const answer = ended && "answer" in ended ? (ended.answer as History) : undefined;
-        expect(answer?.candles.map(({ openMs }) => openMs / MINUTE)).toEqual(Array.from({ length: 40 }, (_, i) => i + 10));
+        expect(answer?.candles.map(({ openMs }) => openMs / MINUTE)).toEqual(
+          Array.from({ length: 40 }, (_, i) => i + 10),
+        );
         expect(answer?.inProgress?.openMs).toBe(50 * MINUTE);
       }),
     );
   });
 
-  it("goes to its own request, when several are under way", () => {
+  it("goes to its own request when several are open", () => {
     const session = live();
     const first = idOf(session.request(1, ASKED, 0));
     const second = idOf(session.request(2, ASKED, 0));
@@ -111,14 +157,28 @@ describe("an answer", () => {
     expect(session.received(1, history(first, rows(1, 2)), 0).settled).toMatchObject([{ key: 1 }]);
   });
 
-  it("with a candle that is none is no answer: a hole in the chart would not be seen", () => {
+  it("with an invalid candle is refused: nobody would see a hole in the chart", () => {
     const session = live();
     const id = idOf(session.request(KEY, ASKED, 0));
     expect(session.received(1, history(id, [...rows(1, 2), '[120000,1.0,"?",1.0,1.0]']), 0).settled).toEqual([]);
     expect(session.received(1, history(id, rows(1, 2)), 0).settled).toHaveLength(1);
   });
 
-  it("that does not come is asked for again under another id, and then given up", () => {
+  it("may be a snapshot, which changes the book too", () => {
+    const session = live();
+    const { commands } = session.request(KEY, { event: "snapshot", channel: "rates_batch" }, 0);
+    const [id] = commands.flatMap((command) => (command.do === "send" ? [command.message.id] : []));
+    const [first = "", second = ""] = snapshotOf(SECOND, 2).map((text) => JSON.stringify({ ...JSON.parse(text), id }));
+    expect(session.received(1, first, 10).settled).toEqual([]);
+    const [ended] = session.received(1, second, 10).settled;
+    const { quotes, unavailable, seq } = session.book;
+    expect(ended).toMatchObject({ key: KEY, answer: { seq, unavailable: [...unavailable] } });
+    const answer = ended && "answer" in ended ? (ended.answer as Snapshot) : undefined;
+    expect(answer?.quotes.map(({ symbol }) => symbol).sort()).toEqual([...quotes.keys()].sort());
+    expect(quotes.get("BTC_CAD")?.seq).toBe(2);
+  });
+
+  it("that does not come is requested again under another id, then given up", () => {
     const session = live();
     const first = idOf(session.request(KEY, ASKED, 0));
     expect(session.wakeAt).toBe(8000);
@@ -128,13 +188,17 @@ describe("an answer", () => {
     session.received(1, history(second, rows(2, 3), 2, 2), 8000);
     expect(session.received(1, history(first, rows(1, 2), 1, 2), 8000).settled).toEqual([]);
     expect(errorOf(session.elapsed(19_999))).toBeUndefined();
-    expect(errorOf(session.elapsed(20_000))).toMatchObject({ name: "RequestError", code: "no_answer", retryable: true });
+    expect(errorOf(session.elapsed(20_000))).toMatchObject({
+      name: "RequestError",
+      code: "no_answer",
+      retryable: true,
+    });
     expect(sent(session.elapsed(40_000))).toEqual([]);
   });
 });
 
 describe("a refusal", () => {
-  it("for good ends the request with the server's code, and not the feed", () => {
+  it("that is final ends the request with the server's code, not the feed", () => {
     const session = live();
     const id = idOf(session.request(KEY, ASKED, 0));
     const outcome = session.received(1, refusal(id, { code: "unknown_symbol", message: "no such symbol" }), 0);
@@ -142,7 +206,7 @@ describe("a refusal", () => {
     expect(session.state).toEqual({ link: "live", reason: "" });
   });
 
-  it("for the rate is waited out as long as the server says", () => {
+  it("by rate limit makes the request wait as long as the server says", () => {
     const session = live();
     const id = idOf(session.request(KEY, ASKED, 0));
     session.received(1, refusal(id, { code: "rate_limited", retryable: true, retry_in_ms: 1234 }), 10);
@@ -153,14 +217,14 @@ describe("a refusal", () => {
     expect(session.received(1, history(again, rows(1, 2)), 1300).settled).toMatchObject([{ key: KEY }]);
   });
 
-  it("for longer than anybody waits ends the request at once", () => {
+  it("that lasts beyond the time limit ends the request at once", () => {
     const session = live();
     const id = idOf(session.request(KEY, ASKED, 0));
     const outcome = session.received(1, refusal(id, { code: "rate_limited", retryable: true, retry_in_ms: 20_000 }), 0);
     expect(errorOf(outcome)).toMatchObject({ code: "rate_limited", retryable: true });
   });
 
-  it("without a time is tried again after a while", () => {
+  it("without a time is followed by a retry after a while", () => {
     const session = live();
     const id = idOf(session.request(KEY, ASKED, 0));
     session.received(1, refusal(id, { code: "unavailable", retryable: true }), 0);
@@ -168,7 +232,7 @@ describe("a refusal", () => {
     expect(sent(session.elapsed(4000))).toHaveLength(1);
   });
 
-  it("by API Gateway, which names no request, may be of any that is under way", () => {
+  it("by API Gateway names no request and applies to any open one", () => {
     const session = live();
     session.request(KEY, ASKED, 0);
     session.received(1, JSON.stringify({ message: "Internal server error", connectionId: "x=", requestId: "y=" }), 100);
@@ -176,7 +240,7 @@ describe("a refusal", () => {
     expect(sent(session.elapsed(4100))).toHaveLength(1);
   });
 
-  it("of an attempt that was given up says nothing about the feed", () => {
+  it("of an abandoned attempt does not affect the feed", () => {
     const session = live();
     const first = idOf(session.request(KEY, ASKED, 0));
     session.elapsed(8000);
@@ -201,7 +265,7 @@ describe("a connection", () => {
     expect(ended).toMatchObject({ key: KEY, answer: { candles: [{ openMs: MINUTE }, { openMs: 2 * MINUTE }] } });
   });
 
-  it("that another one takes over from takes it along too", () => {
+  it("that is replaced hands its requests over", () => {
     const session = live();
     session.received(1, JSON.stringify({ event: "closing", reason: "max_duration", reconnect_in_ms: 0, ts: 1 }), 0);
     session.elapsed(0);
@@ -211,7 +275,7 @@ describe("a connection", () => {
     expect(sent(session.elapsed(session.wakeAt))).toMatchObject([{ on: 2 }]);
   });
 
-  it("that there is not is waited for", () => {
+  it("that is not open yet is waited for", () => {
     const session = new Session(undefined, () => 1);
     session.start(0);
     expect(sent(session.request(KEY, ASKED, 0))).toEqual([]);
@@ -219,7 +283,7 @@ describe("a connection", () => {
     expect(sent(session.elapsed(session.wakeAt))).toMatchObject([{ on: 1 }]);
   });
 
-  it("that does not come about is the reason that is given", () => {
+  it("that never opens is given as the reason", () => {
     const session = live();
     session.request(KEY, ASKED, 0);
     session.lost(1, "gone", 0);
@@ -231,16 +295,28 @@ describe("a connection", () => {
     expect(errorOf(outcome)).toMatchObject({ code: "disconnected", retryable: true });
   });
 
-  it("that is closed ends every request, and those that come later", () => {
+  it("that is closed ends every request, later ones included", () => {
     const session = live();
     session.request(KEY, ASKED, 0);
     expect(errorOf(session.close())).toMatchObject({ code: "closed", retryable: false });
     expect(errorOf(session.request(KEY, ASKED, 0))).toMatchObject({ code: "closed" });
     expect(session.wakeAt).toBe(Number.POSITIVE_INFINITY);
   });
+
+  it("by a refused subscription ends every request, later ones too, with the refusal", () => {
+    const session = new Session(["NO_CAD"], () => 1);
+    session.start(0);
+    session.request(KEY, ASKED, 0);
+    session.opened(1, 0);
+    const refused = { code: "unknown_symbol", message: "no such symbol: NO_CAD", retryable: false };
+    const expected = { name: "RequestError", ...refused };
+    expect(errorOf(session.received(1, refusal(1, refused), 0))).toMatchObject(expected);
+    session.close();
+    expect(errorOf(session.request(KEY, ASKED, 0))).toMatchObject(expected);
+  });
 });
 
-it("a request that is cancelled is not sent again, and its answer goes nowhere", () => {
+it("a cancelled request is not sent again and its answer is ignored", () => {
   const session = live();
   const id = idOf(session.request(KEY, ASKED, 0));
   session.cancel(KEY);
@@ -248,7 +324,7 @@ it("a request that is cancelled is not sent again, and its answer goes nowhere",
   expect(sent(session.elapsed(8000))).toEqual([]);
 });
 
-it("over real sockets an answer outlives the connection that it was asked on", async () => {
+it("over real sockets a request survives its connection", async () => {
   const asked: object[] = [];
   await withFeed(
     (socket, number) =>
@@ -268,9 +344,17 @@ it("over real sockets an answer outlives the connection that it was asked on", a
       }),
     async (url) => {
       const feed = new Feed(url);
-      const { candles, inProgress } = await feed.request({ event: "history", symbol: "BTC_CAD", interval: "1m", limit: 2 });
+      const { candles, inProgress } = await feed.request({
+        event: "history",
+        symbol: "BTC_CAD",
+        interval: "1m",
+        limit: 2,
+      });
       expect([...candles, inProgress].map((candle) => (candle?.openMs ?? 0) / MINUTE)).toEqual([1, 2, 3]);
-      expect(asked).toMatchObject([{ symbol: "BTC_CAD", interval: "1m", limit: 2 }, { symbol: "BTC_CAD", limit: 2 }]);
+      expect(asked).toMatchObject([
+        { symbol: "BTC_CAD", interval: "1m", limit: 2 },
+        { symbol: "BTC_CAD", limit: 2 },
+      ]);
       expect(await feed.request({ event: "ping" })).toEqual({ ts: 5 });
       expect(await feed.request({ event: "assets" })).toEqual([
         { symbol: "BTC_CAD", name: "Bitcoin", decimals: 2, status: "live" },
@@ -296,17 +380,20 @@ it("an abort ends the wait with the signal's reason", async () => {
   );
 });
 
-it("an observer hears as long as it wants to", async () => {
+it("an observer hears until it unsubscribes", async () => {
   await withFeed(
-    (socket) => replying(socket, ({ event }) => (event === "subscribe" ? snapshotOf(FIRST) : [JSON.stringify({ event: "pong", ts: 1 })])),
+    (socket) =>
+      replying(socket, ({ event }) =>
+        event === "subscribe" ? snapshotOf(FIRST) : [JSON.stringify({ event: "pong", ts: 1 })],
+      ),
     async (url) => {
       const feed = new Feed(url);
       const heard: string[] = [];
       const stop = feed.observe({
-        onChange: ({ changed }) => heard.push(`${changed.length} changed`),
+        onHeard: ({ changed }) => heard.push(`${changed.length} changed`),
         onState: ({ link }) => heard.push(link),
       });
-      await expect.poll(() => feed.seq).toBe(1);
+      await expect.poll(() => feed.book.seq).toBe(1);
       stop();
       feed.close();
       expect(heard).toEqual(["4 changed", "live"]);

@@ -1,8 +1,8 @@
-/** A feed on this machine for the length of a test, which answers each connection as the test tells it. */
+/** A feed on this machine for one test, which says how it answers each connection. */
 
 import type { AddressInfo } from "node:net";
-import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
+import { WebSocketServer } from "ws";
 
 export type Answer = (socket: WebSocket, number: number) => void;
 
@@ -20,8 +20,11 @@ export async function withFeed(answer: Answer, use: (url: string) => Promise<voi
   }
 }
 
-/** Answer the messages of a connection: with the frames that `frames` makes of each. */
-export function replying(socket: WebSocket, frames: (message: { event: string; symbols?: string[]; id?: number }) => string[]): void {
+/** Answer each message of a connection with the frames that `frames` returns for it. */
+export function replying(
+  socket: WebSocket,
+  frames: (message: { event: string; symbols?: string[]; id?: number }) => string[],
+): void {
   socket.on("message", (data) => {
     for (const text of frames(JSON.parse(String(data)))) socket.send(text);
   });

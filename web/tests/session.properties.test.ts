@@ -1,15 +1,14 @@
-/** What holds of a session whatever the network does to the frames. */
-
-import fc from "fast-check";
-import { expect, it } from "vitest";
+/** Properties of a session that hold whatever the network does to the frames. */
 
 import { Session } from "cadfeed-client/session.ts";
-import { imagesOf, snapshotOf, ticks, understood, updateOf } from "./market.ts";
+import fc from "fast-check";
+import { expect, it } from "vitest";
 import type { Image } from "./market.ts";
+import { imagesOf, snapshotOf, ticks, understood, updateOf } from "./market.ts";
 
 const PARTS = fc.integer({ min: 1, max: 3 });
 
-/** A session with one connection on which the first image was told. */
+/** A session with one connection that has received the first snapshot. */
 function subscribed(first: Image): Session {
   const session = new Session(undefined, () => 0);
   session.start(0);
@@ -18,7 +17,7 @@ function subscribed(first: Image): Session {
   return session;
 }
 
-/** How many snapshots it asks for while it hears these frames, all at one moment. */
+/** The number of snapshots that it asks for while it receives these frames, all at once. */
 function asksFor(session: Session, texts: readonly string[], now = 20_000): number {
   const commands = texts.flatMap((text) => session.received(1, text, now).commands);
   return commands.filter((command) => command.do === "send" && command.message.event === "snapshot").length;
@@ -42,7 +41,7 @@ function updates(images: readonly Image[], parts: number): string[][] {
   return images.slice(1).map((image, index) => updateOf(images[index] ?? image, image, parts));
 }
 
-it("in order and with nothing lost the picture is that of the server, and no snapshot is asked for", () => {
+it("without a loss the book is right, and needs no snapshot", () => {
   fc.assert(
     fc.property(ticks, PARTS, (all, parts) => {
       const images = imagesOf(all);
@@ -53,11 +52,13 @@ it("in order and with nothing lost the picture is that of the server, and no sna
   );
 });
 
-it("in any order and any number the picture ends as that of the server", () => {
+it("in any order and number, the book ends as the server's", () => {
   const network = fc.tuple(ticks, PARTS).chain(([all, parts]) => {
     const images = imagesOf(all);
     const frames = updates(images, parts).flat();
-    const doubled = fc.subarray(frames).chain((again) => fc.shuffledSubarray([...frames, ...again], { minLength: frames.length + again.length }));
+    const doubled = fc
+      .subarray(frames)
+      .chain((again) => fc.shuffledSubarray([...frames, ...again], { minLength: frames.length + again.length }));
     return doubled.map((texts) => ({ images, texts }));
   });
   fc.assert(
@@ -69,12 +70,14 @@ it("in any order and any number the picture ends as that of the server", () => {
   );
 });
 
-it("whatever is lost, a snapshot is asked for before the picture is wrong for longer than until the next update", () => {
+it("after a loss it asks for a snapshot by the next update", () => {
   const network = fc.tuple(ticks, PARTS).chain(([all, parts]) => {
     const images = imagesOf(all);
     const frames = updates(images, parts);
     const lost = frames.slice(0, -1).flat();
-    return fc.subarray(lost).map((kept) => ({ images, texts: [...kept, ...last(frames)], isUpdate: last(frames).length > 0 }));
+    return fc
+      .subarray(lost)
+      .map((kept) => ({ images, texts: [...kept, ...last(frames)], isUpdate: last(frames).length > 0 }));
   });
   fc.assert(
     fc.property(network, ({ images, texts, isUpdate }) => {
@@ -89,13 +92,20 @@ it("whatever is lost, a snapshot is asked for before the picture is wrong for lo
   );
 });
 
-it("however many updates are missed, there is one question at a time", () => {
+it("it asks for one snapshot at a time, whatever it misses", () => {
   fc.assert(
     fc.property(ticks, (all) => {
       const images = imagesOf(all);
       const session = subscribed(last(images.slice(0, 1)));
-      const every = updates(images, 1).filter((frames) => frames.length).flatMap((frames) => frames);
-      expect(asksFor(session, every.filter((_, index) => index % 2 === 1))).toBeLessThanOrEqual(1);
+      const every = updates(images, 1)
+        .filter((frames) => frames.length)
+        .flat();
+      expect(
+        asksFor(
+          session,
+          every.filter((_, index) => index % 2 === 1),
+        ),
+      ).toBeLessThanOrEqual(1);
     }),
   );
 });
@@ -115,11 +125,35 @@ it("a snapshot in parts, in any order, is a snapshot", () => {
   );
 });
 
-it("nothing that a server sends breaks it, and only quotes that are whole come in", () => {
-  const key = fc.constantFrom("event", "channel", "seq", "prev_seq", "data", "unavailable", "part", "parts", "id", "stale");
-  const word = fc.constantFrom("snapshot", "update", "heartbeat", "closing", "error", "subscribed", "rates_batch", "BTC_CAD");
+it("no message breaks it, and it takes only complete quotes", () => {
+  const key = fc.constantFrom(
+    "event",
+    "channel",
+    "seq",
+    "prev_seq",
+    "data",
+    "unavailable",
+    "part",
+    "parts",
+    "id",
+    "stale",
+  );
+  const word = fc.constantFrom(
+    "snapshot",
+    "update",
+    "heartbeat",
+    "closing",
+    "error",
+    "subscribed",
+    "rates_batch",
+    "BTC_CAD",
+  );
   const value = fc.oneof(word, fc.jsonValue({ maxDepth: 2 }), fc.nat(), fc.array(fc.jsonValue({ maxDepth: 1 })));
-  const text = fc.oneof(fc.string(), fc.json(), fc.dictionary(key, value).map((fields) => JSON.stringify(fields)));
+  const text = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.dictionary(key, value).map((fields) => JSON.stringify(fields)),
+  );
   const first = imagesOf([])[0] ?? new Map();
   fc.assert(
     fc.property(fc.array(text, { maxLength: 20 }), (texts) => {
@@ -131,14 +165,19 @@ it("nothing that a server sends breaks it, and only quotes that are whole come i
   );
 });
 
-it("every message that it sends is one that the server reads", () => {
+it("the server understands every message that it sends", () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.stringMatching(/^[A-Z0-9]{2,5}_CAD$/), { maxLength: 100 }), (symbols) => {
       const session = new Session(symbols);
       session.start(0);
       const [command] = session.opened(1, 0).commands;
       const message = command?.do === "send" ? command.message : undefined;
-      expect(message).toEqual({ event: "subscribe", channel: "rates_batch", ...(symbols.length ? { symbols } : {}), id: 1 });
+      expect(message).toEqual({
+        event: "subscribe",
+        channel: "rates_batch",
+        ...(symbols.length ? { symbols } : {}),
+        id: 1,
+      });
       expect(new TextEncoder().encode(JSON.stringify(message)).length).toBeLessThanOrEqual(4096);
     }),
   );

@@ -1,14 +1,20 @@
-/** What the shared vectors do not tell of a session: its patience, its moods, and what it gives up on. */
+/** What the shared vectors do not tell about a session: its patience, its moods, and what it gives up on. */
 
-import { describe, expect, it } from "vitest";
+import type { Command, Outcome } from "cadfeed-client/session.ts";
 
 import { Session } from "cadfeed-client/session.ts";
-import type { Command, Outcome } from "cadfeed-client/session.ts";
+import { describe, expect, it } from "vitest";
 import { imagesOf, snapshotOf, updateOf } from "./market.ts";
 
 const [FIRST, SECOND] = imagesOf([{ BTC_CAD: true, ETH_CAD: true }]) as [Image, Image];
 type Image = ReturnType<typeof imagesOf>[number];
-const ACK = JSON.stringify({ event: "subscribed", status: "subscribed", channel: "rates_batch", symbols: ["BTC_CAD"], id: 1 });
+const ACK = JSON.stringify({
+  event: "subscribed",
+  status: "subscribed",
+  channel: "rates_batch",
+  symbols: ["BTC_CAD"],
+  id: 1,
+});
 const CLOSING = JSON.stringify({ event: "closing", reason: "max_duration", reconnect_in_ms: 1000, ts: 1 });
 
 function started(random = () => 1): Session {
@@ -37,7 +43,7 @@ function refusal(fields: object): string {
 }
 
 describe("back-off", () => {
-  it("doubles what it draws from, up to half a minute", () => {
+  it("doubles its range up to half a minute", () => {
     const session = started();
     const waits = Array.from({ length: 9 }, (_, index) => {
       session.lost(index + 1, "gone", 0);
@@ -48,7 +54,7 @@ describe("back-off", () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  it("draws from nothing to all of it, so that many clients do not return in step", () => {
+  it("draws from the whole range so that clients do not return in step", () => {
     const draws = [0, 0.25, 0.5];
     const session = started(() => draws.shift() ?? 1);
     const waits = [1, 2, 3].map((number) => {
@@ -60,7 +66,7 @@ describe("back-off", () => {
     expect(waits).toEqual([0, 250, 1000]);
   });
 
-  it("begins anew after a connection that lasted, and not after one that the server ends at once", () => {
+  it("resets only after a connection that lasted", () => {
     const session = live();
     session.lost(1, "gone", 9999);
     expect(session.wakeAt - 9999).toBe(500);
@@ -78,7 +84,7 @@ describe("back-off", () => {
 });
 
 describe("a network that is back", () => {
-  it("brings the next attempt forward", () => {
+  it("starts the next attempt at once", () => {
     const session = live();
     session.lost(1, "gone", 20_000);
     expect(session.wakeAt).toBe(20_500);
@@ -86,7 +92,7 @@ describe("a network that is back", () => {
     expect(session.state.link).toBe("connecting");
   });
 
-  it("makes no second connection, and none of a session that was closed", () => {
+  it("opens no second connection and none for a closed session", () => {
     const session = live();
     expect(words(session.hasten(1000))).toEqual([]);
     session.close();
@@ -96,7 +102,7 @@ describe("a network that is back", () => {
 });
 
 describe("silence", () => {
-  it("is asked about once, and any word ends it", () => {
+  it("is answered by one ping and ended by any frame", () => {
     const session = live();
     expect(session.wakeAt).toBe(37_000);
     expect(words(session.elapsed(36_999))).toEqual([]);
@@ -108,13 +114,13 @@ describe("silence", () => {
     expect(session.state.link).toBe("live");
   });
 
-  it("of 45 s is the end of a connection, also when the machine slept meanwhile", () => {
+  it("of 45 s ends a connection, also when the machine slept", () => {
     const session = live(() => 0.5);
     expect(words(session.elapsed(3_600_000))).toEqual(["close 1"]);
     expect(session.state).toEqual({ link: "reconnecting", reason: "Nothing was heard for 45 s.", inMs: 250 });
   });
 
-  it("of 15 s is the end of one that does not come about", () => {
+  it("of 15 s ends a connection that does not open", () => {
     const session = started();
     expect(words(session.elapsed(14_999))).toEqual([]);
     expect(words(session.elapsed(15_000))).toEqual(["close 1"]);
@@ -123,7 +129,7 @@ describe("silence", () => {
 });
 
 describe("a successor", () => {
-  it("that cannot be made is tried again, while the connection goes on", () => {
+  it("that fails is tried again while the old connection continues", () => {
     const session = live();
     session.received(1, CLOSING, 5000);
     expect(words(session.elapsed(6000))).toEqual(["open 2"]);
@@ -139,7 +145,7 @@ describe("a successor", () => {
     expect(session.state.link).toBe("live");
   });
 
-  it("is made once, however often the server says that it is closing, and never later than it can be", () => {
+  it("opens once for any number of notices and in time", () => {
     const session = live();
     session.received(1, CLOSING.replace("1000", "99999999"), 0);
     session.received(1, CLOSING, 10);
@@ -151,18 +157,18 @@ describe("a successor", () => {
   });
 });
 
-describe("what the server refuses", () => {
-  it("for good ends the session, with the reason", () => {
+describe("a refusal by the server", () => {
+  it("that is final ends the session with the reason", () => {
     const session = started();
     session.opened(1, 0);
     const text = refusal({ code: "unknown_symbol", message: "no such symbol: X_CAD", id: 1 });
     expect(words(session.received(1, text, 10))).toEqual(["close 1"]);
     expect(session.state).toEqual({ link: "closed", reason: "The server says: no such symbol: X_CAD" });
-    expect(session.error).toMatchObject({ name: "FeedError", code: "unknown_symbol", message: "no such symbol: X_CAD" });
+    expect(session.error).toMatchObject({ name: "Refused", code: "unknown_symbol", message: "no such symbol: X_CAD" });
     expect(session.wakeAt).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("of other messages is told, and ends nothing", () => {
+  it("of another message is reported and ends nothing", () => {
     const session = live();
     session.received(1, refusal({ id: 3 }), 10);
     expect(session.state).toEqual({ link: "live", reason: "The server says: no" });
@@ -170,7 +176,7 @@ describe("what the server refuses", () => {
     expect(session.state.reason).toBe("");
   });
 
-  it("for a while is asked for again after as long as it says", () => {
+  it("for a while is followed by a retry at the time it says", () => {
     const session = started();
     session.opened(1, 0);
     session.received(1, refusal({ code: "rate_limited", retryable: true, retry_in_ms: 1500, id: 1 }), 10);
@@ -178,60 +184,60 @@ describe("what the server refuses", () => {
     expect(words(session.elapsed(1510))).toEqual(["subscribe on 1"]);
   });
 
-  it("in part is known by name", () => {
+  it("of some symbols names them", () => {
     const session = started();
     session.opened(1, 0);
     const rejected = [{ symbol: "X_CAD", code: "unknown_symbol", message: "no such symbol" }];
     session.received(1, JSON.stringify({ ...JSON.parse(ACK), rejected }), 10);
-    expect(session.rejected).toEqual(["X_CAD"]);
+    expect(session.book.rejected).toEqual(["X_CAD"]);
     expect(session.state.link).toBe("live");
   });
 });
 
-it("the second part of an update whose first one is lost shows the gap at once", () => {
+it("a second part without its first shows the gap at once", () => {
   const session = live();
   const [, second = ""] = updateOf(FIRST, SECOND, 2);
   expect(words(session.received(1, second, 20_000))).toEqual(["snapshot on 1"]);
 });
 
-it("how the sources do is known from an update that says so, and from no other", () => {
+it("the state of the sources changes only with an update that has it", () => {
   const session = live();
   const [update = ""] = updateOf(FIRST, SECOND);
   session.received(1, JSON.stringify({ ...JSON.parse(update), status: { kraken: "down" } }), 20_000);
-  expect(session.status).toEqual({ kraken: "down" });
+  expect(session.book.status).toEqual({ late: false, sources: { kraken: "down" } });
   session.received(1, update, 20_001);
-  expect(session.status).toEqual({ kraken: "down" });
+  expect(session.book.status).toEqual({ late: false, sources: { kraken: "down" } });
 });
 
 describe("a feed that is late", () => {
   const [first = ""] = snapshotOf(FIRST);
   const late = JSON.stringify({ ...JSON.parse(first), status: { feed: "late", kraken: "ok" } });
 
-  it("is late until it has made another tick, whose update need not say so", () => {
+  it("is late until the update of another tick", () => {
     const session = live();
     session.received(1, late, 20_000);
-    expect(session.status).toEqual({ feed: "late", kraken: "ok" });
+    expect(session.book.status).toEqual({ late: true, sources: { kraken: "ok" } });
     for (const text of updateOf(FIRST, SECOND)) {
       const update = JSON.parse(text) as { ts: number };
       session.received(1, JSON.stringify({ ...update, ts: update.ts + 1_000 }), 20_100);
     }
-    expect(session.status).toEqual({ kraken: "ok" });
+    expect(session.book.status).toEqual({ late: false, sources: { kraken: "ok" } });
   });
 
-  it("is late still after an update of a tick that was known before", () => {
+  it("stays late after an update of a known tick", () => {
     const session = live();
     for (const text of updateOf(FIRST, SECOND)) session.received(1, text, 100);
     const [second = ""] = snapshotOf(SECOND);
     session.received(1, JSON.stringify({ ...JSON.parse(second), status: { feed: "late" } }), 20_000);
     for (const text of updateOf(FIRST, SECOND)) session.received(1, text, 20_001);
-    expect(session.status).toEqual({ feed: "late" });
+    expect(session.book.status).toEqual({ late: true, sources: {} });
   });
 
-  it("is on time when a heartbeat says how its sources do, and not that it is late", () => {
+  it("is on time after a heartbeat that does not say late", () => {
     const session = live();
     session.received(1, late, 20_000);
     session.received(1, '{"event":"heartbeat","ts":1,"seq":9,"stale":[],"status":{"kraken":"suspect"}}', 20_100);
-    expect(session.status).toEqual({ kraken: "suspect" });
+    expect(session.book.status).toEqual({ late: false, sources: { kraken: "suspect" } });
   });
 });
 
@@ -245,13 +251,13 @@ describe("how many sources agree", () => {
   };
 
   it("is part of a quote", () => expect(quoteWith('"sources":4,')).toBe("4 of tick 2"));
-  it("is one where the server does not say", () => expect(quoteWith("")).toBe("1 of tick 2"));
-  it("is a whole number: a frame with anything else is broken", () => {
+  it("is one if the server does not say", () => expect(quoteWith("")).toBe("1 of tick 2"));
+  it("is a whole number, or the frame is refused", () => {
     for (const wrong of ["1.5", "-1", '"4"', "null"]) expect(quoteWith(`"sources":${wrong},`)).toBe("1 of tick 1");
   });
 });
 
-it("a session that is closed does nothing more", () => {
+it("a closed session does nothing more", () => {
   const session = live();
   session.received(1, CLOSING, 0);
   session.elapsed(1000);

@@ -1,14 +1,13 @@
-/** A clock that only goes on: what the device's clock and the platform's own one make of it. */
-
-import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+/** A clock that never goes back, made from the device's clock and the platform's monotonic clock. */
 
 import { steadyClock } from "cadfeed-client/steady.ts";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
 
 const START = 1_795_377_000_000;
 const HOUR = 3_600_000;
 
-/** A device whose two clocks are set by hand; `passed` is how much time the clock under test says has passed. */
+/** A device whose two clocks the test sets; `passed` is the time that has passed by the clock under test. */
 function device(): { wall: number; monotonic: number; passed: () => number } {
   const clocks = { wall: START, monotonic: 0 };
   const now = steadyClock(
@@ -18,8 +17,8 @@ function device(): { wall: number; monotonic: number; passed: () => number } {
   return Object.assign(clocks, { passed: () => now() - START });
 }
 
-describe("a clock that only goes on", () => {
-  it("begins with the device's time, and goes on with it", () => {
+describe("a clock that never goes back", () => {
+  it("begins with the device's time, and follows it", () => {
     const clocks = device();
     expect(clocks.passed()).toBe(0);
     clocks.wall += 5000;
@@ -27,7 +26,7 @@ describe("a clock that only goes on", () => {
     expect(clocks.passed()).toBe(5000);
   });
 
-  it("goes on as before when the device's clock is set back an hour", () => {
+  it("continues when the device's clock is set back an hour", () => {
     const clocks = device();
     clocks.wall -= HOUR;
     expect(clocks.passed()).toBe(0);
@@ -36,7 +35,7 @@ describe("a clock that only goes on", () => {
     expect(clocks.passed()).toBe(30_000);
   });
 
-  it("counts the sleep that the platform's clock has not, and that once", () => {
+  it("counts once a sleep that the platform's clock misses", () => {
     const clocks = device();
     clocks.wall += HOUR;
     expect(clocks.passed()).toBe(HOUR);
@@ -46,7 +45,7 @@ describe("a clock that only goes on", () => {
     expect(clocks.passed()).toBe(HOUR + 2000);
   });
 
-  it("does not go back with a device's clock that was set forward and back", () => {
+  it("stays when the device's clock is set forward and back", () => {
     const clocks = device();
     clocks.wall += HOUR;
     clocks.passed();
@@ -57,7 +56,7 @@ describe("a clock that only goes on", () => {
     expect(clocks.passed()).toBe(HOUR + 1000);
   });
 
-  it("is not faster for being looked at often, though the device's clock has whole milliseconds only", () => {
+  it("does not run faster when it is read often", () => {
     const clocks = device();
     for (let look = 1; look <= 10_000; look += 1) {
       clocks.monotonic = look / 10;
@@ -67,7 +66,7 @@ describe("a clock that only goes on", () => {
     expect(clocks.passed()).toBeCloseTo(1000, 2);
   });
 
-  it("never goes back, and never slower than the platform's clock, whatever becomes of the device's", () => {
+  it("never goes back, and is not slower than the platform's", () => {
     const step = fc.record({ wall: fc.integer({ min: -HOUR, max: HOUR }), monotonic: fc.nat(HOUR) });
     fc.assert(
       fc.property(fc.array(step), (steps) => {
@@ -77,7 +76,7 @@ describe("a clock that only goes on", () => {
           clocks.wall += wall;
           clocks.monotonic += monotonic;
           const passed = clocks.passed();
-          // To the fraction that a float has left of a time of today.
+          // Up to the precision of a float for a time of today.
           expect(passed).toBeGreaterThan(before + monotonic - 0.01);
           before = passed;
         }

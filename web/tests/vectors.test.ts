@@ -1,10 +1,10 @@
 /** The test vectors that all clients share: clients/vectors/README.md says what they mean. */
 
-import { readFileSync, readdirSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { readdirSync, readFileSync } from "node:fs";
+import type { Command, Outcome } from "cadfeed-client/session.ts";
 
 import { Session } from "cadfeed-client/session.ts";
-import type { Command, Outcome } from "cadfeed-client/session.ts";
+import { describe, expect, it } from "vitest";
 
 type Fields = Record<string, unknown>;
 
@@ -75,17 +75,16 @@ function textOf({ frame, text = "" }: Step, quote: Fields, last: number | undefi
 }
 
 function seen(session: Session, { changed }: Outcome): Fields {
-  const { quotes, unavailable } = session.book;
+  const { quotes, status, unavailable } = session.book;
   const held = [...quotes.values()];
   return {
     quotes: Object.fromEntries(held.map(({ symbol, spot }) => [symbol, spot])),
     unavailable: [...unavailable].sort(),
     stale: held.filter(({ stale }) => stale).map(({ symbol }) => symbol),
     sources: Object.fromEntries(held.map(({ symbol, sources }) => [symbol, sources])),
-    status: session.status,
-    late: session.status["feed"] === "late",
-    suspect: Object.entries(session.status)
-      .filter(([name, word]) => name !== "feed" && word === "suspect")
+    late: status.late,
+    suspect: Object.entries(status.sources)
+      .filter(([, word]) => word === "suspect")
       .map(([name]) => name)
       .sort(),
     changed: changed.map(({ symbol }) => symbol),

@@ -1,4 +1,4 @@
-/** The address keeps the view, and a header's presses go through the orders. */
+/** The address holds the view, and clicks on a header go through its orders. */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -11,7 +11,7 @@ const views = fc.record({
   symbol: fc.constantFrom(undefined, "BTC_CAD"),
 });
 
-it("a view comes back from its address", () => {
+it("a view is restored from its address", () => {
   fc.assert(
     fc.property(views, (view) => {
       expect(viewOf(queryOf(view))).toEqual(view);
@@ -19,18 +19,23 @@ it("a view comes back from its address", () => {
   );
 });
 
-it("an address says what is not the usual, and nothing else", () => {
+it("an address has only what differs from the default view", () => {
   expect(queryOf(viewOf(""))).toBe("");
   expect(queryOf(viewOf("?symbol=btc_cad&sort=change"))).toBe("?symbol=BTC_CAD&sort=change");
   expect(queryOf(viewOf("?sort=change&order=asc"))).toBe("?sort=change&order=asc");
   expect(queryOf(viewOf("?sort=age&order=asc"))).toBe("?sort=age");
 });
 
-it("an address of something that there is not shows the plain view", () => {
-  expect(viewOf("?sort=price&favourites=yes&order=up")).toEqual({ filter: "", favouritesOnly: false, sort: undefined, symbol: undefined });
+it("an address with unknown values shows the default view", () => {
+  expect(viewOf("?sort=price&favourites=yes&order=up")).toEqual({
+    filter: "",
+    favouritesOnly: false,
+    sort: undefined,
+    symbol: undefined,
+  });
 });
 
-it("numbers begin with the highest, words with A, and the third press ends the order", () => {
+it("numbers begin with the highest; a third click ends the order", () => {
   const first = nextSort(undefined, "spot");
   expect(first).toEqual({ by: "spot", descending: true });
   const second = nextSort(first, "spot");

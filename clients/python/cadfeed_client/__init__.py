@@ -23,34 +23,68 @@ asyncio.run(main())
 - `feed.book` is the picture as it stands: `quotes` by symbol, the symbols that are `unavailable`, their `order`.
 - `quote.sources` is how many independent sources agree with the price, its own included: at 1 nobody confirms it.
 - `await feed.explain("BTC_CAD")` tells why a price is what it is, with every market behind it.
-- `feed.state` says how the connection does, and why: connecting, live, late (the feed itself has had nothing new for a
-  while), stale (something was missed, the whole state has been asked for), reconnecting, closed. `on_state` is called
-  with each change of it.
-- `feed.book.status` is what the feed says of its sources: which are `down`, and which `suspect`.
+- `feed.state` is the state of the connection, with the reason: connecting, live, late (the feed itself has had nothing
+  new for a while), stale (something was missed, and the client has asked for the whole state), reconnecting, closed.
+  `on_state` is called with each change of it.
+- `feed.book.status` is what the feed says about its sources: which are `down`, and which `suspect`.
 """
 
-from .book import Book, Change, Kind, Outcome, Withdrawn
+from .answers import (
+    Asset,
+    AssetsRequest,
+    Candle,
+    ExplainRequest,
+    History,
+    HistoryRequest,
+    Interval,
+    PingRequest,
+    Pong,
+    Request,
+    Snapshot,
+    SnapshotRequest,
+    Trends,
+    TrendsRequest,
+)
+from .book import Book, Change, Kind, Withdrawn
+from .errors import FeedError, Refused, RequestError
 from .explanation import Candidate, Explanation
 from .feed import Feed
-from .machine import Heard, Link, Refused, State
-from .questions import RequestError
+from .machine import Heard, Link, State
 from .quote import Quote
 from .status import FeedStatus
+from .sync import SyncFeed
+
+__version__ = "0.1.0"
 
 __all__ = [
+    "Asset",
+    "AssetsRequest",
     "Book",
     "Candidate",
+    "Candle",
     "Change",
+    "ExplainRequest",
     "Explanation",
     "Feed",
+    "FeedError",
     "FeedStatus",
     "Heard",
+    "History",
+    "HistoryRequest",
+    "Interval",
     "Kind",
     "Link",
-    "Outcome",
+    "PingRequest",
+    "Pong",
     "Quote",
     "Refused",
+    "Request",
     "RequestError",
+    "Snapshot",
+    "SnapshotRequest",
     "State",
+    "SyncFeed",
+    "Trends",
+    "TrendsRequest",
     "Withdrawn",
 ]

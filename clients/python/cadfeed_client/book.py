@@ -1,10 +1,11 @@
-"""The picture of the market that one connection paints: frames in, the latest quote of each symbol out.
+"""The picture of the market from one connection: frames go in, the latest quote of each symbol comes out.
 
-Frames may be lost, doubled or overtaken. Every quote is the whole state of its symbol and carries `seq`, so per symbol
-the highest wins; `prev_seq` tells when something was missed and a new snapshot has to be asked for.
+Frames may be lost, doubled or overtaken. Every quote is the whole state of its symbol and carries `seq`, so the
+highest of a symbol wins. `prev_seq` tells when something was missed; the client then asks for a new snapshot.
 """
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -15,7 +16,7 @@ from .status import FeedStatus
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A symbol that was shown has no price any more. `listed`: the feed still knows it, and it may return."""
+    """A symbol that was shown no longer has a price. `listed`: the feed still knows it, and it may return."""
 
     symbol: str
     listed: bool = True
@@ -35,7 +36,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a frame changed. `is_snapshot`: with it a snapshot is whole; `message` is for the user."""
+    """What a frame changed. `is_snapshot`: it completed a snapshot; `message` is for the user."""
 
     kind: Kind
     changes: tuple[Change, ...] = ()
@@ -45,32 +46,33 @@ class Outcome:
 
 @dataclass(slots=True)
 class Book:
-    """The latest quotes, the symbols that have none, all of them in the order in which the server lists them, and what
-    the feed says of itself."""
+    """The latest quotes by symbol, the symbols that have none, all symbols in the server's order, what the feed says
+    about itself, and the symbols that were asked for and do not exist."""
 
     quotes: dict[str, Quote] = field(default_factory=dict)
     unavailable: set[str] = field(default_factory=set)
     order: tuple[str, ...] = ()
     status: FeedStatus = field(default_factory=FeedStatus)
+    rejected: tuple[str, ...] = ()
     _continuity: Continuity = field(default_factory=Continuity)
-    # Per symbol the tick as of which its state is known, and for all others the last one that listed all symbols.
+    # The last tick that told a symbol's state; for symbols without one, the last tick that listed all symbols.
     _known: dict[str, int] = field(default_factory=dict)
     _listed: int = -1
     _acknowledged: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def seq(self) -> int:
-        """The newest tick that was heard of."""
+        """The newest tick received, whole or in part."""
         return self._continuity.seq
 
     @property
     def whole(self) -> bool:
-        """Whether this is what the server has, as far as has been heard. On `rates` nobody can tell."""
+        """Whether nothing up to `seq` is missing. On `rates` nobody can tell."""
         return self._continuity.whole
 
     @property
     def gap(self) -> bool:
-        """Whether something was missed: a snapshot heals it."""
+        """Whether something was missed. A snapshot closes the gap."""
         return self._continuity.gap
 
     @property
@@ -79,10 +81,10 @@ class Book:
         return self._continuity.base
 
     def apply(self, frame: Mapping[str, object], now_ms: int) -> Outcome:
-        """Take a frame in.
+        """Apply a frame.
 
         Raises:
-            ValueError: it claims to be data and is not what the protocol says; nothing was changed.
+            ValueError: a frame of data is not what the protocol says; the book is unchanged.
         """
         event, channel = frame.get("event"), frame.get("channel")
         if channel == "rates_batch" and event in ("snapshot", "update"):
@@ -99,16 +101,28 @@ class Book:
             return Outcome(Kind.OTHER, self._beat(frame))
         return Outcome(Kind.OTHER)
 
+    def copy(self) -> "Book":
+        """A copy that no longer changes."""
+        return replace(
+            self,
+            quotes=dict(self.quotes),
+            unavailable=set(self.unavailable),
+            status=replace(self.status),
+            _continuity=deepcopy(self._continuity),
+            _known=dict(self._known),
+            _acknowledged=dict(self._acknowledged),
+        )
+
     def carry(self, before: "Book") -> None:
-        """Keep what is not known yet as it was, on a channel whose server never says what is whole. Any word of it
-        replaces it."""
+        """Keep the quotes of symbols that are not known yet, on a channel whose server never says when the state is
+        whole. Any new quote replaces them."""
         for symbol, quote in before.quotes.items():
             if symbol not in self._known:
                 self.quotes.setdefault(symbol, quote)
         self.order = self.order or before.order
 
     def changes_since(self, before: "Book") -> tuple[Change, ...]:
-        """What is new to somebody who has seen the book before."""
+        """What is new to a consumer that has seen `before`."""
         quotes = [quote for symbol, quote in self.quotes.items() if before.quotes.get(symbol) != quote]
         gone = [
             Withdrawn(symbol, listed=symbol in self.unavailable)
@@ -143,12 +157,10 @@ class Book:
             self._acknowledged.clear()
         self._acknowledged[part] = symbols
         self.order = tuple(symbol for part in sorted(self._acknowledged) for symbol in self._acknowledged[part])
-        rejected = frame.get("rejected")
-        reasons = [
-            f"{entry.get('symbol')} ({entry.get('code')})"
-            for entry in (rejected if isinstance(rejected, list) else [])
-            if isinstance(entry, Mapping)
-        ]
+        listed = frame.get("rejected")
+        rejected = [entry for entry in (listed if isinstance(listed, list) else []) if isinstance(entry, Mapping)]
+        self.rejected = tuple(str(entry.get("symbol")) for entry in rejected)
+        reasons = [f"{entry.get('symbol')} ({entry.get('code')})" for entry in rejected]
         return Outcome(Kind.SUBSCRIBED, message="not served: " + ", ".join(reasons) if reasons else "")
 
     def _take(self, quotes: Iterable[Quote], frame_seq: int) -> tuple[Quote, ...]:
@@ -159,7 +171,7 @@ class Book:
             if tick < self._known.get(symbol, unheard_of):
                 continue
             held = self.quotes.get(symbol)
-            # What is held and not known was carried over from an earlier connection.
+            # A quote that is held and not known comes from an earlier connection.
             if held and symbol in self._known and (quote.seq, quote.ts_ms) < (held.seq, held.ts_ms):
                 continue
             self._known[symbol] = tick
@@ -192,7 +204,7 @@ class Book:
         return withdrawn
 
     def _beat(self, frame: Mapping[str, object]) -> tuple[Quote, ...]:
-        """Take note of a heartbeat; the quotes that are stale by it."""
+        """Apply a heartbeat. Returns the quotes that it marked stale."""
         seq, symbols = integer(frame.get("seq", self.seq), "seq"), symbols_in(frame.get("stale", []))
         self.status.ticked(frame.get("ts"), frame.get("status"), seq)
         marked = []

@@ -1,4 +1,4 @@
-"""What a consumer has not taken yet: of each symbol the newest, however slow the consumer is."""
+"""What a consumer has not taken yet: the newest change of each symbol, however slow the consumer is."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from .book import Change
 
 
 class Conflation:
-    """A queue that holds one change per symbol. A newer one takes the place of the older, so none waits for ever."""
+    """A queue that holds one change per symbol. A newer one takes the older one's place, so none waits forever."""
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
         self._waiting = {change.symbol: change for change in changes}
@@ -28,7 +28,7 @@ class Conflation:
         self._news.set()
 
     async def take(self) -> Change | None:
-        """The change that waits longest, once there is one; `None` when nothing waits and nothing will come."""
+        """The change that has waited longest, once there is one; `None` when nothing waits and nothing will come."""
         while not self._waiting:
             if self._ended:
                 return None

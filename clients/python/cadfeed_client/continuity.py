@@ -1,4 +1,4 @@
-"""What a connection has been told without a gap: ticks that follow each other, and frames that came in parts."""
+"""What has come over a connection without a gap: ticks that follow each other, and frames that came in parts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from .quote import integer
 
 MOST_PARTS = 1_000
-MOST_UNFINISHED = 4
+MOST_UNFINISHED = 16
 MOST_SPANS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What identifies a frame, and which part of it this is. All parts of a frame have the rest in common."""
+    """What identifies a frame, and the number of this part. All parts of a frame share the other fields."""
 
     event: str
     seq: int
@@ -37,7 +37,7 @@ def head_of(frame: Mapping[str, object]) -> Head:
 
 
 def part_of(frame: Mapping[str, object]) -> tuple[int, int]:
-    """Which part, from 1 on, of how many.
+    """The number of this part, from 1 on, and how many parts there are.
 
     Raises:
         ValueError: there is no such part.
@@ -50,7 +50,7 @@ def part_of(frame: Mapping[str, object]) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class _Unfinished:
-    """A frame of which not every part has come. `previous` is not known until the first part is there."""
+    """A frame that still lacks parts. `previous` is not known until the first part has come."""
 
     previous: int | None
     parts: set[int] = field(default_factory=set)
@@ -59,26 +59,26 @@ class _Unfinished:
 
 @dataclass(slots=True)
 class Continuity:
-    """`seq` is the newest tick heard of, `complete` the one up to which nothing is missing, once there is a `base`."""
+    """`seq` is the newest tick received. Nothing up to `complete` is missing, once there is a `base`."""
 
     seq: int = 0
     complete: int = 0
     base: bool = False
-    # Updates that came before what they follow, as (`prev_seq`, `seq`).
+    # Updates that came before the ones they follow, as (`prev_seq`, `seq`).
     _spans: list[tuple[int, int]] = field(default_factory=list)
     _unfinished: dict[Head, _Unfinished] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
-        """Whether all that there was until `seq` has come."""
+        """Whether everything up to `seq` has come."""
         return self.base and self.complete >= self.seq
 
     @property
     def gap(self) -> bool:
-        """Whether something is missing that cannot be the parts which are still on their way."""
+        """Whether something is missing besides the parts that are still on their way."""
         if not self.base:
             return False
-        # Frames of ticks go out one after the other: parts of a tick before the newest one are lost.
+        # Ticks go out one after the other: parts missing from a tick before the newest one are lost.
         outstanding = [
             (frame.previous or 0, head.seq)
             for head, frame in self._unfinished.items()
@@ -87,7 +87,7 @@ class Continuity:
         return self._reach([*self._spans, *outstanding]) < self.seq
 
     def snapshot(self, head: Head, symbols: Iterable[str]) -> set[str] | None:
-        """Take note of a snapshot or a part of one; all its symbols, once all parts are there."""
+        """Add a snapshot or a part of one. Returns all its symbols, once all parts have come."""
         self.seq = max(self.seq, head.seq)
         frame = self._collect(head, 0, symbols)
         if frame is None:
@@ -98,12 +98,12 @@ class Continuity:
         return frame.symbols
 
     def update(self, head: Head, previous: int) -> None:
-        """Take note of an update or a part of one."""
+        """Add an update or a part of one."""
         self.seq = max(self.seq, head.seq)
         frame = self._collect(head, previous if head.part == 1 else None, ())
         if frame is None or frame.previous is None:
             return
-        # With nothing before it, it holds all that there is.
+        # An update that follows nothing holds the whole state.
         self.base |= frame.previous == 0
         self._spans = [*self._spans, (frame.previous, head.seq)][-MOST_SPANS:]
         self._follow()
@@ -128,7 +128,7 @@ class Continuity:
         self._unfinished = {head: frame for head, frame in self._unfinished.items() if head.seq > self.complete}
 
     def _reach(self, spans: Iterable[tuple[int, int]]) -> int:
-        """How far one gets from what is complete, from each of these to the next."""
+        """The tick up to which nothing is missing, with these spans added to what is complete."""
         reach = self.complete
         for previous, seq in sorted(spans):
             if previous <= reach:

@@ -11,10 +11,10 @@ from .quote import integer, price_of
 class Candidate:
     """A market that the feed looked at.
 
-    `price` is its own, in `currency`; `rate` what that costs in CAD, by `rate_source`; `price_cad` the price in CAD for
-    one unit of the asset. `None` is what the feed does not know. `vote`: it counted for the reference. `verdict` is
-    `taken`, `passed_over`, `held` or `unusable`, and `reason` says why, as a code. `old_last`: its last trade lies
-    outside its book.
+    `price` is in `currency`, `rate` is what one unit of that costs in CAD by `rate_source`, and `price_cad` is the
+    price of one unit of the asset in CAD. What the feed does not know is `None`. `vote`: it counted for the reference.
+    `verdict` is `taken`, `passed_over`, `held` or `unusable`, and `reason` says why, as a code. `old_last`: its last
+    trade lies outside its book.
     """
 
     source: str
@@ -37,6 +37,7 @@ class Explanation:
 
     `reference` is the median of their votes, `dispersion` the median distance from it as a fraction, `band` how far
     from it a price may lie and still be taken. `sources`: how many independent sources agree with the quote.
+    `change_at_current_rate`: the quote's `change` lacks the currency's own move, which the feed does not know yet.
     """
 
     symbol: str
@@ -47,6 +48,7 @@ class Explanation:
     band: Decimal
     sources: int
     candidates: tuple[Candidate, ...]
+    change_at_current_rate: bool = False
 
 
 def explanation_of(frame: Mapping[str, object]) -> Explanation:
@@ -67,6 +69,7 @@ def explanation_of(frame: Mapping[str, object]) -> Explanation:
         price_of(frame.get("band")),
         integer(frame.get("sources"), "sources"),
         tuple(_candidate(each) for each in candidates),
+        frame.get("change_at_current_rate") is True,
     )
 
 
@@ -93,7 +96,7 @@ def _candidate(fields: object) -> Candidate:
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} is no text: {value!r:.40}")
+        raise ValueError(f"{name} is not a string: {value!r:.40}")
     return value
 
 

@@ -3,18 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from .address import failure_of, is_address, is_loopback
+from .answers import Answer, ExplainRequest, Request
 from .book import Book, Change
 from .conflation import Conflation
-from .explanation import Explanation, explanation_of
-from .machine import Action, Changed, End, Heard, Link, Machine, Open, Refused, Send, State
-from .questions import RequestError, Settled
+from .errors import Refused, RequestError, ended_by
+from .explanation import Explanation
+from .machine import Action, Changed, End, Heard, Link, Machine, Open, Send, State
+from .questions import Settled
 from .quote import Quote
 from .requests import Subscription
 
@@ -22,9 +25,9 @@ OPEN_TIMEOUT_S = 10
 CLOSE_TIMEOUT_S = 1
 LEAST_SLEEP_S = 0.005
 
-# Who has set up no logging is told by `state` and `on_state` only.
+# In a program without logging, only `state` and `on_state` tell what happens.
 # https://docs.python.org/3/howto/logging.html#configuring-logging-for-a-library
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 logger.addHandler(logging.NullHandler())
 
 
@@ -36,18 +39,18 @@ class Feed:
 
     Args:
         url: `wss://.../markets/ws/`.
-        symbols: those wanted, e.g. `["BTC_CAD"]`, 100 at most; all when `None`.
-        channel: `rates_batch`, or `rates`, which other servers of the kind speak too. On `rates` nothing tells that a
-            frame was lost or that a symbol has no price any more.
-        dead_after_s: a connection on which nothing is heard for so long is given up. The server speaks at least every
-            30 s. `None`: never. A server that does not count ticks is not held to it.
+        symbols: the ones wanted, e.g. `["BTC_CAD"]`, as many as the server allows; all when `None`.
+        channel: `rates_batch`, or `rates`, which other servers of the kind speak too. `rates` does not tell when a
+            frame was lost or a symbol has no price any more.
+        dead_after_s: after this many seconds of silence the client gives up a connection; never, if `None`. The server
+            sends something at least every 30 s. A server that does not count ticks may stay silent.
         on_state: called with each change of `state`.
-        on_heard: called with each frame, as it came and with what it changed.
-        options: for `websockets.asyncio.client.connect`, such as `ssl`, `proxy` or `additional_headers`.
+        on_heard: called with each frame as it came, and what it changed.
+        options: for `websockets.asyncio.client.connect`, such as `ssl`, `proxy` or `additional_headers`. Unless `proxy`
+            is given, the environment's is used, except to this machine.
 
-    Raises, from the iterators, `wait_closed` and the end of the context:
-        Refused: the server does not accept the subscription.
-        Exception: what a callback raised.
+    Raises:
+        ValueError: the address is not that of a WebSocket, or `symbols` is not a list of names.
     """
 
     def __init__(
@@ -63,8 +66,12 @@ class Feed:
     ) -> None:
         if symbols is not None and (isinstance(symbols, str) or not symbols):
             raise ValueError('symbols: a list of names such as "BTC_CAD", or None for all')
+        if not is_address(url):
+            raise ValueError(f"{url!r}: an address begins with wss:// or ws:// and names a host")
         self._url = url
-        self._options = {"open_timeout": OPEN_TIMEOUT_S, "close_timeout": CLOSE_TIMEOUT_S, **options}
+        timeouts = {"open_timeout": OPEN_TIMEOUT_S, "close_timeout": CLOSE_TIMEOUT_S}
+        # A proxy of the environment does not lead to this machine.
+        self._options = timeouts | ({"proxy": None} if is_loopback(url) else {}) | options
         self._on_state, self._on_heard = on_state, on_heard
         self._machine = Machine(
             Subscription(channel, tuple(symbols or ())),
@@ -75,28 +82,39 @@ class Feed:
         self._group = asyncio.TaskGroup()
         self._connections: dict[int, tuple[asyncio.Task[None], asyncio.Queue[str]]] = {}
         self._consumers: list[Conflation] = []
-        self._asked: dict[int, asyncio.Future[Mapping[str, object]]] = {}
+        self._asked: dict[int, asyncio.Future[object]] = {}
         self._last_key = 0
         self._awaited_ms: int | None = None
         self._sooner: asyncio.Event | None = None
 
     @property
     def book(self) -> Book:
-        """The picture as it stands, to be looked at only. After a reconnect it is another object."""
+        """The picture as it stands, for reading only. After a reconnect it is another object."""
         return self._machine.book
 
     @property
     def state(self) -> State:
-        """How the connection does, and why it is not well."""
+        """The state of the connection, and why it is not live."""
         return self._machine.state
 
     async def __aenter__(self) -> Self:
+        """Begin to connect.
+
+        Raises:
+            RuntimeError: the feed was entered before.
+        """
         if self._runner:
             raise RuntimeError("a feed is used once")
         self._runner = asyncio.create_task(self._run(), name=f"feed {self._url}")
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Close the feed. An error of the block takes precedence over those below.
+
+        Raises:
+            Refused: the server did not accept the subscription.
+            Exception: what a callback raised.
+        """
         await self.aclose()
         if error is None:
             self._raise()
@@ -111,13 +129,24 @@ class Feed:
         self._error()
 
     async def wait_closed(self) -> None:
-        """Wait until the feed is closed, or ended by an error, which is raised."""
+        """Wait until the feed is closed or has ended by an error.
+
+        Raises:
+            Refused: the server does not accept the subscription.
+            Exception: what a callback raised.
+        """
         if self._runner:
             await asyncio.wait([self._runner])
             self._raise()
 
     async def __aiter__(self) -> AsyncIterator[Quote]:
-        """Each quote, from those in the book on, that is new or has changed."""
+        """The quotes in the book, then each quote that is new or has changed.
+
+        Raises:
+            Refused: the server does not accept the subscription.
+            RuntimeError: the feed is not open and was used before.
+            Exception: what a callback raised.
+        """
         changes = self.changes()
         try:
             async for change in changes:
@@ -127,7 +156,13 @@ class Feed:
             await changes.aclose()
 
     async def changes(self) -> AsyncGenerator[Change, None]:
-        """As iterating over the feed, with the symbols that lost their price among the quotes, as `Withdrawn`."""
+        """Like iterating over the feed, with a `Withdrawn` for each symbol that loses its price.
+
+        Raises:
+            Refused: the server does not accept the subscription.
+            RuntimeError: the feed is not open and was used before.
+            Exception: what a callback raised.
+        """
         alone = self._runner is None
         if alone:
             await self.__aenter__()
@@ -144,31 +179,35 @@ class Feed:
             if alone:
                 await self.aclose()
 
-    async def explain(self, symbol: str) -> Explanation:
-        """Why a symbol has its price: every market that the feed looked at in its last tick, and what became of each.
-
-        The symbol need not be one that is subscribed. Where a connection is lost meanwhile, the next one is asked.
+    async def request(self, request: Request[Answer]) -> Answer:
+        """Ask for something, for up to 20 s and over as many connections as that takes.
 
         Raises:
-            RequestError: the feed does not know the symbol, cannot say yet, or does not answer within 20 s.
-            ValueError: its answer is not what the protocol says.
+            RequestError: the server refused, there is no answer, or the feed is not open.
         """
-        return explanation_of(await self._ask({"event": "explain", "symbol": symbol}))
-
-    async def _ask(self, body: Mapping[str, object]) -> Mapping[str, object]:
-        """The answer to a request. Raises: RequestError."""
         if self._runner is None or self._runner.done():
-            raise RequestError("closed", "the feed is not open", retryable=False)
+            raise ended_by(self.state.error, "the feed is not open")
         self._last_key += 1
         key = self._last_key
-        answer: asyncio.Future[Mapping[str, object]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._asked[key] = answer
         try:
-            self._perform(self._machine.ask(key, body, self._now_ms()))
-            return await answer
+            self._perform(self._machine.ask(key, request, self._now_ms()))
+            # The machine settles a request with the value of that request's own `answer`.
+            return cast("Answer", await answer)
         finally:
             del self._asked[key]
             self._machine.forget(key)
+
+    async def explain(self, symbol: str) -> Explanation:
+        """Why a symbol has its price: every market that the feed looked at in its last tick, and what became of each.
+
+        The symbol need not be subscribed.
+
+        Raises:
+            RequestError: the feed does not know the symbol, cannot say yet, does not answer, or is not open.
+        """
+        return await self.request(ExplainRequest(symbol))
 
     async def _run(self) -> None:
         self._sooner = asyncio.Event()
@@ -184,7 +223,7 @@ class Feed:
             self._perform(self._machine.close())
 
     async def _sleep(self, sooner: asyncio.Event) -> None:
-        """Until the machine wants to know that time has passed."""
+        """Sleep until the machine has something to do."""
         sooner.clear()
         self._awaited_ms = self._machine.due_ms()
         seconds = None
@@ -199,7 +238,7 @@ class Feed:
         try:
             socket = await connect(self._url, **self._options)
         except (OSError, InvalidHandshake, EOFError) as error:
-            self._lost(number, _explained(error), error)
+            self._lost(number, str(failure_of(error, self._url)), error)
             return
         writer = asyncio.create_task(_write(socket, outbox))
         try:
@@ -271,7 +310,11 @@ class Feed:
 
     def _error(self) -> BaseException | None:
         """What ended the runner, if it was not asked to end."""
-        if self._runner is None or not self._runner.done() or self._runner.cancelled():
+        if self._runner is None or not self._runner.done():
+            return None
+        if isinstance(self.state.error, Refused):  # even if it was asked to end while it was ending
+            return self.state.error
+        if self._runner.cancelled():
             return None
         error = self._runner.exception()
         return error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
@@ -282,15 +325,15 @@ class Feed:
 
 
 async def _write(socket: ClientConnection, outbox: asyncio.Queue[str]) -> None:
-    """Send what is put into the outbox. That a connection has ended, its reader tells."""
+    """Send what is put into the outbox. The reader reports the end of the connection."""
     with suppress(ConnectionClosed):
         while True:
             await socket.send(await outbox.get())
 
 
 async def _leave(socket: ClientConnection, writer: asyncio.Task[None]) -> None:
-    """Say goodbye, and wait for the answer within the options' `close_timeout`. Leaving is no error: the server is
-    told 1000, also when this is cancelled meanwhile."""
+    """Say goodbye, and wait for the answer within the options' `close_timeout`. Leaving is not an error: the server is
+    told 1000, even when this is cancelled meanwhile."""
     writer.cancel()
     goodbye = asyncio.create_task(socket.close())
     try:
@@ -308,12 +351,3 @@ def _monotonic_ms() -> int:
 
 def _closed(code: int | None, reason: str | None) -> str:
     return f"the server closed the connection ({code}{' ' + reason if reason else ''})"
-
-
-def _explained(error: Exception) -> str:
-    """Why there is no connection, in one line."""
-    if isinstance(error, InvalidStatus):
-        return f"the server refused the connection with HTTP {error.response.status_code}"
-    if isinstance(error, TimeoutError):
-        return "the server did not answer in time"
-    return f"no connection: {error or type(error).__name__}"

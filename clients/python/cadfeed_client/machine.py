@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .answers import Request
 from .book import Book, Change, Kind, Outcome
+from .errors import Refused, ended_by
 from .questions import Questions, Settled
 from .quote import loads
 from .requests import Requests, Subscription
 
 BACKOFF_BASE_MS, BACKOFF_CAP_MS = 500, 30_000
-# A connection that stood for as long ends the row of failures.
+# A connection that lasted this long resets the count of failures.
 STABLE_MS = 10_000
-# `rates` does not say when all of it has come: for as long two connections are kept.
+# `rates` does not say when all of it has come, so the client keeps two connections for this long.
 SETTLED_MS = 5_000
 # How long the server may ask a client to wait, and how long it waits when the server does not say.
 MOST_WAIT_MS, WAIT_UNSAID_MS = 60_000, 1_000
@@ -28,7 +30,7 @@ Draw = Callable[[float, float], float]
 
 
 class Link(StrEnum):
-    """How the connection does; of one that stands, whether what it brings can be relied on."""
+    """The state of the connection and, while it is open, whether its quotes can be relied on."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -40,7 +42,7 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the connection does, and why it is not well. `retry_ms`: when it is tried again (Unix milliseconds)."""
+    """The state of the connection, and why it is not live. `retry_ms`: when it is tried again (Unix milliseconds)."""
 
     link: Link
     reason: str = ""
@@ -48,17 +50,9 @@ class State:
     error: Exception | None = field(default=None, compare=False)
 
 
-class Refused(Exception):
-    """The server does not accept the subscription; trying again would not help. `code` is for programs."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a connection that is called by this number from now on."""
+    """Open a connection; this number identifies it from now on."""
 
     number: int
 
@@ -73,7 +67,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Close a connection; nothing more has to be told about it."""
+    """Close a connection; the machine need not hear more about it."""
 
     number: int
 
@@ -101,9 +95,9 @@ Action = Open | Send | End | Heard | Changed | Settled | State | Refused
 
 @dataclass(slots=True)
 class _Connection:
-    """`overlaps`: it was subscribed while the one before it still spoke, and may be behind that. `proof_from`: the
-    first ID of a request that was sent after that one's last word. `plain`: its server does not count ticks, so it does
-    not promise to speak at all when nothing changes either."""
+    """`overlaps`: it was subscribed while the connection before it was still open, and may be behind that one.
+    `proof_from`: the first ID of a request sent after that one had ended. `plain`: its server does not count ticks, so
+    it may stay silent while nothing changes."""
 
     number: int
     requests: Requests
@@ -119,17 +113,17 @@ class _Connection:
 
 class Machine:
     """Keeps one subscription alive over one connection after another. Times are Unix milliseconds that never run
-    backwards. Each method returns what is to be done, in order.
+    backwards. Each method returns what to do, in order.
 
-    `book` is what is shown. Each connection has a book of its own, which is shown once it is whole and, while the
-    connection before is alive, as far as that one's.
+    `book` is what is shown. Each connection has a book of its own. It is shown once it is whole and, while the
+    connection before is alive, has caught up with that one's.
     """
 
     def __init__(
         self, subscription: Subscription, *, dead_after_ms: int | None = 45_000, draw: Draw = random.uniform
     ) -> None:
-        self.book = Book()
-        self.state = State(Link.CONNECTING)
+        self.book: Book = Book()
+        self.state: State = State(Link.CONNECTING)
         self._subscription = subscription
         self._dead_after_ms = dead_after_ms
         self._draw = draw
@@ -141,16 +135,17 @@ class Machine:
         self._failures = 0
         self._reason = ""
         self._error: Exception | None = None
+        self._refusal: Refused | None = None
         self._questions = Questions()
         self._actions: list[Action] = []
 
     def start(self) -> list[Action]:
-        """Begin; once."""
+        """Begin. Call it once."""
         self._main = self._open()
         return self._done(0)
 
     def opened(self, number: int, now_ms: int) -> list[Action]:
-        """The connection stands."""
+        """The connection is open."""
         connection = self._find(number)
         if connection is None:
             return [End(number)]
@@ -160,12 +155,15 @@ class Machine:
         return self._done(now_ms)
 
     def received(self, number: int, text: str, now_ms: int) -> list[Action]:
-        """A frame came."""
+        """A frame came. If it refuses the subscription, everything ends, and the last action is the refusal."""
         connection = self._find(number)
         if connection is None:
             return []
         connection.heard_ms = now_ms
         outcome = self._read(connection, text, now_ms)
+        if self._refusal:
+            heard = Heard(text, outcome.kind, outcome.is_snapshot, outcome.message, ())
+            return [heard, *self.close(), self._refusal]
         shown = outcome.changes if connection.book is self.book else ()
         self._ask(connection, outcome.is_snapshot, now_ms)
         shown += self._hand_over(now_ms)
@@ -173,12 +171,12 @@ class Machine:
         return self._done(now_ms)
 
     def lost(self, number: int, reason: str, now_ms: int, error: Exception | None = None) -> list[Action]:
-        """The connection has ended, or did not come about."""
+        """The connection has ended, or could not be opened."""
         self._lose(number, reason, now_ms, error)
         return self._done(now_ms)
 
     def tick(self, now_ms: int) -> list[Action]:
-        """Time has passed; to be called by `due_ms` at the latest."""
+        """Time has passed. Call it by `due_ms` at the latest."""
         for connection in [self._main, self._next]:
             if connection is None:
                 continue
@@ -201,9 +199,11 @@ class Machine:
             self._actions.append(Changed(changes))
         return self._done(now_ms)
 
-    def ask(self, key: int, body: Mapping[str, object], now_ms: int) -> list[Action]:
-        """Send a request of the user's own, as soon as there is a connection; `Settled` with this key is its end."""
-        self._questions.add(key, body, now_ms)
+    def ask(self, key: int, request: Request[object], now_ms: int) -> list[Action]:
+        """Send a request of the user's as soon as there is a connection. It ends with a `Settled` under this key."""
+        self._questions.add(key, request, now_ms)
+        if self.state.link is Link.CLOSED:
+            self._close_questions()
         self._put_questions(now_ms)
         return self._taken()
 
@@ -224,11 +224,17 @@ class Machine:
         return min((time for time in times if time is not None), default=None)
 
     def close(self) -> list[Action]:
-        """Nothing more is wanted."""
+        """Give everything up."""
         self._main = self._next = self._retry_ms = None
-        self._questions.close()
+        reason, error = self.state.reason, self.state.error
+        if self._refusal:
+            reason, error = f"the server says: {self._refusal.message}", self._refusal
+        self._close_questions()
         self._actions += self._questions.settled()
-        return self._turn(State(Link.CLOSED, self.state.reason, 0, self.state.error))
+        return self._turn(State(Link.CLOSED, reason, 0, error))
+
+    def _close_questions(self) -> None:
+        self._questions.close(ended_by(self._refusal, "the feed was closed"))
 
     def _open(self) -> _Connection:
         self._number += 1
@@ -256,10 +262,11 @@ class Machine:
         try:
             frame = loads(text)
             if not isinstance(frame, dict):
-                return Outcome(Kind.OTHER, message="a frame is no JSON object")
+                return Outcome(Kind.OTHER, message="a frame is not a JSON object")
             if self._questions.is_asked(frame.get("id")):
                 self._answer(frame, now_ms)
-                return Outcome(Kind.OTHER)
+                if frame.get("event") != "snapshot":
+                    return Outcome(Kind.OTHER)
             outcome = connection.book.apply(frame, now_ms)
         except ValueError as error:
             return Outcome(Kind.OTHER, message=f"a frame could not be read: {error}")
@@ -272,12 +279,12 @@ class Machine:
         elif frame.get("event") == "closing":
             self._closing(connection, frame.get("reconnect_in_ms"), now_ms)
         elif outcome.kind is Kind.REFUSED or ("event" not in frame and "requestId" in frame):
-            # The latter is what API Gateway itself says when a Lambda failed.
+            # API Gateway itself sends the latter when a Lambda failed.
             self._refused(connection, frame, now_ms)
         return outcome
 
     def _closing(self, connection: _Connection, reconnect_in_ms: object, now_ms: int) -> None:
-        """The server will end this connection: the next one is to be opened in time, and not by all at once."""
+        """The server will end this connection: open the next one in time, and not when all other clients do."""
         if isinstance(reconnect_in_ms, int) and not isinstance(reconnect_in_ms, bool):
             delay_ms = min(max(reconnect_in_ms, 0), MOST_CLOSING_MS)
         else:
@@ -289,7 +296,7 @@ class Machine:
         message_id, code = frame.get("id"), str(frame.get("code", "error"))
         if frame.get("event") == "error" and frame.get("retryable") is not True:
             if connection.requests.is_subscription(message_id):
-                self._actions.append(Refused(code, str(frame.get("message", ""))))
+                self._refusal = Refused(code, str(frame.get("message", "")))
             return
         again_ms = self._again_ms(frame, now_ms)
         connection.requests.refused(message_id, again_ms)
@@ -297,7 +304,7 @@ class Machine:
             self._questions.disturbed(connection.number, again_ms)
 
     def _answer(self, frame: Mapping[str, object], now_ms: int) -> None:
-        """One of the user's own requests has its answer, or is refused."""
+        """One of the user's own requests was answered or refused."""
         if frame.get("event") == "error":
             self._questions.refused(frame, self._again_ms(frame, now_ms))
         else:
@@ -312,7 +319,7 @@ class Machine:
         return now_ms + wait_ms + round(self._draw(0, wait_ms / 4))
 
     def _ask(self, connection: _Connection, is_snapshot: bool, now_ms: int) -> None:
-        """See to it that what was missed comes again."""
+        """Ask again for what was missed."""
         requests, book = connection.requests, connection.book
         if not self._subscription.batch or requests.answered_ms is None:
             return
@@ -323,15 +330,15 @@ class Machine:
         elif not requests.asking:
             self._send(connection, requests.snapshot(now_ms))
         elif is_snapshot:
-            requests.in_vain(now_ms)
+            requests.gap_remains(now_ms)
 
     def _hand_over(self, now_ms: int) -> tuple[Change, ...]:
-        """Show the book of the newest connection once it may be shown, and end the one before it; what changed."""
+        """Show the book of the newest connection once it may be shown, and end the one before. Returns what changed."""
         main, after = self._main, self._next
         if main and after and self._caught_up(after, main, now_ms):
             self._actions.append(End(main.number))
             main, self._main, self._next = after, after, None
-            # A connection that ends as announced is no failure.
+            # A connection that ends as announced is not a failure.
             self._failures = 0
         if main is None or main.book is self.book or not self._may_be_shown(main):
             return ()
@@ -352,8 +359,8 @@ class Machine:
         return connection.book.whole and not self._behind(connection)
 
     def _behind(self, connection: _Connection) -> bool:
-        """Whether it may know less than what is shown already. What was asked for after the last word of the connection
-        before is not older than that, even if its ticks are lower: then the feed has started over."""
+        """Whether it may know less than what is shown already. A snapshot that was asked for after the end of the
+        connection before is not older, even if its ticks are lower: then the feed has started over."""
         if connection.book is self.book or not connection.overlaps or connection.proven or connection is self._next:
             return False
         return connection.book.seq < self.book.seq
@@ -389,7 +396,7 @@ class Machine:
         return round(self._draw(0, min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** min(self._failures, 16))))
 
     def _dead_ms(self, connection: _Connection) -> int | None:
-        """When a connection that stays silent is given up. While it is being opened, that is the socket's business."""
+        """When to give up a connection that stays silent. While it is being opened, the socket has its own limit."""
         if not connection.opened or connection.plain or self._dead_after_ms is None:
             return None
         return connection.heard_ms + self._dead_after_ms

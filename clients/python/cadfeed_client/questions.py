@@ -1,47 +1,38 @@
-"""Requests of the user's own, which wait for their answer over whatever connection there is.
+"""The user's own requests, which wait for their answers over whatever connection there is.
 
-They change nothing on the server, so one whose answer may be lost is sent again: on the next connection when its own
-one ended, and after a while when nothing came. Each time it has another `id`, a text; those of the subscription are
-numbers.
+They change nothing on the server, so the client repeats one whose answer may be lost: on the next connection when its
+own has ended, and after a while when nothing came. Each attempt has its own `id`, a string; those of the subscription
+are numbers.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .answers import Frame, Request
+from .continuity import part_of
+from .errors import RequestError
 
 ANSWER_WITHIN_MS = 8_000
 GIVE_UP_AFTER_MS = 20_000
 
-Frame = Mapping[str, object]
-
-
-class RequestError(Exception):
-    """A request was given up. `code` is the server's (docs/protocol.md has them all) or one of `no_answer`: connected,
-    and nothing came; `disconnected`: there was no connection; `closed`: the feed was. `retryable`: the same request may
-    succeed later."""
-
-    def __init__(self, code: str, message: str, *, retryable: bool) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.retryable = retryable
-
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end of the request that was made under this key: its answer, or why there is none."""
+    """The end of the request that was made under this key: its answer, or a `RequestError`."""
 
     key: int
-    end: Frame | RequestError
+    end: object
 
 
 @dataclass(slots=True)
 class _Pending:
-    body: Frame
+    request: Request[object]
     give_up_ms: int
     message_id: str = ""
     sent_on: int = 0
     again_ms: int = 0
     refusal: RequestError | None = None
+    parts: dict[int, Frame] = field(default_factory=dict)
 
 
 class Questions:
@@ -52,15 +43,16 @@ class Questions:
         self._settled: list[Settled] = []
         self._last_id = 0
 
-    def add(self, key: int, body: Frame, now_ms: int) -> None:
-        self._pending[key] = _Pending(body, now_ms + GIVE_UP_AFTER_MS)
+    def add(self, key: int, request: Request[object], now_ms: int) -> None:
+        """Add a request; `due` sends it."""
+        self._pending[key] = _Pending(request, now_ms + GIVE_UP_AFTER_MS)
 
     def forget(self, key: int) -> None:
         """Nobody waits for the answer any more."""
         self._pending.pop(key, None)
 
     def due_ms(self, connection: int | None) -> int | None:
-        """When `due` has something to do, with the connection that is open, if one is."""
+        """When `due` has something to do. `connection` is the open one, if there is one."""
         return min((min(each.give_up_ms, _send_ms(each, connection)) for each in self._pending.values()), default=None)
 
     def due(self, connection: int | None, now_ms: int) -> list[str]:
@@ -78,9 +70,21 @@ class Questions:
         return self._key_of(message_id) is not None
 
     def answered(self, frame: Frame) -> None:
-        """The answer came."""
-        if (key := self._key_of(frame.get("id"))) is not None:
-            self._settle(key, frame)
+        """The answer came, or a part of it.
+
+        Raises:
+            ValueError: it is not what the protocol says. The request goes on as if it had not come.
+        """
+        if (key := self._key_of(frame.get("id"))) is None:
+            return
+        part, parts = part_of(frame)
+        pending = self._pending[key]
+        pending.parts[part] = frame
+        if len(pending.parts) < parts:
+            return
+        frames = [pending.parts[number] for number in sorted(pending.parts)]
+        pending.parts.clear()
+        self._settle(key, pending.request.answer(frames))
 
     def refused(self, frame: Frame, again_ms: int) -> None:
         """The server could not do it, or not before `again_ms`."""
@@ -99,13 +103,13 @@ class Questions:
             if pending.sent_on == connection:
                 pending.again_ms = min(pending.again_ms, again_ms)
 
-    def close(self) -> None:
-        """Give everything up."""
+    def close(self, error: RequestError) -> None:
+        """End everything with this error."""
         for key in list(self._pending):
-            self._settle(key, RequestError("closed", "the feed was closed", retryable=False))
+            self._settle(key, error)
 
     def settled(self) -> list[Settled]:
-        """Those that have come to their end since the last call."""
+        """The requests that have ended since the last call."""
         ended, self._settled = self._settled, []
         return ended
 
@@ -114,9 +118,10 @@ class Questions:
         pending.message_id, pending.sent_on = f"ask-{self._last_id}", connection
         pending.again_ms = now_ms + ANSWER_WITHIN_MS
         pending.refusal = None
-        return json.dumps({**pending.body, "id": pending.message_id})
+        pending.parts.clear()
+        return json.dumps({**pending.request.fields(), "id": pending.message_id})
 
-    def _settle(self, key: int, end: Frame | RequestError) -> None:
+    def _settle(self, key: int, end: object) -> None:
         del self._pending[key]
         self._settled.append(Settled(key, end))
 

@@ -1,4 +1,4 @@
-"""A quote, and how one is read from a frame: prices are exact, and nothing that is no price gets in."""
+"""A quote, and how to read one from a frame: prices are exact, and nothing but a number is a price."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ class Quote:
 
     `spot` is the last price, `change` and `change_pct` are against 24 h before. `ts_ms` is when the price was made
     (Unix milliseconds), `seq` the tick in which the state last changed (0 from servers that do not count), `source`
-    where it comes from. `stale`: nobody has confirmed it for a while; `simulated`: it is no real market's;
+    where it comes from. `stale`: nobody has confirmed it for a while; `simulated`: not a real market's;
     `renamed_to`: the symbol that continues this one; `sources`: how many independent sources agree with the price, its
     own included (1 from servers that do not say). At 1 nobody confirms it.
     """
@@ -62,7 +62,11 @@ def quote_of(data: object, now_ms: int) -> Quote:
 
 
 def price_of(value: object) -> Decimal:
-    """Raises: ValueError, for anything but a number."""
+    """The number as a `Decimal`.
+
+    Raises:
+        ValueError: it is not a number.
+    """
     if isinstance(value, Decimal):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
@@ -71,14 +75,22 @@ def price_of(value: object) -> Decimal:
 
 
 def integer(value: object, name: str) -> int:
-    """Raises: ValueError, for anything but a whole number."""
+    """The whole number. `name` is that of its field, for the error.
+
+    Raises:
+        ValueError: it is not a whole number.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name} is no whole number: {value!r:.40}")
+        raise ValueError(f"{name} is not a whole number: {value!r:.40}")
     return value
 
 
 def symbols_in(value: object) -> tuple[str, ...]:
-    """Raises: ValueError, for anything but a list of names."""
+    """The symbols of a list.
+
+    Raises:
+        ValueError: it is not a list of names.
+    """
     if not isinstance(value, list) or not all(isinstance(symbol, str) for symbol in value):
         raise ValueError("not a list of symbols")
     return tuple(value)

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# A request that was not answered by then is taken for lost.
+# After this long without an answer, a request counts as lost.
 ASK_AGAIN_AFTER_MS = 10_000
 # How long the missing parts of a frame may take.
 PARTS_WITHIN_MS = 5_000
-# A snapshot that was older than what it was to heal is asked for once more, but not at once.
+# When a snapshot is too old to close the gap, the client waits this long before it asks again.
 BREATH_MS = 1_000
 MOST_SUBSCRIBES = 3
 
@@ -22,7 +22,7 @@ class Subscription:
 
     @property
     def batch(self) -> bool:
-        """Whether the server says what is whole."""
+        """Whether the server says when the state is whole."""
         return self.channel == "rates_batch"
 
 
@@ -31,14 +31,14 @@ class Requests:
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
-        self.last_id = 0
+        self.last_id: int = 0
         self._subscribes = 0
         self._subscribe_id = 0
         self._subscribe_ms: int | None = None
         self._snapshot_ms: int | None = None
         self._snapshot_id = 0
         # Whether a snapshot is on its way, because it was asked for or because the subscription brings it.
-        self.asking = False
+        self.asking: bool = False
         self.answered_ms: int | None = None
 
     def due_ms(self) -> int | None:
@@ -62,12 +62,12 @@ class Requests:
         self.asking, self._snapshot_ms = False, None
 
     def parts_missing(self, now_ms: int) -> None:
-        """A frame has begun to come. When it does not end, the whole state is asked for."""
+        """Some parts of a frame have come. If the rest does not, ask for the whole state."""
         if self._snapshot_ms is None:
             self._snapshot_ms = now_ms + PARTS_WITHIN_MS
 
-    def in_vain(self, now_ms: int) -> None:
-        """A snapshot came that does not close the gap."""
+    def gap_remains(self, now_ms: int) -> None:
+        """A snapshot came and does not close the gap."""
         self.asking, self._snapshot_ms = True, min(self._snapshot_ms or now_ms + BREATH_MS, now_ms + BREATH_MS)
 
     def snapshot(self, now_ms: int) -> str:
@@ -86,7 +86,7 @@ class Requests:
         return messages
 
     def refused(self, message_id: object, again_ms: int) -> None:
-        """The server could not do it just now. Errors without an ID are of what was asked last."""
+        """The server could not do it just now. An error without an ID belongs to the last request."""
         if self.answered_ms is None and message_id in (None, self._subscribe_id):
             self._subscribe_ms = again_ms
             self._subscribes = 0
@@ -94,7 +94,7 @@ class Requests:
             self._snapshot_ms = again_ms
 
     def is_subscription(self, message_id: object) -> bool:
-        """Whether this is the ID of a subscription that was not answered yet."""
+        """Whether this is the ID of a subscription that is not answered yet."""
         return self.answered_ms is None and message_id == self._subscribe_id
 
     def _next_id(self) -> int:

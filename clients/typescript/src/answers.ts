@@ -1,25 +1,29 @@
-/** What may be asked of the feed besides quotes, and its answers. */
+/** What a program may ask the feed for besides quotes, and the answers. */
 
-import { isExplanation } from "./explanation.ts";
+import type { Candle } from "./candle.ts";
 import type { Explanation } from "./explanation.ts";
-import { isFields, isNumberText, isWhole, partsOf, textOf } from "./fields.ts";
+import { isExplanation } from "./explanation.ts";
 import type { Fields, Parts } from "./fields.ts";
+import { isFields, isNumberText, isWhole, partsOf, textOf } from "./fields.ts";
+import type { Quote } from "./quote.ts";
 
 export type Interval = "1m" | "1h" | "1d";
-
-/** First, highest, lowest and last `spot` in CAD, every digit of them, of the interval that began at `openMs` (UTC). */
-export interface Candle {
-  readonly openMs: number;
-  readonly open: string;
-  readonly high: string;
-  readonly low: string;
-  readonly close: string;
-}
 
 /** Candles, oldest first: those in `candles` are final, the one `inProgress` may still change. */
 export interface History {
   readonly candles: readonly Candle[];
   readonly inProgress?: Candle;
+}
+
+/**
+ * For each symbol its closes in CAD, oldest first, one per `interval`, to draw a small line of its last day.
+ *
+ * The newest one ended at `untilMs` (0: there are none yet). They are rounded to five digits. Null: no candle.
+ */
+export interface Trends {
+  readonly interval: string;
+  readonly untilMs: number;
+  readonly closes: Readonly<Record<string, readonly (string | null)[]>>;
 }
 
 /** An asset of the catalogue; `decimals` are the places to show of its price. */
@@ -31,28 +35,67 @@ export interface Asset {
   readonly renamed_to?: string;
 }
 
-export type Request =
-  | {
-      readonly event: "history";
-      readonly symbol: string;
-      readonly interval: Interval;
-      /** From 1 to 500. */
-      readonly limit?: number;
-      /** Only candles that began before this time, in Unix milliseconds. */
-      readonly before?: number;
-    }
-  | { readonly event: "assets" }
-  /** Why the price of this symbol is what it is. */
-  | { readonly event: "explain"; readonly symbol: string }
-  | { readonly event: "ping" };
+/** The whole state of the subscription, as of tick `seq` at `ts` (Unix milliseconds). */
+export interface Snapshot {
+  readonly seq: number;
+  readonly ts: number;
+  readonly quotes: readonly Quote[];
+  readonly unavailable: readonly string[];
+}
 
-/** What each request is answered with. */
+/** The server's time, in Unix milliseconds. */
+export interface Pong {
+  readonly ts: number;
+}
+
+export interface HistoryRequest {
+  readonly event: "history";
+  readonly symbol: string;
+  readonly interval: Interval;
+  /** How many; the server says what it allows, and decides without it. */
+  readonly limit?: number;
+  /** Only candles that began before this time, in Unix milliseconds. */
+  readonly before?: number;
+}
+
+/** The last day of every symbol, as hourly closes. */
+export interface TrendsRequest {
+  readonly event: "trends";
+}
+
+/** Every asset that the feed carries, in its order. */
+export interface AssetsRequest {
+  readonly event: "assets";
+}
+
+/** Why the price of this symbol is what it is. The symbol need not be subscribed. */
+export interface ExplainRequest {
+  readonly event: "explain";
+  readonly symbol: string;
+}
+
+/** The whole state of the subscription, as the server has it now. */
+export interface SnapshotRequest {
+  readonly event: "snapshot";
+  readonly channel: "rates_batch";
+}
+
+/** Whether the server answers, and its time. */
+export interface PingRequest {
+  readonly event: "ping";
+}
+
+/** Something to ask with `Feed.request`. */
+export type Request = HistoryRequest | TrendsRequest | AssetsRequest | ExplainRequest | SnapshotRequest | PingRequest;
+
+/** The answer to each request. */
 export interface Answers {
   readonly history: History;
+  readonly trends: Trends;
   readonly assets: readonly Asset[];
   readonly explain: Explanation;
-  /** The server's time, in Unix milliseconds. */
-  readonly ping: { readonly ts: number };
+  readonly snapshot: Snapshot;
+  readonly ping: Pong;
 }
 
 interface Identified extends Parts {
@@ -61,6 +104,11 @@ interface Identified extends Parts {
 
 export interface HistoryPart extends Identified, History {
   readonly event: "history";
+}
+
+export interface TrendsPart extends Identified, Omit<Trends, "closes"> {
+  readonly event: "trends";
+  readonly rows: readonly (readonly [string, readonly (string | null)[]])[];
 }
 
 export interface AssetsPart extends Identified {
@@ -73,66 +121,106 @@ export interface ExplainPart extends Identified {
   readonly explanation: Explanation;
 }
 
-export interface Pong extends Identified {
-  readonly event: "pong";
+export interface SnapshotPart extends Identified {
+  readonly event: "snapshot";
+  readonly seq: number;
   readonly ts: number;
+  readonly data: readonly Quote[];
+  readonly unavailable: readonly string[];
+}
+
+export interface PongPart extends Identified, Pong {
+  readonly event: "pong";
 }
 
 /** A frame that answers a request, or is a part of its answer. */
-export type AnswerPart = HistoryPart | AssetsPart | ExplainPart | Pong;
+export type AnswerPart = HistoryPart | TrendsPart | AssetsPart | ExplainPart | SnapshotPart | PongPart;
 
-/** A part of an answer, or nothing when the frame is broken or its `id` is none of this client's. */
+/** A part of an answer, or nothing when the frame is broken or its `id` is not this client's. */
 export function answerOf(frame: Fields): AnswerPart | undefined {
   const { event, id, ts } = frame;
   const parts = partsOf(frame);
   if (!isWhole(id) || !parts) return undefined;
+  const part = { id, ...parts };
   switch (event) {
     case "history":
-      return historyOf(frame, { id, ...parts });
+      return historyOf(frame, part);
+    case "trends":
+      return trendsOf(frame, part);
     case "assets":
-      return assetsOf(frame, { id, ...parts });
+      return assetsOf(frame, part);
     case "explain":
-      return explainOf(frame, { id, ...parts });
+      return explainOf(frame, part);
     default:
-      return { event: "pong", ts: isWhole(ts) ? ts : 0, id, ...parts };
+      return { event: "pong", ts: isWhole(ts) ? ts : 0, ...part };
   }
 }
 
-/** The whole of an answer from all its parts, in whatever order they came. */
+/** The whole answer from all its parts, in whatever order they came. All have the kind of the request. */
 export function joined(parts: readonly AnswerPart[]): Answers[keyof Answers] {
   const inOrder = parts.toSorted((a, b) => a.part - b.part);
-  const [first] = inOrder;
-  if (first?.event === "history") {
-    const rows = inOrder.filter((part) => part.event === "history");
-    const last = rows.find(({ inProgress }) => inProgress)?.inProgress;
-    return { candles: rows.flatMap(({ candles }) => candles), ...(last ? { inProgress: last } : {}) };
+  type Rows<Row> = Readonly<Record<string, Row | readonly Row[]>>;
+  const all = <Row>(name: string) => inOrder.flatMap((part) => (part as unknown as Rows<Row>)[name] ?? []);
+  const first = inOrder[0] as AnswerPart;
+  switch (first.event) {
+    case "history": {
+      const [inProgress] = all<Candle>("inProgress");
+      return { candles: all("candles"), ...(inProgress ? { inProgress } : {}) };
+    }
+    case "trends":
+      return { interval: first.interval, untilMs: first.untilMs, closes: Object.fromEntries(all("rows")) };
+    case "assets":
+      return all("assets");
+    case "explain":
+      return first.explanation;
+    case "snapshot":
+      return { seq: first.seq, ts: first.ts, quotes: all("data"), unavailable: all("unavailable") };
+    default:
+      return { ts: first.ts };
   }
-  if (first?.event === "assets") return inOrder.flatMap((part) => (part.event === "assets" ? part.assets : []));
-  return first?.event === "explain" ? first.explanation : { ts: first?.ts ?? 0 };
 }
 
-function historyOf({ candles, in_progress: row }: Fields, id: Identified): HistoryPart | undefined {
+function historyOf(frame: Fields, id: Identified): HistoryPart | undefined {
+  const { candles, in_progress: row } = frame;
   if (!Array.isArray(candles)) return undefined;
-  const closed = candles.map(candleOf);
-  const inProgress = row === undefined ? undefined : candleOf(row);
-  // A candle that is left out would be a hole in the chart that nobody knows of.
+  // A server that does not count ticks sends none.
+  const { ticks = candles.map(() => undefined) } = frame;
+  if (!Array.isArray(ticks) || ticks.length !== candles.length) return undefined;
+  const closed = candles.map((candle, index) => candleOf(candle, ticks[index]));
+  const inProgress = row === undefined ? undefined : candleOf(row, frame["in_progress_ticks"]);
+  // A candle that is left out would be a hole in the chart that nobody notices.
   if (!closed.every((candle) => candle !== undefined) || (row !== undefined && !inProgress)) return undefined;
   return { event: "history", candles: closed, ...(inProgress ? { inProgress } : {}), ...id };
 }
 
-function candleOf(row: unknown): Candle | undefined {
+function candleOf(row: unknown, ticks: unknown): Candle | undefined {
   if (!Array.isArray(row)) return undefined;
   const [openMs, open, high, low, close] = row as unknown[];
   if (!isWhole(openMs) || !isNumberText(open) || !isNumberText(high) || !isNumberText(low) || !isNumberText(close)) {
     return undefined;
   }
-  return { openMs, open, high, low, close };
+  // In a list, numbers come as text (see exact.ts).
+  const count = ticks === null || ticks === undefined ? undefined : Number(ticks);
+  return count === undefined || isWhole(count) ? { openMs, open, high, low, close, ticks: count } : undefined;
+}
+
+function trendsOf({ interval, until, trends }: Fields, id: Identified): TrendsPart | undefined {
+  if (!isWhole(until) || !Array.isArray(trends) || !trends.every(isTrend)) return undefined;
+  const rows = trends.map(([symbol, ...closes]) => [symbol, closes] as const);
+  return { event: "trends", interval: textOf(interval), untilMs: until, rows, ...id };
+}
+
+function isTrend(row: unknown): row is [string, ...(string | null)[]] {
+  return (
+    Array.isArray(row) &&
+    typeof row[0] === "string" &&
+    row.slice(1).every((close) => close === null || isNumberText(close))
+  );
 }
 
 function assetsOf({ assets }: Fields, id: Identified): AssetsPart | undefined {
   if (!Array.isArray(assets)) return undefined;
-  const known = assets.map(assetOf).filter((asset) => asset !== undefined);
-  return { event: "assets", assets: known, ...id };
+  return { event: "assets", assets: assets.map(assetOf).filter((asset) => asset !== undefined), ...id };
 }
 
 function explainOf(frame: Fields, id: Identified): ExplainPart | undefined {

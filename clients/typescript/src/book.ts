@@ -2,31 +2,53 @@
  * The picture of the market: the latest quote of each symbol, whatever the network did to the frames.
  *
  * Frames may be lost, doubled or overtaken. Every quote is the whole state of its symbol and carries `seq`, the tick in
- * which it last changed: per symbol the highest wins.
+ * which it last changed: the highest of a symbol wins.
  */
 
-import type { Quote } from "./messages.ts";
+import type { FeedStatus } from "./messages.ts";
+import type { Quote } from "./quote.ts";
 
 export class Book {
+  /** The latest quote of each symbol. */
   readonly quotes = new Map<string, Quote>();
+  /** The symbols that no source has a price for. */
   readonly unavailable = new Set<string>();
-  /** Per symbol the tick as of which its state is known. */
+  /** The symbols that were asked for and do not exist. */
+  rejected: readonly string[] = [];
+  /** What the feed says about itself. */
+  status: FeedStatus = { sources: {}, late: false };
+  /** The newest tick received. */
+  seq = 0;
+  #heardTs = 0;
+  /** The last tick that told a symbol's state. */
   readonly #known = new Map<string, number>();
   /** The last tick that listed all symbols, and so told the state of those that it did not list. */
   #listed = -1;
 
-  /** After a new connection: the server may have begun anew, so whatever it says first replaces what is held. */
+  /** After a new connection the server may have started over, so whatever it says first replaces what is held. */
   startOver(): void {
     this.#known.clear();
     this.#listed = -1;
+    this.seq = 0;
   }
 
-  /** Quotes of a frame of that tick; those that changed something. */
+  /**
+   * A frame of this tick has come. What the newest one says about the sources holds. A later one without a status comes
+   * from a tick, so the feed is not late. An overtaken one does not count.
+   */
+  hear({ seq, ts, status }: { readonly seq: number; readonly ts: number; readonly status?: FeedStatus }): void {
+    this.seq = Math.max(this.seq, seq);
+    if (ts < this.#heardTs) return;
+    this.status = status ?? (ts > this.#heardTs ? { ...this.status, late: false } : this.status);
+    this.#heardTs = ts;
+  }
+
+  /** Take the quotes of a frame of that tick. Returns those that changed something. */
   take(quotes: readonly Quote[], frameSeq: number): Quote[] {
     return quotes.filter((quote) => this.#takeOne(quote, Math.max(frameSeq, quote.seq)));
   }
 
-  /** Symbols that have no price as of that tick; those that had one, or were not known. */
+  /** Take the price from symbols that have none as of that tick. Returns those that had one, or were not known. */
   withdraw(symbols: readonly string[], frameSeq: number): string[] {
     return symbols.filter((symbol) => {
       if (frameSeq < this.#asOf(symbol)) return false;
@@ -38,7 +60,7 @@ export class Book {
     });
   }
 
-  /** A whole snapshot lists every symbol that there is: the others are dropped, unless a later tick told of them. */
+  /** A whole snapshot lists every symbol: drop and return the others, unless a later tick had them. */
   keepOnly(listed: ReadonlySet<string>, frameSeq: number): string[] {
     const gone = [...this.quotes.keys(), ...this.unavailable].filter(
       (symbol) => !listed.has(symbol) && this.#asOf(symbol) <= frameSeq,
@@ -52,7 +74,7 @@ export class Book {
     return gone;
   }
 
-  /** Quotes that were stale in that tick; those that were not marked so. */
+  /** Mark the quotes that were stale in that tick. Returns those that were not marked before. */
   markStale(symbols: readonly string[], frameSeq: number): Quote[] {
     const marked: Quote[] = [];
     for (const symbol of symbols) {
@@ -69,7 +91,7 @@ export class Book {
     const { symbol } = quote;
     const held = this.quotes.get(symbol);
     if (tick < this.#asOf(symbol)) return false;
-    // With nothing known as of this connection a held quote is an earlier one's: it is replaced by any.
+    // A quote that is held and not known comes from an earlier connection: any quote replaces it.
     if (held && this.#known.has(symbol) && isOlder(quote, held)) return false;
     this.#known.set(symbol, tick);
     this.unavailable.delete(symbol);

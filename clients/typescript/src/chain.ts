@@ -1,6 +1,6 @@
-/** Whether anything of a connection's frames is missing: a part of a frame, or a frame between two updates. */
+/** Whether anything is missing from a connection's frames: a part of a frame, or a frame between two updates. */
 
-import type { Batch, Snapshot, Update } from "./messages.ts";
+import type { Batch, SnapshotFrame, UpdateFrame } from "./messages.ts";
 
 /** The parts of one frame, as they come. */
 interface Collected {
@@ -17,8 +17,8 @@ export class Chain {
   #snapshot: Collected | undefined;
   #update: Collected | undefined;
 
-  /** Every symbol that a snapshot lists, once all its parts are here. */
-  snapshot(frame: Snapshot): ReadonlySet<string> | undefined {
+  /** Every symbol that a snapshot lists, once all its parts have come. */
+  snapshot(frame: SnapshotFrame): ReadonlySet<string> | undefined {
     this.#snapshot = collect(this.#snapshot, frame);
     if (!isWhole(this.#snapshot)) return undefined;
     const { symbols } = this.#snapshot;
@@ -28,7 +28,7 @@ export class Chain {
   }
 
   /** Whether something before this update was missed, or its own first part. */
-  update(frame: Update): boolean {
+  update(frame: UpdateFrame): boolean {
     this.#update = collect(this.#update, frame);
     const collected = this.#update;
     if (frame.seq < collected.seq) return frame.prev_seq > this.complete;
@@ -40,7 +40,7 @@ export class Chain {
   }
 }
 
-/** What there is of a frame with this part of it. A newer frame takes the place of one that never became whole. */
+/** A frame's parts so far, with this one. A newer frame takes the place of one that never became whole. */
 function collect(so: Collected | undefined, { seq, part, parts, data, unavailable }: Batch): Collected {
   if (so && seq < so.seq) return so;
   const collected =

@@ -1,13 +1,13 @@
-/** One connection as the session knows it: how long it has been silent, and what is to be sent on it when. */
+/** One connection as the session knows it: how long it has been silent, and what to send on it when. */
 
 import { Chain } from "./chain.ts";
-import type { ClientMessage, Refusal, Update } from "./messages.ts";
+import type { ClientMessage, Refusal, UpdateFrame } from "./messages.ts";
 
 const OPEN_TIMEOUT_MS = 15_000;
-/** The feed speaks every 30 s and a tick: only one of slow ticks is quiet for longer, and then an answer tells. */
+/** A feed is silent for at most 30 s and a tick. One with slow ticks is silent for longer, but answers a ping. */
 const PING_AFTER_MS = 37_000;
 const DEAD_AFTER_MS = 45_000;
-/** A snapshot that was asked for and has not come by then is taken for lost. */
+/** A snapshot that has not come this long after the request counts as lost. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 /** When to try again what the server could not do, unless it says when; up to twice as long. */
 const TRY_AGAIN_MS = 2_000;
@@ -47,7 +47,7 @@ export class Connection {
     return Math.min(this.#heardAt + silence, this.#subscribeAt, this.#askAt);
   }
 
-  /** It stands: subscribe. */
+  /** It is open: subscribe. */
   opened(now: number): void {
     this.isOpen = true;
     this.#heardAt = now;
@@ -60,8 +60,8 @@ export class Connection {
     this.#isPinged = false;
   }
 
-  /** Take note of an update, and ask for a snapshot when something before it was missed. One question at a time. */
-  update(frame: Update, now: number): void {
+  /** Add an update, and ask for a snapshot when something before it was missed. One request at a time. */
+  update(frame: UpdateFrame, now: number): void {
     const isMissing = this.chain.update(frame);
     if (isMissing && this.#askAt === NEVER && now - this.#askedAt >= ASK_AGAIN_AFTER_MS) this.#ask(now);
   }
@@ -79,9 +79,10 @@ export class Connection {
     else if (id === IDS.subscribe || (id === undefined && !this.isLive)) this.#subscribeAt = at;
   }
 
-  /** Do what is due; why the connection is of no use any more, if so. */
+  /** Do what is due. Returns why the connection is no longer of use, if so. */
   look(now: number): string | undefined {
-    if (!this.isOpen) return now - this.since >= OPEN_TIMEOUT_MS ? "The connection could not be made in time." : undefined;
+    if (!this.isOpen)
+      return now - this.since >= OPEN_TIMEOUT_MS ? "The connection could not be made in time." : undefined;
     const silence = now - this.#heardAt;
     if (silence >= DEAD_AFTER_MS) return `Nothing was heard for ${DEAD_AFTER_MS / 1000} s.`;
     if (now >= this.#subscribeAt) this.#subscribe(now);

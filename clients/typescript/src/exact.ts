@@ -8,8 +8,8 @@
 const QUOTED = ["bid", "ask", "spot", "change", "change_pct"];
 const EXPLAINED = ["price", "rate", "price_cad", "reference", "dispersion", "band"];
 const PRICES = new Set([...QUOTED, ...EXPLAINED]);
-// A string that never ends is left as it is too, with all that stands in it.
-const TOKENS = /("(?:[^"\\]|\\[^])*"?)(\s*:)?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+// A string that never ends is also left as it is, with everything in it.
+const TOKENS = /("(?:[^"\\]|\\.)*"?)(\s*:)?|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/gs;
 // Begins each number that is carried through `JSON.parse` as a string. A string that begins so is given one more.
 const MARK = "\u0000";
 const ESCAPED_MARK = "\\u0000";

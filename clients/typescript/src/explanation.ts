@@ -1,7 +1,7 @@
 /** Why a price is what it is: every market of an asset, and what became of each. docs/prices.md has the rules. */
 
-import { isFields, isNumberText, isWhole } from "./fields.ts";
 import type { Fields } from "./fields.ts";
+import { isFields, isNumberText, isWhole } from "./fields.ts";
 
 /** One market of the asset. Numbers have all their digits. */
 export interface Candidate {
@@ -46,16 +46,20 @@ export interface Explanation {
   readonly sources: number;
   /** Those with a price as they are preferred, then those without. */
   readonly candidates: readonly Candidate[];
+  /** True: the quote's `change` lacks the currency's own move, which the feed does not know yet. */
+  readonly change_at_current_rate?: boolean;
 }
 
 /** Whether a frame holds one. Words that a newer server may have are as good as those that are known. */
 export function isExplanation(frame: Fields): frame is Fields & Explanation {
   const { symbol, seq, ts, reference, dispersion, band, sources, candidates } = frame;
+  const { change_at_current_rate: atCurrentRate = false } = frame;
   return (
     typeof symbol === "string" &&
     [seq, ts, sources].every(isWhole) &&
     [reference, dispersion].every(isNumberOrNull) &&
     isNumberText(band) &&
+    typeof atCurrentRate === "boolean" &&
     Array.isArray(candidates) &&
     candidates.every(isCandidate)
   );

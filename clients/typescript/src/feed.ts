@@ -1,18 +1,19 @@
 /** The session on a real `WebSocket` and real time, in browsers and in Node. */
 
 import type { Answers, Request } from "./answers.ts";
+import type { Book } from "./book.ts";
 import type { Explanation } from "./explanation.ts";
-import type { Quote, SourceStatus } from "./messages.ts";
+import type { Quote } from "./quote.ts";
 import type { Settled } from "./requests.ts";
+import type { Command, Outcome, State } from "./session.ts";
 import { Session } from "./session.ts";
-import type { Command, FeedError, Outcome, State } from "./session.ts";
 import { steadyNow } from "./steady.ts";
 
 export interface Observer {
-  /** Each time when the connection's state changes. */
+  /** Called when the connection's state changes. */
   readonly onState?: (state: State) => void;
-  /** Each time when the server has sent something. */
-  readonly onChange?: (change: Change) => void;
+  /** Called when the server has sent something. */
+  readonly onHeard?: (heard: Heard) => void;
 }
 
 export interface Options extends Observer {
@@ -21,12 +22,15 @@ export interface Options extends Observer {
 }
 
 /** What a frame changed; nothing, when it only said that the feed is alive. */
-export type Change = Pick<Outcome, "changed" | "withdrawn" | "isSnapshot" | "ts">;
+export type Heard = Pick<Outcome, "changed" | "withdrawn" | "isSnapshot" | "ts">;
 
-interface Listener {
-  readonly pending: Map<string, Quote>;
-  wake: () => void;
+/** A symbol that was shown no longer has a price. `listed`: the feed still knows it, and it may return. */
+export interface Withdrawn {
+  readonly symbol: string;
+  readonly listed: boolean;
 }
+
+export type Change = Quote | Withdrawn;
 
 interface Waiting {
   readonly resolve: (answer: never) => void;
@@ -38,16 +42,16 @@ export class Feed implements AsyncIterable<Quote> {
   readonly #observers: Set<Observer>;
   readonly #session: Session;
   readonly #sockets = new Map<number, WebSocket>();
-  readonly #listeners = new Set<Listener>();
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
+  #loops = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #state: State = { link: "connecting", reason: "" };
 
   /**
    * Connects at once, and again whenever the connection is lost, until it is closed.
    *
-   * @throws SyntaxError: the address is none of a WebSocket.
+   * @throws SyntaxError: the address is not that of a WebSocket.
    */
   constructor(url: string, options: Options = {}) {
     this.#url = url;
@@ -60,32 +64,12 @@ export class Feed implements AsyncIterable<Quote> {
     return this.#state;
   }
 
-  /** The latest quote of each symbol. */
-  get quotes(): ReadonlyMap<string, Quote> {
-    return this.#session.book.quotes;
+  /** The picture as it stands, for reading only. */
+  get book(): Book {
+    return this.#session.book;
   }
 
-  /** The symbols that no source has a price of. */
-  get unavailable(): ReadonlySet<string> {
-    return this.#session.book.unavailable;
-  }
-
-  /** The symbols that were asked for and that there are not. */
-  get rejected(): readonly string[] {
-    return this.#session.rejected;
-  }
-
-  /** Per source `ok`, `down` or `suspect`; and `feed: "late"` where the feed itself is. */
-  get status(): SourceStatus {
-    return this.#session.status;
-  }
-
-  /** The newest tick that was heard of. */
-  get seq(): number {
-    return this.#session.seq;
-  }
-
-  /** Also tell this one, until the function that is returned is called. */
+  /** Also tell this observer, until the returned function is called. */
   observe(observer: Observer): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
@@ -133,41 +117,60 @@ export class Feed implements AsyncIterable<Quote> {
   }
 
   /**
-   * Every quote that changes, beginning with those held. Who is slow gets only the latest of each symbol. The feed is
-   * closed when the last loop over it is left.
+   * Every quote that changes, beginning with those held. A slow loop gets only the latest of each symbol. The feed
+   * closes when the last loop over it is left.
    *
-   * @throws FeedError: the server will not serve these symbols.
+   * @throws Refused: the server does not accept the subscription.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Quote, void, void> {
-    const listener: Listener = { pending: new Map(this.quotes), wake: () => undefined };
-    this.#listeners.add(listener);
+    for await (const change of this.changes()) if ("spot" in change) yield change;
+  }
+
+  /**
+   * Like looping over the feed, with a `Withdrawn` for each symbol that loses its price.
+   *
+   * @throws Refused: the server does not accept the subscription.
+   */
+  async *changes(): AsyncGenerator<Change, void, void> {
+    const pending = new Map<string, Change>(this.book.quotes);
+    const shown = new Set<string>();
+    let wake = (): void => undefined;
+    const stop = this.observe({
+      onHeard: ({ changed, withdrawn }) => {
+        for (const symbol of withdrawn) pending.set(symbol, { symbol, listed: this.book.unavailable.has(symbol) });
+        for (const quote of changed) pending.set(quote.symbol, quote);
+        wake();
+      },
+      onState: () => wake(),
+    });
+    this.#loops++;
     try {
       for (;;) {
-        for (const [symbol, quote] of listener.pending) {
-          listener.pending.delete(symbol);
-          yield quote;
+        for (const [symbol, change] of pending) {
+          pending.delete(symbol);
+          // A loop that never got a symbol need not hear that it is gone.
+          if ("spot" in change ? shown.add(symbol) : shown.delete(symbol)) yield change;
         }
         if (this.#state.link === "closed") break;
-        await new Promise<void>((resolve) => (listener.wake = resolve));
+        await new Promise<void>((resolve) => (wake = resolve));
       }
-      const error: FeedError | undefined = this.#session.error;
+      const { error } = this.#session;
       if (error) throw error;
     } finally {
-      this.#listeners.delete(listener);
-      if (!this.#listeners.size) this.close();
+      stop();
+      if (!--this.#loops) this.close();
     }
   }
 
-  #apply({ commands, settled, ...change }: Outcome, heard = false): void {
+  #apply({ commands, settled, ...heard }: Outcome, isFrame = false): void {
     for (const command of commands) this.#carryOut(command);
     this.#wakeAt(this.#session.wakeAt);
-    this.#tell(change);
     for (const ended of settled) this.#settle(ended);
     const { state } = this.#session;
     const isNews = state.link !== this.#state.link || state.reason !== this.#state.reason;
     this.#state = state;
     for (const observer of this.#observers) {
-      if (heard) observer.onChange?.(change);
+      if (isFrame) observer.onHeard?.(heard);
       if (isNews) observer.onState?.(state);
     }
   }
@@ -177,14 +180,6 @@ export class Feed implements AsyncIterable<Quote> {
     this.#waiting.delete(ended.key);
     if ("error" in ended) waiting?.reject(ended.error);
     else waiting?.resolve(ended.answer as never);
-  }
-
-  #tell({ changed, withdrawn }: Change): void {
-    for (const { pending, wake } of this.#listeners) {
-      for (const symbol of withdrawn) pending.delete(symbol);
-      for (const quote of changed) pending.set(quote.symbol, quote);
-      wake();
-    }
   }
 
   #carryOut(command: Command): void {
@@ -224,7 +219,7 @@ export class Feed implements AsyncIterable<Quote> {
   }
 }
 
-/** 1006 is what a browser says of a connection that broke or was refused: it tells no more. */
+/** A browser says 1006 about a connection that broke or was refused, and tells no more. */
 function wordsOf(code: number, reason: string): string {
   if (code === 1006) return "The connection could not be made or broke.";
   return `The server closed the connection: ${`${code} ${reason}`.trim()}`;

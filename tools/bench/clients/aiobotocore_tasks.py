@@ -1,4 +1,4 @@
-"""aiobotocore: botocore on aiohttp, in a number of tasks that share a client."""
+"""aiobotocore: botocore on aiohttp, in tasks that share a client."""
 
 import asyncio
 

@@ -43,7 +43,7 @@ def make(url: str, ca: str, in_flight: int) -> Post:
 
 
 class _Batch:
-    """Each connection takes the next id when its answer has come."""
+    """A batch in which each connection takes the next id after its answer."""
 
     def __init__(self, ids: Iterator[str], signed: Signed, busy: int) -> None:
         self._ids = ids

@@ -1,4 +1,4 @@
-"""boto3 as most would use it: in a loop, or in a number of threads that share a client."""
+"""boto3 in its common forms: in a loop, or in threads that share a client."""
 
 import threading
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def make(url: str, ca: str, in_flight: int) -> Post:
 
 
 class _Shared(Iterator[str]):
-    """An iterator that several threads may take from. (`Executor.map` would take all ids at once.)"""
+    """An iterator that several threads may share. (`Executor.map` would take all ids at once.)"""
 
     def __init__(self, ids: Iterator[str]) -> None:
         self._ids = ids

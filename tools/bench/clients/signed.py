@@ -1,4 +1,4 @@
-"""The feed's signer, for HTTP clients that bring none. It is read by itself, without the client it belongs to."""
+"""The feed's signer for HTTP clients without one. It is loaded without the feed's own client."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ class _Signer(Protocol):
 
 
 class Signed:
-    """Posts, signed at the moment they are asked for."""
+    """Posts that are signed when they are requested."""
 
     def __init__(self, url: str) -> None:
         module = _gateway_module("signer")
@@ -36,14 +36,14 @@ class Signed:
         )
 
     def post(self, connection_id: str) -> tuple[str, dict[str, str]]:
-        """The whole address, and the headers by name."""
+        """Return the URL and the headers by name."""
         head = self.request(connection_id).partition(b"\r\n\r\n")[0].decode()
         first, *lines = head.split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
         return self._origin + first.split(" ")[1], {name: headers[name] for name in SIGNATURE if name in headers}
 
     def request(self, connection_id: str) -> bytes:
-        """A whole request, as it goes over the wire."""
+        """Return a complete request as sent on the wire."""
         return self._signer.request(self._quoted(connection_id), FRAME, time.time())
 
 

@@ -1,4 +1,4 @@
-"""For clients that are asyncio's: a number of tasks that take from one iterator, on a loop that is kept."""
+"""Tasks for asyncio clients: they share one iterator and run on a loop that is kept."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

@@ -1,8 +1,8 @@
-"""The feed's own client, without its pace: what it can do, not what it may."""
+"""The feed's own client without its rate limit: the bench measures what it can do, not what it may."""
 
 from collections.abc import Iterator
 
-from shared.gateway import connect
+from shared.gateway import open_gateway
 from tools.bench.clients import Post
 from tools.bench.workload import FRAME
 
@@ -11,7 +11,7 @@ LONGEST_S = 600
 
 
 def make(url: str, ca: str, in_flight: int) -> Post:
-    gateway = connect(url, rate=UNPACED, burst=UNPACED, in_flight=in_flight, ca_file=ca)
+    gateway = open_gateway(url, rate=UNPACED, burst=UNPACED, in_flight=in_flight, ca_file=ca)
 
     def post(ids: Iterator[str]) -> int:
         frames = (FRAME,)

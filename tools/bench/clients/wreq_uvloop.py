@@ -14,7 +14,7 @@ from tools.bench.workload import FRAME
 def make(url: str, ca: str, in_flight: int) -> Post:  # noqa: ARG001
     signed = Signed(url)
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    # Its BoringSSL refuses the sink's CA, which may vouch for loopback addresses only. Handshakes do not count here.
+    # Its BoringSSL refuses the sink's CA, which is limited to loopback addresses. Handshakes do not count here.
     client = wreq.Client(tls_verify=False, http1_only=True, pool_max_idle_per_host=in_flight)
 
     async def post(connection_id: str) -> bool:

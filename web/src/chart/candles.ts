@@ -1,8 +1,8 @@
 /**
- * The candles of one chart: those that the server keeps, and the last one, which quotes go on with.
+ * The candles of one chart: those of the server, and the last one, which quotes continue.
  *
- * It is built by the server's own rules (shared/pricing/candles.py), so the two agree when nothing was missed; what was missed
- * is put right by the next answer of the server.
+ * The page builds it by the server's own rules (shared/pricing/candles.py), so the two agree if the page missed nothing. The
+ * server's next answer corrects what it missed.
  */
 
 import type { Candle, History, Interval } from "cadfeed-client";
@@ -13,7 +13,7 @@ export class Candles {
   readonly interval: Interval;
   /** Oldest first. */
   #sorted: Candle[] = [];
-  /** The beginnings of those that nothing changes any more. */
+  /** When the candles began that can no longer change. */
   readonly #final = new Set<number>();
 
   constructor(interval: Interval) {
@@ -28,14 +28,14 @@ export class Candles {
     return this.#sorted.at(-1);
   }
 
-  /** The candle that began at this time, and its place. */
+  /** The index and the candle that began at this time. */
   find(openMs: number): readonly [number, Candle] | undefined {
     const index = this.#sorted.findIndex((candle) => candle.openMs === openMs);
     const candle = this.#sorted[index];
     return candle && [index, candle];
   }
 
-  /** An answer of the server. What it calls final is; its candle in progress may lack quotes that are here already. */
+  /** Merge an answer of the server. Its closed candles are final; its candle in progress may lack quotes that are here. */
   merge({ candles, inProgress }: History): void {
     const held = new Map(this.#sorted.map((candle) => [candle.openMs, candle]));
     for (const candle of candles) {
@@ -44,14 +44,14 @@ export class Candles {
     }
     if (inProgress && !this.#final.has(inProgress.openMs)) {
       const live = held.get(inProgress.openMs);
-      held.set(inProgress.openMs, live ? together(inProgress, live) : inProgress);
+      held.set(inProgress.openMs, live ? merged(inProgress, live) : inProgress);
     }
     this.#sorted = [...held.values()].sort((a, b) => a.openMs - b.openMs);
   }
 
-  /** A price of the tick at `tickMs`, the server's time; the candle that it made or changed. */
-  take(price: string, tickMs: number): Candle | undefined {
-    const openMs = beganAt(tickMs, this.interval);
+  /** Add the price of the tick at `tickMs`, the server's time; returns the candle that it made or changed. */
+  addPrice(price: string, tickMs: number): Candle | undefined {
+    const openMs = startOf(tickMs, this.interval);
     const { last } = this;
     if (this.#final.has(openMs) || (last && last.openMs > openMs)) return undefined;
     if (last?.openMs !== openMs) {
@@ -59,19 +59,29 @@ export class Candles {
       this.#sorted.push(candle);
       return candle;
     }
-    const candle = { ...last, high: higher(last.high, price), low: lower(last.low, price), close: price };
+    const candle = { ...extended(last, price, price), close: price };
     this.#sorted[this.#sorted.length - 1] = candle;
     return candle;
   }
 }
 
-/** When the interval began that this time is in; intervals are those of UTC. */
-export function beganAt(timeMs: number, interval: Interval): number {
+/** The beginning of the interval that contains this time, in UTC. */
+export function startOf(timeMs: number, interval: Interval): number {
   return Math.floor(timeMs / LENGTH_MS[interval]) * LENGTH_MS[interval];
 }
 
-function together(server: Candle, live: Candle): Candle {
-  return { ...server, high: higher(server.high, live.high), low: lower(server.low, live.low), close: live.close };
+function merged(server: Candle, live: Candle): Candle {
+  const { ticks } = live;
+  return {
+    ...extended(server, live.high, live.low),
+    close: live.close,
+    ticks: ticks === undefined ? ticks : server.ticks,
+  };
+}
+
+/** The page does not know how many ticks the server counts in a candle that quotes continue. */
+function extended(candle: Candle, high: string, low: string): Candle {
+  return { ...candle, high: higher(candle.high, high), low: lower(candle.low, low), ticks: undefined };
 }
 
 function higher(a: string, b: string): string {

@@ -1,22 +1,21 @@
-/** The drawing: lightweight-charts, and nothing else of the page knows it. It is loaded with the first chart. */
-
-import { CandlestickSeries, ColorType, createChart, CrosshairMode } from "lightweight-charts";
-import type { CandlestickData, IChartApi, ISeriesApi, MouseEventParams, UTCTimestamp } from "lightweight-charts";
+/** The drawing. Only this file uses lightweight-charts, which is loaded with the first chart. */
 
 import type { Candle, Interval } from "cadfeed-client";
+import type { CandlestickData, IChartApi, ISeriesApi, MouseEventParams, UTCTimestamp } from "lightweight-charts";
+import { CandlestickSeries, ColorType, CrosshairMode, createChart } from "lightweight-charts";
 import { decimalsOf, timeText } from "./words.ts";
 
 const BAR_SPACING = 8;
-/** Room between the last candle and the price scale, in candles. */
+/** The space between the last candle and the price scale, in candles. */
 const RIGHT_OFFSET = 4;
-/** So many candles before the first one is in sight, those before it are asked for. */
+/** When the first candle is this many candles away from the visible ones, the chart asks for older ones. */
 const EARLY = 20;
 const ZOOM = 1.25;
 
 export interface Handlers {
-  /** The pointer is over the candle that began at this time, or over none. */
+  /** The pointer is over the candle that began at this time; undefined: over no candle. */
   readonly onHover: (openMs: number | undefined) => void;
-  /** The oldest candles are in sight, or nearly. */
+  /** The oldest candles are visible, or nearly. */
   readonly onStart: () => void;
 }
 
@@ -29,17 +28,17 @@ export class Canvas {
   #interval: Interval = "1m";
 
   constructor(host: HTMLElement, { onHover, onStart }: Handlers) {
-    // The library lays its canvases out in a table, which the page's styles for tables must not reach.
+    // The library puts its canvases into a table, which must not get the page's styles for tables.
     const container = document.createElement("div");
     container.style.height = "100%";
     host.attachShadow({ mode: "open" }).append(container);
     this.#container = container;
     this.#chart = createChart(container, {
       autoSize: true,
-      // The page itself names the library, with a link.
+      // The panel names the library, with a link.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(host).fontFamily, fontSize: 12 },
       localization: { locale: "en-CA", timeFormatter: (time: UTCTimestamp) => timeText(time * 1000, this.#interval) },
-      // Each candle is read by itself: the crosshair does not jump to one of its prices.
+      // The crosshair does not snap to a price of a candle.
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { scaleMargins: { top: 0.1, bottom: 0.08 } },
       timeScale: { barSpacing: BAR_SPACING, rightOffset: RIGHT_OFFSET, secondsVisible: false },
@@ -48,7 +47,7 @@ export class Canvas {
     });
     this.#series = this.#chart.addSeries(CandlestickSeries);
     this.#chart.subscribeCrosshairMove(({ time, sourceEvent }: MouseEventParams) => {
-      // Without an event it is the chart itself that moved under the pointer.
+      // Without an event the chart itself has moved under the pointer.
       if (sourceEvent) onHover(time === undefined ? undefined : Number(time) * 1000);
     });
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
@@ -62,7 +61,7 @@ export class Canvas {
     this.#paint();
   }
 
-  /** All candles anew; `fromStart`: of another interval, so show the latest. */
+  /** Draw all candles. `fromStart`: they have another interval, so show the latest. */
   show(candles: readonly Candle[], interval: Interval, fromStart: boolean): void {
     this.#interval = interval;
     const decimals = decimalsOf(candles.at(-1)?.close ?? "1");
@@ -76,12 +75,12 @@ export class Canvas {
     if (fromStart) this.#chart.timeScale().resetTimeScale();
   }
 
-  /** The last candle, or one after it. */
+  /** Draw the last candle, or one after it. */
   update(candle: Candle): void {
     this.#series.update(barOf(candle));
   }
 
-  /** Put the crosshair on a candle, in sight; or take it away. */
+  /** Put the crosshair on a candle and make the candle visible; without a candle, remove the crosshair. */
   select(candle: Candle | undefined, index = 0): void {
     if (!candle) {
       this.#chart.clearCrosshairPosition();
@@ -108,7 +107,7 @@ export class Canvas {
     this.#chart.remove();
   }
 
-  /** Up is hollow and down is filled: who does not tell the colours apart sees which is which. */
+  /** Rising candles are hollow and falling ones are filled, for users who cannot tell the colours apart. */
   #paint(): void {
     const [ink, paper, faint, line, up, down] = coloursOf(this.#container);
     this.#chart.applyOptions({
@@ -135,7 +134,7 @@ export class Canvas {
 
 type Colours = [ink: string, paper: string, faint: string, line: string, up: string, down: string];
 
-/** The page's colours as they are now: a canvas does not know CSS variables. */
+/** The page's current colours: a canvas cannot use CSS variables. */
 function coloursOf(container: HTMLElement): Colours {
   const probe = container.appendChild(document.createElement("span"));
   const colours = ["ink", "paper", "faint", "line", "up", "down"].map((name) => {

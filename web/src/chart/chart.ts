@@ -1,45 +1,48 @@
-/** One chart while it is open: from what the feed tells to what the panel and the canvas show. */
+/** An open chart: takes quotes and candles from the feed, and updates the panel and the canvas. */
 
 import type { Feed, History, Interval, State } from "cadfeed-client";
-import { beganAt, Candles } from "./candles.ts";
+import { Candles, startOf } from "./candles.ts";
 import type { Canvas } from "./canvas.ts";
-import { Panel } from "./panel.ts";
+import { FIRST_INTERVAL, Panel } from "./panel.ts";
 import { failureText, linkText } from "./words.ts";
 
-const AT_ONCE = 300;
-/** A candle is final a moment after its interval; not all charts ask in the same one. */
+/** The most that the server sends in one answer. */
+const CANDLES_PER_REQUEST = 500;
+/** By then the server has fetched the market's own minutes, if it had only seen one price in some. */
+const OWN_MINUTES_AFTER_MS = 5_000;
+/** The server closes a candle a moment after its interval. The spread keeps charts from asking all at once. */
 const FINAL_AFTER_MS = 2_000;
 const FINAL_SPREAD_MS = 8_000;
 const LATEST = 3;
 const PAGE = 10;
 const LOADING = "Loading candles…";
 const WAITING = "Waiting for the connection to the feed…";
-const NONE = "There are no candles of this asset yet. The first one begins with its next price.";
+const NONE = "There are no candles for this asset yet. The first one begins with its next price.";
 
 export interface ChartOptions {
   readonly symbol: string;
   readonly name: string;
   readonly feed: Feed;
-  /** What gets the focus when the chart is closed: what it was opened with. */
+  /** The element that opened the chart; it gets the focus when the chart is closed. */
   readonly returnFocusTo?: HTMLElement | null;
 }
 
 export class Chart {
-  /** When it was closed, by whomever. */
+  /** Resolves when the chart is closed, by the user or by `close`. */
   readonly closed: Promise<void>;
   readonly #feed: Feed;
   readonly #symbol: string;
   readonly #panel: Panel;
   readonly #stop: () => void;
-  #candles = new Candles("1m");
+  #candles = new Candles(FIRST_INTERVAL);
   #canvas: Canvas | undefined;
   #loading = new AbortController();
   #isShown = false;
   #hasFailed = false;
   #hasAll = false;
-  #isPaging = false;
+  #isLoadingOlder = false;
   #wasLive: boolean;
-  /** The beginning of the candle whose values are shown; of none in particular: the last one's. */
+  /** When the selected candle began; undefined: none is selected, and the panel shows the last one. */
   #selected: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -58,16 +61,19 @@ export class Chart {
     });
     this.#panel.onInterval((interval) => void this.#load(interval));
     this.#panel.onAgain(() => void this.#load(this.#candles.interval));
-    plot.addEventListener("keydown", (event) => this.#key(event));
-    this.#stop = feed.observe({ onChange: ({ ts }) => this.#heard(ts), onState: (state) => this.#moved(state) });
+    plot.addEventListener("keydown", (event) => this.#keyPressed(event));
+    this.#stop = feed.observe({
+      onHeard: ({ ts }) => this.#received(ts),
+      onState: (state) => this.#linkChanged(state),
+    });
     document.body.append(dialog);
-    this.#panel.showQuote(feed.quotes.get(symbol), feed.unavailable.has(symbol));
+    this.#panel.showQuote(feed.book.quotes.get(symbol), feed.book.unavailable.has(symbol));
     dialog.showModal();
-    void this.#load("1m");
+    void this.#load(FIRST_INTERVAL);
   }
 
   close(): void {
-    // The event comes later, and another chart may be open by then.
+    // The `close` event comes later, when another chart may be open.
     if (this.#panel.dialog.open) this.#panel.dialog.close();
     this.#end();
   }
@@ -87,22 +93,28 @@ export class Chart {
     const { signal } = this.#loading;
     clearTimeout(this.#timer);
     this.#candles = new Candles(interval);
-    this.#isShown = this.#hasFailed = this.#hasAll = this.#isPaging = false;
+    this.#isShown = this.#hasFailed = this.#hasAll = this.#isLoadingOlder = false;
     this.#select(undefined);
     this.#panel.showNotice("");
-    this.#panel.showState(this.#wasLive ? LOADING : WAITING);
+    this.#panel.showLoading(this.#wasLive ? LOADING : WAITING);
     try {
-      const [{ Canvas: Drawing }, history] = await Promise.all([import("./canvas.ts"), this.#ask(AT_ONCE, signal)]);
+      const [{ Canvas: Drawing }, history] = await Promise.all([
+        import("./canvas.ts"),
+        this.#ask(CANDLES_PER_REQUEST, signal),
+      ]);
       if (signal.aborted) return;
       this.#canvas ??= new Drawing(this.#panel.plot, {
         onHover: (openMs) => this.#select(openMs),
-        onStart: () => void this.#page(),
+        onStart: () => void this.#loadOlder(),
       });
       this.#candles.merge(history);
-      this.#hasAll = history.candles.length < AT_ONCE;
+      this.#hasAll = history.candles.length < CANDLES_PER_REQUEST;
       this.#isShown = true;
       this.#panel.showNotice(linkText(this.#feed.state));
       this.#draw(true);
+      // Two years of days are two answers.
+      if (interval === "1d") void this.#loadOlder();
+      if (interval === "1m" && history.candles.some(({ ticks }) => ticks === 1)) this.#refreshOnce(signal);
     } catch (error) {
       if (signal.aborted) return;
       this.#hasFailed = true;
@@ -111,32 +123,32 @@ export class Chart {
     }
   }
 
-  /** The latest candles once more: after a gap, or because one has become final. */
+  /** Ask for the latest candles again: after a gap, or because one has become final. */
   async #refresh(limit: number): Promise<void> {
     const { signal } = this.#loading;
     try {
       this.#candles.merge(await this.#ask(limit, signal));
       if (!signal.aborted) this.#draw(false);
     } catch {
-      // What is drawn stays; how the connection is the panel says, and the next one that comes asks again.
+      // The drawing stays, and the panel shows the state of the connection. The next connection asks again.
     }
   }
 
-  /** Candles from before the oldest one. */
-  async #page(): Promise<void> {
+  /** Ask for candles before the oldest one. */
+  async #loadOlder(): Promise<void> {
     const [oldest] = this.#candles.all;
-    if (this.#isPaging || this.#hasAll || !oldest || !this.#isShown) return;
-    this.#isPaging = true;
+    if (this.#isLoadingOlder || this.#hasAll || !oldest || !this.#isShown) return;
+    this.#isLoadingOlder = true;
     const { signal } = this.#loading;
     try {
-      const { candles } = await this.#ask(AT_ONCE, signal, oldest.openMs);
+      const { candles } = await this.#ask(CANDLES_PER_REQUEST, signal, oldest.openMs);
       this.#candles.merge({ candles });
-      this.#hasAll = candles.length < AT_ONCE;
+      this.#hasAll = candles.length < CANDLES_PER_REQUEST;
       if (!signal.aborted) this.#draw(false);
     } catch {
-      // Scrolling on asks again.
+      // More scrolling asks again.
     } finally {
-      if (!signal.aborted) this.#isPaging = false;
+      if (!signal.aborted) this.#isLoadingOlder = false;
     }
   }
 
@@ -146,15 +158,15 @@ export class Chart {
     return this.#feed.request({ event: "history", symbol: this.#symbol, interval, limit, ...from }, signal);
   }
 
-  /** The server has said something, as of the tick at `ts`. */
-  #heard(ts: number): void {
-    const quote = this.#feed.quotes.get(this.#symbol);
-    this.#panel.showQuote(quote, this.#feed.unavailable.has(this.#symbol));
+  /** A frame has come, with the state of the tick at `ts`. */
+  #received(ts: number): void {
+    const quote = this.#feed.book.quotes.get(this.#symbol);
+    this.#panel.showQuote(quote, this.#feed.book.unavailable.has(this.#symbol));
     if (!quote || quote.stale || !ts) return;
-    // As on the server, a price counts in the interval in which a source confirmed it: in this tick, or after it began.
+    // As on the server, a price counts in an interval if a source confirmed it there: in this tick, or since it began.
     const { interval, last: before } = this.#candles;
-    if (quote.seq !== this.#feed.seq && quote.ts < beganAt(ts, interval)) return;
-    const candle = this.#candles.take(quote.spot, ts);
+    if (quote.seq !== this.#feed.book.seq && quote.ts < startOf(ts, interval)) return;
+    const candle = this.#candles.addPrice(quote.spot, ts);
     if (!candle || !this.#isShown) return;
     if (before) this.#canvas?.update(candle);
     else this.#draw(true);
@@ -162,13 +174,13 @@ export class Chart {
     if (before && before.openMs < candle.openMs) this.#refreshLater();
   }
 
-  #moved(state: State): void {
+  #linkChanged(state: State): void {
     const isLive = state.link === "live";
     if (this.#isShown) this.#panel.showNotice(linkText(state));
-    else if (!this.#hasFailed) this.#panel.showState(isLive ? LOADING : WAITING);
+    else if (!this.#hasFailed) this.#panel.showLoading(isLive ? LOADING : WAITING);
     if (isLive && !this.#wasLive) {
       if (this.#hasFailed) void this.#load(this.#candles.interval);
-      else if (this.#isShown) void this.#refresh(AT_ONCE);
+      else if (this.#isShown) void this.#refresh(CANDLES_PER_REQUEST);
     }
     this.#wasLive = isLive;
   }
@@ -179,6 +191,12 @@ export class Chart {
     this.#timer = setTimeout(() => void this.#refresh(LATEST), wait);
   }
 
+  /** Ask for the whole first answer again, unless the interval has changed by then. */
+  #refreshOnce(signal: AbortSignal): void {
+    const timer = setTimeout(() => void this.#refresh(CANDLES_PER_REQUEST), OWN_MINUTES_AFTER_MS);
+    signal.addEventListener("abort", () => clearTimeout(timer));
+  }
+
   #draw(fromStart: boolean): void {
     const { all, interval } = this.#candles;
     this.#panel.showState(all.length ? "" : NONE);
@@ -186,7 +204,7 @@ export class Chart {
     this.#select(this.#selected);
   }
 
-  /** Show the values of this candle; of the last one, if of none. */
+  /** Show the values of this candle, or of the last one. */
   #select(openMs: number | undefined): void {
     const { all, interval, last } = this.#candles;
     const [index, candle] = (openMs === undefined ? undefined : this.#candles.find(openMs)) ?? [all.length - 1, last];
@@ -195,7 +213,7 @@ export class Chart {
     this.#panel.announce(candle, Math.max(0, index), all.length, interval);
   }
 
-  #key(event: KeyboardEvent): void {
+  #keyPressed(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { all } = this.#candles;
     const end = all.length - 1;

@@ -1,23 +1,31 @@
-/** The dialog that a chart is in: what is in it, and how it is shown. It knows no feed. */
+/** The dialog of a chart: its elements and texts. It does not use the feed. */
 
-import { agreementText, direction, percentText, priceText } from "../format.ts";
 import type { Candle, Interval, Quote } from "cadfeed-client";
+import { agreementText, direction, percentText, priceText } from "../format.ts";
 import "./chart.css";
-import { arrowOf, moveOf, moveText, sentenceOf, timeText } from "./words.ts";
+import { arrowOf, moveOf, moveText, originText, sentenceOf, timeText } from "./words.ts";
 
-const INTERVALS: readonly (readonly [Interval, string])[] = [["1m", "1 minute"], ["1h", "1 hour"], ["1d", "1 day"]];
-const VALUES = ["time", "open", "high", "low", "close", "change"] as const;
+const INTERVALS: readonly (readonly [Interval, string])[] = [
+  ["1m", "1 minute"],
+  ["1h", "1 hour"],
+  ["1d", "1 day"],
+];
+/** The interval of a new chart. */
+export const FIRST_INTERVAL: Interval = "1d";
+const VALUES = ["time", "open", "high", "low", "close", "change", "origin"] as const;
 const WAYS = ["down", "level", "up"];
-/** As the library's licence asks: https://github.com/tradingview/lightweight-charts/blob/master/NOTICE */
+/** The library's licence asks for this: https://github.com/tradingview/lightweight-charts/blob/master/NOTICE */
 const CREDIT = "TradingView Lightweight Charts™";
 const COPYRIGHT = " © 2026 TradingView, Inc.";
 const HOME = "https://www.tradingview.com/";
+const SVG = "http://www.w3.org/2000/svg";
+const SKELETON = { candles: 40, step: 10 };
 
 type Values = Readonly<Record<(typeof VALUES)[number], HTMLElement>>;
 
 export class Panel {
   readonly dialog = document.createElement("dialog");
-  /** Where the chart is drawn. It is a slider over the candles: arrow keys move it, and its value is read out. */
+  /** The area of the drawing. It is a slider over the candles: arrow keys move it, and screen readers read its value. */
   readonly plot = make("div", "chart-plot");
   readonly #form = document.createElement("form");
   readonly #price = make("strong", "chart-price");
@@ -52,12 +60,12 @@ export class Panel {
     this.plot.setAttribute("aria-label", `Candles of ${name}`);
     this.#again.hidden = true;
     this.#state.setAttribute("role", "status");
-    this.#state.append(this.#stateText, this.#again);
+    this.#state.append(skeleton(), this.#stateText, this.#again);
     this.#notice.setAttribute("role", "status");
     const stage = make("div", "chart-stage");
     stage.append(this.plot, this.#state, this.#notice);
 
-    const keys = make("span", "chart-keys", "Keys: ← → a candle, + − zoom, Esc closes.");
+    const keys = make("span", "chart-keys", "Keys: ← → candle, + − zoom, Esc close.");
     const credit = document.createElement("a");
     Object.assign(credit, { href: HOME, textContent: CREDIT, rel: "noopener noreferrer", target: "_blank" });
     const source = make("span", "");
@@ -69,10 +77,10 @@ export class Panel {
     this.dialog.setAttribute("aria-labelledby", title.id);
     this.dialog.setAttribute("closedby", "any");
     this.dialog.append(head, list, stage, foot);
-    this.showCandle(undefined, "1m");
+    this.showCandle(undefined, FIRST_INTERVAL);
   }
 
-  /** Call back when an interval is chosen. */
+  /** Call `choose` when the user chooses an interval. */
   onInterval(choose: (interval: Interval) => void): void {
     this.#form.addEventListener("change", () => choose(new FormData(this.#form).get("interval") as Interval));
   }
@@ -81,45 +89,55 @@ export class Panel {
     this.#again.addEventListener("click", again);
   }
 
-  /** The latest quote; without one, whether that is because there is no price, or because nothing was heard yet. */
+  /** Show the latest quote. `isUnavailable`: there is no quote because no source has a price. */
   showQuote(quote: Quote | undefined, isUnavailable: boolean): void {
     const way = quote ? direction(quote.change_pct) : 0;
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
     write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
     write(this.#agreement, quote ? `${agreementText(quote.sources)}.` : "");
-    const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(Boolean);
+    const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(
+      Boolean,
+    );
     write(this.#marks, marks.join(", "));
     this.dialog.classList.toggle("stale", quote?.stale === true || !quote);
   }
 
-  /** How the connection is; nothing when it is well. */
+  /** Show the state of the connection; an empty text if it works. */
   showNotice(text: string): void {
     write(this.#notice, text);
   }
 
-  /** In place of the chart: that it is loading, that there is nothing, or why not and what to do. */
+  /** Show candles in outline in place of the chart, with a text that says what it waits for. */
+  showLoading(text: string): void {
+    this.showState(text);
+    this.#state.classList.add("loading");
+  }
+
+  /** Show a text in place of the chart: that there are no candles, or what failed and what to do. */
   showState(text: string, again = false): void {
     this.#state.hidden = !text;
-    this.#stateText.textContent = text;
-    // The focus does not fall out of the dialog with the button that had it.
+    this.#state.classList.remove("loading");
+    this.#stateText.replaceChildren(make("span", "", text));
+    // If the hidden button had the focus, the chosen interval gets it, so that the dialog keeps it.
     if (!again && document.activeElement === this.#again) this.#form.querySelector<HTMLElement>(":checked")?.focus();
     this.#again.hidden = !again;
     this.plot.toggleAttribute("inert", Boolean(text));
   }
 
-  /** The values of a candle. */
+  /** Show the values of a candle. */
   showCandle(candle: Candle | undefined, interval: Interval): void {
-    const { time, change, ...prices } = this.#values;
+    const { time, change, origin, ...prices } = this.#values;
     write(time, candle ? timeText(candle.openMs, interval) : "–");
     for (const name of ["open", "high", "low", "close"] as const) {
       write(prices[name], candle ? priceText(candle[name]) : "–", candle?.[name]);
     }
     write(change, candle ? moveText(candle) : "–");
     change.dataset["way"] = WAYS[(candle ? moveOf(candle) : 0) + 1];
+    write(origin, candle ? originText(candle) : "–");
   }
 
-  /** The candle that the slider is on, read out where it is in focus: so not with each quote. */
+  /** Set the slider to a candle. A screen reader reads that if the slider has the focus, so not with each quote. */
   announce(candle: Candle | undefined, index: number, count: number, interval: Interval): void {
     this.plot.setAttribute("aria-valuemin", "0");
     this.plot.setAttribute("aria-valuemax", String(Math.max(0, count - 1)));
@@ -128,25 +146,54 @@ export class Panel {
   }
 }
 
-/** Put a text where it is not yet; `title`: all of what it shortens. */
+/** Set a text if it is new. `title` is the full value of a shortened text. */
 function write(element: HTMLElement, text: string, title = ""): void {
   if (element.textContent !== text) element.textContent = text;
   if (element.title !== title) element.title = title;
 }
 
-/** One of several: a radio button each, so that the arrow keys change it. */
+/** The choice of the interval: radio buttons, so that the arrow keys change it. */
 function choice(): HTMLElement {
   const set = document.createElement("fieldset");
-  set.append(make("legend", "chart-hidden", "One candle is"));
+  set.append(make("legend", "chart-hidden", "Length of a candle"));
   for (const [interval, words] of INTERVALS) {
     const label = document.createElement("label");
     const input = document.createElement("input");
-    Object.assign(input, { type: "radio", name: "interval", value: interval, defaultChecked: interval === "1m" });
-    if (interval === "1m") input.autofocus = true;
+    Object.assign(input, {
+      type: "radio",
+      name: "interval",
+      value: interval,
+      defaultChecked: interval === FIRST_INTERVAL,
+    });
+    if (interval === FIRST_INTERVAL) input.autofocus = true;
     label.append(input, make("span", "", words));
     set.append(label);
   }
   return set;
+}
+
+/** Candles in outline: bodies, and wicks that are longer and thinner. */
+function skeleton(): SVGSVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "chart-skeleton");
+  svg.setAttribute("viewBox", `0 0 ${SKELETON.candles * SKELETON.step} 100`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  for (const [width, length] of [
+    [6, 1],
+    [1, 2],
+  ] as const) {
+    const path = document.createElementNS(SVG, "path");
+    const lines = Array.from({ length: SKELETON.candles }, (_, at) => {
+      const half = (3 + 3 * Math.abs(Math.sin(at * 2.7))) * length;
+      const middle = 50 - 22 * Math.sin(at / 6) - 7 * Math.sin(at * 1.9);
+      return `M${(at + 0.5) * SKELETON.step} ${(middle - half).toFixed(1)}v${(2 * half).toFixed(1)}`;
+    });
+    path.setAttribute("d", lines.join(""));
+    path.setAttribute("stroke-width", String(width));
+    svg.append(path);
+  }
+  return svg;
 }
 
 function valueIn(list: HTMLElement, name: string): HTMLElement {
@@ -163,7 +210,11 @@ function button(text: string): HTMLButtonElement {
   return made;
 }
 
-function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, className: string, text = ""): HTMLElementTagNameMap[Tag] {
+function make<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  className: string,
+  text = "",
+): HTMLElementTagNameMap[Tag] {
   const made = document.createElement(tag);
   if (className) made.className = className;
   made.textContent = text;

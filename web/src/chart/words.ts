@@ -1,8 +1,8 @@
-/** What the chart says in words. */
+/** The texts of the chart. */
 
-import { direction, percentText, priceText } from "../format.ts";
 import type { Candle, Interval, State } from "cadfeed-client";
-import { RequestError } from "cadfeed-client";
+import { isBackfilled, RequestError } from "cadfeed-client";
+import { direction, percentText, priceText } from "../format.ts";
 
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;
@@ -11,28 +11,33 @@ const PERCENT_DECIMALS = 8;
 const ARROWS = ["▼", "=", "▲"];
 const DAY = { year: "numeric", month: "2-digit", day: "2-digit", timeZone: "UTC" } as const;
 const DAYS = new Intl.DateTimeFormat("en-CA", DAY);
-const TIMES = new Intl.DateTimeFormat("en-CA", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" });
+const TIMES = new Intl.DateTimeFormat("en-CA", {
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+  timeZone: "UTC",
+});
 
-/** Decimals that show six significant digits of a price like this one, and the cents. */
+/** The number of decimals that shows six significant digits of a price like this one, and at least cents. */
 export function decimalsOf(price: string): number {
   const size = Math.abs(Number(price));
   if (!size) return CENTS;
   return Math.min(MOST_DECIMALS, Math.max(CENTS, SIGNIFICANT_DIGITS - 1 - Math.floor(Math.log10(size))));
 }
 
-/** The beginning of a candle, in UTC as its interval is: `2026-11-22`, with `20:31 UTC` when it is no whole day. */
+/** When a candle began, in UTC: `2026-11-22`, with `20:31 UTC` if its interval is shorter than a day. */
 export function timeText(openMs: number, interval: Interval): string {
   const day = DAYS.format(openMs);
   return interval === "1d" ? day : `${day} ${TIMES.format(openMs)} UTC`;
 }
 
-/** From a candle's first price to its last. A small move is not rounded to none. */
+/** The move from a candle's first price to its last, in percent. A small move is never rounded to 0. */
 export function moveText(candle: Candle): string {
   const percent = percentOf(candle);
   return `${arrowOf(percent)} ${percentText(percent)}`;
 }
 
-/** -1, 0 or 1: as a candle is drawn. */
+/** The direction of a candle: -1, 0 or 1. */
 export function moveOf(candle: Candle): number {
   return direction(percentOf(candle));
 }
@@ -41,43 +46,56 @@ export function arrowOf(number: string): string {
   return ARROWS[direction(number) + 1] ?? "";
 }
 
-/** A candle as a sentence, for who does not see it. */
+/** Where the prices of a candle come from, and whether it has no range because the feed saw one price only. */
+export function originText(candle: Candle): string {
+  if (isBackfilled(candle)) return "from the exchange's history";
+  return candle.ticks === 1 ? "one price only, no range" : "the feed's own prices";
+}
+
+/** A candle as a sentence, for screen readers. */
 export function sentenceOf(candle: Candle, interval: Interval): string {
   const { openMs, open, high, low, close } = candle;
   const [o, h, l, c] = [open, high, low, close].map(priceText);
-  return `${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${moveInWords(candle)}`;
+  const origin = isBackfilled(candle) || candle.ticks === 1 ? `, ${originText(candle)}` : "";
+  return `${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${moveInWords(candle)}${origin}`;
 }
 
-/** Why there is no chart, and what to do; `again`: whether trying again may help. */
+/** Why there is no chart, and what to do. `again`: trying again may help. */
 export function failureText(error: unknown): { text: string; again: boolean } {
   if (!(error instanceof RequestError)) {
-    return { text: "The chart itself could not be loaded. Check your connection and try again, or reload the page.", again: true };
+    return {
+      text: "The chart could not be loaded. Check your network and try again, or reload the page.",
+      again: true,
+    };
   }
   switch (error.code) {
     case "disconnected":
-      return { text: "There is no connection to the feed. The chart loads by itself as soon as there is one.", again: true };
+      return {
+        text: "There is no connection to the feed. The chart loads by itself when it is back.",
+        again: true,
+      };
     case "no_answer":
-      return { text: "The feed has not answered in time. Try again.", again: true };
+      return { text: "The feed did not answer in time. Try again.", again: true };
     case "rate_limited":
       return { text: "Too many requests in a short time. Wait a few seconds, then try again.", again: true };
     case "unavailable":
-      return { text: "The feed cannot read its candles just now. Try again in a minute.", again: true };
+      return { text: "The feed cannot read its candles now. Try again in a minute.", again: true };
     case "closed":
-      return { text: "The feed was closed. Reload the page.", again: false };
+      return { text: "The feed is closed. Reload the page.", again: false };
     default:
-      return { text: `The feed has refused to answer: ${error.message}.`, again: error.retryable };
+      return { text: `The feed refused to answer: ${error.message}.`, again: error.retryable };
   }
 }
 
-/** How the connection is, where that is worth a word. */
+/** The state of the connection; empty while it works. */
 export function linkText({ link }: State): string {
   switch (link) {
     case "live":
       return "";
     case "closed":
-      return "The feed was closed: the chart stands still.";
+      return "The feed is closed: the chart is no longer updated.";
     default:
-      return "No connection to the feed: the chart stands still until it is back.";
+      return "No connection to the feed: the chart is not updated until it is back.";
   }
 }
 

@@ -1,12 +1,12 @@
-/** The built page in a real Chromium: that everyone can use it, whatever the feed does. */
+/** The built page in a real Chromium: everyone can use it, whatever the feed does. */
 
 import { describe, expect } from "vitest";
-import { CHROMIUM, DESKTOP, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import type { Page } from "./browser.ts";
+import { CHROMIUM, DESKTOP, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 
 const HEADERS = ["Asset", "Spot", "Bid", "Ask", "Spread", "24 h change", "24 h %", "Trend", "Age", "Source"];
-/** A feed whose ticks are not yet known is quiet after 35 s, and pinged after 37. */
+/** A feed whose pace is not yet known is quiet after 35 s; the client pings it after 37 s. */
 const QUIET_MS = 36_000;
 const LOST_MS = 3_000;
 
@@ -30,35 +30,41 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     ["light", {}],
     ["dark", { colorScheme: "dark" }],
     ["phone", { viewport: PHONE }],
-  ] as const)("has no accessibility violations, live, silent, offline and reconnecting: %s", async ([name, options], { site, visit }) => {
-    site.market.stale.add("ETH_CAD");
-    site.market.unavailable.add("LTC_CAD");
-    const page = await visit.open("", { ...options, clockFrom: Date.now() });
-    const isWell = async (state: string, outOfDate: boolean) => {
-      await visit.is(state);
-      expect(await page.locator("body.out-of-date").count(), state).toBe(Number(outOfDate));
-      expect(await visit.violations(`${name} ${state}`), state).toEqual([]);
-    };
-    await isWell("live", false);
-    await page.clock.fastForward(QUIET_MS);
-    await isWell("quiet", true);
-    await page.context().setOffline(true);
-    await isWell("offline", true);
-    site.isFull = true;
-    site.cut();
-    await page.context().setOffline(false);
-    await visit.is("reconnecting");
-    await page.clock.fastForward(LOST_MS);
-    await isWell("reconnecting", true);
-  });
+  ] as const)(
+    "has no accessibility violations, live, silent, offline and reconnecting: %s",
+    async ([name, options], { site, visit }) => {
+      site.market.stale.add("ETH_CAD");
+      site.market.unavailable.add("LTC_CAD");
+      const page = await visit.open("", { ...options, clockFrom: Date.now() });
+      const isWell = async (state: string, outOfDate: boolean) => {
+        await visit.is(state);
+        expect(await page.locator("body.out-of-date").count(), state).toBe(Number(outOfDate));
+        expect(await visit.violations(`${name} ${state}`), state).toEqual([]);
+      };
+      await isWell("live", false);
+      await page.clock.fastForward(QUIET_MS);
+      await isWell("quiet", true);
+      await page.context().setOffline(true);
+      await isWell("offline", true);
+      site.isFull = true;
+      site.cut();
+      await page.context().setOffline(false);
+      await visit.is("reconnecting");
+      await page.clock.fastForward(LOST_MS);
+      await isWell("reconnecting", true);
+    },
+  );
 
-  it("is used with the keyboard alone", async ({ visit }) => {
+  it("works with the keyboard alone", async ({ visit }) => {
     const page = await visit.open();
-    const stops = [];
+    const stops: string[] = [];
     for (const _ of ["filter", "favourites", ...HEADERS, "star", "open"]) {
       await page.keyboard.press("Tab");
       stops.push(await visit.focused());
-      expect(await page.evaluate(() => getComputedStyle(document.activeElement as Element).outlineStyle), stops.at(-1)).toBe("solid");
+      expect(
+        await page.evaluate(() => getComputedStyle(document.activeElement as Element).outlineStyle),
+        stops.at(-1),
+      ).toBe("solid");
     }
     expect(stops).toEqual(["filter", "favourites", ...HEADERS, "BTC_CAD Favourite BTC", "BTC_CAD open"]);
     await page.keyboard.press("Enter");
@@ -80,7 +86,7 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     expect(await visit.shown()).toEqual(["ETH_CAD"]);
   });
 
-  it("is sorted with the keyboard alone where there are no headers", async ({ visit }) => {
+  it("is sorted with the keyboard alone if there are no headers", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE });
     await pressed(page, "Tab", "Tab", "Tab", "ArrowDown", "ArrowDown");
     expect(await visit.focused()).toBe("sort");
@@ -92,7 +98,7 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     expect(await visit.focused()).toMatch(/^\w+_CAD Favourite \w+$/);
   });
 
-  it("moves nothing for those who want no motion", async ({ visit }) => {
+  it("moves nothing for users who want no motion", async ({ visit }) => {
     const page = await visit.open("", { reducedMotion: "reduce" });
     await page.evaluate(() => {
       const moved: string[] = [];
@@ -113,7 +119,7 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     expect(await page.evaluate(() => (window as unknown as { moved: string[] }).moved)).toEqual([]);
   });
 
-  it("reads one region out, which holds no price and says nothing with each tick", async ({ visit }) => {
+  it("has one live region, which no tick changes", async ({ visit }) => {
     const page = await visit.open();
     await page.locator("#announcer").filter({ hasText: "Live." }).waitFor({ state: "attached" });
     expect(await liveRegions(page)).toEqual(["announcer"]);
@@ -121,7 +127,11 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
       const said: string[] = [];
       Object.assign(window, { said });
       const announcer = document.getElementById("announcer") as Node;
-      new MutationObserver(() => said.push(announcer.textContent ?? "")).observe(announcer, { subtree: true, childList: true, characterData: true });
+      new MutationObserver(() => said.push(announcer.textContent ?? "")).observe(announcer, {
+        subtree: true,
+        childList: true,
+        characterData: true,
+      });
     });
     for (let tick = 0; tick < 5; tick += 1) await visit.tick();
     await page.locator("#filter").fill("ether");
@@ -136,11 +146,17 @@ async function pressed(page: Page, ...keys: string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
 }
 
-/** The ids of the regions whose changes are read out, as the browser tells those who read out. */
+/** The IDs of the live regions in the browser's accessibility tree. */
 async function liveRegions(page: Page): Promise<string[]> {
   const protocol = await page.context().newCDPSession(page);
   const { nodes } = await protocol.send("Accessibility.getFullAXTree");
-  const live = nodes.filter(({ properties }) => properties?.some(({ name, value }) => name === "live" && value.value !== "off"));
-  const described = live.map(({ backendDOMNodeId = 0 }) => protocol.send("DOM.describeNode", { backendNodeId: backendDOMNodeId }));
-  return (await Promise.all(described)).map(({ node: { attributes = [] } }) => attributes[attributes.indexOf("id") + 1] ?? "");
+  const live = nodes.filter(({ properties }) =>
+    properties?.some(({ name, value }) => name === "live" && value.value !== "off"),
+  );
+  const described = live.map(({ backendDOMNodeId = 0 }) =>
+    protocol.send("DOM.describeNode", { backendNodeId: backendDOMNodeId }),
+  );
+  return (await Promise.all(described)).map(
+    ({ node: { attributes = [] } }) => attributes[attributes.indexOf("id") + 1] ?? "",
+  );
 }

@@ -1,29 +1,29 @@
-/** A visit to the page in a real Chromium, and what each test of it is given: one to a site of its own. */
+/** A visit to the page in a real Chromium. Each test gets a visit to a site of its own. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type axe from "axe-core";
 import { expect, test } from "vitest";
+import { found, launch } from "../../../tools/browser/browser.ts";
 import type { Browser, BrowserContextOptions, Page } from "../../../tools/node_modules/playwright-core/types/types.js";
-import { built, Site } from "./site.ts";
 import type { Built } from "./site.ts";
+import { built, Site } from "./site.ts";
 
-export const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+export const CHROMIUM = found();
 export const TIMEOUT_MS = 60_000;
-/** A Lambda may have to start before. */
+/** A Lambda may have to start first. */
 const FIRST_ANSWER_MS = 30_000;
 export const DESKTOP = { width: 1360, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 export const REFUSED = "refused by the policy:";
-const PLAYWRIGHT = createRequire(new URL("../../../tools/package.json", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = new URL("../../../.local/page/", import.meta.url);
 const WATCH_REFUSALS = `
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => console.error("${REFUSED}", effectiveDirective, blockedURI));
 `;
 
-/** What is visited. */
+/** The site that is visited. */
 export interface Served {
   readonly url: string;
   /** The number of the feed's next tick; `drawn` is the one that the page shows. */
@@ -31,16 +31,16 @@ export interface Served {
 }
 
 interface Opening extends BrowserContextOptions {
-  /** The page's clock is this test's, and begins at this time. */
+  /** The test controls the page's clock, which begins at this time. */
   readonly clockFrom?: number;
-  /** Runs before the page's own. */
+  /** A script that runs before the page's own. */
   readonly script?: string;
-  /** How the page is with the first prices, if not live. */
+  /** The state of the page with its first prices, if not `live`. */
   readonly kind?: string;
 }
 
 export class Visit {
-  /** What went wrong in the page, and what its policy refused. */
+  /** Errors of the page, and what its policy refused. */
   readonly errors: string[] = [];
   readonly #browser: Browser;
   readonly #served: Served;
@@ -55,7 +55,7 @@ export class Visit {
     return this.#page;
   }
 
-  /** Open the page, and wait until the feed's prices are drawn and one of its ticks. */
+  /** Open the page, and wait until it has drawn the first prices and one tick. */
   async open(query = "", { clockFrom, script = "", kind = "live", ...options }: Opening = {}): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: DESKTOP, ...options });
     const page = await context.newPage();
@@ -66,12 +66,12 @@ export class Visit {
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
     await page.goto(this.#served.url + query);
     await this.is(kind, FIRST_ANSWER_MS);
-    // A feed that is well ticks.
+    // A working feed ticks.
     if (kind === "live") await this.tick();
     return page;
   }
 
-  /** Wait until the page says that its feed is so. */
+  /** Wait until the page shows this state of the feed. */
   async is(kind: string, timeout = 5000): Promise<void> {
     await this.page.locator(`#state[data-kind="${kind}"]`).waitFor({ timeout });
   }
@@ -80,11 +80,16 @@ export class Visit {
   async tick(): Promise<void> {
     const seq = () => this.page.evaluate(() => Number(document.getElementById("quotes")?.dataset["seq"] ?? 0));
     const next = this.#served.next(await seq());
-    await this.page.waitForFunction((wanted) => Number(document.getElementById("quotes")?.dataset["seq"]) >= wanted, next);
-    await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await this.page.waitForFunction(
+      (wanted) => Number(document.getElementById("quotes")?.dataset["seq"]) >= wanted,
+      next,
+    );
+    await this.page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    );
   }
 
-  /** The symbols in sight, in their order. */
+  /** The visible symbols, in their order. */
   shown(): Promise<string[]> {
     const rows = this.page.locator("#quotes tr:not([hidden])");
     return rows.evaluateAll((all) => all.map((row) => (row as HTMLElement).dataset["symbol"] ?? ""));
@@ -100,7 +105,7 @@ export class Visit {
     return texts.map((text) => Number(text.replace("−", "-").replace(/[,%+]/g, "")));
   }
 
-  /** What has the focus: its id or its name, and its row's symbol. */
+  /** The element with the focus: its ID or its name, and its row's symbol. */
   focused(): Promise<string> {
     return this.page.evaluate(() => {
       const { activeElement: at } = document;
@@ -109,18 +114,26 @@ export class Visit {
     });
   }
 
-  /** What breaks the accessibility rules of axe-core; a picture of what was looked at is kept in `.local/page/`. */
+  /** The violations of axe-core's accessibility rules; a screenshot is stored in `.local/page/`. */
   async violations(name: string): Promise<string[]> {
     await this.page.screenshot({ path: fileURLToPath(new URL(`${name.replaceAll(/\W+/g, "-")}.png`, PICTURES)) });
-    // Through the protocol, so that the page's own policy stays as it is.
+    // Through the browser's debugging protocol, so that the page's policy stays as it is.
     await this.page.evaluate(AXE);
-    const { violations } = await this.page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] }));
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(" ")}`);
+    const { violations } = await this.page.evaluate(() =>
+      (window as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] }),
+    );
+    return violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .map(({ html }) => html)
+          .slice(0, 3)
+          .join(" ")}`,
+    );
   }
 
   async end(): Promise<void> {
     await this.#page?.context().close();
-    // Connections that could not be made are told of by the browser, whatever the page does.
+    // The browser itself reports failed connections, whatever the page does.
     expect(this.errors.filter((error) => !error.includes("WebSocket connection to"))).toEqual([]);
   }
 }
@@ -158,7 +171,5 @@ export const it = test.extend<Given>({
 });
 
 export function launched(args: string[] = []): Promise<Browser> {
-  const { chromium } = PLAYWRIGHT("playwright-core") as typeof import("../../../tools/node_modules/playwright-core/types/types.js");
-  if (!CHROMIUM) throw new Error("no Chromium is installed");
-  return chromium.launch({ executablePath: CHROMIUM, args });
+  return launch({ args });
 }

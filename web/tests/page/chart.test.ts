@@ -1,12 +1,18 @@
 /** The chart in a real Chromium, on the built page and under the deployed page's headers. */
 
 import { describe, expect } from "vitest";
-import { CHROMIUM, it, PHONE } from "./browser.ts";
 import type { Page } from "./browser.ts";
+import { CHROMIUM, it, PHONE } from "./browser.ts";
 import { countsOf } from "./leaks.ts";
+import type { Asked } from "./market.ts";
+import { shifts, WATCH_SHIFTS } from "./shifts.ts";
+import type { Site } from "./site.ts";
 
 const TIMEOUT_MS = 90_000;
 const TIMES = 50;
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const BORDER = 1;
 const LOOKS = [
   ["light", { colorScheme: "light" }],
   ["dark", { colorScheme: "dark" }],
@@ -18,9 +24,13 @@ async function openChart(page: Page, symbol = "BTC_CAD"): Promise<void> {
   await drawn(page);
 }
 
-/** Without a handle on an element: it would keep the dialog from being collected. */
-const drawn = (page: Page) => page.waitForFunction(() => Boolean(document.querySelector("dialog.chart[open] .chart-state[hidden]")));
+/** It holds no handle on an element: that would keep the dialog from being collected. */
+const drawn = (page: Page) =>
+  page.waitForFunction(() => Boolean(document.querySelector("dialog.chart[open] .chart-state[hidden]")));
 const gone = (page: Page) => page.waitForFunction(() => !document.querySelector("dialog.chart"));
+const asked = (site: Site): Asked[] => site.market.asked.filter(({ event }) => event === "history");
+const boxOf = (page: Page, selector: string) =>
+  page.locator(selector).evaluate((element) => element.getBoundingClientRect().toJSON() as DOMRect);
 const notice = (page: Page) => page.textContent(".chart-notice");
 const value = async (page: Page, name: string) => (await page.textContent(`.chart-of-${name} dd`)) ?? "";
 const spot = (page: Page) => page.textContent('tr[data-symbol="BTC_CAD"] td.spot');
@@ -29,7 +39,7 @@ const libraries = (page: Page) =>
   page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("canvas")).length);
 
 describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
-  it("loads its library when it is opened, and goes on with each quote", async ({ visit }) => {
+  it("loads its library when it is opened, and follows each quote", async ({ visit }) => {
     const page = await visit.open();
     expect(await libraries(page)).toBe(0);
     await openChart(page);
@@ -47,28 +57,33 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     expect(await page.textContent(".chart-marks")).toBe("simulated");
   });
 
-  it("is not opened without its style sheet, and is when that comes the next time", async ({ visit }) => {
+  it("opens only with its style sheet", async ({ visit }) => {
     const page = await visit.open();
     await page.route("**/chart-*.css", (route) => route.abort());
     await page.click('tr[data-symbol="BTC_CAD"] .open');
-    await page.locator("#announcer").filter({ hasText: "The chart could not be loaded" }).waitFor({ state: "attached" });
+    await page
+      .locator("#announcer")
+      .filter({ hasText: "The chart could not be loaded" })
+      .waitFor({ state: "attached" });
     expect(await page.locator("dialog").count()).toBe(0);
     await page.unroute("**/chart-*.css");
     await openChart(page);
     expect(await page.locator("dialog.chart").evaluate((dialog) => getComputedStyle(dialog).display)).toBe("flex");
     expect(await page.locator('link[href*="chart-"]').count()).toBe(1);
-    // The browser tells of the file that it was not given.
+    // The browser reports the missing file.
     expect(visit.errors.splice(0)).toEqual(["Failed to load resource: net::ERR_FAILED"]);
   });
 
-  it("is used with the keyboard alone, and gives the focus back", async ({ visit }) => {
+  it("is used with the keyboard alone, and returns the focus", async ({ visit }) => {
     const page = await visit.open();
     await page.focus('tr[data-symbol="SHIB_CAD"] .open');
     await page.keyboard.press("Enter");
     await drawn(page);
-    expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("1m");
-    await page.keyboard.press("ArrowRight");
-    await page.waitForFunction(() => document.querySelector(".chart-plot")?.getAttribute("aria-valuetext")?.includes(":00 UTC:"));
+    expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("1d");
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction(() =>
+      document.querySelector(".chart-plot")?.getAttribute("aria-valuetext")?.includes(":00 UTC:"),
+    );
     await drawn(page);
     expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("1h");
     await page.keyboard.press("Tab");
@@ -78,16 +93,136 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     const at = Number(await page.getAttribute(".chart-plot", "aria-valuenow"));
     for (const key of ["ArrowLeft", "ArrowLeft", "ArrowRight"]) await page.keyboard.press(key);
     expect(Number(await page.getAttribute(".chart-plot", "aria-valuenow"))).toBe(at - 1);
-    // What is shown is what is read out.
-    for (const name of ["time", "open", "high", "low", "close"]) expect(await said(page)).toContain(await value(page, name));
-    await page.keyboard.press("Home");
-    expect(await page.getAttribute(".chart-plot", "aria-valuenow")).toBe("0");
+    // A screen reader reads what is shown.
+    for (const name of ["time", "open", "high", "low", "close"])
+      expect(await said(page)).toContain(await value(page, name));
+    // Older candles load when the first one is selected.
+    await expect
+      .poll(async () => {
+        await page.keyboard.press("Home");
+        return await page.getAttribute(".chart-plot", "aria-valuenow");
+      })
+      .toBe("0");
     await page.keyboard.press("Escape");
     await gone(page);
     expect(await visit.focused()).toBe("SHIB_CAD open");
   });
 
-  it("says when the feed is cut, and goes on when it is back", async ({ site, visit }) => {
+  it("opens with two years of days, and goes on page by page", async ({ site, visit }) => {
+    const startOfHour = site.now() - (site.now() % HOUR_MS);
+    const page = await visit.open("?symbol=ETH_CAD");
+    await drawn(page);
+    await visit.tick();
+    await page.focus(".chart-plot");
+    await expect
+      .poll(async () => {
+        await page.keyboard.press("End");
+        return await page.getAttribute(".chart-plot", "aria-valuemax");
+      })
+      .toBe("730");
+    const [first, second, ...others] = asked(site);
+    expect(first).toMatchObject({ symbol: "ETH_CAD", interval: "1d", limit: 500 });
+    expect(first).not.toHaveProperty("before");
+    expect(second).toMatchObject({ interval: "1d", limit: 500, before: expect.any(Number) });
+    expect(others).toEqual([]);
+    await page.keyboard.press("Home");
+    expect(await value(page, "time")).toBe(new Date(Date.now() - 730 * DAY_MS).toISOString().slice(0, 10));
+    await page.getByLabel("1 hour").press("Space");
+    await drawn(page);
+    await page.focus(".chart-plot");
+    await expect
+      .poll(async () => {
+        await page.keyboard.press("Home");
+        return await value(page, "time");
+      })
+      .toBe(`${new Date(startOfHour - 730 * HOUR_MS).toISOString().slice(0, 16).replace("T", " ")} UTC`);
+    const hours = asked(site).filter(({ interval }) => interval === "1h");
+    expect(hours.map(({ limit, before }) => [limit, before !== undefined])).toEqual([
+      [500, false],
+      [500, true],
+    ]);
+  });
+
+  it.for(LOOKS)(
+    "shows candles in outline while it loads, and moves nothing: %s",
+    async ([name, options], { site, visit }) => {
+      const page = await visit.open("", { ...options, script: WATCH_SHIFTS });
+      site.answersAfterMs = 1500;
+      await page.click('tr[data-symbol="BTC_CAD"] .open');
+      const state = page.getByRole("status").filter({ hasText: "Loading candles…" });
+      await state.waitFor();
+      const skeleton = page.locator(".chart-state.loading .chart-skeleton");
+      expect(await skeleton.isVisible()).toBe(true);
+      expect(await skeleton.getAttribute("aria-hidden")).toBe("true");
+      const [outline, stage] = await Promise.all([boxOf(page, ".chart-skeleton"), boxOf(page, ".chart-stage")]);
+      expect([outline.width, outline.height]).toEqual([stage.width - 2 * BORDER, stage.height - 2 * BORDER]);
+      expect(await visit.violations(`chart skeleton ${name}`)).toEqual([]);
+      await drawn(page);
+      expect(await skeleton.isVisible()).toBe(false);
+      expect(await shifts(page)).toEqual([]);
+    },
+  );
+
+  it("says where a candle comes from, to screen readers too", async ({ site, visit }) => {
+    site.market.ticksOf = (age) => [1, 12, null][age] ?? (age < 3 ? null : 0);
+    const page = await visit.open();
+    await openChart(page);
+    // The last candle is the one in progress.
+    await visit.tick();
+    await page.focus(".chart-plot");
+    await page.keyboard.press("End");
+    const read = async (): Promise<[string, string]> => {
+      await page.keyboard.press("ArrowLeft");
+      return [await value(page, "origin"), ((await said(page)) ?? "").replace(/^.*(up|down) \S+%/, "")];
+    };
+    expect(await read()).toEqual(["one price only, no range", ", one price only, no range"]);
+    expect(await read()).toEqual(["the feed's own prices", ""]);
+    expect(await read()).toEqual(["the feed's own prices", ""]);
+    expect(await read()).toEqual(["from the exchange's history", ", from the exchange's history"]);
+  });
+
+  it("says nothing of ticks on an older feed", async ({ site, visit }) => {
+    site.market.isOlder = true;
+    const page = await visit.open();
+    await openChart(page);
+    await page.focus(".chart-plot");
+    await page.keyboard.press("Home");
+    expect(await value(page, "origin")).toBe("the feed's own prices");
+    expect(await said(page)).toMatch(/%$/);
+  });
+
+  it("asks once more for minutes of one price, and shows the market's own", async ({ site, visit }) => {
+    site.market.ticksOf = () => 1;
+    const page = await visit.open("", { clockFrom: Date.now() });
+    await openChart(page);
+    await page.getByLabel("1 minute").press("Space");
+    await drawn(page);
+    const minutes = () =>
+      asked(site).filter(({ interval, limit, before }) => interval === "1m" && limit === 500 && !before).length;
+    expect(minutes()).toBe(1);
+    await page.focus(".chart-plot");
+    await page.keyboard.press("Home");
+    expect(await value(page, "origin")).toBe("one price only, no range");
+    site.market.ticksOf = () => 0;
+    await page.clock.fastForward(5500);
+    await expect.poll(() => value(page, "origin")).toBe("from the exchange's history");
+    site.market.ticksOf = () => 1;
+    await page.clock.fastForward(6000);
+    await visit.tick();
+    expect(minutes()).toBe(2);
+    // Another interval within the 5 s: nobody waits for the minutes any more.
+    await page.getByLabel("1 hour").press("Space");
+    await drawn(page);
+    await page.getByLabel("1 minute").press("Space");
+    await drawn(page);
+    await page.getByLabel("1 hour").press("Space");
+    await drawn(page);
+    await page.clock.fastForward(6000);
+    await visit.tick();
+    expect(minutes()).toBe(3);
+  });
+
+  it("says when the connection is cut, and continues after it", async ({ site, visit }) => {
     const page = await visit.open();
     await openChart(page);
     expect(await notice(page)).toBe("");
@@ -102,25 +237,28 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     await expect.poll(async () => (await value(page, "close")) === (await spot(page))).toBe(true);
   });
 
-  it.for(LOOKS)("has no violation of accessibility rules, live and cut: %s", async ([name, options], { site, visit }) => {
-    const page = await visit.open("", options);
-    await openChart(page);
-    expect(await visit.violations(`chart ${name}`), "live").toEqual([]);
-    await site.stop();
-    await expect.poll(() => notice(page)).toMatch(/^No connection/);
-    expect(await visit.violations(`chart cut ${name}`), "cut").toEqual([]);
-  });
+  it.for(LOOKS)(
+    "has no violation of accessibility rules, live and cut: %s",
+    async ([name, options], { site, visit }) => {
+      const page = await visit.open("", options);
+      await openChart(page);
+      expect(await visit.violations(`chart ${name}`), "live").toEqual([]);
+      await site.stop();
+      await expect.poll(() => notice(page)).toMatch(/^No connection/);
+      expect(await visit.violations(`chart cut ${name}`), "cut").toEqual([]);
+    },
+  );
 
-  it.for(LOOKS)("has none of an asset without candles, or a price: %s", async ([name, options], { site, visit }) => {
+  it.for(LOOKS)("has no violation without candles or without a price: %s", async ([name, options], { site, visit }) => {
     site.market.hasCandles = false;
     site.market.unavailable.add("REN_CAD");
     const page = await visit.open("?symbol=REN_CAD", options);
-    await expect.poll(() => page.textContent(".chart-state")).toContain("There are no candles of this asset yet.");
+    await expect.poll(() => page.textContent(".chart-state")).toContain("There are no candles for this asset yet.");
     expect(await page.textContent(".chart-marks")).toBe("no price now");
     expect(await visit.violations(`chart without candles ${name}`)).toEqual([]);
   });
 
-  it("leaves nothing behind, however often it is opened", async ({ visit }) => {
+  it("leaves nothing behind when it is opened many times", async ({ visit }) => {
     const page = await visit.open();
     const counts = await countsOf(page);
     const openAndClose = async (): Promise<void> => {

@@ -1,22 +1,22 @@
-/** An hour of cuts at random in accelerated time: the page is back after each of them, right, and as light as before. */
+/** An hour of random cuts in accelerated time: after each, the page is back with right prices and no more memory than before. */
 
-import { describe, expect } from "vitest";
 import { parseExact } from "cadfeed-client/exact.ts";
-import { CHROMIUM, it } from "./browser.ts";
+import { describe, expect } from "vitest";
 import type { Page } from "./browser.ts";
+import { CHROMIUM, it } from "./browser.ts";
 import { Hour } from "./hour.ts";
 import { countsOf } from "./leaks.ts";
 
 const TIMEOUT_MS = 240_000;
 const SEED = 7;
 const SECONDS = 3600;
-/** By then the page holds all that it ever will, and the chart's library. */
+/** By then the page has loaded everything, including the chart's library. */
 const WARM_SECONDS = 400;
 const CHART = { opened: 1200, closed: 2000 };
 const FEWEST_CUTS = 50;
 const MOST_GROWTH_BYTES = 500_000;
 const LONGEST_DELAY_MS = 30_000;
-/** How long the page waits, by its own clock, from when it has no connection until it tries to have one. */
+/** How long the page waits after a lost connection before it opens the next one, by its own clock. */
 const WATCH_DELAYS = `
   window.delays = [];
   let standing = 0;
@@ -37,7 +37,7 @@ const WATCH_DELAYS = `
 `;
 
 describe.skipIf(!CHROMIUM)("an hour of cuts", { timeout: TIMEOUT_MS }, () => {
-  it("is survived with right prices, one connection, and nothing left behind", async ({ site, visit }) => {
+  it("ends with right prices, one connection, and no leak", async ({ site, visit }) => {
     const page = await visit.open("?sort=change", { clockFrom: Date.now(), script: WATCH_DELAYS });
     const beganAt = Date.now() + 1000;
     await page.clock.pauseAt(beganAt);
@@ -61,27 +61,32 @@ describe.skipIf(!CHROMIUM)("an hour of cuts", { timeout: TIMEOUT_MS }, () => {
     const delays = await page.evaluate(() => (window as unknown as { delays: number[] }).delays);
     expect(new Set(delays).size, "delays are spread").toBeGreaterThan(delays.length / 2);
     expect(Math.max(...delays)).toBeLessThanOrEqual(LONGEST_DELAY_MS);
-    expect({ nodes: after.nodes, listeners: after.listeners }).toEqual({ nodes: before.nodes, listeners: before.listeners });
+    expect({ nodes: after.nodes, listeners: after.listeners }).toEqual({
+      nodes: before.nodes,
+      listeners: before.listeners,
+    });
     expect(after.heapBytes - before.heapBytes).toBeLessThan(MOST_GROWTH_BYTES);
   });
 });
 
-/** Cuts until then, with a chart open. */
+/** Cut connections until that second, with a chart open. */
 async function cutWithChart(page: Page, hour: Hour, second: number): Promise<void> {
   await page.click('tr[data-symbol="BTC_CAD"] .open');
   await hour.until(second);
   await page.waitForFunction(() => Boolean(document.querySelector("dialog.chart[open] .chart-state[hidden]")));
   await hour.settle();
-  expect(await page.textContent(".chart-of-close dd")).toBe(await page.textContent('tr[data-symbol="BTC_CAD"] td.spot'));
+  expect(await page.textContent(".chart-of-close dd")).toBe(
+    await page.textContent('tr[data-symbol="BTC_CAD"] td.spot'),
+  );
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("dialog.chart"));
-  // Rows trade places only while none of them has the focus.
+  // Rows change places only while none of them has the focus.
   await page.evaluate(() => (document.activeElement as HTMLElement).blur());
 }
 
 type Prices = Record<string, string[]>;
 
-/** What each cell with a price says to the last digit when the pointer is over it. */
+/** The title of each cell with a price: its value with every digit. */
 function pricesOf(page: Page): Promise<Prices> {
   return page.evaluate(() => {
     const whole = (cell: HTMLElement | null): string => {
@@ -90,12 +95,16 @@ function pricesOf(page: Page): Promise<Prices> {
     };
     const cells = ["td.spot", "td.bid", "td.ask", "td.change", "td.percent"];
     const rows = [...document.querySelectorAll<HTMLElement>("#quotes tr")];
-    return Object.fromEntries(rows.map((row) => [row.dataset["symbol"], cells.map((cell) => whole(row.querySelector(cell)))]));
+    return Object.fromEntries(
+      rows.map((row) => [row.dataset["symbol"], cells.map((cell) => whole(row.querySelector(cell)))]),
+    );
   });
 }
 
 function pricesIn(snapshot: string): Prices {
-  const { data } = parseExact(snapshot) as { data: { symbol: string; spot: string; bid: string; ask: string; change: string; change_pct: string }[] };
+  const { data } = parseExact(snapshot) as {
+    data: { symbol: string; spot: string; bid: string; ask: string; change: string; change_pct: string }[];
+  };
   const rows = data.map(({ symbol, spot, bid, ask, change, change_pct: percent }) => [
     symbol,
     [...[spot, bid, ask, change].map((price) => `${price} CAD`), `${percent} %`],

@@ -1,19 +1,21 @@
-/** Accelerated time: seconds of the page's clock go by in milliseconds, in which its connection is cut at random. */
+/** Accelerated time: seconds of the page's clock pass in milliseconds, and its connection is cut at random. */
 
 import { expect } from "vitest";
 import type { Visit } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 import type { Site } from "./site.ts";
 
+/** Wall time, since the page's clock is paused: a busy machine may take a while to close a socket. */
+const BUSY_MACHINE_MS = 10_000;
 const TICK_EVERY = 3;
 const LONGEST_LIFE = 40;
 const LONGEST_OUTAGE = 25;
-/** Twice the feed's pace as a rule. Where this machine was slow to carry frames, up to what the page takes as the longest. */
+/** Usually twice the feed's pace. If this machine delivered frames slowly, up to the page's longest limit. */
 const QUIET_WITHIN = 36;
 const LONGEST_SILENCE = 30;
 /** Longer than the page ever waits between two attempts. */
 const BACK_WITHIN = 40;
-/** The page has asked anew by then for all that it was not told. */
+/** By then the page has asked again for everything that it missed. */
 const SETTLED_AFTER = 30;
 const RESTARTING = 1012;
 
@@ -22,12 +24,12 @@ interface Cut {
   readonly end?: (site: Site) => void | Promise<void>;
 }
 
-/** How connections come to their end at once, and what keeps the page from having the next one. */
+/** The ways to end all connections at once, and what keeps the page from opening the next one. */
 const CUTS: Readonly<Record<string, Cut>> = {
   broken: { begin: (site) => site.cut() },
   restarted: {
     begin(site) {
-      // A feed that was restored from an older state counts its ticks from there.
+      // A feed that was restored from an older state counts its ticks on from that.
       site.market.seq = 1;
       site.cut(RESTARTING);
     },
@@ -47,19 +49,19 @@ const KINDS = ["mute", "announced", ...Object.keys(CUTS)];
 
 export class Hour {
   second = 0;
-  /** How often the connection ended in each of these ways. */
+  /** How often the connection ended in each way. */
   readonly cuts = new Map(KINDS.map((kind) => [kind, 0]));
   readonly #site: Site;
   readonly #visit: Visit;
   #seed: number;
 
-  /** The page's clock stands still at `beganAt`, and the feed's goes with it from now on. */
+  /** The page's clock is paused at `beganAt`; from now on the feed's clock follows it. */
   constructor(site: Site, visit: Visit, beganAt: number, seed: number) {
     [this.#site, this.#visit, this.#seed] = [site, visit, seed];
     site.now = () => beganAt + this.second * 1000;
   }
 
-  /** So many seconds go by, in which the feed ticks. */
+  /** Let this many seconds pass, with the feed's ticks. */
   async pass(seconds: number): Promise<void> {
     for (const end = this.second + seconds; this.second < end; ) {
       this.second += 1;
@@ -68,7 +70,7 @@ export class Hour {
     }
   }
 
-  /** Seconds go by until the page says that its feed is so. */
+  /** Let seconds pass until the page shows this state of the feed. */
   async #passUntil(kind: string, within: number, because: string): Promise<void> {
     const from = this.second;
     const state = () => this.#visit.page.getAttribute("#state", "data-kind");
@@ -77,7 +79,7 @@ export class Hour {
     expect(await state(), `${because}, second ${from}`).toBe(kind);
   }
 
-  /** One cut after the other, until it is this late. */
+  /** Cut the connection again and again until that second. */
   async until(second: number): Promise<void> {
     while (this.second < second) {
       await this.pass(this.#upTo(LONGEST_LIFE));
@@ -85,7 +87,7 @@ export class Hour {
     }
   }
 
-  /** What the feed said last is drawn. */
+  /** Wait until the page has drawn the feed's last tick. */
   async #drawn(): Promise<void> {
     const { page } = this.#visit;
     const seq = async () => {
@@ -95,12 +97,12 @@ export class Hour {
     await expect.poll(seq).toBe(String(this.#site.market.seq));
   }
 
-  /** All symbols have a price again, and the page has heard of it over a connection of its own. */
+  /** Give all symbols a price again, and wait until the page has them over a new connection. */
   async settle(): Promise<void> {
     this.#site.market.stale.clear();
     this.#site.market.unavailable.clear();
     this.#site.cut();
-    await this.#visit.is("reconnecting", 2000);
+    await this.#visit.is("reconnecting", BUSY_MACHINE_MS);
     await this.#passUntil("live", BACK_WITHIN, "settling");
     await this.pass(SETTLED_AFTER);
     await this.#drawn();
@@ -113,18 +115,18 @@ export class Hour {
     else await this.#end(kind);
   }
 
-  /** The page's clock stands still until it says that its connection is gone: it takes none of its timers to. */
+  /** End the connection. The page's clock is paused until it shows that: it needs no timer for it. */
   async #end(kind: string): Promise<void> {
     const { begin, end } = CUTS[kind] as Cut;
     await begin(this.#site);
-    await this.#visit.is("reconnecting", 2000);
+    await this.#visit.is("reconnecting", BUSY_MACHINE_MS);
     this.#reprice();
     if (end) await this.pass(this.#upTo(LONGEST_OUTAGE));
     await end?.(this.#site);
     await this.#passUntil("live", BACK_WITHIN, kind);
   }
 
-  /** The feed says that it will end the connection: the page has another one first. */
+  /** The feed sends `closing`, and the page opens another connection first. */
   async #announced(): Promise<void> {
     const seconds = this.#upTo(10);
     this.#site.send(JSON.stringify({ event: "closing", reason: "age", reconnect_in_ms: seconds * 1000 }));
@@ -132,7 +134,7 @@ export class Hour {
     await this.#passUntil("live", BACK_WITHIN, "announced");
   }
 
-  /** A network that is gone without a word: only the silence tells. */
+  /** The network is gone without a close: the page notices only the silence. */
   async #mute(): Promise<void> {
     // By then the page knows how often the feed ticks.
     await this.pass(4 * TICK_EVERY);
@@ -145,7 +147,7 @@ export class Hour {
     await this.#passUntil("live", BACK_WITHIN, "mute");
   }
 
-  /** Another symbol has no price, and another one a stale price, than before the cut. */
+  /** Choose other symbols without a price and with a stale price than before the cut. */
   #reprice(): void {
     const { stale, unavailable } = this.#site.market;
     for (const some of [stale, unavailable]) {

@@ -1,4 +1,4 @@
-/** What a page holds that is not garbage. */
+/** What a page holds after garbage collection. */
 
 import type { Page } from "./browser.ts";
 
@@ -8,7 +8,7 @@ export interface Counts {
   readonly heapBytes: number;
 }
 
-/** What is just being drawn outlives one collection, and not the next ones. */
+/** An object that is being drawn survives one collection, but not the next ones. */
 const COLLECTIONS = 3;
 const COLLECTION_PAUSE_MS = 200;
 
@@ -16,7 +16,7 @@ export async function countsOf(page: Page): Promise<() => Promise<Counts>> {
   const protocol = await page.context().newCDPSession(page);
   await protocol.send("Performance.enable");
   return async () => {
-    // What the browser keeps for its console is not the page's.
+    // Objects that the browser keeps for its console do not count.
     await protocol.send("Runtime.discardConsoleEntries");
     for (let collection = 0; collection < COLLECTIONS; collection += 1) {
       await protocol.send("HeapProfiler.collectGarbage");

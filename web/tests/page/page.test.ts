@@ -1,12 +1,13 @@
 /** The built page in a real Chromium, under the deployed page's headers: what it shows. */
 
 import { describe, expect } from "vitest";
-import { CHROMIUM, DESKTOP, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import type { Page } from "./browser.ts";
+import { CHROMIUM, DESKTOP, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 import { shifts, WATCH_SHIFTS } from "./shifts.ts";
+import type { Site } from "./site.ts";
 
-/** How many rows have a price, in each picture in which that is another number. */
+/** The number of rows with a price, noted in each frame in which it changed. */
 const WATCH_PRICES = `
   window.priced = [];
   (function look() {
@@ -17,7 +18,7 @@ const WATCH_PRICES = `
   })();
 `;
 
-/** The symbols that stood in the first row in sight, in the order in which they came there. */
+/** The symbols that were in the first visible row, in the order in which they came there. */
 const WATCH_FIRST = `
   window.first = [];
   (function look() {
@@ -27,31 +28,41 @@ const WATCH_FIRST = `
   })();
 `;
 
-/** 4 s and the second between two looks, with room for a busy machine; a feed whose pace is not known is quiet after 35 s. */
+/** 4 s and the second between two checks, with some for a busy machine; a feed whose pace is not known is quiet after 35 s. */
 const QUIET_WITHIN_MS = 15_000;
+
+const lines = (page: Page) => page.locator('#quotes polyline[points*=","]').count();
+const asked = (site: Site, event: string) => site.market.asked.filter((message) => message.event === event);
 
 const directions = (page: Page) =>
   page.locator("#quotes td.spot").evaluateAll((all) => all.map((cell) => (cell as HTMLElement).dataset["direction"]));
 
-/** The texts of a row that stand on one another, or outside the row. Runs in the page. */
+/** The texts of a row that overlap, or lie outside the row. Runs in the page. */
 function covered(): string[] {
   return [...document.querySelectorAll<HTMLTableRowElement>("#quotes tr")].slice(0, 12).flatMap((row) => {
-    const places = [...row.cells].filter((cell) => cell.textContent).map((cell) => {
-      const range = document.createRange();
-      range.selectNodeContents(cell.querySelector(".ticker") ?? cell);
-      return { text: cell.textContent, box: range.getBoundingClientRect() };
-    });
+    const places = [...row.cells]
+      .filter((cell) => cell.textContent)
+      .map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell.querySelector(".ticker") ?? cell);
+        return { text: cell.textContent, box: range.getBoundingClientRect() };
+      });
     const { left, right } = row.getBoundingClientRect();
-    const outside = places.filter(({ box }) => box.left < left || box.right > right).map(({ text }) => `${text} outside`);
+    const outside = places
+      .filter(({ box }) => box.left < left || box.right > right)
+      .map(({ text }) => `${text} outside`);
     const pairs = places.flatMap((one, at) => places.slice(at + 1).map((other) => [one, other] as const));
     const isOn = (one: DOMRect, other: DOMRect) =>
       one.left < other.right && other.left < one.right && one.top + 4 < other.bottom && other.top + 4 < one.bottom;
-    return [...outside, ...pairs.filter(([one, other]) => isOn(one.box, other.box)).map(([one, other]) => `${one.text} on ${other.text}`)];
+    return [
+      ...outside,
+      ...pairs.filter(([one, other]) => isOn(one.box, other.box)).map(([one, other]) => `${one.text} on ${other.text}`),
+    ];
   });
 }
 
 describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
-  it("has its rows before the feed answers, and nothing moves when the prices come", async ({ visit }) => {
+  it("has its rows before the prices, which move nothing", async ({ visit }) => {
     const page = await visit.open("", { script: WATCH_SHIFTS });
     expect(await visit.shown()).toEqual(SYMBOLS);
     expect(await page.locator("#quotes .open").first().textContent()).toBe("BTC_CADBitcoin");
@@ -61,23 +72,28 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.locator("#sources").textContent()).toBe("6 of 6 sources");
   });
 
-  it("does not have the prices in sight wait for the others", async ({ visit }) => {
+  it("draws the visible prices before the others", async ({ visit }) => {
     const page = await visit.open("", { script: WATCH_PRICES });
     const [first, ...others] = await page.evaluate(() => (window as unknown as { priced: number[] }).priced);
     expect(first).toBeLessThan(SYMBOLS.length / 2);
     expect(others).toEqual([SYMBOLS.length]);
   });
 
-  it.for([DESKTOP, PHONE])("has the order that its address asks for from the first prices on, $width px wide", async (viewport, { site, visit }) => {
-    site.answersAfterMs = 500;
-    const page = await visit.open("?sort=percent", { viewport, script: WATCH_SHIFTS + WATCH_FIRST });
-    const percents = await visit.numbers("percent");
-    expect(percents).toEqual(percents.toSorted((one, other) => other - one));
-    expect(await page.evaluate(() => (window as unknown as { first: string[] }).first)).toEqual((await visit.shown()).slice(0, 1));
-    expect(await shifts(page)).toEqual([]);
-  });
+  it.for([DESKTOP, PHONE])(
+    "has the order of its address from the first prices on, $width px wide",
+    async (viewport, { site, visit }) => {
+      site.answersAfterMs = 500;
+      const page = await visit.open("?sort=percent", { viewport, script: WATCH_SHIFTS + WATCH_FIRST });
+      const percents = await visit.numbers("percent");
+      expect(percents).toEqual(percents.toSorted((one, other) => other - one));
+      expect(await page.evaluate(() => (window as unknown as { first: string[] }).first)).toEqual(
+        (await visit.shown()).slice(0, 1),
+      );
+      expect(await shifts(page)).toEqual([]);
+    },
+  );
 
-  it("moves nothing while it goes on, nor behind a chart", async ({ visit }) => {
+  it("moves nothing while prices change, nor behind a chart", async ({ visit }) => {
     for (const query of ["", "?symbol=BTC_CAD"]) {
       const page = await visit.open(query, { script: WATCH_SHIFTS });
       if (query) await page.locator("dialog.chart[open] .chart-state[hidden]").waitFor({ state: "attached" });
@@ -86,13 +102,16 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     }
   });
 
-  it.for([DESKTOP, PHONE])("moves nothing in a chart that is open before its price comes, $width px wide", async (viewport, { site, visit }) => {
-    site.answersAfterMs = 1500;
-    const page = await visit.open("?symbol=BTC_CAD", { viewport, script: WATCH_SHIFTS });
-    await expect.poll(() => page.locator(".chart-agreement").textContent()).toMatch(/agree/);
-    await visit.tick();
-    expect(await shifts(page)).toEqual([]);
-  });
+  it.for([DESKTOP, PHONE])(
+    "moves nothing in a chart opened before its price comes, $width px wide",
+    async (viewport, { site, visit }) => {
+      site.answersAfterMs = 1500;
+      const page = await visit.open("?symbol=BTC_CAD", { viewport, script: WATCH_SHIFTS });
+      await expect.poll(() => page.locator(".chart-agreement").textContent()).toMatch(/agree/);
+      await visit.tick();
+      expect(await shifts(page)).toEqual([]);
+    },
+  );
 
   it("moves nothing when an age has another unit", async ({ site, visit }) => {
     site.market.ageMs = 65_000;
@@ -104,16 +123,23 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await shifts(page)).toEqual([]);
   });
 
-  it.for([320, 390, 1217, 1440])("moves and covers nothing when a change has all its digits, %i px wide", async (width, { site, visit }) => {
-    const page = await visit.open("", { viewport: { width, height: 860 }, script: WATCH_SHIFTS });
-    for (const [percent, text] of [[-0.000001, "−0.000001%"], [0.01, "+0.01%"], [12_345.67, "+12,345.67%"]] as const) {
-      site.market.percent = percent;
-      await visit.tick();
-      expect(await page.locator("#quotes td.percent").allTextContents()).toContain(text);
-      expect(await page.evaluate(covered)).toEqual([]);
-    }
-    expect(await shifts(page)).toEqual([]);
-  });
+  it.for([320, 390, 1217, 1440])(
+    "moves and covers nothing when a change has all its digits, %i px wide",
+    async (width, { site, visit }) => {
+      const page = await visit.open("", { viewport: { width, height: 860 }, script: WATCH_SHIFTS });
+      for (const [percent, text] of [
+        [-0.000001, "−0.000001%"],
+        [0.01, "+0.01%"],
+        [12_345.67, "+12,345.67%"],
+      ] as const) {
+        site.market.percent = percent;
+        await visit.tick();
+        expect(await page.locator("#quotes td.percent").allTextContents()).toContain(text);
+        expect(await page.evaluate(covered)).toEqual([]);
+      }
+      expect(await shifts(page)).toEqual([]);
+    },
+  );
 
   it("moves nothing on a phone either", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE, script: WATCH_SHIFTS });
@@ -122,7 +148,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
   });
 
-  it("shows small prices with their digits, and the whole of each in its title", async ({ visit }) => {
+  it("shows small prices with all digits in the title", async ({ visit }) => {
     const page = await visit.open("?filter=shib");
     const spot = page.locator('tr[data-symbol="SHIB_CAD"] td.spot');
     expect(await spot.textContent()).toMatch(/^0\.0000[1-9]\d{5}$/);
@@ -130,7 +156,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await spot.getAttribute("title")).toMatch(/^0\.0000[1-9]\d{8} CAD$/);
   });
 
-  it("is sorted by each header, and says so in aria-sort and in the address", async ({ visit }) => {
+  it("is sorted by each header, also in aria-sort and the address", async ({ visit }) => {
     const page = await visit.open();
     for (const column of ["spot", "bid", "ask", "change", "percent"]) {
       await page.locator(`th[data-column="${column}"] button`).click();
@@ -150,13 +176,16 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await visit.query()).toBe("");
   });
 
-  it("is filtered as one types, from the slash on, and Escape shows all again", async ({ visit }) => {
+  it("filters as you type after a slash, until Escape", async ({ visit }) => {
     const page = await visit.open();
     await page.keyboard.press("/");
     await page.keyboard.type("bitcoin");
     expect(await visit.shown()).toEqual(["BTC_CAD", "BCH_CAD"]);
     expect(await page.locator("#count").textContent()).toBe(`2 of ${SYMBOLS.length} assets`);
-    await page.locator("#announcer").filter({ hasText: `2 of ${SYMBOLS.length} assets` }).waitFor();
+    await page
+      .locator("#announcer")
+      .filter({ hasText: `2 of ${SYMBOLS.length} assets` })
+      .waitFor();
     await page.keyboard.press("Escape");
     expect(await visit.shown()).toHaveLength(SYMBOLS.length);
   });
@@ -172,7 +201,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await visit.query()).toBe("?favourites=1");
   });
 
-  it("marks where a price went until the next tick, in words for those who do not see the colour", async ({ visit }) => {
+  it("marks a price's direction until the next tick", async ({ visit }) => {
     const page = await visit.open();
     expect(await directions(page)).toEqual(expect.arrayContaining(["up", "down"]));
     const before = await visit.numbers("spot");
@@ -185,7 +214,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
-  it("touches only the rows that a tick changes", async ({ site, visit }) => {
+  it("updates only the rows that a tick changes", async ({ site, visit }) => {
     const page = await visit.open();
     for (const symbol of SYMBOLS.slice(1)) site.market.unavailable.add(symbol);
     await page.evaluate(() => {
@@ -194,12 +223,17 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
       new MutationObserver((records) => {
         for (const { target } of records) {
           const cell = (target instanceof Element ? target : target.parentElement)?.closest("td");
-          // Ages go on by themselves, and lines come in as the feed answers.
+          // Ages change by themselves, and trend lines come with the feed's answers.
           if (cell && !cell.matches(".age, .trend")) touched.add(cell.closest("tr")?.dataset["symbol"] ?? "");
         }
-      }).observe(document.getElementById("quotes") as Node, { subtree: true, characterData: true, childList: true, attributes: true });
+      }).observe(document.getElementById("quotes") as Node, {
+        subtree: true,
+        characterData: true,
+        childList: true,
+        attributes: true,
+      });
     });
-    // The marks of the tick before go with this one; of the next one there is nothing left but the one that moved.
+    // This tick removes the marks of the one before. After the next, only the row that moved is marked.
     for (let tick = 0; tick < 3; tick += 1) await visit.tick();
     await page.evaluate(() => (window as unknown as { touched: Set<string> }).touched.clear());
     for (let tick = 0; tick < 3; tick += 1) await visit.tick();
@@ -207,7 +241,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(touched).toEqual(["BTC_CAD"]);
   });
 
-  it("says when a price is stale, and when there is none", async ({ site, visit }) => {
+  it("says when a price is stale, and when there is no price", async ({ site, visit }) => {
     site.market.stale.add("XMR_CAD");
     site.market.unavailable.add("REN_CAD");
     const page = await visit.open();
@@ -216,7 +250,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.locator('tr[data-symbol="REN_CAD"] td.spot').textContent()).toBe("no price");
   });
 
-  it("shows within 2 s that the feed is gone, stale prices within 5 s, and the truth when it is back", async ({ site, visit }) => {
+  it("shows in 2 s a lost feed, in 5 s stale prices, then new ones", async ({ site, visit }) => {
     const page = await visit.open();
     const lookOf = () =>
       page.locator('tr[data-symbol="BTC_CAD"] td.spot').evaluate((cell) => {
@@ -230,14 +264,14 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.locator("#state").textContent()).toMatch(/^Reconnecting in \d+ s$/);
     await expect.poll(lookOf, { timeout: 5000 }).not.toBe(fresh);
     expect(Date.now() - cutAt).toBeLessThan(5000);
-    expect(await page.locator("#detail").textContent()).toContain("If trying again does not help, check your network.");
+    expect(await page.locator("#detail").textContent()).toContain("If reconnecting does not help, check your network.");
     expect(await visit.shown()).toEqual(SYMBOLS);
     await site.start();
     await visit.is("live", 35_000);
     await page.locator("body:not(.out-of-date)").waitFor({ timeout: 5000 });
   });
 
-  it("calls prices out of date soon when the connection stands and the feed is silent", async ({ visit }) => {
+  it("calls prices out of date on a silent connection", async ({ visit }) => {
     const page = await visit.open();
     for (let tick = 0; tick < 10; tick += 1) {
       await visit.tick();
@@ -249,7 +283,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await visit.is("live", 1000);
   });
 
-  it("calls them so on a new connection too: the feed's pace is what it was", async ({ visit, site }) => {
+  it("remembers the feed's pace on a new connection", async ({ visit, site }) => {
     const page = await visit.open();
     for (let tick = 0; tick < 10; tick += 1) {
       await visit.tick();
@@ -261,7 +295,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await visit.is("quiet", QUIET_WITHIN_MS);
   });
 
-  it("keeps the focus in a row that is moved", async ({ visit }) => {
+  it("keeps the focus when its row is moved", async ({ visit }) => {
     const page = await visit.open();
     await page.locator('tr[data-symbol="XMR_CAD"] .open').focus();
     await page.locator('th[data-column="symbol"]').evaluate((header) => (header as HTMLElement).click());
@@ -269,13 +303,55 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await visit.focused()).toBe("XMR_CAD open");
   });
 
-  it("draws the last hours of the rows in sight, and asks for each of them once", async ({ visit }) => {
-    const page = await visit.open("?filter=bitcoin");
-    await page.locator('tr[data-symbol="BCH_CAD"] polyline[points*=","]').waitFor({ state: "attached" });
-    expect(await page.locator('#quotes polyline[points*=","]').count()).toBeLessThan(SYMBOLS.length);
+  it("draws the last day of all rows with one request that moves nothing", async ({ site, visit }) => {
+    const page = await visit.open("?filter=bitcoin", { script: WATCH_SHIFTS });
+    await expect.poll(() => lines(page)).toBe(SYMBOLS.length);
+    await visit.tick();
+    expect(await page.locator('tr[data-symbol="BTC_CAD"] polyline').getAttribute("points")).toMatch(/^(\S+ ){24}\S+$/);
+    expect(asked(site, "trends")).toHaveLength(1);
+    expect(asked(site, "history")).toEqual([]);
+    expect(await shifts(page)).toEqual([]);
   });
 
-  it("opens the chart that its address names, and forgets it when that is closed", async ({ visit }) => {
+  it("asks again for the past that a young feed does not have yet", async ({ site, visit }) => {
+    site.market.hasPast = false;
+    const page = await visit.open("", { clockFrom: Date.now() });
+    await expect.poll(() => asked(site, "trends").length).toBe(1);
+    await page.clock.fastForward(15_500);
+    await expect.poll(() => asked(site, "trends").length).toBe(2);
+    expect(await lines(page)).toBe(0);
+    site.market.hasPast = true;
+    await page.clock.fastForward(15_500);
+    await expect.poll(() => lines(page)).toBe(SYMBOLS.length);
+    await page.clock.fastForward(15_500);
+    expect(asked(site, "trends")).toHaveLength(3);
+  });
+
+  it("begins the lines with its own quotes if there are no trends to load", async ({ site, visit }) => {
+    site.market.isOlder = true;
+    const page = await visit.open();
+    await expect.poll(() => asked(site, "assets").length).toBe(1);
+    expect(await lines(page)).toBe(0);
+    const began = site.now();
+    for (let second = 2; second < 20; second += 2) {
+      site.now = () => began + second * 1000;
+      await visit.tick();
+    }
+    expect(await lines(page)).toBeGreaterThan(SYMBOLS.length / 2);
+    site.now = Date.now;
+    expect(asked(site, "trends")).toHaveLength(1);
+    site.market.isOlder = false;
+    await page.route("**/more-*.js", (route) => route.abort());
+    await page.reload();
+    await visit.is("live");
+    await visit.tick();
+    expect(await visit.shown()).toEqual(SYMBOLS);
+    expect(asked(site, "trends")).toHaveLength(1);
+    // The browser reports the missing file.
+    expect(visit.errors.splice(0)).toEqual(["Failed to load resource: net::ERR_FAILED"]);
+  });
+
+  it("opens the chart in its address until the chart is closed", async ({ visit }) => {
     const page = await visit.open("?symbol=ETH_CAD&sort=change");
     await page.locator("dialog[open]").waitFor();
     expect(await page.locator("dialog").textContent()).toContain("Ethereum");

@@ -1,8 +1,8 @@
-/** What moves on the page without the reader's doing. */
+/** Layout shifts that the user did not cause. */
 
 import type { Page } from "./browser.ts";
 
-/** To note it from before anything of the page runs. */
+/** A script that records them; it runs before the page's own. */
 export const WATCH_SHIFTS = `
   window.shifts = [];
   new PerformanceObserver((list) => {
@@ -13,4 +13,5 @@ export const WATCH_SHIFTS = `
   }).observe({ type: "layout-shift", buffered: true });
 `;
 
-export const shifts = (page: Page): Promise<string[]> => page.evaluate(() => (window as unknown as { shifts: string[] }).shifts);
+export const shifts = (page: Page): Promise<string[]> =>
+  page.evaluate(() => (window as unknown as { shifts: string[] }).shifts);

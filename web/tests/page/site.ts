@@ -1,19 +1,24 @@
 /** The built page and a feed on one port of this machine, sent with the headers of the deployed page. */
 
 import { execFileSync } from "node:child_process";
-import { createServer } from "node:http";
 import type { Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { WebSocketServer } from "ws";
 import type { Served } from "./browser.ts";
-import { Market } from "./market.ts";
 import type { Asked } from "./market.ts";
+import { Market } from "./market.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const TYPES: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
 const HOST = "host.invalid";
 const HEADERS = `
 import json
@@ -21,7 +26,7 @@ from infra.security_headers import HEADERS, content_security_policy
 print(json.dumps({**HEADERS, "Content-Security-Policy": content_security_policy("${HOST}")}))
 `;
 
-/** What the page consists of, and the headers that it is deployed with. */
+/** The page's files, and the headers that they are deployed with. */
 export interface Built {
   readonly files: ReadonlyMap<string, string | Uint8Array>;
   readonly headers: Readonly<Record<string, string>>;
@@ -38,13 +43,13 @@ export async function built(): Promise<Built> {
 export class Site implements Served {
   readonly market = new Market();
   url = "";
-  /** The time that the feed tells. */
+  /** The feed's clock. */
   now: () => number = Date.now;
-  /** The feed turns new connections away. */
+  /** The feed refuses new connections. */
   isFull = false;
-  /** The feed takes connections and all that is said on them, and says nothing. */
+  /** The feed accepts connections and messages, but sends nothing. */
   isMute = false;
-  /** As a feed far away. */
+  /** The delay of each frame, as from a distant feed. */
   answersAfterMs = 0;
   readonly #built: Built;
   #server: Server | undefined;
@@ -55,7 +60,7 @@ export class Site implements Served {
     this.#built = from;
   }
 
-  /** How many connections there are to the feed. */
+  /** The number of connections to the feed. */
   get connections(): number {
     return this.#sockets?.clients.size ?? 0;
   }
@@ -72,7 +77,8 @@ export class Site implements Served {
     sockets.on("connection", (socket) => {
       socket.on("message", (data) => {
         if (this.isMute) return;
-        const answer = () => this.market.answer(JSON.parse(String(data)) as Asked, this.now()).forEach((text) => socket.send(text));
+        const answer = () =>
+          this.market.answer(JSON.parse(String(data)) as Asked, this.now()).forEach((text) => socket.send(text));
         if (this.answersAfterMs) setTimeout(answer, this.answersAfterMs);
         else answer();
       });
@@ -83,7 +89,7 @@ export class Site implements Served {
     [this.#server, this.#sockets] = [server, sockets];
   }
 
-  /** The next tick, to everyone. */
+  /** Send the next tick to every connection. */
   tick(): void {
     this.send(this.market.update(this.now()));
   }
@@ -98,7 +104,7 @@ export class Site implements Served {
     for (const socket of this.#sockets?.clients ?? []) socket.send(frame);
   }
 
-  /** End all connections: with this code, or as a network does that breaks. */
+  /** End all connections: with this close code, or without one like a broken network. */
   cut(code?: number): void {
     for (const socket of this.#sockets?.clients ?? []) {
       if (code === undefined) socket.terminate();
@@ -114,6 +120,8 @@ export class Site implements Served {
 
   #headers(): Record<string, string> {
     const entries = Object.entries(this.#built.headers);
-    return Object.fromEntries(entries.map(([name, value]) => [name, value.replace(`wss://${HOST}`, `ws://127.0.0.1:${this.#port}`)]));
+    return Object.fromEntries(
+      entries.map(([name, value]) => [name, value.replace(`wss://${HOST}`, `ws://127.0.0.1:${this.#port}`)]),
+    );
   }
 }

@@ -1,19 +1,19 @@
-/** The built page in a real Chromium: how far it says that its prices are to be trusted. */
+/** The built page in a real Chromium: how it marks prices that should not be trusted. */
 
 import { describe, expect } from "vitest";
-import { CHROMIUM, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import type { Page } from "./browser.ts";
+import { CHROMIUM, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 import { shifts, WATCH_SHIFTS } from "./shifts.ts";
 
 const HOUR_MS = 3_600_000;
-/** A feed whose ticks are not yet known is quiet after 35 s. */
+/** A feed whose pace is not yet known is quiet after 35 s. */
 const QUIET_MS = 36_000;
-/** A connection on which nothing was heard is dead after 45 s, of which 8 are for the answer to a ping. */
+/** A silent connection is dead after 45 s; the last 8 s are for the answer to a ping. */
 const REST_MS = 9_000;
 const LIVE_STATUS = { kraken: "ok", coinbase: "ok", ndax: "ok" };
 
-/** All that the page said of its state, in each picture in which that was another. */
+/** The states that the page showed, one after the other. */
 const WATCH_STATE = `
   window.states = [];
   (function look() {
@@ -26,7 +26,8 @@ const WATCH_STATE = `
 const statesOf = (page: Page) => page.evaluate(() => (window as unknown as { states: string[] }).states);
 const sourceOf = (page: Page, symbol: string) => page.locator(`tr[data-symbol="${symbol}"] td.source`);
 /** In seconds. */
-const ageOf = async (page: Page, symbol: string) => Number(/^(\d+)s$/.exec((await page.textContent(`tr[data-symbol="${symbol}"] td.age`)) ?? "")?.[1]);
+const ageOf = async (page: Page, symbol: string) =>
+  Number(/^(\d+)s$/.exec((await page.textContent(`tr[data-symbol="${symbol}"] td.age`)) ?? "")?.[1]);
 
 async function titleOf(page: Page, symbol: string): Promise<string | null> {
   await sourceOf(page, symbol).hover();
@@ -37,25 +38,28 @@ describe.skipIf(!CHROMIUM)("a feed that is late", { timeout: TIMEOUT_MS }, () =>
   it.for([
     ["light", {}],
     ["dark phone", { colorScheme: "dark", viewport: PHONE }],
-  ] as const)("is called so from its first prices on, never live, until it ticks: %s", async ([name, options], { site, visit }) => {
-    site.market.status = { feed: "late", ...LIVE_STATUS };
-    for (const symbol of SYMBOLS) site.market.stale.add(symbol);
-    const page = await visit.open("", { ...options, script: WATCH_STATE, kind: "quiet" });
-    expect(await statesOf(page)).toEqual(["Connecting", "Late"]);
-    expect(await page.textContent("#detail")).toContain("The feed has read no prices for a while");
-    expect(await page.textContent("#sources")).toBe("3 of 3 sources");
-    expect(await page.locator("body.out-of-date").count()).toBe(1);
-    await expect.poll(() => page.locator("#quotes tr.stale").count()).toBe(SYMBOLS.length);
-    expect(await visit.violations(`late ${name}`)).toEqual([]);
-    site.market.stale.clear();
-    await visit.tick();
-    await visit.is("live");
-    expect(await page.locator("body.out-of-date").count()).toBe(0);
-    expect(await page.textContent("#detail")).toBe("");
-    expect(await statesOf(page)).toEqual(["Connecting", "Late", "Live"]);
-  });
+  ] as const)(
+    "is called so from its first prices on, never live, until it ticks: %s",
+    async ([name, options], { site, visit }) => {
+      site.market.status = { feed: "late", ...LIVE_STATUS };
+      for (const symbol of SYMBOLS) site.market.stale.add(symbol);
+      const page = await visit.open("", { ...options, script: WATCH_STATE, kind: "quiet" });
+      expect(await statesOf(page)).toEqual(["Connecting", "Late"]);
+      expect(await page.textContent("#detail")).toContain("The feed has had no new prices for a while");
+      expect(await page.textContent("#sources")).toBe("3 of 3 sources");
+      expect(await page.locator("body.out-of-date").count()).toBe(1);
+      await expect.poll(() => page.locator("#quotes tr.stale").count()).toBe(SYMBOLS.length);
+      expect(await visit.violations(`late ${name}`)).toEqual([]);
+      site.market.stale.clear();
+      await visit.tick();
+      await visit.is("live");
+      expect(await page.locator("body.out-of-date").count()).toBe(0);
+      expect(await page.textContent("#detail")).toBe("");
+      expect(await statesOf(page)).toEqual(["Connecting", "Late", "Live"]);
+    },
+  );
 
-  it("is called so on a new connection, too", async ({ site, visit }) => {
+  it("is shown as late on a new connection, too", async ({ site, visit }) => {
     const page = await visit.open("", { script: WATCH_STATE });
     site.market.status = { feed: "late", ...LIVE_STATUS };
     site.cut();
@@ -67,7 +71,7 @@ describe.skipIf(!CHROMIUM)("a feed that is late", { timeout: TIMEOUT_MS }, () =>
 });
 
 describe.skipIf(!CHROMIUM)("sources that agree", { timeout: TIMEOUT_MS }, () => {
-  it("are counted in the title of a price's source, and in its chart", async ({ site, visit }) => {
+  it("are counted in the title of a source, and in the chart", async ({ site, visit }) => {
     site.market.alone.add("ETH_CAD");
     const page = await visit.open();
     expect(await titleOf(page, "BTC_CAD")).toBe("kraken:BTCCAD\n4 sources agree");
@@ -79,34 +83,38 @@ describe.skipIf(!CHROMIUM)("sources that agree", { timeout: TIMEOUT_MS }, () => 
     await page.locator(".chart-agreement").filter({ hasText: "Only one source" }).waitFor();
   });
 
-  it.for([320, 390, 1440])("tell one that is alone apart in words, which move and break nothing, %i px wide", async (width, { site, visit }) => {
-    const page = await visit.open("", { viewport: { width, height: 860 }, script: WATCH_SHIFTS });
-    const heights = () => page.locator("#quotes tr").evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height));
-    const before = await heights();
-    expect(await sourceOf(page, "ETH_CAD").textContent()).toBe("binance × kraken");
-    for (const symbol of SYMBOLS) if (symbol !== "BTC_CAD") site.market.alone.add(symbol);
-    for (let tick = 0; tick < 4; tick += 1) await visit.tick();
-    expect(await sourceOf(page, "ETH_CAD").textContent()).toBe("only binance");
-    expect(await sourceOf(page, "BTC_CAD").textContent()).toBe("kraken");
-    expect(await heights()).toEqual(before);
-    expect(await shifts(page)).toEqual([]);
-    const isCut = (cell: Element) => cell.scrollWidth > cell.clientWidth;
-    expect(await sourceOf(page, "ETH_CAD").evaluate(isCut)).toBe(false);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
-    expect(await visit.violations(`alone ${width}`)).toEqual([]);
-  });
+  it.for([320, 390, 1440])(
+    "mark a single source in words without moving anything, %i px wide",
+    async (width, { site, visit }) => {
+      const page = await visit.open("", { viewport: { width, height: 860 }, script: WATCH_SHIFTS });
+      const heights = () =>
+        page.locator("#quotes tr").evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height));
+      const before = await heights();
+      expect(await sourceOf(page, "ETH_CAD").textContent()).toBe("binance × kraken");
+      for (const symbol of SYMBOLS) if (symbol !== "BTC_CAD") site.market.alone.add(symbol);
+      for (let tick = 0; tick < 4; tick += 1) await visit.tick();
+      expect(await sourceOf(page, "ETH_CAD").textContent()).toBe("only binance");
+      expect(await sourceOf(page, "BTC_CAD").textContent()).toBe("kraken");
+      expect(await heights()).toEqual(before);
+      expect(await shifts(page)).toEqual([]);
+      const isCut = (cell: Element) => cell.scrollWidth > cell.clientWidth;
+      expect(await sourceOf(page, "ETH_CAD").evaluate(isCut)).toBe(false);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+      expect(await visit.violations(`alone ${width}`)).toEqual([]);
+    },
+  );
 
-  it("are no news where the feed says of no price that several agree", async ({ site, visit }) => {
+  it("are not mentioned if no price has several of them", async ({ site, visit }) => {
     for (const symbol of SYMBOLS) site.market.alone.add(symbol);
     const page = await visit.open();
     expect(await sourceOf(page, "ETH_CAD").textContent()).toBe("binance × kraken");
   });
 
-  it("leave out one that contradicts them: the page names it, and is live", async ({ site, visit }) => {
+  it("exclude one that contradicts them, which the page names", async ({ site, visit }) => {
     site.market.status = { binance: "suspect", ...LIVE_STATUS };
     const page = await visit.open();
     expect(await page.textContent("#detail")).toBe(
-      "Binance disagrees with the others and is left out. Other sources serve where they can.",
+      "Binance disagrees with the others and is left out. Other sources replace them where possible.",
     );
     expect(await page.textContent("#sources")).toBe("3 of 4 sources");
     expect(await page.locator("body.out-of-date").count()).toBe(0);
@@ -127,11 +135,11 @@ describe.skipIf(!CHROMIUM)("a device whose clock is set", { timeout: TIMEOUT_MS 
       await page.clock.runFor(1000);
     }
     await page.clock.runFor(QUIET_MS);
-    // Where the clock was forward for a while the page may be more than right, and have given the connection up.
+    // If the clock was ahead for a while, the page may have closed the connection earlier than necessary.
     await page.locator('#state:not([data-kind="live"])').waitFor({ timeout: 1000 });
     expect(await page.locator("body.out-of-date").count()).toBe(1);
     await page.clock.runFor(REST_MS);
-    // It has given the connection up, and has no answer on the next one.
+    // The page has closed the connection, and gets no answer on the next one.
     await page.locator('#state:is([data-kind="connecting"], [data-kind="reconnecting"])').waitFor({ timeout: 1000 });
   });
 
@@ -147,7 +155,7 @@ describe.skipIf(!CHROMIUM)("a device whose clock is set", { timeout: TIMEOUT_MS 
   });
 });
 
-/** The page's time stands still from now on, but for what a test lets go by; `set` sets the device's clock alone. */
+/** Pauses the page's time, which only the test advances. `set` changes the device's clock alone. */
 async function paused(page: Page): Promise<{ set: (byMs: number) => Promise<void> }> {
   const wall = () => page.evaluate(() => Date.now());
   await page.clock.pauseAt((await wall()) + 2000);

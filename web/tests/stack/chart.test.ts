@@ -1,4 +1,4 @@
-/** The chart on a whole stack: its live candle is the one that the feed tells on being asked. */
+/** The chart on a whole stack: its live candle is the same as in the feed's answer. */
 
 import { describe, expect } from "vitest";
 import type { Page } from "../page/browser.ts";
@@ -6,9 +6,10 @@ import { shifts, WATCH_SHIFTS } from "../page/shifts.ts";
 import { ask, it } from "./stack.ts";
 
 const TIMEOUT_MS = 150_000;
-/** A tick may come between the feed's answer and the look at the page. */
+/** A tick may come between the feed's answer and the check of the page. */
 const ALIKE_WITHIN = { timeout: 40_000 };
-const INTERVALS = ["1m", "1h", "1d"];
+/** In the order in which the right arrow chooses them, from the first one that the chart shows. */
+const INTERVALS = ["1d", "1m", "1h"];
 const LOOKS = [
   ["light", { colorScheme: "light" }],
   ["dark", { colorScheme: "dark" }],
@@ -17,7 +18,7 @@ const LOOKS = [
 const isDrawn = (page: Page) => page.locator("dialog.chart[open] .chart-state[hidden]").waitFor({ state: "attached" });
 
 describe("the chart on a whole stack", { timeout: TIMEOUT_MS }, () => {
-  it("has the feed's candles of each interval, chosen with the keyboard, and moves nothing", async ({ visit }) => {
+  it("has the feed's candles of each interval, and moves nothing", async ({ visit }) => {
     const page = await visit.open("", { script: WATCH_SHIFTS });
     await page.focus('tr[data-symbol="BTC_CAD"] .open');
     await page.keyboard.press("Enter");
@@ -41,18 +42,19 @@ describe("the chart on a whole stack", { timeout: TIMEOUT_MS }, () => {
   });
 });
 
-/** What the page and the feed say that the candle in progress is: one answer where they agree. */
+/** The candle in progress on the page and in the feed's answer: one value if they agree. */
 async function liveCandles(page: Page, interval: string): Promise<string[]> {
   const { in_progress: candle } = await ask({ event: "history", symbol: "BTC_CAD", interval, limit: 1 });
   const [openMs, ...prices] = candle as [number, ...string[]];
   const open = new Date(openMs).toISOString();
   const values = await page.evaluate(() =>
-    ["open", "high", "low", "close"].map((name) => document.querySelector<HTMLElement>(`.chart-of-${name} dd`)?.title ?? ""),
+    ["open", "high", "low", "close"].map(
+      (name) => document.querySelector<HTMLElement>(`.chart-of-${name} dd`)?.title ?? "",
+    ),
   );
   const time = await page.textContent(".chart-of-time dd");
   const [day, clock] = [open.slice(0, 10), open.slice(11, 16)];
-  return [...new Set([
-    [time, ...values].join(" "),
-    [interval === "1d" ? day : `${day} ${clock} UTC`, ...prices].join(" "),
-  ])];
+  return [
+    ...new Set([[time, ...values].join(" "), [interval === "1d" ? day : `${day} ${clock} UTC`, ...prices].join(" ")]),
+  ];
 }

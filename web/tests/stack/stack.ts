@@ -1,28 +1,31 @@
-/** What each test on a whole stack is given: a visit to its page, over a wire that can be cut. */
+/** Each test on a whole stack gets a visit to its page, over a connection that the test can cut. */
 
-import { connect, createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { expect, test } from "vitest";
+import { connect, createServer } from "node:net";
 import { parseExact } from "cadfeed-client/exact.ts";
-import { launched, Visit } from "../page/browser.ts";
+import { expect, test } from "vitest";
 import type { Browser, Served } from "../page/browser.ts";
+import { launched, Visit } from "../page/browser.ts";
 
-/** As tests/e2e/test_page_on_stack.py gives them. */
-interface Addresses {
+/** The options from tests/e2e/test_page_on_stack.py. */
+interface Options {
   readonly dashboard: string;
   readonly feed: string;
-  /** Of the exchange behind the feed. */
+  /** The address of the simulated exchange behind the feed. */
   readonly exchange: string;
   /** The key of the stack's certificate. */
   readonly spki: string;
+  /** The feed's names of its sources. */
+  readonly sources: readonly string[];
 }
 
-export const STACK: Addresses = JSON.parse(process.env["CADFEED_STACK"] ?? "{}");
+export const STACK: Options = JSON.parse(process.env["CADFEED_STACK"] ?? "{}");
+export const SOURCES = STACK.sources;
 
-/** A way to the page and its feed that can be cut. */
+/** A proxy to the page and its feed, which can cut every connection. */
 export class Wire implements Served {
   url = "";
-  /** New connections are not taken. */
+  /** The proxy refuses new connections. */
   isCut = false;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -33,13 +36,16 @@ export class Wire implements Served {
 
   async start(): Promise<void> {
     const { port } = new URL(STACK.dashboard);
-    this.#server = createServer((near) => {
+    const server = createServer((near) => {
       if (this.isCut) return near.resetAndDestroy();
       const far = connect(Number(port), "localhost");
-      for (const [one, other] of [[near, far], [far, near]] as const) {
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
         this.#sockets.add(one);
         one.pipe(other);
-        one.on("error", () => undefined); // Of which "close" tells too.
+        one.on("error", () => undefined); // "close" follows.
         one.on("close", () => {
           this.#sockets.delete(one);
           other.destroy();
@@ -47,11 +53,12 @@ export class Wire implements Served {
       }
       return undefined;
     });
-    await new Promise<void>((resolve) => this.#server?.listen(0, "localhost", resolve));
-    this.url = `https://localhost:${(this.#server?.address() as AddressInfo).port}/`;
+    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    this.#server = server;
+    this.url = `https://localhost:${(server.address() as AddressInfo).port}/`;
   }
 
-  /** End every connection without a word, and take none until `mend`. */
+  /** Cut every connection without a close, and refuse new ones until `mend`. */
   cut(): void {
     this.isCut = true;
     for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -76,7 +83,7 @@ interface Given {
 export const it = test.extend<Given>({
   browser: [
     async ({}, use) => {
-      // Trust is limited to certificates of this very key: everything else is checked as ever.
+      // Trust only certificates with this key; all other checks stay.
       const browser = await launched([`--ignore-certificate-errors-spki-list=${STACK.spki}`]);
       await use(browser);
       await browser.close();
@@ -96,16 +103,14 @@ export const it = test.extend<Given>({
   },
 });
 
-/** Give the exchange's upstreams these faults, and no others: `tools/simulator/faults.py`. */
+/** Give the simulated sources these faults, and no others: `tools/simulator/faults.py`. */
 export async function setFaults(faults: Readonly<Record<string, object>>): Promise<void> {
-  const all = { ...Object.fromEntries(UPSTREAMS.map((name) => [name, {}])), ...faults };
+  const all = { ...Object.fromEntries(SOURCES.map((name) => [name, {}])), ...faults };
   const answer = await fetch(`${STACK.exchange}/control/faults`, { method: "POST", body: JSON.stringify(all) });
   expect(answer.status, await answer.text()).toBe(200);
 }
 
-export const UPSTREAMS = ["binance", "kraken", "ndax", "coinbase", "coingecko", "bank_of_canada", "er_api"] as const;
-
-/** What the feed answers to a request over a connection of its own; numbers are texts. */
+/** The feed's answer to a request over a separate connection; numbers are texts. */
 export async function ask(request: object): Promise<Record<string, unknown>> {
   const socket = new WebSocket(STACK.feed);
   try {

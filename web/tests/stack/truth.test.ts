@@ -1,39 +1,43 @@
-/** The page on a whole stack whose sources fail, and whose connection does: it says what is so, and takes it back. */
+/** The page on a whole stack whose sources and connection fail: it says so, and stops when they are back. */
 
 import { afterEach, describe, expect } from "vitest";
 import { PHONE } from "../page/browser.ts";
 import { SYMBOLS } from "../page/market.ts";
-import { it, setFaults, UPSTREAMS } from "./stack.ts";
+import { it, SOURCES, setFaults } from "./stack.ts";
 
 const TIMEOUT_MS = 120_000;
 const SOON = { timeout: 30_000 };
-/** Sources that failed are asked again after a while, each time a longer one. */
+/** The feed asks a failed source again after a while, which grows with each failure. */
 const HEALED_WITHIN = { timeout: 60_000 };
 const OFF = { status: 503 };
 
 describe("the page on a stack that fails", { timeout: TIMEOUT_MS }, () => {
-  // Also after a test that has failed half-way.
+  // This also cleans up after a test that failed half-way.
   afterEach(() => setFaults({}));
 
-  // The stack is started with the fault: a live rate is used for two minutes more.
-  it("names the daily rate that prices rest on while there is no live one", async ({ visit }) => {
+  // The stack starts with the fault, because a live rate counts for two more minutes.
+  it("names the daily rate while there is no live one", async ({ visit }) => {
     const page = await visit.open();
     const detail = () => page.textContent("#detail");
-    await expect.poll(detail, SOON).toMatch(/^There is no live rate of the US dollar, .* \(bank of canada\)\.$/);
+    await expect.poll(detail, SOON).toMatch(/^There is no live US dollar rate; .* \(bank of canada\)\.$/);
     expect(await visit.violations("stack daily rate")).toEqual([]);
-    // The feed finds the market again when it next asks for all that there are: the last of these tests sees that.
+    // The feed finds the market again when it next asks for all markets: the last of these tests waits for that.
   });
 
-  it("names the sources that do not answer, and goes on", async ({ visit }) => {
+  it("names the sources that do not answer, and continues", async ({ visit }) => {
     const page = await visit.open();
     const detail = () => page.textContent("#detail");
     await setFaults({ coinbase: OFF, coingecko: OFF });
-    await expect.poll(detail, SOON).toBe("Without an answer: coinbase, coingecko. Other sources serve where they can.");
-    expect(await page.textContent("#sources")).toBe(`${UPSTREAMS.length - 2} of ${UPSTREAMS.length} sources`);
+    await expect
+      .poll(detail, SOON)
+      .toBe("No answer from coinbase, coingecko. Other sources replace them where possible.");
+    expect(await page.textContent("#sources")).toBe(`${SOURCES.length - 2} of ${SOURCES.length} sources`);
     await visit.is("live");
     await visit.tick();
     await setFaults({});
-    await expect.poll(() => page.textContent("#sources"), HEALED_WITHIN).toBe(`${UPSTREAMS.length} of ${UPSTREAMS.length} sources`);
+    await expect
+      .poll(() => page.textContent("#sources"), HEALED_WITHIN)
+      .toBe(`${SOURCES.length} of ${SOURCES.length} sources`);
   });
 
   it.for([
@@ -41,11 +45,11 @@ describe("the page on a stack that fails", { timeout: TIMEOUT_MS }, () => {
     ["dark", { colorScheme: "dark" }],
   ] as const)("shows prices as stale that no source confirms: %s", async ([name, options], { visit }) => {
     const page = await visit.open("", options);
-    await setFaults(Object.fromEntries(UPSTREAMS.map((source) => [source, OFF])));
-    // At first it is the silence that is told of.
+    await setFaults(Object.fromEntries(SOURCES.map((source) => [source, OFF])));
+    // At first the page reports the silence.
     await expect
       .poll(() => page.textContent("#detail"), HEALED_WITHIN)
-      .toMatch(/^No source confirms a price any more: all are stale\. Without an answer: binance, kraken, .*\.$/);
+      .toMatch(/^No source confirms any price now: all are stale\. No answer from binance, kraken, .*\.$/);
     await visit.is("quiet");
     expect(await page.locator("#quotes tr:is(.stale, .priceless)").count()).toBe(SYMBOLS.length);
     expect(await page.locator("#quotes tr.stale td.age").first().textContent()).toMatch(/^stale \d+[sm]$/);
@@ -58,23 +62,26 @@ describe("the page on a stack that fails", { timeout: TIMEOUT_MS }, () => {
   it.for([
     ["light", {}],
     ["dark phone", { colorScheme: "dark", viewport: PHONE }],
-  ] as const)("says that it is cut off, and that the device is, until neither is so: %s", async ([name, options], { visit, wire }) => {
-    const page = await visit.open("", options);
-    const outOfDate = page.locator("body.out-of-date");
-    wire.cut();
-    await visit.is("reconnecting");
-    await outOfDate.waitFor(SOON);
-    expect(await page.textContent("#detail")).toMatch(/^Prices are \d+s old\. /);
-    expect(await visit.violations(`stack reconnecting ${name}`)).toEqual([]);
-    await page.context().setOffline(true);
-    await visit.is("offline");
-    expect(await page.textContent("#detail")).toContain("This device has no network");
-    expect(await visit.violations(`stack offline ${name}`)).toEqual([]);
-    wire.mend();
-    await page.context().setOffline(false);
-    await visit.is("live", SOON.timeout);
-    await expect.poll(() => outOfDate.count(), SOON).toBe(0);
-    await visit.tick();
-    await expect.poll(() => page.textContent("#detail"), HEALED_WITHIN).toBe("");
-  });
+  ] as const)(
+    "says that it is cut off, and that the device is, until neither is so: %s",
+    async ([name, options], { visit, wire }) => {
+      const page = await visit.open("", options);
+      const outOfDate = page.locator("body.out-of-date");
+      wire.cut();
+      await visit.is("reconnecting");
+      await outOfDate.waitFor(SOON);
+      expect(await page.textContent("#detail")).toMatch(/^Prices are \d+s old\. /);
+      expect(await visit.violations(`stack reconnecting ${name}`)).toEqual([]);
+      await page.context().setOffline(true);
+      await visit.is("offline");
+      expect(await page.textContent("#detail")).toContain("This device has no network");
+      expect(await visit.violations(`stack offline ${name}`)).toEqual([]);
+      wire.mend();
+      await page.context().setOffline(false);
+      await visit.is("live", SOON.timeout);
+      await expect.poll(() => outOfDate.count(), SOON).toBe(0);
+      await visit.tick();
+      await expect.poll(() => page.textContent("#detail"), HEALED_WITHIN).toBe("");
+    },
+  );
 });

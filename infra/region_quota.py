@@ -1,0 +1,49 @@
+"""How many posts a Region's default quota allows.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html#apigateway-account-level-limits-table
+"""
+
+import os
+from typing import NamedTuple
+
+from aws_cdk import Annotations
+from constructs import Construct
+
+from infra.config import CLOUDFRONT_REGION, FeedConfig
+
+
+class Pace(NamedTuple):
+    """Requests per second, and at the same time."""
+
+    rate: int
+    burst: int
+
+
+# 70 % of the quota; the rest is for the clients' messages and their answers.
+LARGE = Pace(7_000, 3_500)  # of 10,000 and 5,000
+SMALL = Pace(1_750, 875)  # of 2,500 and 1,250
+WITH_LARGE_QUOTA = {
+    "us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "eu-west-1", "eu-west-2",
+    "eu-west-3", "eu-central-1", "eu-north-1", "me-south-1", "ap-south-1", "ap-east-1", "ap-northeast-1",
+    "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2",
+}  # fmt: skip
+# Cape Town, Milan, Jakarta, UAE, Hyderabad, Melbourne, Spain, Zurich, Tel Aviv, Calgary, Malaysia, Thailand, Mexico
+WITH_SMALL_QUOTA = {
+    "af-south-1", "eu-south-1", "ap-southeast-3", "me-central-1", "ap-south-2", "ap-southeast-4", "eu-south-2",
+    "eu-central-2", "il-central-1", "ca-west-1", "ap-southeast-5", "ap-southeast-7", "mx-central-1",
+}  # fmt: skip
+
+
+def posting_pace(scope: Construct, config: FeedConfig) -> Pace:
+    """The pace of posts: what the settings say, or else what the Region's default quota allows. An unknown Region has
+    the smaller quota, and a warning says so."""
+    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
+    default = LARGE if region in WITH_LARGE_QUOTA else SMALL
+    if region not in WITH_LARGE_QUOTA | WITH_SMALL_QUOTA and not (config.post_rate and config.post_burst):
+        Annotations.of(scope).add_warning_v2(
+            "cadfeed:RegionQuota",
+            f"the quota of API Gateway in {region} is not known here, so clients get at most {SMALL.rate} posts a "
+            f"second, {SMALL.burst} at once: look up its throttle rate and burst in the Service Quotas of {region}, "
+            "and set post_rate and post_burst to 70 % of them",
+        )
+    return Pace(config.post_rate or default.rate, config.post_burst or default.burst)

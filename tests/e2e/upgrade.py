@@ -1,0 +1,258 @@
+"""An earlier version of the feed deployed into the local stack, another one over it, and clients that stay.
+
+The clients are the Python client, which notices a missed frame and reconnects by itself. They connect to the emulator
+itself, since the TLS edge is not part of a deployment.
+"""
+
+import asyncio
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from cadfeed_client import Feed, Heard, Link, Quote, State
+from shared.model.candles import Candle
+from shared.model.channels import RATES, RATES_BATCH
+from shared.store.candles_table import CandlesTable
+from shared.store.quotes_table import QuotesTable
+from tests.e2e.local_stack import ROOT, SESSION
+from tools.local import aws, market
+from tools.local.ports import free_port
+from tools.local.processes import Processes
+from tools.simulator.faults import UPSTREAMS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from tools.local.aws import Deployed
+
+EARLIER = "28f5074"
+HEAD = re.compile(r'"event":"(?P<event>update|snapshot)","seq":(?P<seq>\d+)(?:,"prev_seq":(?P<prev>\d+))?')
+MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC
+SYMBOL = "BTC_CAD"
+FEW = tuple(f"{code}_CAD" for code in ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LTC", "LINK", "DOT", "AVAX"))
+SETTINGS = ("TICK_SECONDS", "STALE_AFTER_SECONDS", "CONNECTION_SHARDS", "MESSAGES_PER_SECOND")
+
+
+def is_known(commit: str) -> bool:
+    """Return whether this clone has the commit; a shallow one does not."""
+    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == 0
+
+
+def files_of(commit: str) -> Path:
+    """Return a folder with the files of a commit. It stays, and with it the bundles that are made there."""
+    folder = ROOT / ".local" / "versions" / commit
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+        with tempfile.TemporaryDirectory(dir=folder.parent) as part:
+            files = Path(part) / "files"
+            files.mkdir()
+            subprocess.run(["tar", "-x", "-C", str(files)], input=archive, check=True)
+            files.rename(folder)
+    return folder
+
+
+@dataclass(slots=True)
+class Member:
+    """A client that stays: what it heard, what it noticed that it had missed, and how often it reconnected."""
+
+    channel: str
+    symbols: tuple[str, ...] = ()
+    feed: Feed | None = None
+    seq: int = 0
+    updates: int = 0
+    gaps: int = 0
+    reconnects: int = 0
+    heard: set[tuple[str, int]] = field(default_factory=set)
+
+    def on_state(self, state: State) -> None:
+        self.reconnects += state.link is Link.RECONNECTING
+
+    def on_heard(self, heard: Heard) -> None:
+        for change in heard.changes:
+            if isinstance(change, Quote):
+                self.heard.add((change.symbol, change.seq))
+                if self.channel == RATES:
+                    self.seq = max(self.seq, change.seq)
+        if self.channel == RATES_BATCH and (head := HEAD.search(heard.text[:200])):
+            if head["prev"]:
+                self.updates += 1
+                self.gaps += int(head["prev"]) > self.seq
+            self.seq = max(self.seq, int(head["seq"]))
+
+    def shows(self, stored: Mapping[str, Any]) -> bool:
+        """Return whether the client has exactly the stored quotes of its symbols."""
+        assert self.feed
+        wanted = {symbol: numbers(quote) for symbol, quote in stored.items() if symbol in (self.symbols or stored)}
+        return {symbol: numbers(quote) for symbol, quote in self.feed.book.quotes.items()} == wanted
+
+
+def numbers(quote: Any) -> tuple[Decimal, ...]:
+    return (quote.bid, quote.ask, quote.spot, quote.change, Decimal(quote.seq))
+
+
+class Emulated:
+    """The emulator and the simulated exchange, without a deployment yet."""
+
+    def __init__(self, state: Path, tick: int) -> None:
+        self._state = state
+        self._tick = tick
+        self._processes = Processes(state / "processes.json")
+        self._exchange = ""
+        self.endpoint = ""
+        self.deployed: Deployed | None = None
+
+    async def __aenter__(self) -> "Emulated":
+        self._state.mkdir(parents=True, exist_ok=True)
+        try:
+            self._exchange = await market.start_exchange(self._processes, self._state, ["--seed=11"])
+            self.endpoint = await aws.start(self._processes, free_port(), self._state)
+            await aws.bootstrap(self._processes, self.endpoint, self._state)
+        except BaseException:
+            await self._processes.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._processes.stop()
+
+    async def synthesise(self, root: Path, assembly: str, **settings: str) -> Path:
+        """Return the folder with the template of the app in `root`, with those of its settings that it knows."""
+        known = (root / "infra" / "config.py").read_text(encoding="utf-8")
+        known += "".join(path.read_text(encoding="utf-8") for path in (root / "shared" / "sources").glob("*.py"))
+        wanted = {
+            "tick_seconds": str(self._tick),
+            "messages_per_second": "7",
+            "backfill": "false",
+            **market.base_urls(self._exchange),
+            **settings,
+        }
+        context = {name: value for name, value in wanted.items() if name in known or name.endswith("_base_url")}
+        folder = self._state / assembly
+        await aws.synthesise(self._processes, self.endpoint, self._state, folder, context, root=root)
+        return folder
+
+    async def deploy(self, assembly: Path) -> float:
+        """Deploy, and return the seconds that it took."""
+        began = time.monotonic()
+        self.deployed = await aws.deploy_assembly(self._processes, self.endpoint, self._state, assembly)
+        return time.monotonic() - began
+
+    def table(self) -> "Table":
+        """Return the deployed quotes table."""
+        resource = SESSION.resource("dynamodb", endpoint_url=self.endpoint)
+        return resource.Table(self.physical("StorageQuotes"))
+
+    def fault(self, fault: Mapping[str, Any]) -> None:
+        """Set a fault of every source."""
+        faults = dict.fromkeys(UPSTREAMS, fault)
+        requests.post(f"{self._exchange}/control/faults", json=faults, timeout=10).raise_for_status()
+
+    def settings(self) -> dict[str, set[str]]:
+        """Return the values that the functions have of some settings."""
+        functions = SESSION.client("lambda", endpoint_url=self.endpoint).list_functions()["Functions"]
+        given = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+        return {name: {each[name] for each in given if name in each} for name in SETTINGS}
+
+    def log(self) -> str:
+        return (self._state / "aws.log").read_text(encoding="utf-8", errors="replace")
+
+    def physical(self, logical: str) -> str:
+        """Return the name of the resource whose logical ID begins like this."""
+        assert self.deployed
+        client = SESSION.client("cloudformation", endpoint_url=self.endpoint)
+        resources = client.describe_stack_resources(StackName=self.deployed.stack)["StackResources"]
+        (found,) = (each for each in resources if each["LogicalResourceId"].startswith(logical))
+        return str(found["PhysicalResourceId"])
+
+
+async def joined(block: AsyncExitStack, url: str, clients: int) -> list[Member]:
+    """Connect clients, and wait until each has prices. Half of them want all symbols on `rates_batch`, the others a few
+    on `rates`, which costs a post for each."""
+    few = [tuple(FEW[(number + n) % len(FEW)] for n in range(3)) for number in range(clients)]
+    members = [Member(RATES, few[number]) if number % 2 else Member(RATES_BATCH) for number in range(clients)]
+    for number, member in enumerate(members):
+        wanted = member.symbols or None
+        feed = Feed(
+            url, wanted, channel=member.channel, on_state=member.on_state, on_heard=member.on_heard, max_size=None
+        )
+        member.feed = await block.enter_async_context(feed)
+        if number % 10 == 9:
+            await until(lambda: all(each.seq for each in members if each.feed), 60)
+    await until(lambda: all(each.seq for each in members), 60)
+    return members
+
+
+async def until(holds: Callable[[], bool], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.1)
+
+
+async def ticks(table: "Table", members: Iterable[Member], count: int, seconds: float) -> int:
+    """Wait until every client has a tick that is `count` ticks ahead of the stored one; return the stored one now."""
+    quotes = QuotesTable(table)
+    target = (await asyncio.to_thread(quotes.snapshot)).seq + count
+    behind = list(members)
+    async with asyncio.timeout(seconds):
+        while behind := [each for each in behind if each.seq < target]:
+            await asyncio.sleep(0.1)
+    return target
+
+
+async def all_equal(emulated: Emulated, members: Iterable[Member], seconds: float) -> int:
+    """Hold the market's prices until every client shows exactly the stored snapshot; return the snapshot's `seq`."""
+    quotes = QuotesTable(emulated.table())
+    end = time.monotonic() + seconds
+    emulated.fault({"prices_frozen": True})
+    while True:
+        snapshot = await asyncio.to_thread(quotes.snapshot)
+        differ = [each for each in members if not each.shows(snapshot.quotes)]
+        if snapshot.quotes and not differ:
+            emulated.fault({})
+            return snapshot.seq
+        assert time.monotonic() < end, f"{len(differ)} clients differ from the snapshot with seq {snapshot.seq}"
+        await asyncio.sleep(0.2)
+
+
+def day_candle() -> Candle:
+    """Return a candle as a version stored it that did not count ticks yet."""
+    price = Decimal("86762.650000000000000000000000000000000001")
+    return Candle(MIDNIGHT_MS, price, price + 2, price - 1, price + 1, None)
+
+
+def write_candles(table: "Table") -> None:
+    """Store that candle of a day."""
+    CandlesTable(table).write([(SYMBOL, "1d", day_candle())])
+
+
+def candles(table: "Table") -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return every candle that is stored, by its key."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    key: Any = None
+    while True:
+        answer = table.scan(ConsistentRead=True, **({"ExclusiveStartKey": key} if key else {}))
+        found |= {(str(i["pk"]), str(i["sk"])): i for i in answer["Items"] if str(i["pk"]).startswith("CANDLE#")}
+        key = answer.get("LastEvaluatedKey")
+        if not key:
+            return found
+
+
+def lacking(members: Iterable[Member], from_seq: int, until_seq: int) -> dict[int, int]:
+    """Return for each client on `rates`, by its place, how many quotes of those ticks it lacks that others got."""
+    rates = [each for each in members if each.channel == RATES]
+    heard = [{pair for pair in each.heard if from_seq < pair[1] <= until_seq} for each in rates]
+    sent = set().union(*heard)
+    wanted = [{pair for pair in sent if pair[0] in each.symbols} for each in rates]
+    lacks = [len(sent - got) for sent, got in zip(wanted, heard, strict=True)]
+    return {number: count for number, count in enumerate(lacks) if count}

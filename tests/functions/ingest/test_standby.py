@@ -1,0 +1,178 @@
+"""A run that lost its lease stands by: a run that dies is replaced within two ticks, and no two write one `seq`."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+
+from functions.ingest import grid
+from functions.ingest.ticks import STANDBY_RUN_MS
+from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
+from tests.functions.ingest.virtual_time import VirtualTime
+from tests.samples import NOW_MS
+
+TICK_MS = 1_000
+JITTER_MS = 100  # of a tick's write: its calls
+
+
+@pytest.fixture
+def world(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualTime]:
+    made = VirtualTime(stage)
+    monkeypatch.setattr(grid, "time", made)
+    yield made
+    made.end()
+    assert_each_seq_once_in_order(stage.written)
+
+
+def next_write_ms(world: VirtualTime, after_ms: int) -> int:
+    """Return how long after that time the next tick was written."""
+    return min(at_ms for at_ms, _, _ in world.written if at_ms > after_ms) - after_ms
+
+
+def test_a_successor_leaves_no_gap_and_the_older_run_stands_by(world: VirtualTime, stage: Stage) -> None:
+    older, newer = world.begin(0), world.begin(4.3)
+    world.advance(10)
+    assert max(world.gaps_ms()) <= TICK_MS + JITTER_MS
+    assert world.holder() is newer
+    assert not older.ended_ms
+    assert older.ingest.paused_ms == [pytest.approx(NOW_MS + 4_900, abs=TICK_MS)]
+    assert stage.table.lease().epoch == 2
+
+
+def test_a_stand_by_ends_130_s_after_its_beginning(world: VirtualTime) -> None:
+    older, newer = world.begin(0), world.begin(126)
+    older.stopped_ms = (NOW_MS + 3_000, NOW_MS + 125_000)  # the ticks of two minutes cost a test 5 s
+    world.advance(134)
+    assert older.result == "successor"
+    assert older.ended_ms - older.begins_ms == pytest.approx(STANDBY_RUN_MS, abs=2 * TICK_MS)
+    assert STANDBY_RUN_MS >= 130_000
+    assert not newer.ended_ms
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_holder_killed_at_any_moment_is_replaced_in_two_ticks(
+    world: VirtualTime, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    killed_s = random.Random(seed).uniform(5, 8)
+    world.begin(0), world.begin(2)
+    world.advance(killed_s)
+    killed = world.holder()
+    killed.killed_ms = world.now_ms
+    world.advance(killed_s + 4)
+    assert next_write_ms(world, killed.killed_ms) <= 2 * TICK_MS, f"seed {seed}"
+    assert world.holder() is not killed
+    assert [line.message for line in caplog.records] == ["a stand-by takes over"]
+
+
+@pytest.mark.parametrize("steps", range(0, 50, 5))
+def test_a_successor_killed_while_it_takes_over_is_replaced(world: VirtualTime, steps: int) -> None:
+    """At each of the calls of its first two ticks."""
+    older, newer = world.begin(0), world.begin(2.7)
+    killed_s = 2.7 + steps * 0.03
+    world.advance(killed_s)
+    newer.killed_ms = world.now_ms
+    world.advance(killed_s + 4)
+    assert next_write_ms(world, newer.killed_ms) <= 2 * TICK_MS
+    assert max(world.gaps_ms()) <= 2 * TICK_MS + 700
+    assert world.holder() is older
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_holder_stopped_for_25_s_wakes_and_writes_nothing(world: VirtualTime, seed: int) -> None:
+    """It was replaced within two ticks."""
+    stopped_s = random.Random(seed).uniform(5, 6)
+    world.begin(0), world.begin(2)
+    world.advance(stopped_s)
+    stopped = world.holder()
+    before = len(stopped.ingest.table.epochs)
+    stopped.stopped_ms = (world.now_ms, world.now_ms + 25_000)
+    world.advance(stopped_s + 30)
+    assert next_write_ms(world, stopped.stopped_ms[0]) <= 2 * TICK_MS, f"seed {seed}"
+    assert max(world.gaps_ms()) <= 2 * TICK_MS + 700
+    assert len(stopped.ingest.table.epochs) == before
+    assert world.holder() is not stopped
+    # It stands by again, so it replaces the one that replaced it.
+    world.holder().killed_ms = world.now_ms
+    world.advance(stopped_s + 34)
+    assert world.holder() is stopped
+
+
+def test_a_schedule_119_s_apart_leaves_no_silence(world: VirtualTime) -> None:
+    for begins_s in (0, 119, 238):
+        world.begin(begins_s)
+    world.advance(260)
+    assert max(world.gaps_ms()) <= 2 * TICK_MS
+    assert [run.result for run in world.runs] == ["successor", "successor", ""]
+
+
+def test_of_three_that_begin_at_once_one_ticks_and_two_stand_by(world: VirtualTime, stage: Stage) -> None:
+    for _ in range(3):
+        world.begin(0)
+    world.advance(6)
+    assert max(world.gaps_ms()) <= TICK_MS + JITTER_MS
+    assert not any(run.ended_ms for run in world.runs)
+    for _ in range(2):
+        killed = world.holder()
+        killed.killed_ms = world.now_ms
+        world.advance((world.now_ms - NOW_MS) / 1000 + 4)
+        assert next_write_ms(world, killed.killed_ms) <= 2 * TICK_MS
+    assert stage.written[-1][0] == 5
+
+
+def test_a_run_that_ends_hands_over_to_its_stand_by(world: VirtualTime) -> None:
+    """The schedule started no other one meanwhile."""
+    older, newer = world.begin(0), world.begin(2)
+    newer.stopped_ms = (NOW_MS + 5_000, NOW_MS + 120_000)
+    older.stopped_ms = (NOW_MS + 9_000, NOW_MS + 118_000)
+    world.advance(133)
+    assert older.result == "end of run"
+    assert world.holder() is newer
+    assert next_write_ms(world, older.ended_ms) <= 2 * TICK_MS
+
+
+def test_without_an_audience_stand_bys_stop_as_well(world: VirtualTime, stage: Stage) -> None:
+    world.begin(0), world.begin(1), world.begin(2)
+    world.advance(5)
+    stage.nobody_listens()
+    world.advance(8)
+    assert [run.result for run in world.runs] == ["nobody listens"] * 3
+
+
+def test_without_stand_by_a_run_ends_with_its_successor(world: VirtualTime) -> None:
+    older, newer = world.begin(0, standby=False), world.begin(2, standby=False)
+    world.advance(5)
+    assert older.result == "successor"
+    assert not newer.ended_ms
+    assert max(world.gaps_ms()) <= TICK_MS + JITTER_MS
+
+
+@pytest.mark.parametrize("ahead", ["older", "newer"])
+def test_a_clock_an_hour_ahead_changes_no_holder(world: VirtualTime, stage: Stage, ahead: str) -> None:
+    """Whether a holder lives is seen by what changes in the lease, not by anybody's clock."""
+    hour_ms = 3_600_000
+    world.begin(0, skew_ms=hour_ms if ahead == "older" else 0)
+    newer = world.begin(2, skew_ms=hour_ms if ahead == "newer" else 0)
+    world.advance(9)
+    assert max(world.gaps_ms()) <= 2 * TICK_MS
+    assert {epoch for epoch, _ in stage.written} == {1, 2}
+    newer.killed_ms = world.now_ms
+    world.advance(13)
+    assert next_write_ms(world, newer.killed_ms) <= 2 * TICK_MS
+
+
+def test_all_runs_outlive_a_table_that_was_away(world: VirtualTime) -> None:
+    older, newer = world.begin(0), world.begin(2)
+    for run in (older, newer):
+        fault = run.ingest.items.fault
+
+        def away(call: str, fault=fault) -> None:  # type: ignore[no-untyped-def]
+            fault(call)
+            if NOW_MS + 5_000 <= world.now_ms < NOW_MS + 15_000:
+                raise ConnectionClosedError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com")
+
+        run.ingest.items.fault = away
+    world.advance(20)
+    assert next_write_ms(world, NOW_MS + 15_000) <= 2 * TICK_MS
+    assert not older.ended_ms
+    assert not newer.ended_ms

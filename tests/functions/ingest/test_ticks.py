@@ -1,0 +1,166 @@
+"""The ingest's loop: each tick once, in order, by one ingest at a time, and none without listeners."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from shared.model.values import Snapshot
+from shared.store.quotes_table import Lease
+from tests.functions.ingest.ingests import POLL_MS, RUN_TICKS, Stage, assert_each_seq_once_in_order
+from tests.samples import NOW_MS
+
+
+def test_a_run_ticks_for_75_s_and_releases_its_lease(stage: Stage) -> None:
+    ingest = stage.ingest()
+    assert ingest.run() == "end of run"
+    first, *others = ingest.market.asked_ms
+    assert first == NOW_MS
+    assert others == [NOW_MS // 1000 * 1000 + 1000 * n for n in range(1, RUN_TICKS + 1)]
+    assert_each_seq_once_in_order(stage.written)
+    assert len(stage.written) == RUN_TICKS + 1
+    assert stage.table.lease().until_ms == 0
+    assert stage.table.snapshot().seq == RUN_TICKS + 1
+
+
+def test_a_longer_tick_bounds_the_time_for_requests(stage: Stage) -> None:
+    ingest = stage.ingest(tick_seconds=5)
+    ingest.run()
+    assert all(ms % 5_000 == 0 for ms in ingest.market.asked_ms[1:])
+    assert {b - a for a, b in pairwise(ingest.market.asked_ms[1:])} == {5_000}
+    assert set(ingest.market.limits_s) == {3.0}
+    short = stage.ingest()
+    short.run()
+    assert set(short.market.limits_s) == {0.8}
+
+
+def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage) -> None:
+    ingest = stage.ingest()
+
+    def slow(number: int) -> None:
+        stage.clock.ms += 2_500 if number == 3 else 0
+
+    ingest.market.during = slow
+    ingest.run()
+    third = ingest.market.asked_ms[2]
+    assert ingest.market.asked_ms[3:5] == [third + 2_600, third + 3_000]
+    assert_each_seq_once_in_order(stage.written)
+
+
+def test_the_lease_outlasts_three_ticks_and_ten_seconds(stage: Stage) -> None:
+    for tick_seconds, lease_ms in ((1, 10_000), (5, 15_000)):
+        ingest = stage.ingest(tick_seconds)
+        leases: list[int] = []
+        ingest.market.during = lambda _, leases=leases: leases.append(  # type: ignore[misc]
+            stage.table.lease().until_ms - stage.clock.ms + POLL_MS
+        )
+        ingest.run()
+        assert set(leases) == {lease_ms}
+
+
+# Two at a time
+
+
+@pytest.mark.parametrize("moment", ["asking", "writing"])
+def test_overlapping_ingests_write_each_seq_once(stage: Stage, moment: str) -> None:
+    """The older one stops."""
+    older, newer = stage.ingest(), stage.ingest()
+    left: list[str] = []
+
+    def take_over() -> None:
+        if not left:
+            left.append(newer.run())
+
+    if moment == "asking":
+        older.market.during = lambda number: take_over() if number == 60 else None
+    else:
+        older.table.before_write = lambda snapshot: take_over() if snapshot.seq == 60 else None
+    assert older.run() == "successor"
+    assert left == ["end of run"]
+    assert_each_seq_once_in_order(stage.written)
+    assert [epoch for epoch, _ in stage.written[:59]] == [1] * 59
+    assert {epoch for epoch, _ in stage.written[59:]} == {2}
+    assert stage.table.snapshot().seq == stage.written[-1][1]
+
+
+def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage) -> None:
+    older, newer = stage.ingest(), stage.ingest()
+    older.run()
+    begun_ms = stage.table.lease().ticked_ms
+    stage.clock.ms = begun_ms + 300
+    newer.run()
+    assert newer.market.asked_ms[0] == begun_ms + 1000
+
+
+def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage) -> None:
+    stage.ingest().run()
+    newer = stage.ingest()
+    old = stage.table.snapshot()
+    late = replace(old, seq=old.seq + 1, ts_ms=stage.clock.ms)
+
+    def write_late(snapshot: Snapshot) -> None:
+        newer.table.before_write = lambda _snapshot: None
+        assert snapshot.seq == late.seq
+        stage.table.write_snapshot(late, 1)
+        stage.written.append((1, late.seq))
+
+    newer.table.before_write = write_late
+    newer.run()
+    assert_each_seq_once_in_order(stage.written)
+    assert stage.written[-1][0] == 2
+    assert newer.reports[0].seq == late.seq + 1
+
+
+def test_an_ingest_that_lost_its_lease_finishes_only_its_tick(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.market.during = lambda number: (stage.table.take_lease(0), None)[1] if number == 3 else None
+    assert ingest.run() == "successor"
+    assert stage.written == [(1, 1), (1, 2), (1, 3)]
+    assert stage.table.lease() == Lease(2, stage.table.lease().ticked_ms, 0, 3)
+
+
+# Nobody listens
+
+
+def test_without_an_audience_a_run_ticks_once(stage: Stage) -> None:
+    stage.nobody_listens()
+    ingest = stage.ingest()
+    assert ingest.run() == "nobody listens"
+    assert stage.written == [(1, 1)]
+    assert stage.table.lease().until_ms == 0
+
+
+def test_a_run_ends_after_the_tick_when_its_audience_left(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.market.during = lambda number: stage.nobody_listens() if number == 5 else None
+    assert ingest.run() == "nobody listens"
+    assert len(ingest.market.asked_ms) == 5
+
+
+def test_a_listener_who_joins_while_it_stops_keeps_it_running(stage: Stage) -> None:
+    stage.nobody_listens()
+    ingest = stage.ingest()
+
+    def join() -> None:
+        ingest.table.on_release = lambda: None
+        stage.table.join_audience(stage.clock.ms)
+
+    ingest.table.on_release = join
+    held: list[int] = []
+    ingest.market.during = lambda number: held.append(stage.table.lease().until_ms) if number == 2 else None
+    assert ingest.run() == "end of run"
+    assert len(ingest.market.asked_ms) == RUN_TICKS + 1
+    assert held[0] > NOW_MS
+
+
+def test_an_ingest_overtaken_while_it_stops_says_so(stage: Stage) -> None:
+    stage.nobody_listens()
+    ingest = stage.ingest()
+
+    def taken_over() -> None:
+        stage.table.take_lease(NOW_MS + 10_000)
+        stage.table.join_audience(stage.clock.ms)
+
+    ingest.table.on_release = taken_over
+    assert ingest.run() == "successor"
+    assert stage.table.lease().epoch == 2

@@ -1,0 +1,115 @@
+"""A run of the ingest writes changes, the candles of ended minutes, and an unchanged snapshot every 10 s."""
+
+from itertools import pairwise
+
+import pytest
+
+from functions.ingest.ticks import TickReport
+from shared.model.assets import catalogue
+from shared.model.candles import Closed
+from shared.model.values import Polled, SourceState
+from shared.store.candles_table import NotWritten
+from tests.functions.ingest.ingests import RUN_TICKS, Stage, assert_each_seq_once_in_order
+from tests.samples import NOW_MS
+
+
+def test_an_unchanged_tick_writes_every_10_s_or_at_minutes_end(stage: Stage) -> None:
+    """10 s is a third of the 30 s after which a quote is stale, so readers know that it was confirmed."""
+    ingest = stage.ingest()
+    ingest.market.moves = False
+    times: list[int] = []
+    ingest.table.before_write = lambda snapshot: times.append(snapshot.ts_ms)
+    ingest.run()
+    gaps = [after - before for before, after in pairwise(times)]
+    assert [seq for _, seq in stage.written] == list(range(1, len(times) + 1))
+    minute_over = next(number for number, at_ms in enumerate(times) if at_ms // 60_000 > times[0] // 60_000)
+    assert times[minute_over] % 60_000 < 1_000
+    assert {10_000 <= gap < 11_000 for gap in gaps[: minute_over - 1] + gaps[minute_over:]} == {True}
+    assert [report.written for report in ingest.reports].count(True) == len(times)
+    assert [report.changed for report in ingest.reports[1:]] == [0] * RUN_TICKS
+    assert ingest.reports[-1].seq == len(times)
+    # Nothing counts as changed after the first tick.
+    assert stage.table.snapshot().quotes["BTC_CAD"].seq == 1
+
+
+def test_a_change_after_unwritten_ticks_follows_the_stored_seq(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.market.moves = False
+
+    def move(number: int) -> None:
+        ingest.market.moves = number >= 10
+
+    ingest.market.during = move
+    ingest.run()
+    assert_each_seq_once_in_order(stage.written)
+    assert len(stage.written) == 1 + RUN_TICKS + 1 - 9
+
+
+def test_with_every_source_down_the_ingest_still_writes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest = stage.ingest()
+    ingest.run()
+    stage.written.clear()
+    seq = stage.table.snapshot().seq
+    silent = stage.ingest()
+    down = Polled([], {"binance": SourceState(NOW_MS, "HTTP 503", failures=3, retry_ms=NOW_MS + 1)})
+    monkeypatch.setattr(silent.market, "poll", lambda _timeout_s: down)
+    silent.run()
+    stored = stage.table.snapshot()
+    assert stored.seq > seq
+    assert stored.quotes["BTC_CAD"].stale
+    assert stored.sources == down.states
+    assert silent.reports[-1].errors == {"binance": "HTTP 503"}
+
+
+def test_a_run_resumes_the_stored_circuits(stage: Stage) -> None:
+    stage.ingest().run()
+    stored = stage.table.snapshot().sources
+    later = stage.ingest()
+    later.run()
+    assert later.market.resumed == [stored]
+    assert stored["binance"].ok_ms > 0
+
+
+def test_refused_candles_stop_no_price_and_are_sent_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest = stage.ingest()
+    write, offered = ingest.candles.write, []
+
+    def refuse_once(closed: list[Closed]) -> None:
+        offered.append(len(closed))
+        if closed and not any(offered[:-1]):
+            raise NotWritten(closed)
+        write(closed)
+
+    monkeypatch.setattr(ingest.candles, "write", refuse_once)
+    ingest.run()
+    assert_each_seq_once_in_order(stage.written)
+    assert [number for number in offered if number] == [1, 1]
+    assert [report.candles_pending for report in ingest.reports].count(1) == 1
+    (candle,) = ingest.candles.read("BTC_CAD", "1m", 10, now_ms=stage.clock.ms)
+    assert candle.open_ms == NOW_MS // 60_000 * 60_000
+
+
+def test_pending_candles_are_sent_again_when_a_run_ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest = stage.ingest()
+    write = ingest.candles.write
+
+    def refuse_while_ticking(closed: list[Closed]) -> None:
+        if closed and stage.table.lease().until_ms:
+            raise NotWritten(closed)
+        write(closed)
+
+    monkeypatch.setattr(ingest.candles, "write", refuse_while_ticking)
+    assert ingest.run() == "end of run"
+    assert ingest.reports[-1].candles_pending == 1
+    assert len(ingest.candles.read("BTC_CAD", "1m", 10, now_ms=stage.clock.ms)) == 1
+
+
+def test_a_report_says_what_the_tick_did(stage: Stage) -> None:
+    ingest = stage.ingest()
+    ingest.run()
+    assert ingest.reports[0] == TickReport(
+        seq=1, changed=len(catalogue()), written=True, poll_ms=100, took_ms=100, errors={}, candles_pending=0, held=0
+    )
+    assert ingest.reports[1] == TickReport(
+        seq=2, changed=1, written=True, poll_ms=100, took_ms=100, errors={}, candles_pending=0, held=0
+    )

@@ -1,0 +1,43 @@
+"""A candle in progress gets the part of its interval that the feed has not seen."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from shared.model.candles import DAY_MS, Candle
+from shared.pricing.opening import with_beginnings
+
+DAY = 20_000 * DAY_MS
+BTC = "BTC_CAD"
+
+
+def candle(opened: int, high: int, low: int, close: int, ticks: int | None = 7) -> Candle:
+    return Candle(DAY, Decimal(opened), Decimal(high), Decimal(low), Decimal(close), ticks)
+
+
+SAID = {(BTC, "1d"): candle(50, 120, 40, 100, ticks=0)}
+
+
+def completed(own: Candle, from_ms: int = 0) -> Candle:
+    return with_beginnings({BTC: {"1d": own}}, SAID, from_ms)[BTC]["1d"]
+
+
+def test_a_candle_begun_in_the_middle_opens_with_the_exchange() -> None:
+    assert completed(candle(100, 105, 90, 101)) == candle(50, 120, 40, 101)
+
+
+def test_doing_it_again_changes_nothing() -> None:
+    once = completed(candle(100, 130, 30, 101))
+    assert once == candle(50, 130, 30, 101)
+    assert completed(once) == once
+
+
+def test_a_candle_from_before_the_hole_keeps_its_open() -> None:
+    assert completed(candle(60, 105, 90, 101), from_ms=DAY + 1) == candle(60, 120, 40, 101)
+
+
+def test_another_interval_or_an_unknown_past_changes_nothing() -> None:
+    later = replace(candle(5, 5, 5, 5), open_ms=DAY + DAY_MS)
+    assert completed(later) == later
+    old = candle(100, 105, 90, 101, ticks=None)
+    assert completed(old) == old
+    assert with_beginnings({"ETH_CAD": {"1d": old}}, SAID, 0) == {"ETH_CAD": {"1d": old}}

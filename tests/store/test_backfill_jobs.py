@@ -1,0 +1,152 @@
+"""One job at a time, one run at a time, and a job that is cut off goes on."""
+
+from dataclasses import replace
+
+import pytest
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.model.candles import DAY_MS
+from shared.store.backfill_jobs import (
+    MINUTES_EVERY_MS,
+    ONE_JOB_PER_MS,
+    PAUSE_MS,
+    SILENT_AFTER_MS,
+    BackfillJobs,
+    Job,
+    Taken,
+)
+from tests.samples import NOW_MS
+
+
+class Clock:
+    ms = NOW_MS
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def jobs(quotes_items: Table, clock: Clock) -> BackfillJobs:
+    return BackfillJobs(quotes_items, clock)
+
+
+def test_a_job_that_was_started_is_taken_once(jobs: BackfillJobs) -> None:
+    assert jobs.current() is None
+    jobs.start(0, NOW_MS)
+    assert jobs.take() == Job(NOW_MS, 0, NOW_MS, heard_ms=NOW_MS)
+    with pytest.raises(Taken):
+        jobs.take()
+
+
+def test_there_is_nothing_to_take_before_a_job(jobs: BackfillJobs) -> None:
+    with pytest.raises(Taken):
+        jobs.take()
+
+
+def test_two_jobs_are_an_hour_apart(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.start(0, NOW_MS)
+    clock.ms += ONE_JOB_PER_MS - 1
+    with pytest.raises(Taken):
+        jobs.start(NOW_MS, clock.ms)
+    clock.ms += 1
+    jobs.start(NOW_MS, clock.ms)
+    assert jobs.current() == Job(clock.ms, NOW_MS, clock.ms)
+
+
+def test_a_silent_run_is_replaced_and_its_progress_stays(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.start(0, NOW_MS)
+    job = jobs.take()
+    jobs.progressed(job, ["1h#BTC_CAD", "1h#ETH_CAD"])
+    jobs.progressed(job)
+    clock.ms += SILENT_AFTER_MS
+    again = jobs.take()
+    assert again.done == {"1h#BTC_CAD", "1h#ETH_CAD"}
+    assert again.began_ms == job.began_ms
+
+
+def test_a_run_that_goes_on_is_left_alone(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.start(0, NOW_MS)
+    job = jobs.take()
+    for _ in range(5):
+        clock.ms += SILENT_AFTER_MS - 1
+        with pytest.raises(Taken):
+            jobs.take()
+        jobs.progressed(job)
+
+
+def test_a_whole_job_is_over(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.start(0, NOW_MS)
+    jobs.end(jobs.take(), is_whole=True)
+    clock.ms += 10 * ONE_JOB_PER_MS
+    with pytest.raises(Taken):
+        jobs.take()
+
+
+def test_an_incomplete_job_goes_on_after_an_hour(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.start(0, NOW_MS)
+    jobs.end(jobs.take(), is_whole=False)
+    clock.ms += ONE_JOB_PER_MS - 1
+    with pytest.raises(Taken):
+        jobs.take()
+    clock.ms += 1
+    assert jobs.take().began_ms == clock.ms
+    jobs.end(replace(jobs.current() or Job(0, 0, 0)), is_whole=False)
+    assert not (jobs.current() or Job(0, 0, 0)).is_waiting(clock.ms + ONE_JOB_PER_MS - 1)
+
+
+def test_a_replaced_run_learns_it(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.start(0, NOW_MS)
+    old = jobs.take()
+    clock.ms += ONE_JOB_PER_MS
+    jobs.start(NOW_MS, clock.ms)
+    with pytest.raises(Taken):
+        jobs.progressed(old, ["1h#BTC_CAD"])
+    with pytest.raises(Taken):
+        jobs.end(old, is_whole=True)
+    assert jobs.take().done == frozenset()
+
+
+def test_a_symbols_minutes_are_claimed_every_five_minutes(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.claim_minutes("BTC_CAD")
+    jobs.release_minutes()
+    clock.ms += MINUTES_EVERY_MS - 1
+    with pytest.raises(Taken):
+        jobs.claim_minutes("BTC_CAD")
+    jobs.release_minutes()
+    clock.ms += PAUSE_MS
+    jobs.claim_minutes("BTC_CAD")
+
+
+def test_one_run_at_a_time_has_minutes(jobs: BackfillJobs, clock: Clock) -> None:
+    jobs.claim_minutes("BTC_CAD")
+    with pytest.raises(Taken):
+        jobs.claim_minutes("ETH_CAD")
+    jobs.release_minutes()
+    with pytest.raises(Taken):
+        jobs.claim_minutes("ETH_CAD")
+    clock.ms += PAUSE_MS
+    jobs.claim_minutes("ETH_CAD")
+    clock.ms += SILENT_AFTER_MS  # it was cut off
+    jobs.start(0, NOW_MS)
+    jobs.take()
+    with pytest.raises(Taken):
+        jobs.claim_minutes("LTC_CAD")
+
+
+def test_a_clock_that_was_a_day_ahead_keeps_nobody_waiting(jobs: BackfillJobs, clock: Clock) -> None:
+    clock.ms = NOW_MS + DAY_MS
+    jobs.claim_minutes("ETH_CAD")
+    jobs.start(0, clock.ms)
+    jobs.take()
+    clock.ms = NOW_MS
+    assert jobs.take().heard_ms == NOW_MS
+    jobs.start(0, NOW_MS)
+    jobs.end(jobs.take(), is_whole=False)
+    jobs.claim_minutes("ETH_CAD")
+    with pytest.raises(Taken):
+        jobs.start(0, NOW_MS)

@@ -1,0 +1,241 @@
+"""The table knows each connection's subscriptions, and an ended connection stays removed."""
+
+import contextlib
+from collections.abc import Mapping
+
+import pytest
+from botocore.exceptions import ClientError
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.model.channels import CHANNELS
+from shared.model.message_limit import MessageLimit, RateLimited
+from shared.model.values import Connection
+from shared.store.connections_table import LIFETIME_S, Changed, ConnectionsTable, NotConnected
+from tests.stored import stored
+
+NOW_S = 1_718_707_723
+ID = "L0SM9cOFvHcCIhw="
+
+
+def listening(table: ConnectionsTable, now_s: int = NOW_S, shard: int = 0) -> Mapping[str, object]:
+    return {c.connection_id: c.subscriptions for c in table.subscribers((shard,), now_s)}
+
+
+def test_a_new_connection_listens_to_nothing(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    assert connections_table.get(ID) == Connection(ID, {}, NOW_S)
+    assert listening(connections_table) == {}
+
+
+def test_an_item_expires_after_two_hours_and_ten_minutes(
+    connections_table: ConnectionsTable, connections_items: Table
+) -> None:
+    connections_table.add(ID, NOW_S)
+    assert LIFETIME_S == 7_800
+    assert stored(connections_items) == [
+        {"pk": "SHARD#0", "sk": ID, "connected_at": NOW_S, "expires_at": NOW_S + 7_800}
+    ]
+
+
+def test_a_subscription_is_to_some_symbols_or_to_all(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", ("ETH_CAD", "BTC_CAD"))
+    connections_table.subscribe(ID, "rates_batch", None)
+    both = {"rates": ("ETH_CAD", "BTC_CAD"), "rates_batch": None}
+    assert connections_table.get(ID) == Connection(ID, both, NOW_S)
+    assert list(connections_table.subscribers((0,), NOW_S)) == [Connection(ID, both, NOW_S)]
+
+
+def test_a_subscription_replaces_the_one_before_on_its_channel(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", ("BTC_CAD",))
+    connections_table.subscribe(ID, "rates", None)
+    assert connections_table.get(ID).subscriptions == {"rates": None}
+    connections_table.subscribe(ID, "rates", ("ETH_CAD",))
+    assert connections_table.get(ID).subscriptions == {"rates": ("ETH_CAD",)}
+
+
+def test_unsubscribing_from_each_channel_ends_listening(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    for channel in CHANNELS:
+        connections_table.subscribe(ID, channel, None)
+    left = dict.fromkeys(CHANNELS)
+    for channel in CHANNELS:
+        assert listening(connections_table) == {ID: left}
+        connections_table.unsubscribe(ID, channel)
+        connections_table.unsubscribe(ID, channel)
+        del left[channel]
+    assert listening(connections_table) == {}
+    assert connections_table.get(ID) == Connection(ID, {}, NOW_S)
+
+
+def test_unsubscribing_from_everything_ends_listening(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    for channel in CHANNELS:
+        connections_table.subscribe(ID, channel, None)
+    connections_table.unsubscribe(ID)
+    connections_table.unsubscribe(ID)
+    assert connections_table.get(ID) == Connection(ID, {}, NOW_S)
+
+
+@pytest.mark.parametrize("view", [None, ("BTC_CAD", "ETH_CAD")])
+def test_a_subscription_is_reduced_only_if_unchanged_since_read(
+    connections_table: ConnectionsTable, view: tuple[str, ...] | None
+) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", view)
+    read = connections_table.get(ID)
+    connections_table.reduce(read, "rates", ("ETH_CAD",))
+    assert connections_table.get(ID).subscriptions == {"rates": ("ETH_CAD",)}
+    with pytest.raises(Changed):
+        connections_table.reduce(read, "rates", ())
+    connections_table.reduce(connections_table.get(ID), "rates", ())
+    assert connections_table.get(ID).subscriptions == {}
+    connections_table.remove(ID)
+    with pytest.raises(Changed):
+        connections_table.reduce(read, "rates", ("ETH_CAD",))
+
+
+# Counts of messages
+
+LIMIT = MessageLimit(per_second=5, burst=10)
+NOW_MS = NOW_S * 1_000
+
+
+def test_messages_over_the_limit_in_the_item_are_refused(
+    connections_table: ConnectionsTable, connections_items: Table
+) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", None)
+    for _ in range(10):
+        assert connections_table.count_message(ID, LIMIT, NOW_MS) == Connection(ID, {"rates": None}, NOW_S)
+    with pytest.raises(RateLimited) as refused:
+        connections_table.count_message(ID, LIMIT, NOW_MS)
+    assert (refused.value.over, refused.value.retry_in_ms) == (1, 400)
+    (item,) = stored(connections_items)
+    assert item["tat_ms"] == NOW_MS + 11 * 200
+    assert connections_table.count_message(ID, LIMIT, NOW_MS + 400)
+
+
+def test_the_message_count_resets_after_a_pause(connections_table: ConnectionsTable, connections_items: Table) -> None:
+    connections_table.add(ID, NOW_S)
+    for _ in range(60):
+        with contextlib.suppress(RateLimited):
+            connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.count_message(ID, LIMIT, NOW_MS + 60 * 200)
+    (item,) = stored(connections_items)
+    assert item["tat_ms"] == NOW_MS + 61 * 200
+
+
+def test_a_message_costs_one_read_and_one_write(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    calls: list[str] = []
+    client = connections_table._table.meta.client
+    client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="counted"
+    )
+    try:
+        for number in range(12):
+            calls.clear()
+            with contextlib.suppress(RateLimited):
+                connections_table.count_message(ID, LIMIT, NOW_MS + number)
+            assert calls == ["GetItem", "UpdateItem"]
+    finally:
+        client.meta.events.unregister("before-call.dynamodb", unique_id="counted")
+
+
+def test_messages_that_come_at_once_are_added_up(
+    connections_table: ConnectionsTable, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read the item before either writes it."""
+    connections_table.add(ID, NOW_S)
+    connections_table.count_message(ID, LIMIT, NOW_MS)
+    stale = connections_table._get(ID)
+    connections_table.count_message(ID, LIMIT, NOW_MS)
+    monkeypatch.setattr(connections_table, "_get", lambda _id: stale)
+    connections_table.count_message(ID, LIMIT, NOW_MS)
+    (item,) = stored(connections_items)
+    assert item["tat_ms"] == NOW_MS + 3 * 200
+
+
+def test_a_message_of_an_ended_connection_is_not_counted(
+    connections_table: ConnectionsTable, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotConnected):
+        connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.add(ID, NOW_S)
+    item = connections_table._get(ID)
+    connections_table.remove(ID)
+    monkeypatch.setattr(connections_table, "_get", lambda _id: item)
+    with pytest.raises(NotConnected):
+        connections_table.count_message(ID, LIMIT, NOW_MS)
+    assert stored(connections_items) == []
+
+
+def test_a_subscription_does_not_revive_an_ended_connection(
+    connections_table: ConnectionsTable, connections_items: Table
+) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.remove(ID)
+    with pytest.raises(NotConnected):
+        connections_table.subscribe(ID, "rates", None)
+    with pytest.raises(NotConnected):
+        connections_table.unsubscribe(ID, "rates")
+    with pytest.raises(NotConnected):
+        connections_table.get(ID)
+    assert stored(connections_items) == []
+
+
+def test_a_connection_can_be_removed_twice(connections_table: ConnectionsTable) -> None:
+    connections_table.remove(ID)
+    connections_table.remove(ID)
+
+
+def test_another_table_error_is_not_an_ended_connection(
+    connections_table: ConnectionsTable, connections_items: Table
+) -> None:
+    connections_items.delete()
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        connections_table.subscribe(ID, "rates", None)
+
+
+def test_an_expired_item_that_is_not_deleted_yet_does_not_listen(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S - LIFETIME_S)
+    connections_table.subscribe(ID, "rates", None)
+    assert listening(connections_table, NOW_S - 1) == {ID: {"rates": None}}
+    assert listening(connections_table, NOW_S) == {}
+
+
+def test_every_page_of_a_shard_is_read(connections_table: ConnectionsTable, connections_items: Table) -> None:
+    # A page ends at 1 MB before the filter: the first two have no listening connection.
+    for number in range(30):
+        connections_items.put_item(
+            Item={
+                "pk": "SHARD#0",
+                "sk": f"connection-{number:02}",
+                "expires_at": NOW_S + 60,
+                "padding": "x" * 100_000,
+                **({"rates": []} if number >= 25 else {}),
+            }
+        )
+    first_page = connections_items.query(
+        KeyConditionExpression="pk = :shard", ExpressionAttributeValues={":shard": "SHARD#0"}
+    )
+    assert first_page["Count"] < 15
+    assert list(listening(connections_table)) == [f"connection-{number}" for number in range(25, 30)]
+
+
+def test_connections_spread_over_the_shards(connections_items: Table) -> None:
+    table = ConnectionsTable(connections_items, shards=4)
+    everyone = {f"connection-{number}=" for number in range(60)}
+    for connection_id in everyone:
+        table.add(connection_id, NOW_S)
+        table.subscribe(connection_id, "rates", None)
+    shards = [set(listening(table, shard=shard)) for shard in range(4)]
+    assert set().union(*shards) == everyone
+    assert sum(map(len, shards)) == len(everyone)
+    assert min(map(len, shards)) > 5
+    assert all(table.get(connection_id).subscriptions == {"rates": None} for connection_id in everyone)
+    for connection_id in everyone:
+        table.remove(connection_id)
+    assert stored(connections_items) == []

@@ -1,0 +1,14 @@
+"""What the connections table holds, as a test sees it."""
+
+from typing import Any
+
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.store.connections_table import LAYOUT
+from shared.store.progress_table import PARTITION
+
+
+def stored(table: Table) -> list[dict[str, Any]]:
+    """Return all items but the layouts, which say with how many shards connections are made, and workers' progress."""
+    items = table.scan(ConsistentRead=True)["Items"]
+    return [item for item in items if item["pk"] != PARTITION and not str(item["sk"]).startswith(LAYOUT)]

@@ -1,0 +1,1 @@
+"""The prose checker of `make lint`: plain English in docs, docstrings, comments, error texts and test names."""

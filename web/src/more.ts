@@ -1,0 +1,19 @@
+/** What the page asks for after the first prices: the past of each row, and the feed's own catalogue. Loaded then. */
+
+import type { Feed } from "cadfeed-client";
+import { Past } from "./past.ts";
+import type { QuoteTable } from "./table.ts";
+
+/** The first prices are drawn by then. */
+const ASSETS_AFTER_MS = 500;
+
+/** Ask for both. `arrange` puts the rows in order after the catalogue has changed them. */
+export async function askForMore(feed: Feed, table: QuoteTable, arrange: () => void): Promise<void> {
+  const past = new Past(table);
+  void past.ask(feed);
+  await new Promise((resolve) => setTimeout(resolve, ASSETS_AFTER_MS));
+  const listed = await feed.request({ event: "assets" });
+  if (!table.list(listed.map(({ symbol, name, renamed_to: renamedTo }) => ({ symbol, name, renamedTo })))) return;
+  past.draw();
+  arrange();
+}
