@@ -54,8 +54,8 @@ class LostCandles:
         )
         minutes = self._closed(symbol, "1m", hour_ms, minute_ms)
         hours = self._closed(symbol, "1h", day_ms, hour_ms)
-        found = {"1h": joined(minutes, hour_ms), "1d": joined([*hours, *minutes], day_ms)}
-        return {interval: candle for interval, candle in found.items() if candle}
+        found = {"1h": (minutes, hour_ms), "1d": ([*hours, *minutes], day_ms)}
+        return {interval: joined(closed, open_ms) for interval, (closed, open_ms) in found.items() if closed}
 
     def _closed(self, symbol: str, interval: str, from_ms: int, until_ms: int) -> list[Candle]:
         most = (until_ms - from_ms) // INTERVAL_MS[interval]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.ingest.lost_candles import LostCandles
 from shared.backfill.recent_rates import HourlyRates, RecentRates
@@ -92,7 +91,7 @@ class Past:
     def _try(self, what: str, do: Callable[[], None]) -> bool:
         try:
             do()
-        except (ClientError, BotoCoreError):
+        except Exception:  # whatever is stored or fails, prices come first
             logger.warning("could not %s", what, exc_info=True)
             return False
         return True

@@ -43,10 +43,8 @@ def with_earlier(open_candles: OpenCandles, earlier: Beginnings, now_ms: int) ->
     return after
 
 
-def joined(candles: Sequence[Candle], open_ms: int) -> Candle | None:
-    """One candle from `open_ms` of several that follow each other, oldest first; `None` for none."""
-    if not candles:
-        return None
+def joined(candles: Sequence[Candle], open_ms: int) -> Candle:
+    """One candle from `open_ms` of one or several that follow each other, oldest first."""
     ticks = [candle.ticks for candle in candles]
     return Candle(
         open_ms,

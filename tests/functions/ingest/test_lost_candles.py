@@ -20,8 +20,11 @@ FIRST, *_, LAST = catalogue()
 
 def candle(open_ms: int, price: int, ticks: int | None = 12) -> Candle:
     """Return a candle that moves by 2 around a price."""
-    opened, high, low, close = (Decimal(price + change) for change in (0, 2, -2, 1))
-    return Candle(open_ms, opened, high, low, close, ticks)
+    return of(open_ms, price, price + 2, price - 2, price + 1, ticks)
+
+
+def of(open_ms: int, opened: int, high: int, low: int, close: int, ticks: int | None) -> Candle:
+    return Candle(open_ms, Decimal(opened), Decimal(high), Decimal(low), Decimal(close), ticks)
 
 
 @pytest.fixture
@@ -56,8 +59,8 @@ def test_the_hour_and_the_day_go_on(table: CandlesTable) -> None:
     assert after[FIRST] == own
     assert after[LAST] == {
         "1m": own["1m"],
-        "1h": Candle(own["1h"].open_ms, *map(Decimal, (100, 302, 98, 301)), 3 * 12 + 1),
-        "1d": Candle(DAY_0, *map(Decimal, (50, 302, 48, 301)), 2 * 720 + 3 * 12 + 1),
+        "1h": of(DAY_0 + 2 * HOUR_MS, 100, 302, 98, 301, 3 * 12 + 1),
+        "1d": of(DAY_0, 50, 302, 48, 301, 2 * 720 + 3 * 12 + 1),
     }
 
 
@@ -68,7 +71,7 @@ def test_a_minute_that_the_new_run_closed_counts_once(table: CandlesTable) -> No
     table.write([(LAST, "1m", candle(LOST_MS // MINUTE_MS * MINUTE_MS, 900))])
     later_ms = LOST_MS + MINUTE_MS
     hour = completed(lost, Snapshot(seq=10), later_ms).candles[LAST]["1h"]
-    assert (hour.high, hour.ticks) == (112, 36)
+    assert hour == of(DAY_0 + 2 * HOUR_MS, 100, 112, 98, 106, 36)
 
 
 def test_a_symbol_without_a_price_keeps_its_hour(table: CandlesTable) -> None:
@@ -76,7 +79,7 @@ def test_a_symbol_without_a_price_keeps_its_hour(table: CandlesTable) -> None:
     lost.begin(Snapshot(seq=9), LOST_MS)
     after = completed(lost, Snapshot(seq=10), LOST_MS).candles
     assert after.keys() == {LAST}
-    assert (after[LAST]["1h"].close, after[LAST]["1d"].open) == (106, 50)
+    assert after[LAST]["1h"] == of(DAY_0 + 2 * HOUR_MS, 100, 112, 98, 106, 36)
 
 
 def test_a_snapshot_with_candles_has_lost_none(table: CandlesTable) -> None:

@@ -192,3 +192,26 @@ def test_candles_lost_with_the_snapshot_go_on_after_a_tick(stage: Stage) -> None
     for _ in range(3):
         stage.past.ticked(())
         assert stage.past.completed(ticked, 0, NOW_MS).candles == ticked.candles
+
+
+def test_broken_items_cost_no_tick(stage: Stage, quotes_items: Table, caplog: pytest.LogCaptureFixture) -> None:
+    for sort_key in ("JOB", "BEGINNINGS"):
+        quotes_items.put_item(Item={"pk": "BACKFILL", "sk": sort_key, "began_ms": "x", "packed": "x"})
+    quotes_items.put_item(Item={"pk": "TRENDS", "sk": "CURRENT", "packed": 7, "version": "x"})
+    snapshot = Snapshot(usd_cad_history=RATES, usdt_cad_history=RATES)
+    hour = Candle(NOW_MS // HOUR_MS * HOUR_MS - HOUR_MS, PRICE, PRICE, PRICE, PRICE, 720)
+    stage.past.begin(snapshot, NOW_MS)
+    assert stage.past.completed(snapshot, 0, NOW_MS) is snapshot
+    stage.past.ticked([("BTC_CAD", "1h", hour)])
+    assert stage.trends.read().closes["BTC_CAD"][-1] == Decimal(86763)
+    assert stage.invoked == [1]
+    assert not caplog.records
+
+
+def test_an_unexpected_error_is_logged_and_costs_no_tick(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stage.jobs, "current", lambda: 1 / 0)
+    stage.past.begin(Snapshot(), NOW_MS)
+    stage.past.ticked(())
+    assert [record.message for record in caplog.records] == ["could not look for a backfill"]
