@@ -1,6 +1,6 @@
 """Candles in progress that were lost with a broken snapshot: the closed ones of the hour and the day begin them.
 
-Only the minute in which the snapshot broke begins anew.
+Only the minute in which the snapshot broke begins again.
 """
 
 from dataclasses import replace

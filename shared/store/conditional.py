@@ -22,8 +22,8 @@ def condition_failed(error: ClientError) -> bool:
 
 
 def is_outside(name: str, first: int, last: int) -> ConditionBase:
-    """The condition that an attribute is no number from `first` to `last`; so also that it is missing, or anything
-    else."""
+    """The condition that an attribute is not a number from `first` to `last`: also that it is missing, or not a
+    number."""
     return ~Attr(name).attribute_type("N") | ~Attr(name).between(first, last)
 
 

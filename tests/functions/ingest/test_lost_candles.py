@@ -29,7 +29,7 @@ def of(open_ms: int, opened: int, high: int, low: int, close: int, ticks: int | 
 
 @pytest.fixture
 def table(quotes_items: Table) -> CandlesTable:
-    """A symbol's closed candles, two of which are of another hour and of another day."""
+    """A symbol's closed candles. The first minute belongs to the hour before, the first hour to the day before."""
     made = CandlesTable(quotes_items)
     hour_ms = DAY_0 + 2 * HOUR_MS
     minutes = {hour_ms - MINUTE_MS: 1, hour_ms: 100, hour_ms + MINUTE_MS: 110, hour_ms + 2 * MINUTE_MS: 105}
