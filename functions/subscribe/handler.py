@@ -20,8 +20,6 @@ from shared.store.quotes_table import QuotesTable
 logger = Logger()
 settings = read(SubscribeSettings, os.environ)
 gateway = open_gateway(settings.connections_url)
-
-
 connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
 admission = Admission(connections, MessageLimit(settings.messages_per_second, settings.message_burst))
 subscriptions = Subscriptions(
