@@ -26,7 +26,7 @@ from tests.samples import AGELESS, SYMBOLS, after, quote, quotes
 from tests.stored import stored
 
 # Nobody gets quotes older than a day, and a connection gets its snapshot of the minute in place of an update. These
-# quotes are of the last second after that snapshot.
+# quotes come a second after that snapshot.
 PHASE_MS = spread_of(ID) % SNAPSHOT_MS
 RECENT_MS = (int(time.time() * 1_000) + PHASE_MS) // SNAPSHOT_MS * SNAPSHOT_MS - PHASE_MS + 1_000
 FIRST = after(Snapshot(), quotes(), RECENT_MS)
