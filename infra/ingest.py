@@ -45,7 +45,13 @@ class Ingest(Construct):
             },
         )
         self.function.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"],
+            [
+                "dynamodb:GetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:UpdateItem",
+            ],
             [storage.quotes.table_arn],
         )
         allow_keys(self.function, config)

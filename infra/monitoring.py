@@ -129,6 +129,12 @@ class Monitoring(Construct):
         )
 
     def _watch_posts(self, publish: Publish) -> None:
+        self._alarm(
+            "SnapshotsUnreadable",
+            publish.function.metric("SnapshotsUnreadable", "Sum"),
+            "Publish has left out snapshots that it cannot read, so clients miss their prices: look at the lines "
+            "`snapshots unreadable` in its log group, and whether ingest and publish have the same version.",
+        )
         # Half the age at which a record is put aside: publish never gets a record older than the full age.
         self._alarm(
             "PublishBehind",

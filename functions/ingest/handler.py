@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.ingest.lost_candles import LostCandles
 from functions.ingest.past import Past
 from functions.ingest.ticks import TickReport, Ticks
 from functions.ingest.warm_up import warm_up
@@ -47,6 +48,7 @@ if settings.backfill_function:
     starter = Starter(BackfillJobs(items), partial(invoke, settings.backfill_function))
 past = Past(
     RecentRates(source_settings.base_urls.get("kraken")),
+    LostCandles(candles),
     TrendsTable(items),
     BeginningsTable(items),
     starter,

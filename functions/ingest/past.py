@@ -1,4 +1,5 @@
-"""What the ingest does about the time before its ticks: the rates of the last day, the hours for trends, a backfill.
+"""What the ingest does about the time before its ticks: the rates of the last day, candles in progress, the hours for
+trends, a backfill.
 
 Prices come first: nothing here delays a tick for longer than its sources may take, and a failure only leaves a line in
 the log.
@@ -8,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.backfill.recent_rates import RecentRates
+from functions.ingest.lost_candles import LostCandles
+from shared.backfill.recent_rates import HourlyRates, RecentRates
 from shared.backfill.start import Starter
 from shared.model.candles import DAY_MS, Candle, Closed
 from shared.model.values import Snapshot
@@ -29,18 +30,26 @@ class Past:
     """`starter` is `None` if the deployment does without a backfill."""
 
     def __init__(
-        self, rates: RecentRates, trends: TrendsTable, beginnings: BeginningsTable, starter: Starter | None
+        self,
+        rates: RecentRates,
+        lost: LostCandles,
+        trends: TrendsTable,
+        beginnings: BeginningsTable,
+        starter: Starter | None,
     ) -> None:
         self._rates = rates
+        self._lost = lost
         self._trends = trends
         self._beginnings = beginnings
         self._starter = starter
         self._begun: Beginnings = {}
+        self._known_rates: dict[str, HourlyRates] = {}  # that have come, until they are in a snapshot
         self._pending: list[tuple[str, Candle]] = []  # hours that are not in the trends yet
 
     def begin(self, snapshot: Snapshot, now_ms: int) -> None:
         """Before the first tick of a run, given the stored snapshot: ask for the rates' last day if the feed has not
-        recorded it, and see whether a backfill is due."""
+        recorded it, and see whether candles were lost or a backfill is due."""
+        self._lost.begin(snapshot, now_ms)
         if _lacks_rates(snapshot, now_ms):
             self._rates.ask(now_ms)
         if starter := self._starter:
@@ -49,13 +58,13 @@ class Past:
 
     def completed(self, snapshot: Snapshot, timeout_s: float, now_ms: int) -> Snapshot:
         """The snapshot with what the feed has not seen itself: the beginnings of its candles in progress, and the rates
-        of the last day, if they have come by now or come in time."""
+        of the last day, if they have come by now or come in time. A tick that fails gets them again."""
+        snapshot = self._lost.completed(snapshot, now_ms)
         if self._begun and self._starter and (job := self._starter.job):
             snapshot = replace(snapshot, candles=with_beginnings(snapshot.candles, self._begun, job.from_ms))
-            self._begun = {}
         if not _lacks_rates(snapshot, now_ms):
             return snapshot
-        past = self._rates.answered(timeout_s)
+        past = self._known_rates = {**self._known_rates, **self._rates.answered(timeout_s)}
         return replace(
             snapshot,
             usd_cad_history=with_past(snapshot.usd_cad_history, past.get("USD", ()), now_ms),
@@ -63,7 +72,10 @@ class Past:
         )
 
     def ticked(self, closed: Iterable[Closed]) -> None:
-        """After a tick: add the hours that it closed to the trends, and invoke a backfill that is due."""
+        """After a tick: add the hours that it closed to the trends, read candles that were lost, and invoke a backfill
+        that is due."""
+        self._begun, self._known_rates = {}, {}  # they are in its snapshot
+        self._try("read lost candles", self._lost.read)
         self._pending += [(symbol, candle) for symbol, interval, candle in closed if interval == "1h"]
         if self._pending and self._try("write trends", lambda: self._trends.add(self._pending)):
             self._pending = []
@@ -79,7 +91,7 @@ class Past:
     def _try(self, what: str, do: Callable[[], None]) -> bool:
         try:
             do()
-        except (ClientError, BotoCoreError):
+        except Exception:  # whatever is stored or fails, prices come first
             logger.warning("could not %s", what, exc_info=True)
             return False
         return True

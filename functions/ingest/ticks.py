@@ -1,7 +1,7 @@
 """The ingest's loop: a tick at every multiple of the tick's length, until a successor takes over or nobody listens.
 
 With stand-by, an ingest that lost its lease watches its successor for the rest of its run, and takes the lease back if
-that one begins no tick.
+that one begins no tick or writes nothing.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from functions.ingest.base import Base, base_of
 from functions.ingest.calls import FAILURES, PAUSE_MS, Calls
 from functions.ingest.grid import Grid, now_ms, sleep_until
 from functions.ingest.past import Past
+from functions.ingest.watch import Watch
 from shared.model.candles import Closed
 from shared.model.delta import Delta
 from shared.model.explanation import Explanations
@@ -85,6 +86,7 @@ class Ticks:
         self._failed = failed
         self._paused = paused
         self._standby = standby
+        self._watch = Watch(self._grid, self._ages.write_ms)
         self._known: Snapshot | None = None  # the last one that this run wrote or confirmed
         self._calls = Calls()
         self._unexplained = 0
@@ -107,7 +109,6 @@ class Ticks:
                 if isinstance(found, str):
                     return found
                 watched = found
-                logger.warning("a stand-by takes over", epoch=found.epoch, ticked_ms=found.ticked_ms)
         except FAILURES:  # DynamoDB was away for the whole run
             return "end of run"
         finally:
@@ -154,27 +155,24 @@ class Ticks:
 
     def _stand_by(self, end_ms: int) -> Lease | str:
         """Look at the lease once a tick, a grace after it is due. Returns the lease if its holder has given it up, or
-        has not begun the tick; else, at the end, the reason to stop.
-
-        A holder is late if its last tick is the one before. If its clock and this one's differ by more, it is late if
-        it has done nothing since the last look.
+        does not do its work (`Watch`); else, at the end, the reason to stop.
         """
-        before: Lease | None = None
         while (look_ms := self._grid.look_ms()) < end_ms:
             sleep_until(look_ms)
             lease = self._look()
             self._report_failures()
             if lease is None:
+                self._watch.saw_nothing()
                 continue
             is_given_up = lease.epoch > 0 and lease.until_ms == 0
             if is_given_up and not self._is_heard():
                 return "nobody listens"
-            is_late = self._grid.is_one_behind(lease.ticked_ms)
-            if before and (lease.epoch, lease.ticked_ms) == (before.epoch, before.ticked_ms):
-                is_late = not self._grid.is_begun(lease.ticked_ms)
-            if is_late or (is_given_up and not self._grid.is_begun(lease.ticked_ms)):
+            fault = self._watch.fault(lease)
+            if is_given_up and not self._grid.is_begun(lease.ticked_ms):
+                fault = fault or "it has given up the lease"
+            if fault:
+                logger.warning("a stand-by takes over", epoch=lease.epoch, ticked_ms=lease.ticked_ms, because=fault)
                 return lease
-            before = lease
         return "successor"
 
     def _look(self) -> Lease | None:

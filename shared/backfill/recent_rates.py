@@ -13,7 +13,7 @@ HOUR_MS = INTERVAL_MS["1h"]
 MARKETS = {"USD": "USDCAD", "USDT": "USDTCAD"}
 TIMEOUT_S = 5.0
 
-Past = tuple[tuple[int, Decimal], ...]
+HourlyRates = tuple[tuple[int, Decimal], ...]
 
 
 class RecentRates:
@@ -30,7 +30,7 @@ class RecentRates:
         if not self._asked:
             self._asked = {name: self._threads.submit(self._get, market, now_ms) for name, market in MARKETS.items()}
 
-    def answered(self, timeout_s: float) -> Mapping[str, Past]:
+    def answered(self, timeout_s: float) -> Mapping[str, HourlyRates]:
         """The rate at the beginning of each hour, by currency, once it is there; waits for at most that long."""
         wait(self._asked.values(), timeout_s)
         ended = {currency: future for currency, future in self._asked.items() if future.done()}

@@ -43,9 +43,7 @@ class Publisher:
         self._audience: Audience | None = None
         self._connections: int | None = None
         self._workers_may_run = shards > 1
-        self._delegated: deque[int] = deque(
-            maxlen=COUNTED_WITHIN_TICKS
-        )  # the last ticks for which workers were started
+        self._delegated: deque[int] = deque(maxlen=COUNTED_WITHIN_TICKS)  # the last ticks that workers were started for
 
     def admit(self, change: Change, late_ms: int) -> Change | None:
         """The change to publish in place of this one, or `None` if its tick or a newer one has been published.

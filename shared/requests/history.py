@@ -15,7 +15,8 @@ from shared.model.candles import INTERVAL_MS, Candle, OpenCandles
 from shared.model.wire import Encoded, dumps
 from shared.protocol import BadRequest, Id, Message, Part, in_parts, reply, unknown_symbol
 from shared.requests.minutes import MinutesBackfill
-from shared.store.candles_table import LATEST_MS, MAX_READ
+from shared.store.candle_keys import LATEST_MS
+from shared.store.candles_table import MAX_READ
 from shared.store.whole_history import WholeHistory
 
 DEFAULT_LIMIT = 100

@@ -132,7 +132,7 @@ def get(
 ) -> Answer:
     """The answer to one request, which is received at `now_ms` by the wall clock.
 
-    `max_body_bytes` limits the answer's size, uncompressed, and so the memory: JSON takes up to 30 times its size.
+    `max_body_bytes` limits the answer's size, uncompressed, and so the memory: JSON takes many times its size.
 
     Raises:
         SourceUnavailable: no whole answer in time, an error status, no JSON, or too long.

@@ -106,12 +106,16 @@ def unavailable(errors: set[str]) -> SourceUnavailable:
     return SourceUnavailable(f"errors in the answer: {said:.80}", retry_after_ms=rest_ms)
 
 
+def result_in(payload: object) -> dict[str, object]:
+    """The result of an answer, by altname; empty if there is none."""
+    result = payload.get("result") if isinstance(payload, dict) else None
+    return {str(LEGACY_KEYS.get(key, key)): row for key, row in result.items()} if isinstance(result, dict) else {}
+
+
 def _rows(payload: object) -> dict[str, object]:
     """The rows of the markets that the feed uses, by altname."""
-    result = payload.get("result") if isinstance(payload, dict) else None
-    named = {LEGACY_KEYS.get(key, key): row for key, row in result.items()} if isinstance(result, dict) else {}
     ours = wanted()
-    return {name: row for name, row in named.items() if name in ours}
+    return {name: row for name, row in result_in(payload).items() if name in ours}
 
 
 def _ticker(market: str, row: object, answer: Answer) -> Ticker | None:

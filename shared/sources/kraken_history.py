@@ -48,9 +48,7 @@ def parse(answer: Answer, wanted: Wanted) -> list[Candle]:
         return []
     if errors:
         raise kraken.unavailable(errors)
-    result = answer.payload.get("result") if isinstance(answer.payload, dict) else None
-    named = {kraken.LEGACY_KEYS.get(key, key): rows for key, rows in result.items()} if isinstance(result, dict) else {}
-    return candles_in(named.get(wanted.market), COLUMNS, 1000, wanted)
+    return candles_in(kraken.result_in(answer.payload).get(wanted.market), COLUMNS, 1000, wanted)
 
 
 def _params(wanted: Wanted) -> Mapping[str, str]:

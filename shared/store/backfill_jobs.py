@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.store.conditional import condition_failed
+from shared.store.conditional import condition_failed, is_outside
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -56,7 +56,7 @@ class BackfillJobs:
         self._now_ms = now_ms
 
     def current(self) -> Job | None:
-        """The last job, `None` if there was none."""
+        """The last job, `None` if there was none, or none that can be read: the next one takes its place."""
         item = self._table.get_item(Key=JOB_KEY, ConsistentRead=True).get("Item")
         return _job(item) if item else None
 
@@ -72,11 +72,7 @@ class BackfillJobs:
         self._write(
             lambda: self._table.put_item(
                 Item=item,
-                ConditionExpression="attribute_not_exists(pk) OR NOT began_ms BETWEEN :earlier AND :later",
-                ExpressionAttributeValues={
-                    ":earlier": now_ms - ONE_JOB_PER_MS + 1,
-                    ":later": now_ms + ONE_JOB_PER_MS - 1,
-                },
+                ConditionExpression=is_outside("began_ms", now_ms - ONE_JOB_PER_MS + 1, now_ms + ONE_JOB_PER_MS - 1),
             )
         )
 
@@ -151,8 +147,7 @@ class BackfillJobs:
         self._write(
             lambda: self._table.put_item(
                 Item={**MINUTES_KEY, "until_ms": now_ms + SILENT_AFTER_MS},
-                ConditionExpression="attribute_not_exists(pk) OR NOT until_ms BETWEEN :earliest AND :latest",
-                ExpressionAttributeValues={":earliest": now_ms + 1, ":latest": now_ms + 2 * SILENT_AFTER_MS},
+                ConditionExpression=is_outside("until_ms", now_ms + 1, now_ms + 2 * SILENT_AFTER_MS),
             )
         )
         item: dict[str, Any] = {"pk": "BACKFILL", "sk": f"MINUTES#{symbol}", "claimed_ms": now_ms}
@@ -160,11 +155,9 @@ class BackfillJobs:
             self._write(
                 lambda: self._table.put_item(
                     Item={**item, "expires_at": (now_ms + 2 * ONE_JOB_PER_MS) // 1000},
-                    ConditionExpression="attribute_not_exists(pk) OR NOT claimed_ms BETWEEN :earlier AND :later",
-                    ExpressionAttributeValues={
-                        ":earlier": now_ms - MINUTES_EVERY_MS + 1,
-                        ":later": now_ms + MINUTES_EVERY_MS - 1,
-                    },
+                    ConditionExpression=is_outside(
+                        "claimed_ms", now_ms - MINUTES_EVERY_MS + 1, now_ms + MINUTES_EVERY_MS - 1
+                    ),
                 )
             )
         except Taken:
@@ -184,7 +177,10 @@ class BackfillJobs:
             raise
 
 
-def _job(item: Any) -> Job:
+def _job(item: Any) -> Job | None:
     names = ("began_ms", "from_ms", "until_ms", "heard_ms")
-    began_ms, from_ms, until_ms, heard_ms = (int(item[name]) for name in names)
-    return Job(began_ms, from_ms, until_ms, frozenset(item.get("done", ())), heard_ms, str(item["ended"]))
+    try:
+        began_ms, from_ms, until_ms, heard_ms = (int(item[name]) for name in names)
+        return Job(began_ms, from_ms, until_ms, frozenset(item.get("done", ())), heard_ms, str(item["ended"]))
+    except (LookupError, TypeError, ValueError):
+        return None

@@ -7,11 +7,9 @@ feed's own candles are other items, so a block never overwrites one.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Key
-
 from shared.model.candles import INTERVAL_MS, KEPT_MS, Candle, Closed
 from shared.store.candle_blocks_codec import pack_block, unpack_block
-from shared.store.candles_table import LATEST_MS
+from shared.store.candle_keys import LATEST_MS, key_of, keys_between, series_of
 from shared.store.conditional import change
 
 if TYPE_CHECKING:
@@ -45,8 +43,7 @@ class CandleBlocksTable:
         key: Any = None
         while until_ms > from_ms and len(found) < limit:
             answer = self._table.query(
-                KeyConditionExpression=Key("pk").eq(_partition(symbol, interval))
-                & Key("sk").between(_sort_key(_block_of(interval, from_ms)), _sort_key(until_ms - 1)),
+                KeyConditionExpression=keys_between(KIND, symbol, interval, _block_of(interval, from_ms), until_ms - 1),
                 ScanIndexForward=False,
                 Limit=limit // BLOCK + 2,
                 **({"ExclusiveStartKey": key} if key else {}),
@@ -68,7 +65,7 @@ class CandleBlocksTable:
                 return None
             return _attributes(interval, first_ms, sorted({**given, **stored}.values(), key=_by_time))
 
-        return change(self._table, {"pk": _partition(symbol, interval), "sk": _sort_key(first_ms)}, merged)
+        return change(self._table, key_of(KIND, symbol, interval, first_ms), merged)
 
 
 def past_in(item: Mapping[str, Any]) -> list[Closed] | None:
@@ -77,15 +74,14 @@ def past_in(item: Mapping[str, Any]) -> list[Closed] | None:
     Raises:
         ValueError: another version packed it.
     """
-    kind, _, series = str(item["pk"]).partition("#")
-    if kind != KIND:
+    series = series_of(KIND, item)
+    if series is None:
         return None
-    interval, _, symbol = series.partition("#")
     try:
-        candles = unpack_block(bytes(item["packed"]), INTERVAL_MS[interval])
+        candles = unpack_block(bytes(item["packed"]), INTERVAL_MS[series[1]])
     except (KeyError, ValueError) as error:
         raise ValueError(f"{item['pk']} {item['sk']} is not a block of this version") from error
-    return [(symbol, interval, candle) for candle in candles]
+    return [(*series, candle) for candle in candles]
 
 
 def _attributes(interval: str, first_ms: int, candles: Sequence[Candle]) -> dict[str, Any]:
@@ -107,14 +103,6 @@ def _block_of(interval: str, open_ms: int) -> int:
     """When the first interval of the block begins that this one belongs to."""
     length_ms = BLOCK * INTERVAL_MS[interval]
     return open_ms // length_ms * length_ms
-
-
-def _partition(symbol: str, interval: str) -> str:
-    return f"{KIND}#{interval}#{symbol}"
-
-
-def _sort_key(open_ms: int) -> str:
-    return f"{open_ms:013d}"
 
 
 def _by_time(candle: Candle) -> int:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.model.candles import INTERVAL_MS, KEPT_MS, Candle, Closed, kept_from_ms
 from shared.model.wire import number_text
+from shared.store.candle_keys import LATEST_MS, key_of, keys_between, series_of
 from shared.store.conditional import condition_failed
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 KIND = "CANDLE"
 MAX_READ = 500
-LATEST_MS = 10**13 - 1  # 13 digits reach to the year 2286
 BATCH = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 TRIES = 4
 BACK_OFF_S = 0.05
@@ -49,7 +48,7 @@ class CandlesTable:
         Raises:
             NotWritten: throttled or failing after retries. Some candles may have been written.
         """
-        left = {_key(*candle): candle for candle in closed}
+        left = {_place(*candle): candle for candle in closed}
         for attempt in range(TRIES):
             if attempt:
                 self._sleep(random.uniform(0, BACK_OFF_S * 2**attempt))  # noqa: S311 - jitter
@@ -70,8 +69,7 @@ class CandlesTable:
         if until_ms < from_ms:
             return []
         items = self._table.query(
-            KeyConditionExpression=Key("pk").eq(_partition(symbol, interval))
-            & Key("sk").between(_sort_key(from_ms), _sort_key(until_ms)),
+            KeyConditionExpression=keys_between(KIND, symbol, interval, from_ms, until_ms),
             ScanIndexForward=False,
             Limit=min(limit, MAX_READ),
             ConsistentRead=True,  # includes a candle that has just left the snapshot
@@ -104,8 +102,7 @@ class CandlesTable:
         key: Any = None
         while True:
             answer = self._table.query(
-                KeyConditionExpression=Key("pk").eq(_partition(symbol, interval))
-                & Key("sk").between(_sort_key(from_ms), _sort_key(until_ms)),
+                KeyConditionExpression=keys_between(KIND, symbol, interval, from_ms, until_ms),
                 ProjectionExpression="sk",
                 ConsistentRead=True,
                 **({"ExclusiveStartKey": key} if key else {}),
@@ -140,34 +137,24 @@ def closed_in(item: Mapping[str, Any]) -> Closed | None:
     Raises:
         ValueError: another version wrote it.
     """
-    kind, _, series = str(item["pk"]).partition("#")
-    if kind != KIND:
+    series = series_of(KIND, item)
+    if series is None:
         return None
-    interval, _, symbol = series.partition("#")
     try:
-        return symbol, interval, _candle(item)
+        return *series, _candle(item)
     except (KeyError, ArithmeticError) as error:
         raise ValueError(f"{item['pk']} {item['sk']} is not a candle of this version") from error
 
 
-def _partition(symbol: str, interval: str) -> str:
-    return f"{KIND}#{interval}#{symbol}"
-
-
-def _sort_key(open_ms: int) -> str:
-    return f"{open_ms:013d}"
-
-
-def _key(symbol: str, interval: str, candle: Candle) -> tuple[str, str]:
-    return _partition(symbol, interval), _sort_key(candle.open_ms)
+def _place(symbol: str, interval: str, candle: Candle) -> tuple[str, str]:
+    key = key_of(KIND, symbol, interval, candle.open_ms)
+    return key["pk"], key["sk"]
 
 
 def _item(symbol: str, interval: str, candle: Candle) -> dict[str, Any]:
     """Prices are texts, since DynamoDB's numbers have at most 38 digits. `n` is the number of ticks, if it is known."""
-    pk, sk = _key(symbol, interval, candle)
     item: dict[str, Any] = {
-        "pk": pk,
-        "sk": sk,
+        **key_of(KIND, symbol, interval, candle.open_ms),
         "o": number_text(candle.open),
         "h": number_text(candle.high),
         "l": number_text(candle.low),

@@ -1,11 +1,13 @@
-"""Conditional writes: whether one was refused, and a change of an item that other writers change as well.
+"""Conditional writes: what several tables ask, whether a write was refused, and a change of a shared item.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBMapper.OptimisticLocking.html
 """
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.conditions import Attr, ConditionBase
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ TRIES = 5
 def condition_failed(error: ClientError) -> bool:
     """Whether DynamoDB refused a write because its condition was not fulfilled."""
     return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
+def is_outside(name: str, first: int, last: int) -> ConditionBase:
+    """The condition that an attribute is not a number from `first` to `last`: also that it is missing, or not a
+    number."""
+    return ~Attr(name).attribute_type("N") | ~Attr(name).between(first, last)
 
 
 def change(
@@ -35,13 +43,11 @@ def change(
         attributes = changed(item)
         if attributes is None:
             return False
-        version = int(item.get("version", 0))
+        version = item.get("version")
+        unchanged = Attr("version").not_exists() if version is None else Attr("version").eq(version)
+        following = version + 1 if isinstance(version, Decimal) else 1
         try:
-            table.put_item(
-                Item={**key, **attributes, "version": version + 1},
-                ConditionExpression="attribute_not_exists(pk) OR version = :version",
-                ExpressionAttributeValues={":version": version},
-            )
+            table.put_item(Item={**key, **attributes, "version": following}, ConditionExpression=unchanged)
         except ClientError as error:
             if attempt == TRIES or not condition_failed(error):
                 raise

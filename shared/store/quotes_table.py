@@ -22,7 +22,7 @@ from shared.model.explanation import Explanations
 from shared.model.staleness import Ages, as_of
 from shared.model.values import Snapshot
 from shared.store.codec import pack, unpack, unpack_or_restart
-from shared.store.conditional import condition_failed
+from shared.store.conditional import condition_failed, is_outside
 from shared.store.explanations_codec import pack_explanations, unpack_explanations
 
 if TYPE_CHECKING:
@@ -34,13 +34,11 @@ LEASE_KEY = {"pk": "LEASE", "sk": "INGEST"}
 AUDIENCE_KEY = {"pk": "AUDIENCE", "sk": "COUNT"}
 SET_LEASE = "SET epoch = :epoch, until_ms = :until, ticked_ms = :ticked, seq = :seq REMOVE woken_ms"
 NO_EPOCH = "attribute_not_exists(epoch) OR NOT attribute_type(epoch, :number) OR epoch > :largest OR epoch < :first"
-
-
 # A larger number is no `seq`, `epoch` or time: it would not be exact in JSON, or leave no room for the next one.
 LARGEST = 2**52
-CLAIM_MS = (
-    5_000  # an ingest that was invoked takes the lease earlier; if it never comes, another subscriber invokes one
-)
+# An ingest that was invoked takes the lease earlier; if it never comes, another subscriber invokes one.
+CLAIM_MS = 5_000
+AHEAD_TICKS = 1_000  # more than in the longest run of an ingest
 
 
 class SnapshotMoved(Exception):
@@ -148,24 +146,24 @@ class QuotesTable:
             raise
 
     def write_explanations(self, explanations: Explanations) -> None:
-        """Write a tick's explanations in place of an earlier tick's."""
+        """Write a tick's explanations, unless those of a later tick are stored. What is further ahead than any ingest
+        could be is left from before the feed began again, or broken, and does not count."""
         packed = pack_explanations(explanations)
         try:
             self._table.put_item(
                 Item={**EXPLAIN_KEY, "seq": explanations.seq, "packed": packed},
-                ConditionExpression="attribute_not_exists(pk) OR seq <= :seq",
-                ExpressionAttributeValues={":seq": explanations.seq},
+                ConditionExpression=is_outside("seq", explanations.seq + 1, explanations.seq + AHEAD_TICKS),
             )
         except ClientError as error:
             if not condition_failed(error):
                 raise
 
     def explanations(self) -> Explanations:
-        """The explanations of the last tick that has any; empty if another version wrote them."""
+        """The explanations of the last tick that has any; empty if they cannot be read, as those of another version."""
         item = self._get(EXPLAIN_KEY)
         try:
             return unpack_explanations(bytes(item["packed"])) if item else Explanations()
-        except ValueError:
+        except (LookupError, TypeError, ValueError):
             return Explanations()
 
     def take_lease(self, until_ms: int, *, above: int = 0, seen: Lease | None = None) -> Lease:
@@ -216,8 +214,8 @@ class QuotesTable:
     def claim_wake(self, now_ms: int, longest_ms: int) -> bool:
         """Claim to invoke an ingest. Returns whether this caller is to do it: no ingest holds the lease (`is_live`)
         and nobody has claimed it within `CLAIM_MS`. An ingest that takes the lease ends the claim."""
-        none_runs = ~_is_number("until_ms") | Attr("until_ms").lte(now_ms) | Attr("until_ms").gt(now_ms + longest_ms)
-        is_free = ~_is_number("woken_ms") | ~Attr("woken_ms").between(now_ms - CLAIM_MS, now_ms + CLAIM_MS)
+        none_runs = is_outside("until_ms", now_ms + 1, now_ms + longest_ms)
+        is_free = is_outside("woken_ms", now_ms - CLAIM_MS, now_ms + CLAIM_MS)
         try:
             self._table.update_item(
                 Key=LEASE_KEY,
@@ -293,10 +291,6 @@ def _unpacked(packed: object, seq: int) -> tuple[Snapshot, bool]:
     except ValueError:
         return unpack_or_restart(data, seq), False
     return replace(snapshot, seq=seq or snapshot.seq), snapshot.seq == seq
-
-
-def _is_number(name: str) -> ConditionBase:
-    return Attr(name).attribute_type("N")
 
 
 def _unchanged(attributes: Mapping[str, Any] | None) -> ConditionBase:

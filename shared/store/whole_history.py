@@ -2,7 +2,8 @@
 
 from shared.model.candles import Candle, kept_from_ms
 from shared.store.candle_blocks_table import CandleBlocksTable
-from shared.store.candles_table import LATEST_MS, CandlesTable
+from shared.store.candle_keys import LATEST_MS
+from shared.store.candles_table import CandlesTable
 
 
 class WholeHistory:

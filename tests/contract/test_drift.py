@@ -41,7 +41,8 @@ from shared.protocol import assets as asset_frames
 from shared.publishing import periodic
 from shared.requests import history
 from shared.requests.history import DEFAULT_LIMIT
-from shared.store.candles_table import LATEST_MS, MAX_READ
+from shared.store.candle_keys import LATEST_MS
+from shared.store.candles_table import MAX_READ
 from tests.contract import frames as built_here
 from tests.contract.frames import FULL, PLAIN, built
 from tests.samples import prices

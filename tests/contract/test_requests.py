@@ -27,7 +27,7 @@ from shared.protocol import (
     parse_unsubscription,
 )
 from shared.requests.history import parse_history
-from shared.store.candles_table import LATEST_MS
+from shared.store.candle_keys import LATEST_MS
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from tests.clients import ConnectionsServer

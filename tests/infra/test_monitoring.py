@@ -19,6 +19,7 @@ WATCHED: dict[str, tuple[object, ...]] = {
     "PostsRefused": ("Cadfeed PostsRefused", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
     "ConnectionsUnsent": ("Cadfeed ConnectionsUnsent", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
     "BatchesBroken": ("Cadfeed BatchesBroken", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "SnapshotsUnreadable": ("Cadfeed SnapshotsUnreadable", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
     "PublishBehind": ("AWS/Lambda IteratorAge", "Maximum", 60, 1, ABOVE, 30_000, "notBreaching"),
     "SnapshotsPutAside": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, ABOVE, 0, "ignore"),
     **{
@@ -28,7 +29,10 @@ WATCHED: dict[str, tuple[object, ...]] = {
     **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
 }
 OF_PUBLISH = {"PostsFailed", "PostsRefused", "ConnectionsUnsent", "BatchesBroken"}
-WRITES = {"ingest": "functions/ingest/handler.py", "publish": "shared/publishing/report.py"}
+WRITES = {
+    "ingest": ["functions/ingest/handler.py"],
+    "publish": ["shared/publishing/report.py", "functions/publish/handler.py"],
+}
 
 
 def alarms(stack: Synthesised) -> dict[str, dict[str, Any]]:
@@ -78,7 +82,7 @@ def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> Non
     ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
     assert ours.keys() == {name for name, (metric, *_) in WATCHED.items() if str(metric).startswith("Cadfeed ")}
     for name, alarm in ours.items():
-        function = "publish" if name in OF_PUBLISH else "ingest"
+        function = "publish" if name in {*OF_PUBLISH, "SnapshotsUnreadable"} else "ingest"
         variables = stack.functions()[function]["Environment"]["Variables"]
         assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
         of_source = [each for each in alarm["Dimensions"] if each["Name"] == "source"]
@@ -86,7 +90,7 @@ def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> Non
             {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
         ]
         assert [f"Suspect{each['Value'].capitalize()}" for each in of_source] == [name] * name.startswith("Suspect")
-        written = (ROOT / WRITES[function]).read_text(encoding="utf-8")
+        written = "".join((ROOT / path).read_text(encoding="utf-8") for path in WRITES[function])
         call = r"^ +(?:metrics\.add_metric\(|_count\()?\"(\w+)\"[:,] "
         assert alarm["MetricName"] in re.findall(call, written, re.MULTILINE)
 

@@ -47,6 +47,7 @@ GRANTS = {
         "<StorageQuotes.Arn>": {
             "dynamodb:BatchWriteItem",
             "dynamodb:GetItem",
+            "dynamodb:Query",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         },

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from shared.model.candles import DAY_MS, Candle
-from shared.pricing.opening import with_beginnings
+from shared.pricing.opening import with_beginnings, with_earlier
 
 DAY = 20_000 * DAY_MS
 BTC = "BTC_CAD"
@@ -41,3 +41,25 @@ def test_another_interval_or_an_unknown_past_changes_nothing() -> None:
     old = candle(100, 105, 90, 101, ticks=None)
     assert completed(old) == old
     assert with_beginnings({"ETH_CAD": {"1d": old}}, SAID, 0) == {"ETH_CAD": {"1d": old}}
+
+
+def earlier(own: Candle | None, beginning: Candle, now_ms: int = DAY + 5) -> Candle | None:
+    candles = {BTC: {"1d": own}} if own else {}
+    return with_earlier(candles, {(BTC, "1d"): beginning}, now_ms).get(BTC, {}).get("1d")
+
+
+def test_a_lost_beginning_comes_before_what_came_since() -> None:
+    assert earlier(candle(100, 105, 90, 101, 3), candle(50, 120, 95, 99, 7)) == candle(50, 120, 90, 101, 10)
+    assert earlier(None, candle(50, 120, 95, 99)) == candle(50, 120, 95, 99)
+
+
+def test_a_lost_beginning_with_unknown_ticks_makes_them_unknown() -> None:
+    assert earlier(candle(100, 105, 90, 101), candle(50, 120, 95, 99, None)) == candle(50, 120, 90, 101, None)
+
+
+def test_the_beginning_of_a_day_that_is_over_changes_nothing() -> None:
+    own = replace(candle(100, 105, 90, 101), open_ms=DAY + DAY_MS)
+    assert earlier(own, candle(50, 120, 95, 99), DAY + DAY_MS) == own
+    assert earlier(None, candle(50, 120, 95, 99), DAY + DAY_MS) is None
+    ahead = replace(own, open_ms=DAY + DAY_MS)  # the clock of the ingest before was ahead
+    assert earlier(ahead, candle(50, 120, 95, 99)) == ahead

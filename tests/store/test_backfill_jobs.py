@@ -1,12 +1,14 @@
 """One job at a time, one run at a time, and a job that is cut off goes on."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.candles import DAY_MS
 from shared.store.backfill_jobs import (
+    JOB_KEY,
     MINUTES_EVERY_MS,
     ONE_JOB_PER_MS,
     PAUSE_MS,
@@ -150,3 +152,12 @@ def test_a_clock_that_was_a_day_ahead_keeps_nobody_waiting(jobs: BackfillJobs, c
     jobs.claim_minutes("ETH_CAD")
     with pytest.raises(Taken):
         jobs.start(0, NOW_MS)
+
+
+@pytest.mark.parametrize("broken", [{}, {"began_ms": "x"}, {"heard_ms": None}, {"until_ms": [1]}, {"done": 7}])
+def test_a_broken_job_gives_way_to_the_next(jobs: BackfillJobs, quotes_items: Table, broken: dict[str, Any]) -> None:
+    whole: dict[str, Any] = {**JOB_KEY, "began_ms": 1, "from_ms": 0, "until_ms": 1, "heard_ms": 1, "ended": "whole"}
+    quotes_items.put_item(Item={**whole, **broken} if broken else JOB_KEY)
+    assert jobs.current() is None
+    jobs.start(0, NOW_MS)
+    assert jobs.take().until_ms == NOW_MS

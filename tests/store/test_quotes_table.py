@@ -14,6 +14,7 @@ from shared.store.codec import pack
 from shared.store.quotes_table import (
     AUDIENCE_KEY,
     CLAIM_MS,
+    EXPLAIN_KEY,
     Audience,
     Lease,
     LeaseLost,
@@ -139,6 +140,25 @@ def test_a_late_ingest_does_not_explain_away_a_newer_tick(quotes_table: QuotesTa
     quotes_table.write_explanations(explanations(2))
     quotes_table.write_explanations(explanations(1))
     assert quotes_table.explanations().seq == 2
+
+
+@pytest.mark.parametrize("seq", [10**9, "2", None])
+def test_explanations_with_an_unbelievable_seq_are_replaced(
+    quotes_table: QuotesTable, quotes_items: Table, seq: Any
+) -> None:
+    """As when somebody deleted the snapshot and the lease: the feed begins again with 1."""
+    left = {**EXPLAIN_KEY, "packed": b"left"}
+    quotes_items.put_item(Item=left if seq is None else {**left, "seq": seq})
+    quotes_table.write_explanations(explanations(1))
+    assert quotes_table.explanations() == explanations(1)
+
+
+@pytest.mark.parametrize("broken", [{}, {"packed": "text"}, {"packed": 7}, {"packed": b"nothing"}])
+def test_broken_explanations_are_as_good_as_none(
+    quotes_table: QuotesTable, quotes_items: Table, broken: dict[str, Any]
+) -> None:
+    quotes_items.put_item(Item={**EXPLAIN_KEY, "seq": 1, **broken})
+    assert quotes_table.explanations() == Explanations()
 
 
 def test_explanations_of_another_version_are_ignored(quotes_table: QuotesTable, quotes_items: Table) -> None:

@@ -1,6 +1,7 @@
 """The trends are one item, which two writers share."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
@@ -51,8 +52,11 @@ def test_a_writer_that_came_between_loses_nothing(trends: TrendsTable, monkeypat
     assert {symbol: row[-1] for symbol, row in trends.read().closes.items()} == {"BTC_CAD": 7, "ETH_CAD": 5}
 
 
-def test_what_another_version_wrote_is_as_good_as_none(trends: TrendsTable, quotes_items: Table) -> None:
-    quotes_items.put_item(Item={**KEY, "version": 3, "packed": b"nothing"})
+@pytest.mark.parametrize("broken", [{"version": 3}, {"version": "x"}, {}])
+def test_what_another_version_wrote_is_as_good_as_none(
+    trends: TrendsTable, quotes_items: Table, broken: dict[str, Any]
+) -> None:
+    quotes_items.put_item(Item={**KEY, "packed": b"nothing", **broken})
     assert trends.read() == Trends()
     trends.add([("BTC_CAD", candle(0, "7"))])
     assert trends.read().closes["BTC_CAD"][-1] == 7

@@ -12,7 +12,6 @@ from threading import Event
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 from moto import mock_aws
 
 from shared.backfill.asker import HistoryAsker
@@ -22,13 +21,13 @@ from shared.store.backfill_jobs import JOB_KEY, BackfillJobs
 from shared.store.beginnings_table import BeginningsTable
 from shared.store.candle_blocks_table import CandleBlocksTable
 from shared.store.trends_table import TrendsTable
+from tools.bench.emulator import create_table, database_at
 from tools.bench.read_units import item_bytes
 from tools.simulator.server import exchange_in_thread
 from tools.simulator.simulated import SimulatedMarket
 
 WRITE_UNIT_BYTES = 1_024
 OK = 200
-KEYS = ("pk", "sk")
 REPORT_EVERY = 25
 AS_NOBODY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "ca-central-1"}
 
@@ -36,7 +35,7 @@ AS_NOBODY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_
 def main() -> int:
     """Run it and print what it took. Returns 0 if every series was stored."""
     with patch.dict("os.environ", AS_NOBODY), mock_aws(), exchange_in_thread(SimulatedMarket(seed=1)) as exchange:
-        table = _table()
+        table = create_table(database_at(), "quotes")
         puts: list[int] = []
         updates: list[int] = []
         events = table.meta.client.meta.events
@@ -71,15 +70,6 @@ def main() -> int:
         _say(f"refused: {refused}")
         _say(f"{time.monotonic() - began:.0f} s, {time.process_time() - used:.0f} s of CPU, the exchange's included")
     return 0 if ended == "whole" else 1
-
-
-def _table() -> Any:
-    return boto3.resource("dynamodb").create_table(
-        TableName="quotes",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEYS],
-        BillingMode="PAY_PER_REQUEST",
-    )
 
 
 def _items(table: Any) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ from statistics import median
 from threading import Event, Thread
 from typing import Any, TypedDict
 
-import boto3
 import certifi
 from aiohttp import ClientSession, web
 
@@ -25,8 +24,9 @@ from shared.model.wire import dumps, loads
 from shared.sources import binance, kraken
 from shared.sources.all_sources import SOURCES
 from tools.bench.cpu_quota import NoQuota, Quota, quota
+from tools.bench.emulator import create_table, database_at, running_emulator
 from tools.bench.report import Report, rounded
-from tools.bench.workload import REGION, environment
+from tools.bench.workload import environment
 from tools.local import certificates
 from tools.simulator.server import exchange_in_thread
 from tools.simulator.simulated import SimulatedMarket
@@ -89,11 +89,12 @@ class NoTick(Exception):
 
 
 def measure(
-    folder: Path, paths: list[str], settings: dict[str, str], rounds: int, state: Path, start_emulator: Any
+    folder: Path, paths: list[str], settings: dict[str, str], rounds: int, state: Path
 ) -> tuple[dict[str, list[Tick]], str]:
     """Return the first ticks of each round, with a whole core and with the quota, and what the quota was.
 
     Raises:
+        CannotStart: the emulator did not start.
         NoTick: a tick failed.
     """
     found: dict[str, list[Tick]] = {"a whole core": [], "a seventh of a core": []}
@@ -103,9 +104,10 @@ def measure(
             kind = limit.kind if limit else ""
         except NoQuota as error:
             limit, kind = None, f"none, because {error}"
-        emulator = block.enter_context(start_emulator())
+        emulator = block.enter_context(running_emulator(state, lambda _text: None))
         urls = block.enter_context(fronts(state, emulator))
-        _create_table(emulator)
+        quotes = create_table(database_at(emulator), TABLE)
+        quotes.put_item(Item={"pk": "AUDIENCE", "sk": "COUNT", "connections": 1, "ts_ms": 0})
         variables = _variables(state, urls, settings)
         for number in range(-1, rounds):
             for share, ticks in found.items():
@@ -216,20 +218,6 @@ def _dynamodb(session: ClientSession, emulator: str) -> Callable[[web.Request], 
             return web.Response(status=passed.status, body=await passed.read(), headers=kept_headers)
 
     return answer
-
-
-def _create_table(emulator: str) -> None:
-    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106 - nobody's
-    items = root.resource("dynamodb", endpoint_url=emulator).create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    items.put_item(Item={"pk": "AUDIENCE", "sk": "COUNT", "connections": 1, "ts_ms": 0})
 
 
 def _variables(state: Path, urls: dict[str, str], settings: dict[str, str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """How a fan-out grows with its connections: time, CPU, memory and DynamoDB's read units."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -11,18 +10,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from shared.model.channels import RATES
 from shared.store.connections_table import ConnectionsTable
 from tools.bench import read_units
 from tools.bench.cores import Cores
+from tools.bench.emulator import create_table, database_at, running_emulator
 from tools.bench.report import Report, rounded
 from tools.bench.throughput import THIS, ClientFailed, Result
-from tools.bench.workload import REGION, ROOT, connection_id, environment
-from tools.local import aws
-from tools.local.ports import free_port
-from tools.local.processes import Processes, StillOwned
+from tools.bench.workload import ROOT, connection_id, environment
 from tools.simulator.sink import Sink
 
 if TYPE_CHECKING:
@@ -53,7 +48,7 @@ def measure(
     reads: dict[int, list[Result]] = {size: [] for size in sizes}
     emulator_s: dict[int, float] = {}
     units: dict[int, int] = {}
-    with emulator_in(state, progress) as emulator, _pages(emulator) as pages:
+    with running_emulator(state, progress) as emulator, _pages(emulator) as pages:
         for size in sizes:
             progress(f"writing {size:,} connections to the emulator")
             units[size] = fill(emulator, _name(size), size, now_s)
@@ -106,16 +101,7 @@ def table(
 
 def fill(emulator: str, name: str, size: int, now_s: int) -> int:
     """Fill a table with that many subscribers by the feed's own code; return the read units of all of them."""
-    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106 - nobody's
-    items = root.resource("dynamodb", endpoint_url=emulator).create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    items = create_table(database_at(emulator), name)
     first = _as_the_feed_writes_it(items, now_s)
     with items.batch_writer() as batch:
         for number in range(1, size):
@@ -154,21 +140,6 @@ def _run(size: int, now_s: int, sink: Sink, cores: Cores, pages: str, *options: 
     if result["reached"] != size:
         raise ClientFailed(f"{size:,} connections: only {result['reached']:,.0f} reached")
     return result
-
-
-@contextmanager
-def emulator_in(state: Path, progress: Callable[[str], None]) -> Iterator[str]:
-    progress("starting the emulator")
-    with asyncio.Runner() as runner:
-        processes = Processes(state / "processes.json")
-        try:
-            processes.end_left_over()
-        except StillOwned as error:
-            raise ClientFailed(f"another measurement of growth runs: {error}") from error
-        try:
-            yield runner.run(aws.start(processes, free_port(), state))
-        finally:
-            runner.run(processes.stop())
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import sys
 from collections import Counter
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -27,11 +26,11 @@ from rich.console import Console
 from infra import uv
 from infra.bundle import NATIVE_OPTIONS, bundle
 from shared import settings
-from tools.bench import carried, cold_tick, cores, growth
+from tools.bench import carried, cold_tick, cores
 from tools.bench.machine import machine
 from tools.bench.report import Report, rounded, write
-from tools.bench.throughput import ClientFailed
 from tools.bench.workload import REGION, ROOT, environment
+from tools.local.aws import CannotStart
 
 SCRATCH = ROOT / ".local" / "bench-cold"
 BASELINE = f"import boto3; boto3.client('dynamodb', region_name={REGION!r})"
@@ -61,7 +60,7 @@ def main() -> int:
         took = measure(bundles | sources, options.rounds, console)
         with console.status("the first tick of a new ingest"):
             first = first_ticks(bundles["ingest"], options.rounds)
-    except (ImportFailed, cold_tick.NoTick, RuntimeError) as error:
+    except (ImportFailed, cold_tick.NoTick, CannotStart, RuntimeError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     report, tick_report = table(took, bundles, options.rounds), cold_tick.table(*first)
@@ -130,17 +129,11 @@ def first_ticks(folder: Path, rounds: int) -> tuple[dict[str, list[cold_tick.Tic
     """Return the first ticks of a new ingest from its bundle.
 
     Raises:
+        CannotStart: the emulator did not start.
         NoTick: a tick failed.
-        RuntimeError: the emulator did not start.
     """
-    state = SCRATCH / "first-tick"
-    state.mkdir(parents=True, exist_ok=True)
-    start = partial(growth.emulator_in, state, lambda _text: None)
     settings = every_setting() | in_a_lambda(folder) | {"BACKFILL_FUNCTION": ""}
-    try:
-        return cold_tick.measure(folder, [str(folder), str(RUNTIME)], settings, rounds, state, start)
-    except ClientFailed as error:
-        raise RuntimeError(str(error)) from error
+    return cold_tick.measure(folder, [str(folder), str(RUNTIME)], settings, rounds, SCRATCH / "first-tick")
 
 
 def ratio(took: dict[str, list[float]], name: str) -> float:

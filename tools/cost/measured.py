@@ -15,7 +15,7 @@ from shared.publishing.periodic import NOTICE_S, SNAPSHOT_MS
 INGEST_GB = Decimal(512) / 1024
 PUBLISH_GB = Decimal(1769) / 1024
 ROUTE_GB = Decimal(512) / 1024
-ALARMS = 16 + len(price_sources())  # one per source that may become suspect
+ALARMS = 17 + len(price_sources())  # one per source that may become suspect
 # The handlers of ingest and publish write these on every tick. A failing source adds SourceDown, a suspect one
 # SourceSuspect.
 CUSTOM_METRICS = 18

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
+from functions.ingest.lost_candles import LostCandles
 from functions.ingest.past import Past
 from shared.backfill.recent_rates import RecentRates
 from shared.backfill.start import Starter
@@ -14,6 +15,7 @@ from shared.model.candles import DAY_MS, INTERVAL_MS, Candle
 from shared.model.values import Snapshot
 from shared.store.backfill_jobs import BackfillJobs
 from shared.store.beginnings_table import BeginningsTable
+from shared.store.candles_table import CandlesTable
 from shared.store.trends_table import TrendsTable
 from tests.samples import NOW_MS, quote
 from tools.simulator.faults import parse_faults
@@ -40,7 +42,8 @@ class Stage:
         self.beginnings = BeginningsTable(items)
         self.invoked: list[int] = []
         starter = Starter(self.jobs, lambda: self.invoked.append(1))
-        self.past = Past(RecentRates(exchange.url), self.trends, self.beginnings, starter)
+        self.candles = CandlesTable(items)
+        self.past = Past(RecentRates(exchange.url), LostCandles(self.candles), self.trends, self.beginnings, starter)
 
 
 @pytest.fixture
@@ -96,6 +99,16 @@ def test_the_rates_of_a_day_ago_are_there_for_the_first_tick(stage: Stage) -> No
         assert all(Decimal("1.2") < mid < Decimal("1.6") for _, mid in history)
 
 
+def test_a_tick_that_failed_gets_the_rates_again(stage: Stage) -> None:
+    stage.past.begin(Snapshot(), NOW_MS)
+    lost = stage.past.completed(Snapshot(), 10, NOW_MS)
+    again = stage.past.completed(Snapshot(), 0, NOW_MS)
+    assert again.usd_cad_history == lost.usd_cad_history
+    assert len(again.usd_cad_history) >= 25
+    stage.past.ticked(())
+    assert stage.past.completed(Snapshot(), 0, NOW_MS) == Snapshot()  # that tick had them
+
+
 def test_a_feed_that_has_recorded_the_rates_asks_nobody(stage: Stage, exchange: Exchange) -> None:
     asked = exchange.requests_since_start["kraken"]
     known = Snapshot(usd_cad_history=RATES, usdt_cad_history=RATES)
@@ -148,8 +161,11 @@ def test_a_candle_in_progress_gets_its_beginning(stage: Stage) -> None:
     stage.beginnings.add({("BTC_CAD", "1d"): said})
     snapshot = Snapshot(candles={"BTC_CAD": {"1d": own}}, usd_cad_history=RATES, usdt_cad_history=RATES, ts_ms=NOW_MS)
     stage.past.begin(snapshot, NOW_MS)
-    completed = stage.past.completed(snapshot, 0, NOW_MS).candles["BTC_CAD"]["1d"]
-    assert completed == replace(own, open=said.open, high=said.high, low=said.low)
+    for _ in range(2):  # the first tick may fail
+        completed = stage.past.completed(snapshot, 0, NOW_MS).candles["BTC_CAD"]["1d"]
+        assert completed == replace(own, open=said.open, high=said.high, low=said.low)
+    stage.past.ticked(())
+    assert stage.past.completed(snapshot, 0, NOW_MS) is snapshot
     stage.past.begin(snapshot, NOW_MS + DAY_MS)
     assert stage.past.completed(snapshot, 0, NOW_MS) is snapshot
 
@@ -157,3 +173,45 @@ def test_a_candle_in_progress_gets_its_beginning(stage: Stage) -> None:
 def test_beginnings_of_another_version_are_ignored(stage: Stage, quotes_items: Table) -> None:
     quotes_items.put_item(Item={"pk": "BACKFILL", "sk": "BEGINNINGS", "packed": b"nothing"})
     assert stage.beginnings.read() == {}
+
+
+def test_candles_lost_with_the_snapshot_go_on_after_a_tick(stage: Stage) -> None:
+    """In the snapshot of the next tick, once."""
+    minute_ms = NOW_MS // 60_000 * 60_000 - 60_000
+    stage.candles.write([("BTC_CAD", "1m", Candle(minute_ms, PRICE, PRICE, PRICE, PRICE, 12))])
+    stage.past.begin(Snapshot(seq=9), NOW_MS)
+    own = Candle(NOW_MS // HOUR_MS * HOUR_MS, PRICE + 1, PRICE + 1, PRICE + 1, PRICE + 1, 1)
+    ticked = Snapshot(seq=10, ts_ms=NOW_MS, candles={"BTC_CAD": {"1h": own}})
+    assert stage.past.completed(ticked, 0, NOW_MS).candles == ticked.candles
+    for _ in range(3):
+        stage.past.ticked(())
+        completed = stage.past.completed(ticked, 0, NOW_MS)
+        if completed.candles != ticked.candles:
+            break
+    assert completed.candles["BTC_CAD"]["1h"] == replace(own, open=PRICE, low=PRICE, ticks=13)
+    for _ in range(3):
+        stage.past.ticked(())
+        assert stage.past.completed(ticked, 0, NOW_MS).candles == ticked.candles
+
+
+def test_broken_items_cost_no_tick(stage: Stage, quotes_items: Table, caplog: pytest.LogCaptureFixture) -> None:
+    for sort_key in ("JOB", "BEGINNINGS"):
+        quotes_items.put_item(Item={"pk": "BACKFILL", "sk": sort_key, "began_ms": "x", "packed": "x"})
+    quotes_items.put_item(Item={"pk": "TRENDS", "sk": "CURRENT", "packed": 7, "version": "x"})
+    snapshot = Snapshot(usd_cad_history=RATES, usdt_cad_history=RATES)
+    hour = Candle(NOW_MS // HOUR_MS * HOUR_MS - HOUR_MS, PRICE, PRICE, PRICE, PRICE, 720)
+    stage.past.begin(snapshot, NOW_MS)
+    assert stage.past.completed(snapshot, 0, NOW_MS) is snapshot
+    stage.past.ticked([("BTC_CAD", "1h", hour)])
+    assert stage.trends.read().closes["BTC_CAD"][-1] == Decimal(86763)
+    assert stage.invoked == [1]
+    assert not caplog.records
+
+
+def test_an_unexpected_error_is_logged_and_costs_no_tick(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stage.jobs, "current", lambda: 1 / 0)
+    stage.past.begin(Snapshot(), NOW_MS)
+    stage.past.ticked(())
+    assert [record.message for record in caplog.records] == ["could not look for a backfill"]

@@ -8,12 +8,15 @@ from botocore.exceptions import ConnectionClosedError
 
 from functions.ingest import grid
 from functions.ingest.ticks import STANDBY_RUN_MS
+from functions.ingest.watch import UNWRITTEN_TICKS
+from shared.model.staleness import ages
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
 
 TICK_MS = 1_000
 JITTER_MS = 100  # of a tick's write: its calls
+UNWRITTEN_MS = ages(1, 30).write_ms + (UNWRITTEN_TICKS + 1) * TICK_MS  # the stand-by's look that is one too many
 
 
 @pytest.fixture
@@ -159,6 +162,38 @@ def test_a_clock_an_hour_ahead_changes_no_holder(world: VirtualTime, stage: Stag
     newer.killed_ms = world.now_ms
     world.advance(13)
     assert next_write_ms(world, newer.killed_ms) <= 2 * TICK_MS
+
+
+def test_a_holder_that_begins_ticks_but_never_writes_is_replaced(
+    world: VirtualTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    older, newer = world.begin(0), world.begin(2.7)
+    fault = newer.ingest.items.fault
+
+    def refuse(call: str) -> None:
+        fault(call)
+        if call == "put_item":
+            raise ConnectionClosedError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com")
+
+    newer.ingest.items.fault = refuse
+    world.advance(50)
+    assert newer.ingest.failures
+    assert not newer.ingest.table.epochs
+    assert max(world.gaps_ms()) <= UNWRITTEN_MS + 3 * TICK_MS
+    assert world.holder() is older
+    assert [line.message for line in caplog.records] == ["a stand-by takes over"]  # once: `newer` does not take it back
+    assert not newer.ended_ms
+
+
+def test_a_holder_whose_market_stands_still_is_not_replaced(
+    world: VirtualTime, stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for run in (world.begin(0), world.begin(2)):
+        run.ingest.market.moves = False
+    world.advance(60)
+    assert len(stage.written) < 10
+    assert {epoch for epoch, _ in stage.written} == {1, 2}
+    assert not caplog.records
 
 
 def test_all_runs_outlive_a_table_that_was_away(world: VirtualTime) -> None:
