@@ -30,14 +30,14 @@ SUBSCRIBED_WITHIN_S = 5.0  # its snapshot, and what changed meanwhile, have come
 VANISHES, ASKS, WANTS_ALL = 0.3, 0.03, 0.4  # the share of visits, of frames, and of visits again
 MOST_ON_RATES = 5  # symbols, since each costs a post per tick, and the emulator makes few of them
 FUNCTIONS = ("IngestFunction", "PublishFunction", "SubscribeFunction", "RequestFunction", "ConnectFunction")
-PAST = ("CANDLE#", "PAST#")  # what grows for good, or until it expires
+PAST = ("CANDLE#", "PAST#", "TRENDS")  # what grows for good, or until it expires, or comes with the first whole hour
 KILLED = "Worker process died"
 
 
 @dataclass
 class Told:
     """What all clients together were told. `older`: quotes on `rates` that came after a newer one of their symbol.
-    `overtaken`: such quotes right after a subscription, which may come in any order."""
+    `overtaken`: those of a tick that the subscription had told before `publish` posted it."""
 
     ledger: Ledger = field(default_factory=Ledger)
     frames: Counter[str] = field(default_factory=Counter)
@@ -57,6 +57,7 @@ class SoakClient:
         self._told = told
         self._choose = random.Random(seed)
         self._subscribed_s = 0.0
+        self._subscribed_seq = 0  # the newest that the subscription itself told, or a tick right after it
         self._seq = 0
         self.book: dict[str, Mapping[str, Any]] = {}
         self.view: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class SoakClient:
             await asyncio.sleep(self._choose.uniform(0.2, 2))
 
     async def _visit(self, seconds: float | None) -> None:
-        self.book, self.view, self._seq = {}, (), 0
+        self.book, self.view, self._seq, self._subscribed_seq = {}, (), 0, 0
         async with connect(self._stack.feed, ssl=self._stack.tls, max_size=None, open_timeout=OPEN_TIMEOUT_S) as socket:
             self._told.connections["opened"] += 1
             await socket.send(json.dumps(self._subscription()))
@@ -124,17 +125,19 @@ class SoakClient:
         data = frame.get("data")
         for quote in [data] if isinstance(data, dict) else data or ():
             self._told.ledger.tell(quote)
+            if time.monotonic() < self._subscribed_s + SUBSCRIBED_WITHIN_S:
+                self._subscribed_seq = max(self._subscribed_seq, quote["seq"])
             newest = self.book.get(quote["symbol"], quote)
             if quote["seq"] >= newest["seq"]:
                 self.book[quote["symbol"]] = quote
             elif frame["event"] == "data" and "id" not in frame:
-                self._hear_older(f"{quote['symbol']} {quote['seq']} after {newest['seq']}")
+                self._hear_older(quote, newest)
 
-    def _hear_older(self, what: str) -> None:
-        if time.monotonic() < self._subscribed_s + SUBSCRIBED_WITHIN_S:
+    def _hear_older(self, quote: Mapping[str, Any], newest: Mapping[str, Any]) -> None:
+        if quote["seq"] < self._subscribed_seq:
             self._told.overtaken += 1
         else:
-            self._told.older.append(what)
+            self._told.older.append(f"{quote['symbol']} {quote['seq']} after {newest['seq']}")
 
     def _question(self) -> dict[str, Any]:
         symbol = self._choose.choice(tuple(catalogue()))

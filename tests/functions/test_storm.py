@@ -102,8 +102,8 @@ def test_a_storm_asks_a_part_of_each_shard(
     reconnect(load, shards, monkeypatch, quotes_items)
     del meter.units["write", "LEASE"]  # of the test
     served = most_per_second(meter.units)
-    print(shards, sorted(served.items()), sorted(meter.units.items()))
-    reads = 2 * SNAPSHOT_READ_UNITS
-    print(f"the snapshot, at {SNAPSHOT_READ_UNITS} read units: {READ_UNITS / reads:.0f} a second")
+    by_snapshot = READ_UNITS * RECONNECTS / (meter.units["read", "SNAPSHOT"] * SNAPSHOT_READ_UNITS)
+    print(f"{shards} shards, reconnects a second: {sorted(served.items())}, by the snapshot's size {by_snapshot:.0f}")
     assert least <= served["write SHARD"] < 1.3 * least
     assert served["write AUDIENCE"] >= 990
+    assert by_snapshot == 500  # whatever the number of shards
