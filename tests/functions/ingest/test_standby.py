@@ -8,6 +8,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from functions.ingest import grid
 from functions.ingest.ticks import STANDBY_RUN_MS
+from functions.ingest.unheard import BELIEVED_AFTER_MS
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
@@ -135,7 +136,7 @@ def test_without_an_audience_stand_bys_stop_as_well(world: VirtualTime, stage: S
     world.begin(0), world.begin(1), world.begin(2)
     world.advance(5)
     stage.nobody_listens()
-    world.advance(8)
+    world.advance(8 + BELIEVED_AFTER_MS / 1000)
     assert [run.result for run in world.runs] == ["nobody listens"] * 3
 
 
