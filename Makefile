@@ -116,8 +116,8 @@ stack-test: setup browser ## the tests of the whole feed and of real time, which
 parts-test: setup ## the tests of its parts, with what the others leave of the machine
 	@nice -n 19 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) -n 2 --dist loadfile --no-loadscope-reorder
 
-reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1
-	@CADFEED_FAULTS=all $(if $(SEED),CADFEED_SEED=$(SEED)) $(BIN)/python -m pytest tests/e2e/test_reliability.py -q -s
+reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1 FAULTS='publish is'
+	@CADFEED_FAULTS=all $(if $(FAULTS),CADFEED_FAULTS_LIKE='$(FAULTS)') $(if $(SEED),CADFEED_SEED=$(SEED)) $(BIN)/python -m pytest tests/e2e/test_reliability.py -q -s
 
 soak: setup ## clients that come and go while everything fails at random: MINUTES=10 CLIENTS=200 SEED=1
 	@CADFEED_SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),10) )) CADFEED_SOAK_CLIENTS=$(or $(CLIENTS),200) \

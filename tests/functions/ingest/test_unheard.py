@@ -20,7 +20,7 @@ def test_a_run_that_took_over_or_was_heard_waits() -> None:
         assert unheard.is_believed(0, 7 + BELIEVED_AFTER_WRITES, LATER_MS)
 
 
-def test_a_listener_begins_the_time_anew() -> None:
+def test_a_listener_begins_the_time_again() -> None:
     unheard = Unheard(was_heard=True)
     assert not unheard.is_believed(0, 7, NOW_MS)
     assert not unheard.is_believed(1, 8, NOW_MS + 1_000)
