@@ -158,7 +158,7 @@ class Ticks:
         has not begun the tick; else, at the end, the reason to stop.
 
         A holder is late if its last tick is the one before. If its clock and this one's differ by more, it is late if
-        it has done nothing since the last look.
+        it has done nothing since the last look. A lease that cannot be read has no holder.
         """
         before: Lease | None = None
         while (look_ms := self._grid.look_ms()) < end_ms:
@@ -170,7 +170,7 @@ class Ticks:
             is_given_up = lease.epoch > 0 and lease.until_ms == 0
             if is_given_up and not self._is_heard():
                 return "nobody listens"
-            is_late = self._grid.is_one_behind(lease.ticked_ms)
+            is_late = self._grid.is_one_behind(lease.ticked_ms) or not lease.epoch
             if before and (lease.epoch, lease.ticked_ms) == (before.epoch, before.ticked_ms):
                 is_late = not self._grid.is_begun(lease.ticked_ms)
             if is_late or (is_given_up and not self._grid.is_begun(lease.ticked_ms)):
