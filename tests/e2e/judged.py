@@ -23,6 +23,7 @@ BEFORE_TICKS = 3
 SETTLE_TICKS = 8
 TELL_TICKS = 3
 LONGEST_RECOVERY_S = 90
+LONGEST_LAG_TICKS = 30
 COMPARED = ("bid", "ask", "spot", "change", "seq", "source")
 
 
@@ -83,6 +84,7 @@ class Watch:
         self._from_seq = 0
         self._began_ms = 0
         self._ended_ms = 0
+        self._last: Snapshot | None = None  # that is judged
 
     def begin(self) -> None:
         """Note that the fault begins: what was stored before is not judged."""
@@ -98,9 +100,9 @@ class Watch:
         return [quote for (_, seq), quote in self.truth.quotes.items() if seq > self._from_seq]
 
     def judge(self, fault: str) -> Judgement:
-        """Judge the ticks since the fault began that clients have had time to hear. The feed has had time to settle."""
-        upto_ms = _now_ms() - TELL_TICKS * self._tick_s * 1000
-        last = [each for each, at in zip(self.truth.snapshots, self.truth.at_ms, strict=True) if at < upto_ms][-1]
+        """Judge the ticks since the fault began: up to where clients and table settled, else to what clients have had
+        time to hear."""
+        last = self._last or self._heard_by_now()
         stored = {key: quote for key, quote in self.truth.quotes.items() if self._from_seq < key[1] <= last.seq}
         delivered = healed = lost = wrong = older = unseen = 0
         for client in self.clients:
@@ -165,12 +167,27 @@ class Watch:
                 await asyncio.sleep(0.1)
 
     async def settled(self) -> None:
-        """Wait until clients and table have agreed, or had time to."""
+        """Choose the last tick to judge, and wait until clients have what was stored up to then, or had time to.
+
+        A client that heard nothing of that tick or a later one is behind, on a busy machine for long. One that did, and
+        lacks a quote, has lost it, unless a frame brings it within a few ticks.
+        """
         await asyncio.sleep((TELL_TICKS + 2) * self._tick_s)
+        self._last = self._heard_by_now()
+        for _ in range(LONGEST_LAG_TICKS):
+            told = [max((quote["seq"] for quote in client.heard()), default=0) for client in self.clients]
+            if min(told) >= self._last.seq:
+                break
+            await asyncio.sleep(self._tick_s)
         for _ in range(SETTLE_TICKS - TELL_TICKS - 2):
             if not self.judge("").lost:
                 return
             await asyncio.sleep(self._tick_s)
+
+    def _heard_by_now(self) -> Snapshot:
+        """The last snapshot that clients have had time to hear."""
+        upto_ms = _now_ms() - TELL_TICKS * self._tick_s * 1000
+        return [each for each, at in zip(self.truth.snapshots, self.truth.at_ms, strict=True) if at < upto_ms][-1]
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ ALL = {"event": "subscribe", "channel": "rates_batch"}
 
 
 def strangers(count: int, live: Callable[[Stage, int], Awaitable[None]], *, at_once: int = 0) -> Do:
-    """Let so many clients live, so many at the same time (0: all). Errors of their connections are their own."""
+    """Let that number of clients live, `at_once` of them at the same time (0: all). Their errors are their own."""
 
     async def do(stage: Stage) -> None:
         turns = asyncio.Semaphore(at_once or count)
