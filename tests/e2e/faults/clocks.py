@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from tests.e2e.faults.stage import Case, Do, Stage
+from tests.e2e.faults.stage import Case, Do, Stage, kill
 
 WRONG_S = 10
 HOUR_S, DAY_S = 3_600, 86_400
@@ -30,6 +30,7 @@ def begins_with(ahead_s: int) -> Do:
         async with asyncio.timeout(30):
             while stage.ingest.writer == wrong:
                 await asyncio.sleep(0.02)
+        kill(wrong)  # else it serves another run later
 
     return do
 
