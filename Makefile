@@ -116,9 +116,10 @@ stack-test: setup browser ## the tests of the whole feed and of real time, which
 parts-test: setup ## the tests of its parts, with what the others leave of the machine
 	@nice -n 19 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) -n 2 --dist loadfile --no-loadscope-reorder
 
-reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1
-	@CADFEED_FAULTS=all $(if $(SEED),CADFEED_SEED=$(SEED)) $(BIN)/python -m pytest -q -s tests/e2e/test_reliability.py \
-		tests/e2e/test_schedule.py::test_starts_119_s_apart_leave_no_silence
+reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1 FAULTS='publish is'
+	@CADFEED_FAULTS=all $(if $(FAULTS),CADFEED_FAULTS_LIKE='$(FAULTS)') $(if $(SEED),CADFEED_SEED=$(SEED)) \
+		$(BIN)/python -m pytest -q -s tests/e2e/test_reliability.py \
+		$(if $(FAULTS),,tests/e2e/test_schedule.py::test_starts_119_s_apart_leave_no_silence)
 
 kills: setup ## the ingest killed at random moments while clients listen: KILLS=50 CLIENTS=10 SEED=1
 	@CADFEED_KILLS=$(or $(KILLS),50) CADFEED_KILLS_CLIENTS=$(or $(CLIENTS),10) $(if $(SEED),CADFEED_SEED=$(SEED)) \

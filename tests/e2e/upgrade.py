@@ -150,6 +150,10 @@ class Emulated:
             await self._edge.stop()
         await self._processes.stop()
 
+    async def start_again(self) -> None:
+        """Start the emulator, which has ended, at the same address."""
+        await aws.start(self._processes, int(self.endpoint.rpartition(":")[2]), self._state)
+
     async def synthesise(self, root: Path, assembly: str, **settings: str) -> Path:
         """Return the folder with the template of the app in `root`, with those of its settings that it knows."""
         known = (root / "infra" / "config.py").read_text(encoding="utf-8")
