@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 REAL_TIME := tests/functions/ingest/test_kills.py
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability soak stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore upgrade-test lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability kills soak stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore upgrade-test lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -116,8 +116,14 @@ stack-test: setup browser ## the tests of the whole feed and of real time, which
 parts-test: setup ## the tests of its parts, with what the others leave of the machine
 	@nice -n 19 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) -n 2 --dist loadfile --no-loadscope-reorder
 
-reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1
-	@CADFEED_FAULTS=all $(if $(SEED),CADFEED_SEED=$(SEED)) $(BIN)/python -m pytest tests/e2e/test_reliability.py -q -s
+reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1 FAULTS='publish is'
+	@CADFEED_FAULTS=all $(if $(FAULTS),CADFEED_FAULTS_LIKE='$(FAULTS)') $(if $(SEED),CADFEED_SEED=$(SEED)) \
+		$(BIN)/python -m pytest -q -s tests/e2e/test_reliability.py \
+		$(if $(FAULTS),,tests/e2e/test_schedule.py::test_starts_119_s_apart_leave_no_silence)
+
+kills: setup ## the ingest killed at random moments while clients listen: KILLS=50 CLIENTS=10 SEED=1
+	@CADFEED_KILLS=$(or $(KILLS),50) CADFEED_KILLS_CLIENTS=$(or $(CLIENTS),10) $(if $(SEED),CADFEED_SEED=$(SEED)) \
+		$(BIN)/python -m pytest -q -s tests/e2e/test_kills.py
 
 soak: setup ## clients that come and go while everything fails at random: MINUTES=10 CLIENTS=200 SEED=1
 	@CADFEED_SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),10) )) CADFEED_SOAK_CLIENTS=$(or $(CLIENTS),200) \
@@ -187,9 +193,9 @@ backup: ready ## the candles and settings of a deployment to a file: STACK=Cadfe
 restore: ready ## the candles of a file into a deployment that lacks them: FILE=backups/x.jsonl.gz STACK=Cadfeed
 	@$(BIN)/python -m tools.backup restore $(if $(STACK),--stack $(STACK)) $(if $(FILE),--file $(FILE)) $(ARGS)
 
-upgrade-test: setup ## the version before deployed, then this one over it, and back: CLIENTS=200 TICK=5
+upgrade-test: setup ## an upgrade and a change of shards under clients, and back: CLIENTS=200 TICK=5
 	@CADFEED_UPGRADE_CLIENTS=$(or $(CLIENTS),200) CADFEED_UPGRADE_TICK=$(TICK) \
-		$(BIN)/python -m pytest -s tests/e2e/test_upgrade.py
+		$(BIN)/python -m pytest -s tests/e2e/test_upgrade.py tests/e2e/test_change_of_shards.py
 
 lock: setup ## every file of pins and hashes from the dependency groups in pyproject.toml
 	@$(LOCK) --group uv --output-file requirements-uv.txt

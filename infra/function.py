@@ -12,8 +12,6 @@ from infra.bundle import PYTHON_VERSION, bundle
 from infra.config import FeedConfig
 from infra.log_group import log_group
 
-METRICS_NAMESPACE = "cadfeed"
-
 
 class FeedFunction(Construct):
     """`functions/<name>/handler.py` as a Lambda. Its settings read `environment`."""
@@ -31,6 +29,8 @@ class FeedFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.service = name
+        # Two stacks in one account may not share a metric: the healthy one would hide the other's silence.
+        self._metrics_namespace = config.stack_name
         logs = log_group(self, "Logs", config)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn])
@@ -52,7 +52,7 @@ class FeedFunction(Construct):
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": self.service,
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": self._metrics_namespace,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
         )
@@ -69,7 +69,7 @@ class FeedFunction(Construct):
         https://docs.aws.amazon.com/powertools/python/latest/core/metrics/
         """
         return cloudwatch.Metric(
-            namespace=METRICS_NAMESPACE,
+            namespace=self._metrics_namespace,
             metric_name=name,
             dimensions_map={"service": self.service, **dimensions},
             statistic=statistic,

@@ -20,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 LONGEST_FIRST = (
     "e2e/test_failover",
+    "e2e/test_soak",
     "e2e/test_history",
     "e2e/test_schedule",
     "e2e/test_candles",

@@ -14,6 +14,7 @@ from functions.ingest.base import Base, base_of
 from functions.ingest.calls import FAILURES, PAUSE_MS, Calls
 from functions.ingest.grid import Grid, now_ms, sleep_until
 from functions.ingest.past import Past
+from functions.ingest.unheard import Unheard
 from functions.ingest.watch import Watch
 from shared.model.candles import Closed
 from shared.model.delta import Delta
@@ -120,7 +121,7 @@ class Ticks:
         Raises:
             LeaseLost: another ingest has taken over.
         """
-        lease, base = self._begin(watched, end_ms)
+        lease, base, unheard = self._begin(watched, end_ms)
         while (due_ms := self._grid.next_ms(lease.ticked_ms)) < end_ms:
             sleep_until(due_ms)
             lease = replace(lease, ticked_ms=due_ms, seq=max(lease.seq, base.snapshot.seq + 1))
@@ -132,12 +133,12 @@ class Ticks:
                 pass  # counted when it failed
             self._known = base.snapshot
             self._report_failures()
-            if self._stop_without_audience(lease):
+            if self._stop_without_audience(lease, base.snapshot.seq, unheard):
                 return "nobody listens"
         self._release(lease)
         return "end of run"
 
-    def _begin(self, watched: Lease | None, end_ms: int) -> tuple[Lease, Base]:
+    def _begin(self, watched: Lease | None, end_ms: int) -> tuple[Lease, Base, Unheard]:
         """Take the lease, and prepare for the first tick."""
         for attempt in range(1, TRIES + 1):
             seen = watched or self._calls.repeat(self._table.lease, end_ms)
@@ -151,7 +152,7 @@ class Ticks:
         base = base_of(stored, lease, now_ms(), known=self._known, was_lost=not seen.epoch)
         self._sources.resume(base.snapshot.sources)
         self._past.begin(base.snapshot, now_ms())
-        return lease, base
+        return lease, base, Unheard(was_heard=seen.is_live(now_ms(), self._grid.lease_ms))
 
     def _stand_by(self, end_ms: int) -> Lease | str:
         """Look at the lease once a tick, a grace after it is due. Returns the lease if its holder has given it up, or
@@ -304,11 +305,11 @@ class Ticks:
         else:
             self._pending = []
 
-    def _stop_without_audience(self, lease: Lease) -> bool:
-        """Give up the lease if the audience is 0. A client that subscribes now is seen here or finds no ingest. While
-        the audience is not known, the run goes on."""
+    def _stop_without_audience(self, lease: Lease, seq: int, unheard: Unheard) -> bool:
+        """Give up the lease if nobody listens. A client that subscribes now is seen here or finds no ingest. While the
+        audience is not known, the run goes on."""
         try:
-            if self._table.audience():
+            if not unheard.is_believed(self._table.audience(), seq, now_ms()):
                 return False
             self._table.renew_lease(replace(lease, until_ms=0))
             if not self._table.audience():

@@ -32,6 +32,8 @@ class Watch:
         # A lease without a `seq` is that of an earlier version, and does not tell.
         is_same = before and lease.seq and (lease.epoch, lease.seq) == (before.epoch, before.seq)
         self._looks = self._looks + 1 if is_same else 0
+        if not lease.epoch:
+            return "there is no lease that can be read"
         if is_late:
             return "it begins no tick"
         return "it writes nothing" if self._looks > self._most_looks else ""

@@ -56,7 +56,9 @@ class FanOut:
         """
         batch = _Batch(delta, _since(delta, progress.complete_seq), self._behind, watched=self._slow)
         began_s = int(time.time())
-        connections = self._connections.subscribers(shards, began_s, progress.stopped_after)
+        # By the earlier of two clocks: this one may be ahead, and then every connection would seem to have expired.
+        expired_s = min(began_s, delta.new.ts_ms // 1000)
+        connections = self._connections.subscribers(shards, expired_s, progress.stopped_after)
         posted = self._gateway.post_all(
             batch.addressed(connections),
             deadline_s=deadline_s,

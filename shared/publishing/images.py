@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.model.candles import INTERVAL_MS
 from shared.model.delta import Delta
 from shared.model.staleness import Ages, as_of
 from shared.model.values import Snapshot
 from shared.store.codec import pack, unpack
+
+LATEST_MS = INTERVAL_MS["1h"]  # the stream's trigger puts records aside after a minute
 
 Image = Mapping[str, Mapping[str, str]]
 
@@ -35,8 +38,11 @@ class Change:
         return Change(self.old, _image(later), later)
 
     def judged(self, limits: Ages) -> Delta:
-        """What changed. Ages of the new snapshot are judged by the clock, because the stream may deliver it late."""
-        return Delta(_before(self.old), as_of(self.snapshot, time.time_ns() // 1_000_000, limits))
+        """What changed. Ages of the new snapshot are judged by the clock, because the stream may deliver it late. One
+        that seems later than `LATEST_MS` comes from a wrong clock: its quotes are stale, but none is left out for its
+        age, which nobody would make good when the clock is right again."""
+        now_ms = min(time.time_ns() // 1_000_000, self.snapshot.ts_ms + LATEST_MS)
+        return Delta(_before(self.old), as_of(self.snapshot, now_ms, limits))
 
 
 def change_in(records: Sequence[Mapping[str, Any]]) -> tuple[Change | None, int]:

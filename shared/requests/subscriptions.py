@@ -75,12 +75,7 @@ class Subscriptions:
         if not moved.new.seq:
             return  # there is none, or none that can be read: the next tick brings everything
         if moved.old.seq:
-            frames = protocol.UpdateFrames(moved).of(channel, view)
-            if moved.old.late and not moved.new.late and not frames:
-                frames = (protocol.heartbeat_frame(moved.new),)  # says that the feed is no longer late
-            # Quotes may arrive in any order, the parts of an update may not.
-            post = self._gateway.post_unordered if has_one_frame_per_symbol(channel) else self._post_in_order
-            post(connection_id, frames)
+            self._post_changes(connection_id, channel, view, moved)
         else:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(moved.new, channel, view))
 
@@ -122,6 +117,22 @@ class Subscriptions:
     def _post_in_order(self, connection_id: str, frames: Sequence[bytes]) -> None:
         for frame in frames:
             self._gateway.post(connection_id, frame)
+
+    def _post_changes(self, connection_id: str, channel: str, view: View, moved: Delta) -> None:
+        """Send what changed. On `rates`, whose readers need not look at `seq`, a tick that `publish` posted meanwhile
+        may have come before these frames, so what changed since follows them: the last word is the newest."""
+        frames = protocol.UpdateFrames(moved).of(channel, view)
+        if moved.old.late and not moved.new.late and not frames:
+            frames = (protocol.heartbeat_frame(moved.new),)  # says that the feed is no longer late
+        if not has_one_frame_per_symbol(channel):
+            self._post_in_order(connection_id, frames)  # the parts of an update may not come in any order
+            return
+        for _ in range(TRIES):
+            if not frames:
+                return
+            self._gateway.post_unordered(connection_id, frames)
+            moved = Delta(moved.new, self._quotes.snapshot_now(self._limits))
+            frames = protocol.UpdateFrames(moved).of(channel, view) if moved.new.seq > moved.old.seq else ()
 
     def _join_audience(self) -> None:
         """Join the audience, then start an ingest if none holds the lease and no other subscriber has started one. An

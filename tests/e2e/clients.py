@@ -19,12 +19,49 @@ Frame = dict[str, Any]
 
 
 @dataclass
-class Client:
-    """A connection and all its frames, each with the time of its arrival (`at_ms`)."""
+class Told:
+    """All frames that a client got, each with the time of its arrival (`at_ms`)."""
 
-    socket: ClientConnection
     frames: list[Frame] = field(default_factory=list)
     at_ms: list[int] = field(default_factory=list)
+
+    def add(self, text: str | bytes) -> Frame:
+        """Note a frame that arrives now.
+
+        Raises:
+            Misfit: it is not what the contract says.
+        """
+        self.at_ms.append(time.time_ns() // 1_000_000)
+        frame: Frame = loads(text)
+        self.frames.append(frame)
+        schemas.check(frame)
+        return frame
+
+    def of(self, event: str) -> list[Frame]:
+        return [frame for frame in self.frames if frame["event"] == event]
+
+    def ticks(self) -> list[Frame]:
+        """Return the unrequested frames of `rates_batch`, the subscription's snapshot first."""
+        return list(filter(is_tick, self.frames))
+
+    def quotes(self) -> dict[str, dict[str, Any]]:
+        """Return the newest quote of each symbol: the highest `seq` wins."""
+        newest: dict[str, dict[str, Any]] = {}
+        for quote in self.heard():
+            if quote["seq"] >= newest.get(quote["symbol"], quote)["seq"]:
+                newest[quote["symbol"]] = quote
+        return newest
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Return every quote that came, on either channel."""
+        return [quote for frame in self.frames for quote in quotes_in(frame)]
+
+
+@dataclass(kw_only=True)
+class Client(Told):
+    """A connection and all its frames."""
+
+    socket: ClientConnection
 
     async def send(self, message: object, *, valid: bool = True) -> None:
         """Send a request, as text or as a value to encode. `valid=False`: it is wrong on purpose.
@@ -44,12 +81,9 @@ class Client:
             TimeoutError: none came.
             Misfit: it is not what the contract says.
         """
-        text = await asyncio.wait_for(self.socket.recv(), timeout_s)
-        self.at_ms.append(time.time_ns() // 1_000_000)
-        frame: Frame = loads(text)
-        self.frames.append(frame)
-        schemas.check(frame)
-        return frame
+        async with asyncio.timeout(timeout_s):  # wait_for may miss that its task is cancelled when a frame comes
+            text = await self.socket.recv()
+        return self.add(text)
 
     async def until(self, wanted: Callable[[Frame], bool], timeout_s: float = 30) -> Frame:
         """Return the next frame that fulfils the condition."""
@@ -72,29 +106,11 @@ class Client:
         await self.send({"event": "subscribe", "channel": channel, **more})
         return await self.until(lambda frame: frame["event"] in {"subscribed", "error"})
 
-    def of(self, event: str) -> list[Frame]:
-        return [frame for frame in self.frames if frame["event"] == event]
 
-    def ticks(self) -> list[Frame]:
-        """Return the unrequested frames of `rates_batch`, the subscription's snapshot first."""
-        return list(filter(is_tick, self.frames))
-
-    def quotes(self) -> dict[str, dict[str, Any]]:
-        """Return the newest quote of each symbol: the highest `seq` wins."""
-        newest: dict[str, dict[str, Any]] = {}
-        for quote in self.heard():
-            if quote["seq"] >= newest.get(quote["symbol"], quote)["seq"]:
-                newest[quote["symbol"]] = quote
-        return newest
-
-    def heard(self) -> list[dict[str, Any]]:
-        """Yield every quote that came, on either channel."""
-        return [
-            quote
-            for frame in self.frames
-            if "data" in frame
-            for quote in (frame["data"] if isinstance(frame["data"], list) else [frame["data"]])
-        ]
+def quotes_in(frame: Frame) -> list[dict[str, Any]]:
+    """Return the quotes of a frame, on either channel."""
+    data = frame.get("data", [])
+    return data if isinstance(data, list) else [data]
 
 
 def is_tick(frame: Frame) -> bool:
@@ -112,4 +128,4 @@ def missed(ticks: list[Frame]) -> list[Frame]:
 async def opened(stack: Stack, url: str = "") -> AsyncIterator[Client]:
     """Connect a client to a stack's feed during a block."""
     async with connect(url or stack.feed, ssl=stack.tls, max_size=None, open_timeout=60) as socket:
-        yield Client(socket)
+        yield Client(socket=socket)

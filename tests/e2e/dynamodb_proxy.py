@@ -1,13 +1,19 @@
-"""A network between the Lambdas and DynamoDB that can fail: it refuses calls, holds them, or loses answers."""
+"""A network between the Lambdas and AWS that can fail: it refuses calls, holds them, loses answers, or sets a trap.
+
+`dynamodb_proxy` stands before DynamoDB, `posts_proxy` before `@connections`.
+"""
 
 import asyncio
 import json
 import random
+import re
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -17,6 +23,7 @@ from tests.e2e.local_stack import Stack
 EVERY = ""  # operation
 HELD_S = 600.0
 NOT_PASSED_ON = {"content-length", "transfer-encoding", "connection", "content-encoding"}
+PROCESS = re.compile(r"app/pid-(\d+)")  # `injected/sitecustomize.py` puts it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,44 @@ class Fault:
     share: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of an operation, or of an HTTP method. `item`: the partition of its item, such as `LEASE`, empty if it has
+    none or several. `pid`: the process that makes it, 0 if unknown."""
+
+    operation: str
+    item: str
+    pid: int
+
+
+@dataclass
+class Trap:
+    """Waits for a call, and does something to its process, before the call is passed on or after it was answered.
+
+    `act` is called once, in a thread. `loses`: the call is not passed on, or its answer is lost.
+    """
+
+    catches: Callable[[Call], bool]
+    act: Callable[[Call], None]
+    after: bool = False
+    loses: bool = True
+    sprung: Event = field(default_factory=Event)
+
+
 @dataclass
 class DynamoDbProxy:
-    """Forwards to the emulator. `faults` is changed by tests at any time."""
+    """Forwards to the emulator. `faults` and `trap` are changed by tests at any time.
+
+    `seen` has the time of each process' last call, `writer` the process that wrote the stored snapshot.
+    """
 
     upstream: str
     seed: int = 1
     faults: tuple[Fault, ...] = ()
+    trap: Trap | None = None
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # (operation, "ok" or the kind of fault)
+    seen: dict[int, float] = field(default_factory=dict)
+    writer: int = 0
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -64,9 +101,10 @@ class DynamoDbProxy:
         await runner.cleanup()
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
-        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        kind = self._fault_of(operation)
-        self.calls[operation, kind or "ok"] += 1
+        call = await _call(request)
+        self.seen[call.pid] = time.monotonic()
+        kind = self._fault_of(call.operation)
+        self.calls[call.operation, kind or "ok"] += 1
         match kind:
             case "error":
                 return _refusal(500, "InternalServerError", "a fault of the test")
@@ -76,7 +114,18 @@ class DynamoDbProxy:
                 await asyncio.sleep(HELD_S)
             case "cut":
                 return _cut(request)
+        trap = self._trap_for(call)
+        if trap and not trap.after:
+            await asyncio.to_thread(_spring, trap, call)
+            if trap.loses:
+                return _cut(request)
         answer = await self._passed_on(request)
+        if (call.operation, call.item) == ("PutItem", "SNAPSHOT") and answer.status == 200:
+            self.writer = call.pid
+        if trap and trap.after:
+            await asyncio.to_thread(_spring, trap, call)
+            if trap.loses:
+                return _cut(request)
         return _cut(request) if kind == "answer lost" else answer
 
     def _fault_of(self, operation: str) -> str:
@@ -84,6 +133,14 @@ class DynamoDbProxy:
             if fault.operation in (EVERY, operation) and self._random.random() < fault.share:
                 return fault.kind
         return ""
+
+    def _trap_for(self, call: Call) -> Trap | None:
+        """The trap if it catches this call; it is set no longer then."""
+        trap = self.trap
+        if trap is None or not trap.catches(call):
+            return None
+        self.trap = None
+        return trap
 
     async def _passed_on(self, request: web.Request) -> web.StreamResponse:
         assert self._session
@@ -93,6 +150,22 @@ class DynamoDbProxy:
         ) as answer:
             passed = {name: value for name, value in answer.headers.items() if name.lower() not in NOT_PASSED_ON}
             return web.Response(status=answer.status, body=await answer.read(), headers=passed)
+
+
+async def _call(request: web.Request) -> Call:
+    operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2] or request.method
+    found = PROCESS.search(request.headers.get("User-Agent", ""))
+    try:
+        body = json.loads(await request.read())
+        item = (body.get("Key") or body.get("Item") or {}).get("pk", {}).get("S", "")
+    except (AttributeError, ValueError):
+        item = ""
+    return Call(operation, item, int(found[1]) if found else 0)
+
+
+def _spring(trap: Trap, call: Call) -> None:
+    trap.act(call)
+    trap.sprung.set()
 
 
 def _refusal(status: int, code: str, message: str) -> web.Response:
@@ -107,8 +180,41 @@ def _cut(request: web.Request) -> web.StreamResponse:
 
 
 @contextmanager
-def dynamodb_proxy(stack: Stack, *functions: str, seed: int = 1) -> Iterator[DynamoDbProxy]:
-    """Put a proxy between DynamoDB and the stack's functions whose names begin so, e.g. `IngestFunction`."""
+def dynamodb_proxy(
+    stack: Stack, *functions: str, seed: int = 1, settings: Mapping[str, str] | None = None
+) -> Iterator[DynamoDbProxy]:
+    """Put a proxy between DynamoDB and the stack's functions whose names begin so, e.g. `IngestFunction`.
+
+    `settings`: more of the functions' environment.
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    """
+    with _running(stack, seed) as proxy:
+        before = {function: _settings(stack, function) for function in functions}
+        for function in functions:
+            _set(stack, function, {**before[function], **(settings or {}), "AWS_ENDPOINT_URL_DYNAMODB": proxy.url})
+        try:
+            yield proxy
+        finally:
+            proxy.faults = ()
+            for function in functions:
+                _set(stack, function, {**before[function], "AWS_ENDPOINT_URL_DYNAMODB": stack.aws})
+
+
+@contextmanager
+def posts_proxy(stack: Stack, function: str, *, seed: int = 1) -> Iterator[DynamoDbProxy]:
+    """Put a proxy between `@connections` and the stack's function whose name begins so, e.g. `PublishFunction`."""
+    with _running(stack, seed) as proxy:
+        before = _settings(stack, function)
+        path = urlsplit(before["CONNECTIONS_URL"]).path
+        _set(stack, function, {**before, "CONNECTIONS_URL": proxy.url + path})
+        try:
+            yield proxy
+        finally:
+            _set(stack, function, before)
+
+
+@contextmanager
+def _running(stack: Stack, seed: int) -> Iterator[DynamoDbProxy]:
     proxy, started, stop = DynamoDbProxy(stack.aws, seed), Event(), Event()
 
     async def serve() -> None:
@@ -121,21 +227,18 @@ def dynamodb_proxy(stack: Stack, *functions: str, seed: int = 1) -> Iterator[Dyn
     thread.start()
     assert started.wait(10)
     try:
-        for function in functions:
-            _send_through(stack, function, proxy.url)
         yield proxy
     finally:
-        proxy.faults = ()
-        for function in functions:
-            _send_through(stack, function, stack.aws)
         stop.set()
         thread.join(10)
 
 
-def _send_through(stack: Stack, function: str, url: str) -> None:
-    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html"""
-    name, functions = stack.function_name(function), stack.functions()
-    settings = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**settings, "AWS_ENDPOINT_URL_DYNAMODB": url}}
+def _settings(stack: Stack, function: str) -> dict[str, str]:
+    name = stack.function_name(function)
+    return dict(stack.functions().get_function_configuration(FunctionName=name)["Environment"]["Variables"])
+
+
+def _set(stack: Stack, function: str, settings: dict[str, str]) -> None:
+    stack.functions().update_function_configuration(
+        FunctionName=stack.function_name(function), Environment={"Variables": settings}
     )

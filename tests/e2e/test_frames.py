@@ -61,7 +61,7 @@ def test_the_feed_chooses_no_subprotocol(common_stack: Stack) -> None:
         async with connect(common_stack.feed, ssl=common_stack.tls, subprotocols=offered) as socket:
             assert socket.response
             assert "Sec-WebSocket-Protocol" not in socket.response.headers
-            client = Client(socket)
+            client = Client(socket=socket)
             await client.send(json.loads(SUBSCRIBE))
             assert (await client.next())["event"] == "subscribed"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from itertools import pairwise
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from tests.e2e.clients import Client, Frame, is_tick, opened
-from tests.e2e.local_stack import Stack
+from tests.e2e.local_stack import SESSION, Stack, workers_of
 
 TICK = 5
 EXCHANGE = ["--seed=11"]
 MINUTE_MS = 60_000
 COLD_START_S = 10  # of an ingest and a publisher on a busy machine
 SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "180"))
+APART_S = 119  # at most, between two starts of a schedule that is accurate to a minute
+STARTS = 3
 
 
 def lease_until_ms(stack: Stack) -> int:
@@ -102,9 +105,58 @@ def btc(frame: Frame) -> list[dict[str, Any]]:
 
 
 def start_two_ingests(stack: Stack) -> None:
-    name = stack.function_name("IngestFunction")
     for _ in range(2):
-        stack.functions().invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+        start_ingest(stack)
+
+
+def start_ingest(stack: Stack) -> None:
+    name = stack.function_name("IngestFunction")
+    stack.functions().invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+
+
+@pytest.mark.timeout(STARTS * APART_S + 300)
+@pytest.mark.skipif(os.environ.get("CADFEED_FAULTS") != "all", reason="it takes five minutes: make reliability")
+def test_starts_119_s_apart_leave_no_silence(stack: Stack) -> None:
+    """Nothing but these starts keeps the feed going: the schedule is off, and no run is left from before."""
+    client = asyncio.run(heard_between_starts(stack))
+    ticks_ms = [frame["ts"] for frame in steady(client)]
+    gaps_ms = [after - before for before, after in pairwise(ticks_ms)]
+    arrivals_ms = [after - before for before, after in pairwise(client.at_ms[3:])]
+    seqs = chain(client)
+    print(
+        f"{STARTS} starts {APART_S} s apart, a tick of {TICK} s, load {os.getloadavg()[1]:.1f}: {len(seqs)} ticks in "
+        f"{(ticks_ms[-1] - ticks_ms[0]) / 1000:.0f} s, at most {max(gaps_ms)} ms apart, arrivals {max(arrivals_ms)} ms"
+    )
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    assert ticks_ms[-1] - ticks_ms[0] > (STARTS - 1) * APART_S * 1000
+    assert max(gaps_ms) <= 2 * TICK * 1000
+
+
+async def heard_between_starts(stack: Stack) -> Client:
+    switch(stack, "DISABLED")
+    try:
+        async with opened(stack) as client:
+            await client.subscribe("rates_batch")
+            await client.until(lambda frame: frame["event"] == "update", 90)
+            client.frames.clear()
+            client.at_ms.clear()
+            for pid in workers_of(stack, "IngestFunction"):
+                os.kill(pid, signal.SIGKILL)
+            for _ in range(STARTS):
+                await asyncio.to_thread(start_ingest, stack)
+                await client.listen(APART_S)
+            return client
+    finally:
+        switch(stack, "ENABLED")
+
+
+def switch(stack: Stack, state: str) -> None:
+    """Switch the schedule on or off."""
+    scheduler = SESSION.client("scheduler", endpoint_url=stack.aws)
+    (found,) = scheduler.list_schedules()["Schedules"]
+    schedule = scheduler.get_schedule(Name=found["Name"])
+    kept = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    scheduler.update_schedule(**{name: schedule[name] for name in kept}, State=state)
 
 
 def test_the_ingest_stops_unheard_and_a_subscriber_wakes_it(stack: Stack) -> None:

@@ -1,15 +1,17 @@
-"""An earlier version of the feed deployed into the local stack, another one over it, and clients that stay.
+"""A feed deployed into the local stack, another version or other settings over it, and clients that stay.
 
-The clients are the Python client, which notices a missed frame and reconnects by itself. They connect to the emulator
-itself, since the TLS edge is not part of a deployment.
+The clients are the Python client, which notices a missed frame and reconnects by itself. They connect over wss.
 """
 
 import asyncio
+import os
 import re
+import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,7 +26,8 @@ from shared.model.channels import RATES, RATES_BATCH
 from shared.store.candles_table import CandlesTable
 from shared.store.quotes_table import QuotesTable
 from tests.e2e.local_stack import ROOT, SESSION
-from tools.local import aws, market
+from tools.local import aws, certificates, market
+from tools.local.edge import Edge, start_edge
 from tools.local.ports import free_port
 from tools.local.processes import Processes
 from tools.simulator.faults import UPSTREAMS
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
     from tools.local.aws import Deployed
 
 EARLIER = "28f5074"
+CLIENTS = int(os.environ.get("CADFEED_UPGRADE_CLIENTS", "20"))
+TICK = int(os.environ.get("CADFEED_UPGRADE_TICK", "1"))
+TICKS = 3
+WITHIN_S = 60 + CLIENTS
+JOINED_WITHIN_S = 90  # a client whose subscription got lost, as in a deployment, reconnects after 45 s
 HEAD = re.compile(r'"event":"(?P<event>update|snapshot)","seq":(?P<seq>\d+)(?:,"prev_seq":(?P<prev>\d+))?')
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 SYMBOL = "BTC_CAD"
@@ -70,23 +78,28 @@ class Member:
     symbols: tuple[str, ...] = ()
     feed: Feed | None = None
     seq: int = 0
-    updates: int = 0
     gaps: int = 0
     reconnects: int = 0
+    reasons: list[str] = field(default_factory=list)  # why it reconnected, and texts that are not frames
     heard: set[tuple[str, int]] = field(default_factory=set)
+    first: dict[str, int] = field(default_factory=dict)  # the first `seq` of each symbol
 
     def on_state(self, state: State) -> None:
-        self.reconnects += state.link is Link.RECONNECTING
+        if state.link is Link.RECONNECTING:
+            self.reconnects += 1
+            self.reasons.append(state.reason)
 
     def on_heard(self, heard: Heard) -> None:
+        if heard.message:
+            self.reasons.append(f"{heard.message} {heard.text[:60]!r}")
         for change in heard.changes:
             if isinstance(change, Quote):
                 self.heard.add((change.symbol, change.seq))
+                self.first.setdefault(change.symbol, change.seq)
                 if self.channel == RATES:
                     self.seq = max(self.seq, change.seq)
         if self.channel == RATES_BATCH and (head := HEAD.search(heard.text[:200])):
             if head["prev"]:
-                self.updates += 1
                 self.gaps += int(head["prev"]) > self.seq
             self.seq = max(self.seq, int(head["seq"]))
 
@@ -95,6 +108,14 @@ class Member:
         assert self.feed
         wanted = {symbol: numbers(quote) for symbol, quote in stored.items() if symbol in (self.symbols or stored)}
         return {symbol: numbers(quote) for symbol, quote in self.feed.book.quotes.items()} == wanted
+
+    def differs(self, stored: Mapping[str, Any]) -> str:
+        """Say in what a client differs from the stored quotes."""
+        assert self.feed
+        shown = self.feed.book.quotes
+        symbols = [symbol for symbol in (self.symbols or stored) if symbol in stored]
+        seqs = {symbol: (shown[symbol].seq if symbol in shown else 0, stored[symbol].seq) for symbol in symbols}
+        return f"{self.channel}, {self.feed.state}, seq and stored seq {seqs}, besides {shown.keys() - set(symbols)}"
 
 
 def numbers(quote: Any) -> tuple[Decimal, ...]:
@@ -109,6 +130,7 @@ class Emulated:
         self._tick = tick
         self._processes = Processes(state / "processes.json")
         self._exchange = ""
+        self._edge: Edge | None = None
         self.endpoint = ""
         self.deployed: Deployed | None = None
 
@@ -124,7 +146,13 @@ class Emulated:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._edge:
+            await self._edge.stop()
         await self._processes.stop()
+
+    async def start_again(self) -> None:
+        """Start the emulator, which has ended, at the same address."""
+        await aws.start(self._processes, int(self.endpoint.rpartition(":")[2]), self._state)
 
     async def synthesise(self, root: Path, assembly: str, **settings: str) -> Path:
         """Return the folder with the template of the app in `root`, with those of its settings that it knows."""
@@ -148,10 +176,18 @@ class Emulated:
         self.deployed = await aws.deploy_assembly(self._processes, self.endpoint, self._state, assembly)
         return time.monotonic() - began
 
-    def table(self) -> "Table":
-        """Return the deployed quotes table."""
+    async def served(self) -> tuple[str, ssl.SSLContext]:
+        """Return the address of the deployed feed over wss, and a context that trusts it. The feed is deployed."""
+        assert self.deployed
+        made = certificates.ensure(self._state / "tls")
+        if not self._edge:  # a later deployment keeps the API
+            self._edge = await start_edge(made, self.deployed.socket_url, 0, self._state)
+        return f"wss://localhost:{self._edge.port}/markets/ws/", ssl.create_default_context(cafile=made.ca_pem)
+
+    def table(self, name: str = "Quotes") -> "Table":
+        """Return the deployed quotes table, or that of the connections."""
         resource = SESSION.resource("dynamodb", endpoint_url=self.endpoint)
-        return resource.Table(self.physical("StorageQuotes"))
+        return resource.Table(self.physical(f"Storage{name}"))
 
     def fault(self, fault: Mapping[str, Any]) -> None:
         """Set a fault of every source."""
@@ -176,20 +212,19 @@ class Emulated:
         return str(found["PhysicalResourceId"])
 
 
-async def joined(block: AsyncExitStack, url: str, clients: int) -> list[Member]:
+async def joined(block: AsyncExitStack, emulated: Emulated, clients: int) -> list[Member]:
     """Connect clients, and wait until each has prices. Half of them want all symbols on `rates_batch`, the others a few
     on `rates`, which costs a post for each."""
     few = [tuple(FEW[(number + n) % len(FEW)] for n in range(3)) for number in range(clients)]
     members = [Member(RATES, few[number]) if number % 2 else Member(RATES_BATCH) for number in range(clients)]
+    url, tls = await emulated.served()
     for number, member in enumerate(members):
-        wanted = member.symbols or None
-        feed = Feed(
-            url, wanted, channel=member.channel, on_state=member.on_state, on_heard=member.on_heard, max_size=None
-        )
+        calls: dict[str, Any] = {"on_state": member.on_state, "on_heard": member.on_heard}
+        feed = Feed(url, member.symbols or None, channel=member.channel, ssl=tls, max_size=None, **calls)
         member.feed = await block.enter_async_context(feed)
         if number % 10 == 9:
-            await until(lambda: all(each.seq for each in members if each.feed), 60)
-    await until(lambda: all(each.seq for each in members), 60)
+            await until(lambda: all(each.seq for each in members if each.feed), JOINED_WITHIN_S)
+    await until(lambda: all(each.seq for each in members), JOINED_WITHIN_S)
     return members
 
 
@@ -217,11 +252,11 @@ async def all_equal(emulated: Emulated, members: Iterable[Member], seconds: floa
     emulated.fault({"prices_frozen": True})
     while True:
         snapshot = await asyncio.to_thread(quotes.snapshot)
-        differ = [each for each in members if not each.shows(snapshot.quotes)]
+        differ = [each.differs(snapshot.quotes) for each in members if not each.shows(snapshot.quotes)]
         if snapshot.quotes and not differ:
             emulated.fault({})
             return snapshot.seq
-        assert time.monotonic() < end, f"{len(differ)} clients differ from the snapshot with seq {snapshot.seq}"
+        assert time.monotonic() < end, f"{len(differ)} clients differ from the snapshot {snapshot.seq}: {differ[:3]}"
         await asyncio.sleep(0.2)
 
 
@@ -253,6 +288,24 @@ def lacking(members: Iterable[Member], from_seq: int, until_seq: int) -> dict[in
     rates = [each for each in members if each.channel == RATES]
     heard = [{pair for pair in each.heard if from_seq < pair[1] <= until_seq} for each in rates]
     sent = set().union(*heard)
-    wanted = [{pair for pair in sent if pair[0] in each.symbols} for each in rates]
+    wanted = [{pair for pair in sent if pair[1] > each.first.get(pair[0], until_seq)} for each in rates]
     lacks = [len(sent - got) for sent, got in zip(wanted, heard, strict=True)]
     return {number: count for number, count in enumerate(lacks) if count}
+
+
+def report(step: str, members: Sequence[Member], from_seq: int, until_seq: int, seconds: float) -> str:
+    """Print what was missed in the ticks after `from_seq`, and forget it. Return what clients missed that did not
+    reconnect; nothing, if nobody did."""
+    lost = lacking(members, from_seq, until_seq)
+    rates = [each for each in members if each.channel == RATES]
+    gaps, reconnects = sum(each.gaps for each in members), sum(each.reconnects for each in members)
+    missed = f"{gaps} frames on rates_batch; {sum(lost.values())} quotes on rates, by {len(lost)} clients"
+    unnoticed = [each for each in members if each.gaps and not each.reconnects]
+    unnoticed += [rates[number] for number in lost if not rates[number].reconnects]
+    print(f"\n{step}: deployed in {seconds:.1f} s, ticks {from_seq} to {until_seq}, load {os.getloadavg()[1]:.1f}")
+    print(f"{len(members)} clients equal the snapshot; reconnects: {reconnects}; missed: {missed}")
+    print(f"reasons: {dict(Counter(reason for each in members for reason in each.reasons))}", flush=True)
+    for each in members:
+        each.gaps = each.reconnects = 0
+        each.reasons.clear()
+    return f"{missed}; {len(unnoticed)} of them did not reconnect" if unnoticed else ""

@@ -14,6 +14,7 @@ from shared.model.candles import Candle
 from shared.model.values import Snapshot
 from shared.pricing.fx import DAY_MS
 from shared.publishing.images import delta_of
+from shared.publishing.periodic import SNAPSHOT_MS, spread_of
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable, NotConnected
 from shared.store.quotes_table import Audience, QuotesTable
@@ -24,7 +25,10 @@ from tests.lambdas import Context, Load, metrics, stream_record, websocket_event
 from tests.samples import AGELESS, SYMBOLS, after, quote, quotes
 from tests.stored import stored
 
-RECENT_MS = int(time.time()) * 1_000  # nobody gets quotes older than a day
+# Nobody gets quotes older than a day, and a connection gets its snapshot of the minute in place of an update. These
+# quotes come a second after that snapshot.
+PHASE_MS = spread_of(ID) % SNAPSHOT_MS
+RECENT_MS = (int(time.time() * 1_000) + PHASE_MS) // SNAPSHOT_MS * SNAPSHOT_MS - PHASE_MS + 1_000
 FIRST = after(Snapshot(), quotes(), RECENT_MS)
 SECOND = after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, RECENT_MS + 1_000)
 THIRD = after(SECOND, {**SECOND.quotes, "ETH_CAD": quote("ETH_CAD", "2")}, RECENT_MS + 2_000)

@@ -12,18 +12,18 @@ from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words
 ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
 ERRORS = ("AWS/Lambda Errors", "Sum", 300, 1, ABOVE, 0, "notBreaching")
 WATCHED: dict[str, tuple[object, ...]] = {
-    "NothingTicks": ("cadfeed TickDuration", "SampleCount", 60, 3, BELOW, 1, "breaching"),
-    "PricesHeld": ("cadfeed PricesHeld", "Minimum", 60, 5, ABOVE, 0, "notBreaching"),
-    "CandlesPending": ("cadfeed CandlesPending", "Maximum", 60, 5, ABOVE, 0, "notBreaching"),
-    "PostsFailed": ("cadfeed PostsFailed", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
-    "PostsRefused": ("cadfeed PostsRefused", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
-    "ConnectionsUnsent": ("cadfeed ConnectionsUnsent", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
-    "BatchesBroken": ("cadfeed BatchesBroken", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
-    "SnapshotsUnreadable": ("cadfeed SnapshotsUnreadable", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
+    "NothingTicks": ("Cadfeed TickDuration", "SampleCount", 60, 3, BELOW, 1, "breaching"),
+    "PricesHeld": ("Cadfeed PricesHeld", "Minimum", 60, 5, ABOVE, 0, "notBreaching"),
+    "CandlesPending": ("Cadfeed CandlesPending", "Maximum", 60, 5, ABOVE, 0, "notBreaching"),
+    "PostsFailed": ("Cadfeed PostsFailed", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "PostsRefused": ("Cadfeed PostsRefused", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
+    "ConnectionsUnsent": ("Cadfeed ConnectionsUnsent", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "BatchesBroken": ("Cadfeed BatchesBroken", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "SnapshotsUnreadable": ("Cadfeed SnapshotsUnreadable", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
     "PublishBehind": ("AWS/Lambda IteratorAge", "Maximum", 60, 1, ABOVE, 30_000, "notBreaching"),
     "SnapshotsPutAside": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, ABOVE, 0, "ignore"),
     **{
-        f"Suspect{source.capitalize()}": ("cadfeed SourceSuspect", "Sum", 60, 5, ABOVE, 0, "notBreaching")
+        f"Suspect{source.capitalize()}": ("Cadfeed SourceSuspect", "Sum", 60, 5, ABOVE, 0, "notBreaching")
         for source in price_sources()
     },
     **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
@@ -80,7 +80,7 @@ def test_each_functions_own_metrics_are_watched_under_its_name(stack: Synthesise
 def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> None:
     """They use Powertools' namespace and service, and a name in the handler."""
     ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
-    assert ours.keys() == {name for name, (metric, *_) in WATCHED.items() if str(metric).startswith("cadfeed ")}
+    assert ours.keys() == {name for name, (metric, *_) in WATCHED.items() if str(metric).startswith("Cadfeed ")}
     for name, alarm in ours.items():
         function = "publish" if name in {*OF_PUBLISH, "SnapshotsUnreadable"} else "ingest"
         variables = stack.functions()[function]["Environment"]["Variables"]

@@ -141,11 +141,22 @@ def test_a_connection_that_missed_a_frame_still_counts(
 def test_an_expired_connection_gets_nothing(
     publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable, clients: Clients
 ) -> None:
-    connections.add("old", int(time.time()) - LIFETIME_S - 1)
+    connections.add("old", MOVED.new.ts_ms // 1000 - LIFETIME_S - 1)
     connections.subscribe("old", "rates_batch", None)
     publisher.publish(MOVED, DEADLINE_S)
     assert clients.posts == 0
     assert quotes_table.audience() == 0
+
+
+def test_a_clock_a_day_ahead_takes_no_connection_for_expired(
+    publisher: Publisher, connections: ConnectionsTable, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections.add("open", int(time.time()))
+    connections.subscribe("open", "rates_batch", None)
+    now_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: now_s + 86_400)
+    publisher.publish(MOVED, DEADLINE_S)
+    assert clients.posts == 1
 
 
 @pytest.mark.parametrize("joined_ms", [0, NOW_MS, NOW_MS + DAY_MS])

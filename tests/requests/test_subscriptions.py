@@ -110,6 +110,22 @@ def test_changes_since_the_snapshot_follow_it(feed: Feed, channel: str) -> None:
         assert spots(last) == {"BTC_CAD": 1}
 
 
+@pytest.mark.parametrize(("channel", "spots_told"), [("rates", [1, 3]), ("rates_batch", [1])])
+def test_a_tick_that_these_changes_overtook_is_told_again(feed: Feed, channel: str, spots_told: list[int]) -> None:
+    """On `rates`: `publish` may have posted it before them, and its readers need not look at `seq`."""
+    feed.quotes.write_snapshot(FIRST, 1)
+    third = after(SECOND, {**SECOND.quotes, "BTC_CAD": quote(spot="3")}, NOW_MS + 2_000)
+    to_write = [SECOND, third]
+
+    def move(frame: dict[str, Any]) -> None:
+        if frame["event"] in ("snapshot", "data", "update") and to_write:
+            feed.quotes.write_snapshot(to_write.pop(0), 1)
+
+    feed.clients.on_post = move
+    told = [frame["data"] for frame in feed.subscribe(channel, symbols=["BTC_CAD"])[2:]]
+    assert [(data if channel == "rates" else data[0])["spot"] for data in told] == spots_told
+
+
 def test_changes_outside_the_view_are_not_sent(feed: Feed) -> None:
     feed.quotes.write_snapshot(FIRST, 1)
 

@@ -36,7 +36,16 @@ OF_THE_FEED = (
 )
 # Times of the feed that may be as long as its heartbeat, and are other facts.
 OTHER_TIMES = {
-    *("ANSWER_DEADLINE_S", "BACK_OFF_S", "CLOCK_SKEW_MS", "COUNTED_WITHIN_MS", "FRESH_MS", "HOUR_MS", "INTERVAL_MS"),
+    *(
+        "ANSWER_DEADLINE_S",
+        "BACK_OFF_S",
+        "BELIEVED_AFTER_MS",
+        "CLOCK_SKEW_MS",
+        "COUNTED_WITHIN_MS",
+        "FRESH_MS",
+        "HOUR_MS",
+        "INTERVAL_MS",
+    ),
     *("KEPT_S", "LIVE_MS", "LONGEST_BATCH_S", "MAX_IDLE_S", "MINUTE_MS", "RUN_MS", "SHORTEST_LEASE_MS", "SILENCE_MS"),
     *("SILENT_AFTER_MS", "SLOW_MS", "SNAPSHOT_MS", "STOPPED_BEFORE_TIMEOUT_S"),
 }

@@ -82,7 +82,11 @@ async def start(processes: Processes, port: int, state: Path) -> str:
     log = state / "aws.log"
     log.unlink(missing_ok=True)
     process = await processes.start(
-        [sys.executable, "-m", "ministack"], environment=environment, log=log, cwd=scratch, service=True
+        [sys.executable, "-m", "tools.local.emulator", str(scratch)],
+        environment=environment,
+        log=log,
+        cwd=ROOT,
+        service=True,
     )
     for _ in range(START_TIMEOUT_S * 5):
         if process.returncode is not None:

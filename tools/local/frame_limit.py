@@ -1,4 +1,4 @@
-"""API Gateway's limits on the lengths of frames and messages: aiohttp has one for messages only."""
+"""What API Gateway takes of a client's frames: masked ones up to a length. aiohttp limits only whole messages."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,27 +13,35 @@ class FrameLimit(asyncio.Protocol):
 
     A frame with a payload of more than `frame_bytes`, or with which a message has more than `message_bytes`, does not
     arrive there; `on_too_long` is called instead. Behind it only control frames arrive, so that the client can answer
-    the close frame that it is then sent.
+    the close frame that it is then sent. A frame without a mask calls `on_unmasked`, and nothing arrives from it on.
     The layout of a frame: https://datatracker.ietf.org/doc/html/rfc6455#section-5.2
+    Why clients mask: https://datatracker.ietf.org/doc/html/rfc6455#section-10.3
     """
 
     def __init__(
-        self, protocol: asyncio.Protocol, frame_bytes: int, message_bytes: int, on_too_long: Callable[[], None]
+        self,
+        protocol: asyncio.Protocol,
+        frame_bytes: int,
+        message_bytes: int,
+        on_too_long: Callable[[], None],
+        on_unmasked: Callable[[], None],
     ) -> None:
         self._protocol = protocol
         self._frame_bytes = frame_bytes
         self._message_bytes = message_bytes
         self._on_too_long = on_too_long
+        self._on_unmasked = on_unmasked
         self._header = bytearray()
         self._left = 0
         self._in_message = 0
         self._is_over = False
         self._is_dropped = False
+        self._is_unmasked = False
 
     def data_received(self, data: bytes) -> None:
         passed = bytearray()
         position = 0
-        while position < len(data):
+        while position < len(data) and not self._is_unmasked:
             if self._left:
                 part = data[position : position + self._left]
                 self._left -= len(part)
@@ -46,10 +54,14 @@ class FrameLimit(asyncio.Protocol):
             length = _payload_length(self._header)
             if length is None:
                 continue
+            if not self._header[1] & MASKED:
+                self._is_unmasked = True
+                self._on_unmasked()
+                break
             self._is_dropped = self._drops(self._header[0], length)
             if not self._is_dropped:
                 passed += self._header
-            self._left = length + (MASK_BYTES if self._header[1] & MASKED else 0)
+            self._left = length + MASK_BYTES
             self._header.clear()
         if passed:
             self._protocol.data_received(bytes(passed))

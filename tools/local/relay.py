@@ -7,11 +7,13 @@ Its close codes: https://docs.aws.amazon.com/apigateway/latest/developerguide/ap
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 from yarl import URL
 
+from tools.browser_requests import VISITOR_ORIGIN
 from tools.local.frame_limit import FrameLimit
 
 # API Gateway gives the integration behind $connect 29 s; a client of the real one waits as long.
@@ -19,7 +21,7 @@ HANDSHAKE_TIMEOUT_S = 29
 CLOSE_TIMEOUT_S = 2
 MAX_FRAME_BYTES = 32 * 1024
 MAX_MESSAGE_BYTES = 128 * 1024
-PASSED_ON = ("Origin", "User-Agent")
+PASSED_ON = {"User-Agent": "User-Agent", "Origin": VISITOR_ORIGIN}
 WEBSOCKET_HINT = "This is a WebSocket address: connect with wss://, e.g. `python -m tools.watch`.\n"
 
 
@@ -36,6 +38,7 @@ GOING_AWAY = End(WSCloseCode.GOING_AWAY)
 FEED_IS_GONE = End(WSCloseCode.BAD_GATEWAY, b"the feed is gone")
 TEXT_ONLY = End(WSCloseCode.UNSUPPORTED_DATA, b"binary frames are not supported")
 TOO_LONG = End(WSCloseCode.MESSAGE_TOO_BIG, b"a frame has at most 32 KB, a message 128 KB")
+UNMASKED = End(WSCloseCode.PROTOCOL_ERROR, b"a client masks its frames")
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
@@ -88,7 +91,7 @@ class Relays:
                 skip_auto_headers=("User-Agent",),
             )
         query = request.rel_url.raw_query_string
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        headers = {to: request.headers[name] for name, to in PASSED_ON.items() if name in request.headers}
         chain = (request.headers.get("X-Forwarded-For", ""), request.remote or "")
         headers["X-Forwarded-For"] = ", ".join(filter(None, chain))
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
@@ -114,18 +117,18 @@ async def _relay(
     request: web.Request, client: web.WebSocketResponse, upstream: aiohttp.ClientWebSocketResponse
 ) -> None:
     """Carry messages both ways until either side ends, then end the other one alike."""
-    too_long: asyncio.Future[End | None] = asyncio.get_running_loop().create_future()
+    refused: asyncio.Future[End | None] = asyncio.get_running_loop().create_future()
     pumps: list[asyncio.Future[End | None]] = []
     try:
-        await _prepare(client, request, too_long)
+        await _prepare(client, request, refused)
         pumps = [asyncio.create_task(_pump(client, upstream)), asyncio.create_task(_pump(upstream, client))]
         pending = set(pumps)
-        while pending and _end([too_long, *pumps]) is None:
-            _, pending = await asyncio.wait({too_long, *pending}, return_when=asyncio.FIRST_COMPLETED)
-            pending.discard(too_long)
+        while pending and _end([refused, *pumps]) is None:
+            _, pending = await asyncio.wait({refused, *pending}, return_when=asyncio.FIRST_COMPLETED)
+            pending.discard(refused)
     finally:
         # Also when cancelled: the end that a side has announced meanwhile still reaches the other one.
-        end = _end([too_long, *pumps]) or GOING_AWAY
+        end = _end([refused, *pumps]) or GOING_AWAY
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
@@ -135,23 +138,25 @@ async def _relay(
         )
 
 
-async def _prepare(client: web.WebSocketResponse, request: web.Request, too_long: asyncio.Future[End | None]) -> None:
-    """Answer the upgrade. `too_long` is resolved when the client sends a longer frame than API Gateway takes.
+async def _prepare(client: web.WebSocketResponse, request: web.Request, refused: asyncio.Future[End | None]) -> None:
+    """Answer the upgrade. `refused` is resolved when the client sends a frame that API Gateway does not take.
 
     Raises:
         ConnectionResetError: the client is gone.
         web.HTTPException: the request is not an upgrade to a WebSocket.
     """
 
-    def end() -> None:
-        if not too_long.done():
-            too_long.set_result(TOO_LONG)
+    def end(how: End) -> None:
+        if not refused.done():
+            refused.set_result(how)
 
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client is gone")
     # Before the answer: no client sends a frame sooner (https://datatracker.ietf.org/doc/html/rfc6455#section-4.1).
-    transport.set_protocol(FrameLimit(request.protocol, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, end))
+    transport.set_protocol(
+        FrameLimit(request.protocol, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, partial(end, TOO_LONG), partial(end, UNMASKED))
+    )
     try:
         await client.prepare(request)
     except BaseException:

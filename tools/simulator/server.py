@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from tools.browser_requests import refusal
 from tools.simulator import binance, coinbase, coingecko, control, kraken_ohlc
 from tools.simulator.endpoints import ERROR_BODIES, Asked, Endpoints
 from tools.simulator.faults import HEALTHY, Fault, Upstream
@@ -118,7 +120,7 @@ class Exchange:
             OSError: the port is taken.
         """
         self.now()  # a market begins to move at its first read
-        app = web.Application()
+        app = web.Application(middlewares=[_only_programs])
         app.on_response_prepare.append(self._name_market)
         for path, upstream, handle in self._endpoints.routes():
             app.router.add_get(path, self._serving(path, upstream, _at_once(handle)))
@@ -181,6 +183,14 @@ class Exchange:
 
     async def _name_market(self, request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG002
         response.headers[MARKET_HEADER] = self.market.origin
+
+
+@web.middleware
+async def _only_programs(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse browsers' requests with 403: any page could else set faults, or use up the limits."""
+    if why := refusal({name.lower(): value for name, value in request.headers.items()}):
+        return web.Response(status=403, text=f"{why}\n")
+    return await handler(request)
 
 
 def _at_once(handle: Callable[[Asked, Moment, Fault], Response]) -> AsyncHandler:

@@ -8,8 +8,10 @@ from botocore.exceptions import ConnectionClosedError
 
 from functions.ingest import grid
 from functions.ingest.ticks import STANDBY_RUN_MS
+from functions.ingest.unheard import BELIEVED_AFTER_MS
 from functions.ingest.watch import UNWRITTEN_TICKS
 from shared.model.staleness import ages
+from shared.store.quotes_table import LEASE_KEY
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
@@ -134,11 +136,26 @@ def test_a_run_that_ends_hands_over_to_its_stand_by(world: VirtualTime) -> None:
     assert next_write_ms(world, older.ended_ms) <= 2 * TICK_MS
 
 
+@pytest.mark.parametrize("at_s", [5.05, 5.3, 5.6, 5.95])
+def test_a_lease_that_is_garbage_is_taken_with_the_next_look(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, at_s: float
+) -> None:
+    world = VirtualTime(stage)
+    monkeypatch.setattr(grid, "time", world)
+    world.begin(0), world.begin(2)
+    world.advance(at_s)
+    stage.items.put_item(Item={**LEASE_KEY, "epoch": "poison", "ticked_ms": "poison", "until_ms": "poison"})
+    world.advance(12)
+    assert next_write_ms(world, NOW_MS + round(at_s * 1000)) <= 2 * TICK_MS
+    assert max(world.gaps_ms()) <= 2 * TICK_MS + JITTER_MS
+    world.end()
+
+
 def test_without_an_audience_stand_bys_stop_as_well(world: VirtualTime, stage: Stage) -> None:
     world.begin(0), world.begin(1), world.begin(2)
     world.advance(5)
     stage.nobody_listens()
-    world.advance(8)
+    world.advance(8 + BELIEVED_AFTER_MS / 1000)
     assert [run.result for run in world.runs] == ["nobody listens"] * 3
 
 

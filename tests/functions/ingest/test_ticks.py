@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from functions.ingest.unheard import BELIEVED_AFTER_MS, BELIEVED_AFTER_WRITES
 from shared.model.values import Snapshot
-from shared.store.quotes_table import Lease
+from shared.store.quotes_table import AUDIENCE_KEY, Lease
 from tests.functions.ingest.ingests import POLL_MS, RUN_TICKS, Stage, assert_each_seq_once_in_order
 from tests.samples import NOW_MS
 
@@ -130,11 +131,50 @@ def test_without_an_audience_a_run_ticks_once(stage: Stage) -> None:
     assert stage.table.lease().until_ms == 0
 
 
-def test_a_run_ends_after_the_tick_when_its_audience_left(stage: Stage) -> None:
+def test_a_run_goes_on_for_a_while_when_its_audience_left(stage: Stage) -> None:
     ingest = stage.ingest()
     ingest.market.during = lambda number: stage.nobody_listens() if number == 5 else None
     assert ingest.run() == "nobody listens"
-    assert len(ingest.market.asked_ms) == 5
+    assert len(ingest.market.asked_ms) == 5 + BELIEVED_AFTER_MS // 1000
+
+
+@pytest.mark.parametrize("wrong_ticks", [1, 5, 9])
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_wrong_audience_that_is_corrected_stops_no_run(stage: Stage, wrong_ticks: int, is_deleted: bool) -> None:
+    ingest = stage.ingest()
+
+    def during(number: int) -> None:
+        if number % 20 == 5:
+            stage.items.delete_item(Key=AUDIENCE_KEY) if is_deleted else stage.nobody_listens()
+        if number % 20 == 5 + wrong_ticks:
+            stage.table.join_audience(stage.clock.ms)
+
+    ingest.market.during = during
+    assert ingest.run() == "end of run"
+    assert len(ingest.market.asked_ms) == RUN_TICKS + 1
+
+
+def test_ticks_that_write_nothing_prove_no_empty_audience(stage: Stage) -> None:
+    """Without a written tick `publish` does not run, and cannot correct the audience."""
+    ingest = stage.ingest()
+
+    def during(number: int) -> None:
+        ingest.market.moves = False
+        if number == 5:
+            stage.nobody_listens()
+
+    ingest.market.during = during
+    assert ingest.run() == "nobody listens"
+    assert len(stage.written) == 1 + BELIEVED_AFTER_WRITES
+    assert len(ingest.market.asked_ms) > 5 + BELIEVED_AFTER_MS // 1000
+
+
+def test_a_successor_of_a_heard_run_does_not_believe_the_first_0(stage: Stage) -> None:
+    stage.table.take_lease(NOW_MS + 5_000)
+    stage.nobody_listens()
+    successor = stage.ingest()
+    successor.market.during = lambda number: stage.table.join_audience(stage.clock.ms) if number == 3 else None
+    assert successor.run() == "end of run"
 
 
 def test_a_listener_who_joins_while_it_stops_keeps_it_running(stage: Stage) -> None:

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Data, Subprotocol
 
 from infra.security_headers import HEADERS, content_security_policy
+from tools.browser_requests import VISITOR_ORIGIN
 from tools.local.certificates import Certificates, ensure
 from tools.local.edge import Edge, start_edge
 from tools.local.relay import MAX_FRAME_BYTES
@@ -171,6 +172,7 @@ def test_what_api_gateway_refuses_closes_the_connection(
     ("frame", "code"),
     [
         pytest.param(b"\xa1\x80\0\0\0\0", 1002, id="reserved-bit"),
+        pytest.param(b"\x81\x02{}", 1002, id="no-mask"),
         pytest.param(b"\x81\x81\0\0\0\0\xff", 1007, id="not-utf-8"),
     ],
 )
@@ -229,7 +231,8 @@ def test_the_query_and_the_headers_that_matter_are_passed_on(certificates: Certi
         assert upstream.request is not None
         assert upstream.request.rel_url.raw_query_string == "token=a%2Fb&x=1"
         headers = upstream.request.headers
-        assert headers["Origin"] == "https://example.com"
+        assert headers[VISITOR_ORIGIN] == "https://example.com"
+        assert "Origin" not in headers  # the emulator answers nothing that carries one
         assert headers["User-Agent"] == "watcher/1"
         assert headers["X-Forwarded-For"].startswith("192.0.2.7, ")
 

@@ -38,21 +38,50 @@ def is_too_long(frames: list[Frame]) -> bool:
     return len(last.data) > FRAME_BYTES or sum(len(f.data) for f in [last, *fragments]) > MESSAGE_BYTES
 
 
-@given(st.lists(DATA | CONTROL), st.booleans(), st.lists(st.integers(1, 70_000), min_size=1))
-def test_only_control_frames_pass_behind_a_long_one(frames: list[Frame], is_masked: bool, cuts: list[int]) -> None:
-    serialized = [frame.serialize(mask=is_masked) for frame in frames]
-    stream = b"".join(serialized)
-    reader = Reader()
-    too_long: list[None] = []
-    limit = FrameLimit(reader, FRAME_BYTES, MESSAGE_BYTES, lambda: too_long.append(None))
-    position = turn = 0
-    while position < len(stream):
-        cut = cuts[turn % len(cuts)]
-        limit.data_received(stream[position : position + cut])
-        position, turn = position + cut, turn + 1
+CUTS = st.lists(st.integers(1, 70_000), min_size=1)
+
+
+class Heard:
+    """What a limit let through and told about a stream that came in pieces of these lengths."""
+
+    def __init__(self, stream: bytes, cuts: list[int]) -> None:
+        reader = Reader()
+        self.too_long = self.unmasked = 0
+        limit = FrameLimit(reader, FRAME_BYTES, MESSAGE_BYTES, self._count_too_long, self._count_unmasked)
+        position = turn = 0
+        while position < len(stream):
+            cut = cuts[turn % len(cuts)]
+            limit.data_received(stream[position : position + cut])
+            position, turn = position + cut, turn + 1
+        self.bytes = reader.heard
+
+    def _count_too_long(self) -> None:
+        self.too_long += 1
+
+    def _count_unmasked(self) -> None:
+        self.unmasked += 1
+
+
+@given(st.lists(DATA | CONTROL), CUTS)
+def test_only_control_frames_pass_behind_a_long_one(frames: list[Frame], cuts: list[int]) -> None:
+    serialized = [frame.serialize(mask=True) for frame in frames]
+    heard = Heard(b"".join(serialized), cuts)
     first = next((index for index in range(len(frames)) if is_too_long(frames[: index + 1])), len(frames))
     behind = (
         part for frame, part in zip(frames[first:], serialized[first:], strict=True) if frame.opcode >= Opcode.CLOSE
     )
-    assert reader.heard == b"".join([*serialized[:first], *behind])
-    assert len(too_long) == (first < len(frames))
+    assert heard.bytes == b"".join([*serialized[:first], *behind])
+    assert (heard.too_long, heard.unmasked) == (first < len(frames), 0)
+
+
+SHORT = st.builds(Frame, st.just(Opcode.TEXT), st.binary(max_size=3))
+
+
+@given(st.lists(SHORT, max_size=4), SHORT | CONTROL | DATA, st.lists(DATA | CONTROL, max_size=3), st.booleans(), CUTS)
+def test_nothing_passes_from_a_frame_without_a_mask_on(
+    before: list[Frame], unmasked: Frame, behind: list[Frame], is_masked: bool, cuts: list[int]
+) -> None:
+    passed = b"".join(frame.serialize(mask=True) for frame in before)
+    rest = b"".join(frame.serialize(mask=is_masked) for frame in behind)
+    heard = Heard(passed + unmasked.serialize(mask=False) + rest, cuts)
+    assert (heard.bytes, heard.too_long, heard.unmasked) == (passed, 0, 1)

@@ -1,0 +1,109 @@
+"""What a storm of reconnects asks of each partition, counted over the handlers of connect, subscribe and disconnect.
+
+DynamoDB serves 1,000 write units and 3,000 read units a second from one partition; docs/scaling.md has the table.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.model.values import Snapshot
+from shared.store.quotes_table import LEASE_KEY, QuotesTable
+from tests.lambdas import Context, Load, websocket_event
+from tests.samples import after, quotes
+from tools.bench.read_units import UNIT_BYTES, item_bytes, of_a_query
+from tools.cost.measured import SNAPSHOT_READ_UNITS
+
+WRITE_UNITS, READ_UNITS = 1_000, 3_000  # per second and partition
+WRITE_UNIT_BYTES = 1_024
+RECONNECTS = 120
+Units = Counter[tuple[str, str]]  # by ("read" or "write", the partition's key)
+
+
+class Meter:
+    """Counts the units of the calls to DynamoDB, by partition."""
+
+    def __init__(self) -> None:
+        self.units: Units = Counter()
+
+    def count(self, call: Callable[..., Any], operation: str, request: dict[str, Any]) -> Any:
+        answer = call(operation, request)
+        match operation:
+            case "GetItem":
+                size = item_bytes(answer.get("Item", {}))
+                self.units["read", request["Key"]["pk"]] += max(1, math.ceil(size / UNIT_BYTES))
+            case "Query":
+                partition = str(request["KeyConditionExpression"].get_expression()["values"][0])
+                self.units["read", partition] += max(1, of_a_query(map(item_bytes, answer["Items"])))
+            case "PutItem" | "UpdateItem" | "DeleteItem":
+                key = request.get("Item") or request["Key"]
+                size = item_bytes(request.get("Item") or answer.get("Attributes", {}))
+                self.units["write", key["pk"]] += max(1, math.ceil(size / WRITE_UNIT_BYTES))
+            case _:
+                raise AssertionError(f"{operation} is not counted")
+        return answer
+
+
+@pytest.fixture
+def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
+    made, call = Meter(), BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
+        if client.meta.service_model.service_name != "dynamodb":
+            return call(client, operation, request)
+        return made.count(lambda *arguments: call(client, *arguments), operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    return made
+
+
+def reconnect(load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: Table) -> None:
+    """Each client connects and subscribes to everything; its earlier connection ends. An ingest holds the lease."""
+    monkeypatch.setenv("CONNECTION_SHARDS", str(shards))
+    connect, subscribe, disconnect = (load(function) for function in ("connect", "subscribe", "disconnect"))
+    wanted = {"event": "subscribe", "channel": "rates_batch"}
+    for number in range(RECONNECTS):
+        now_ms = time.time_ns() // 1_000_000
+        items.put_item(Item={**LEASE_KEY, "epoch": 1, "ticked_ms": now_ms, "until_ms": now_ms + 5_000, "seq": 1})
+        events = [
+            websocket_event("$connect", kind="CONNECT"),
+            websocket_event("subscribe", wanted),
+            websocket_event("$disconnect", kind="DISCONNECT"),
+        ]
+        for function, event in zip((connect, subscribe, disconnect), events, strict=True):
+            event["requestContext"]["connectionId"] = f"storm-{number}="
+            function.handler(event, Context())
+
+
+def most_per_second(units: Units) -> dict[str, int]:
+    """Return how many reconnects a second each kind of partition serves, by the busiest of its kind."""
+    limits = {"write": WRITE_UNITS, "read": READ_UNITS}
+    found: dict[str, int] = {}
+    for (kind, partition), used in units.items():
+        name = f"{kind} {partition.partition('#')[0]}"
+        served = math.floor(limits[kind] * RECONNECTS / used)
+        found[name] = min(served, found.get(name, served))
+    return found
+
+
+@pytest.mark.parametrize(("shards", "least"), [(1, 240), (4, 750)])
+def test_a_storm_asks_a_part_of_each_shard(
+    load: Load, quotes_items: Table, meter: Meter, monkeypatch: pytest.MonkeyPatch, shards: int, least: int
+) -> None:
+    QuotesTable(quotes_items).write_snapshot(after(Snapshot(), quotes()), 1)
+    meter.units.clear()
+    reconnect(load, shards, monkeypatch, quotes_items)
+    del meter.units["write", "LEASE"]  # of the test
+    served = most_per_second(meter.units)
+    by_snapshot = READ_UNITS * RECONNECTS / (meter.units["read", "SNAPSHOT"] * SNAPSHOT_READ_UNITS)
+    print(f"{shards} shards, reconnects a second: {sorted(served.items())}, by the snapshot's size {by_snapshot:.0f}")
+    assert least <= served["write SHARD"] < 1.3 * least
+    assert served["write AUDIENCE"] >= 990
+    assert by_snapshot == 500  # whatever the number of shards
