@@ -34,6 +34,11 @@ class Trends:
                 row[at] = DIGITS.plus(candle.close)
         return Trends(until_ms, {symbol: tuple(row) for symbol, row in closes.items()})
 
+    def believed(self, now_ms: int) -> "Trends":
+        """The trends, or none if they end after the next hour: a clock that was wrong has moved them, and hours until
+        then would not count."""
+        return self if self.until_ms <= now_ms + 2 * HOUR_MS else Trends()
+
     def lacks_any(self, symbol: str, now_ms: int) -> bool:
         """Whether an hour of the day before `now_ms` has no close of this symbol."""
         row = self.closes.get(symbol)

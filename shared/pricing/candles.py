@@ -10,12 +10,15 @@ from decimal import Decimal
 from shared.model.candles import INTERVAL_MS, Candle, Closed, OpenCandles
 from shared.model.values import Quote
 
+MOST_AHEAD_MS = 60_000
+
 
 def roll(open_candles: OpenCandles, quotes: Mapping[str, Quote], now_ms: int) -> tuple[OpenCandles, list[Closed]]:
     """The candles in progress after a tick, and the candles that it closes.
 
     A price counts in an interval if a source confirmed it there (`seen_ms`): a stale price, or one kept from before
-    the interval, opens no candle. An interval without a price has no candle.
+    the interval, opens no candle. An interval without a price has no candle. A candle that begins more than a minute
+    from now was begun by a clock that was wrong, and is left out.
     """
     after: dict[str, dict[str, Candle]] = {}
     closed: list[Closed] = []
@@ -25,6 +28,8 @@ def roll(open_candles: OpenCandles, quotes: Mapping[str, Quote], now_ms: int) ->
         for interval, length_ms in INTERVAL_MS.items():
             began_ms = now_ms // length_ms * length_ms
             candle = open_candles.get(symbol, {}).get(interval)
+            if candle is not None and candle.open_ms > now_ms + MOST_AHEAD_MS:
+                candle = None
             if candle is not None and candle.open_ms < began_ms:
                 closed.append((symbol, interval, candle))
                 candle = None
@@ -40,7 +45,7 @@ def roll(open_candles: OpenCandles, quotes: Mapping[str, Quote], now_ms: int) ->
 def _with_price(candle: Candle | None, began_ms: int, price: Decimal) -> Candle:
     if candle is None:
         return Candle(began_ms, price, price, price, price, ticks=1)
-    if candle.open_ms > began_ms:  # the previous ingest's clock was ahead: a closed candle stays closed
+    if candle.open_ms > began_ms:  # the previous ingest's clock was a little ahead: a closed candle stays closed
         return candle
     ticks = None if candle.ticks is None else candle.ticks + 1
     return Candle(began_ms, candle.open, max(candle.high, price), min(candle.low, price), price, ticks)

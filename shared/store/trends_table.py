@@ -1,7 +1,8 @@
 """The trends, one item in the quotes table. The ingest adds an hour when it ends, and `backfill` those before."""
 
+import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from shared.model.candles import Candle
@@ -18,12 +19,13 @@ KEY = {"pk": "TRENDS", "sk": "CURRENT"}
 class TrendsTable:
     """Reads and writes the item. A write is repeated if another one came between its read and itself."""
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "Table", now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._table = table
+        self._now_ms = now_ms
 
     def read(self) -> Trends:
-        """The stored trends; empty ones if there are none yet, or another version wrote them."""
-        return _unpacked(self._table.get_item(Key=KEY).get("Item"))
+        """The stored trends; empty ones if there are none yet, or another version or a wrong clock wrote them."""
+        return self._believed(self._table.get_item(Key=KEY).get("Item"))
 
     def add(self, candles: Iterable[tuple[str, Candle]]) -> None:
         """Add candles of an hour, by symbol.
@@ -32,7 +34,10 @@ class TrendsTable:
             ClientError: DynamoDB refuses, or other writes came between again and again.
         """
         given = list(candles)
-        change(self._table, KEY, lambda item: {"packed": _packed(_unpacked(item).with_candles(given))})
+        change(self._table, KEY, lambda item: {"packed": _packed(self._believed(item).with_candles(given))})
+
+    def _believed(self, item: Any) -> Trends:
+        return _unpacked(item).believed(self._now_ms())
 
 
 def _packed(trends: Trends) -> bytes:

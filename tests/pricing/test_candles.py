@@ -127,6 +127,15 @@ def test_a_tick_with_an_earlier_time_reopens_no_candle() -> None:
     assert candles[BTC]["1m"] == before[BTC]["1m"]
 
 
+def test_after_a_clock_a_day_ahead_candles_go_on_at_once() -> None:
+    before, _ = rolled((5, "10"), (DAY + 5, "11"))
+    candles, closed = roll(before, seen(MIDNIGHT_MS + MINUTE, "12"), MIDNIGHT_MS + MINUTE)
+    assert closed == []
+    begins = {interval: made.open_ms - MIDNIGHT_MS for interval, made in candles[BTC].items()}
+    assert begins == {"1m": MINUTE, "1h": 0, "1d": 0}
+    assert {made.close for made in candles[BTC].values()} == {Decimal(12)}
+
+
 # Any ticks
 
 

@@ -62,6 +62,20 @@ def test_what_another_version_wrote_is_as_good_as_none(
     assert trends.read().closes["BTC_CAD"][-1] == 7
 
 
+def test_trends_of_a_clock_a_day_ahead_are_not_believed(quotes_items: Table) -> None:
+    TrendsTable(quotes_items, lambda: BEGAN_MS + 25 * HOUR_MS).add([("BTC_CAD", candle(24, "99"))])
+    right = TrendsTable(quotes_items, lambda: BEGAN_MS + HOUR_MS)
+    assert right.read() == Trends()
+    right.add([("BTC_CAD", candle(0, "7"))])
+    assert right.read().until_ms == BEGAN_MS + HOUR_MS
+    assert right.read().closes["BTC_CAD"][-1] == 7
+
+
+def test_a_clock_that_is_a_little_ahead_loses_no_hour(quotes_items: Table) -> None:
+    TrendsTable(quotes_items).add([("BTC_CAD", candle(0, "7"))])
+    assert TrendsTable(quotes_items, lambda: BEGAN_MS + HOUR_MS - 5_000).read().closes["BTC_CAD"][-1] == 7
+
+
 def test_a_day_of_every_symbol_takes_little(trends: TrendsTable, quotes_items: Table) -> None:
     trends.add(
         (symbol, candle(hour, f"{number + 1}.{1000 + 37 * hour * number % 9000}"))
