@@ -110,7 +110,7 @@ def test_the_table_counts_what_no_test_reaches_as_survived() -> None:
     mutants = [Mutant(str(number), PATH, outcome) for number, outcome in enumerate(outcomes)]
     *_, total = rows([*mutants, Mutant("x", "shared/model/other.py", "survived")])
     assert (total.mutants, total.caught, total.timed_out, total.survived, total.share) == (6, 2, 1, 3, 50.0)
-    assert as_text(rows(mutants)).splitlines()[-1].split() == [
+    assert " ".join(as_text(rows(mutants)).splitlines()[-1].split()) == "| all | 5 | 2 | 1 | 2 | 60.0 |"
         "|",
         "all",
         "|",
