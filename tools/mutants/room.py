@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
@@ -79,11 +80,13 @@ class Room:
         return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode  # noqa: S603 - a fixed command
 
     def results(self) -> list[Mutant]:
-        """Every mutant with its outcome."""
+        """Every mutant of the room's files with its outcome."""
         copy = self.folder / "mutants"
+        metas = {str(meta.relative_to(copy)).removesuffix(".meta"): meta for meta in sorted(copy.rglob("*.py.meta"))}
         return [
-            Mutant(name, str(meta.relative_to(copy)).removesuffix(".meta"), _outcome(code))
-            for meta in sorted(copy.rglob("*.py.meta"))
+            Mutant(name, path, _outcome(code))
+            for path, meta in metas.items()
+            if any(fnmatch(path, pattern) for pattern in self.mutated)
             for name, code in json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"].items()
         ]
 
