@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.model.values import Rate, Snapshot, Ticker
 from shared.pricing.fx import (
     BANK_USD,
+    CLOCK_SKEW_MS,
     COINBASE_USDT,
     COINGECKO_USD,
     COINGECKO_USDT,
@@ -29,6 +30,7 @@ from shared.pricing.fx import (
     currencies,
     hourly,
     stated_rates,
+    with_past,
 )
 from tests.samples import NOW_MS, prices, rate, rate_ticker
 
@@ -93,6 +95,8 @@ def test_a_book_wider_than_a_percent_is_not_a_rate() -> None:
     def stated(ask: str) -> dict[str, Rate]:
         return stated_rates({}, [rate_ticker(KRAKEN_USD, "1", bid=Decimal(1), ask=Decimal(ask))], NOW_MS)
 
+    exact = rate_ticker(KRAKEN_USD, "1", bid=Decimal("0.995"), ask=Decimal("1.005"))
+    assert KRAKEN_USD in stated_rates({}, [exact], NOW_MS)
     assert KRAKEN_USD in stated("1.01")
     assert KRAKEN_USD not in stated("1.0101")
 
@@ -111,7 +115,41 @@ def test_krakens_coins_imply_a_rate_only_in_both_dollars() -> None:
     assert stated_rates({}, tickers, NOW_MS)[IMPLIED_USD].mid == Decimal("1.37")
     lied = [replace(t, bid=t.bid * 2, ask=t.ask * 2, last=t.last * 2) if t.market == "XBTCAD" else t for t in tickers]
     assert stated_rates({}, lied, NOW_MS)[IMPLIED_USD].mid == Decimal("1.37")
+    assert IMPLIED_USD in stated_rates({}, tickers[:4], NOW_MS)
     assert IMPLIED_USD not in stated_rates({}, tickers[:2], NOW_MS)
+
+
+@pytest.mark.parametrize("wide", ["ETHUSD", "ETHCAD"])
+def test_a_wide_book_in_either_dollar_implies_no_rate(wide: str) -> None:
+    tickers = [rate_ticker(f"kraken:{coin}{dollar}", "100") for coin in ("XBT", "ETH") for dollar in ("USD", "CAD")]
+    widened = [replace(t, bid=t.bid * Decimal("0.98")) if t.market == wide else t for t in tickers]
+    assert IMPLIED_USD in stated_rates({}, tickers, NOW_MS)
+    assert IMPLIED_USD not in stated_rates({}, widened, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("markets", "name"),
+    [
+        ([KRAKEN_USD], KRAKEN_USD),
+        ([f"kraken:{coin}{dollar}" for coin in ("XBT", "ETH") for dollar in ("USD", "CAD")], IMPLIED_USD),
+        (["coingecko:solana", "coingecko:solana/usd"], COINGECKO_USD),
+    ],
+)
+def test_a_rate_has_the_time_and_the_kind_of_its_markets(markets: list[str], name: str) -> None:
+    """A book is of now, whenever the last trade was; a last trade is of its own time."""
+    tickers = [rate_ticker(market, "100", ts_ms=NOW_MS - 9_000, answered_ms=NOW_MS - 1_000) for market in markets]
+    assert stated_rates({}, tickers, NOW_MS)[name].ts_ms == NOW_MS - 1_000
+    bookless = [replace(ticker, has_book=False) for ticker in tickers]
+    assert stated_rates({}, bookless, NOW_MS)[name].ts_ms == NOW_MS - 9_000
+    assert not stated_rates({}, tickers, NOW_MS)[name].simulated
+    simulated = [replace(tickers[0], simulated=True), *tickers[1:]]
+    assert stated_rates({}, simulated, NOW_MS)[name].simulated
+
+
+def test_a_rate_of_the_future_states_nothing_beyond_a_clocks_error() -> None:
+    said = rate(KRAKEN_USD, ts_ms=NOW_MS + CLOCK_SKEW_MS)
+    assert stated_rates({KRAKEN_USD: said}, [], NOW_MS) == {KRAKEN_USD: said}
+    assert stated_rates({KRAKEN_USD: said}, [], NOW_MS - 1) == {}
 
 
 def test_coingeckos_rate_is_the_median_of_its_coins() -> None:
@@ -280,3 +318,13 @@ def test_the_rate_is_recorded_hourly_and_kept_for_25_hours() -> None:
 def test_the_rate_of_a_day_ago_is_the_one_recorded_about_then(hours: float, found: bool) -> None:
     history = ((NOW_MS - int(hours * HOUR_MS), Decimal("1.3")),)
     assert a_day_ago(history, NOW_MS) == (Decimal("1.3") if found else None)
+
+
+def test_another_record_fills_only_the_hours_that_lack_a_rate() -> None:
+    now_ms = NOW_MS // HOUR_MS * HOUR_MS + HOUR_MS // 2
+    own = ((now_ms - 3 * HOUR_MS, Decimal("1.3")),)
+    oldest, too_old = now_ms - DAY_MS - HOUR_MS, now_ms - DAY_MS - HOUR_MS - 1
+    of_the_same_hour, of_now, of_the_future = now_ms - 3 * HOUR_MS + HOUR_MS // 3, now_ms, now_ms + 1
+    past = tuple((ts_ms, Decimal(2)) for ts_ms in (of_the_future, of_the_same_hour, oldest, of_now, too_old))
+    assert with_past(own, past, now_ms) == ((oldest, Decimal(2)), *own, (of_now, Decimal(2)))
+    assert with_past(own, (), now_ms) == own
