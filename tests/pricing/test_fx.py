@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model.values import Rate, Snapshot, Ticker
+from shared.pricing.consensus import CONFIRMED_FOR_MS
 from shared.pricing.fx import (
     BANK_USD,
     CLOCK_SKEW_MS,
@@ -61,11 +62,15 @@ def test_a_tilt_is_the_rate_without_one_of_its_sources() -> None:
     dollar, tether = made.tilts["kraken"]
     assert dollar * Decimal("1.38") == pytest.approx(Decimal("1.3701"))
     assert tether * Decimal("1.38") == pytest.approx(Decimal("1.3701") * Decimal("0.9999"))
+    through_two = decided(ALL | {COINBASE_USDT: "1.001", COINGECKO_USDT: "1"})
+    assert through_two.fx_rates["USDT"].source == f"{COINBASE_USDT} x {KRAKEN_USD}"
+    assert through_two.tilts.keys() == {"kraken", "coinbase"}
 
 
 def test_a_tilt_needs_another_live_source_of_the_dollar() -> None:
     alone = {name: mid for name, mid in (ALL | TETHERS).items() if name != COINGECKO_USD}
     assert not decided(alone).tilts
+    assert not decided({KRAKEN_USD: "1.37", COINBASE_USDT: "1"}).tilts
     far_off = decided(ALL | TETHERS | {COINGECKO_USD: "137"})
     assert dollar(far_off) == (KRAKEN_USD, Decimal("1.37"))
     assert not far_off.tilts
@@ -211,6 +216,11 @@ def test_the_past_decides_between_two_rates_that_disagree(inverted: str, right: 
     assert (source, mid) == (right, Decimal(said[right]))
 
 
+def test_the_past_tells_which_of_krakens_two_rates_is_wrong() -> None:
+    said = {KRAKEN_USD: "1.5", IMPLIED_USD: "1.37"}
+    assert dollar(decided(said, after({KRAKEN_USD: "1.37"}), NOW_MS + 5_000)) == (IMPLIED_USD, Decimal("1.37"))
+
+
 def test_two_rates_that_disagree_without_a_past_give_no_rate() -> None:
     """This holds however long they disagree."""
     snapshot = Snapshot()
@@ -271,6 +281,21 @@ def test_two_sources_move_usdt_off_its_peg_and_one_is_held() -> None:
         snapshot = after(ALL | {COINBASE_USDT: "0.95"}, NOW_MS + second * 1_000, snapshot)
         sources.append(snapshot.fx_rates["USDT"].source.split(" ")[0])
     assert sources == ["parity:USDTUSD"] * 12 + [COINBASE_USDT] * 2
+
+
+def test_a_tether_off_its_peg_goes_on_from_where_it_was() -> None:
+    """Of a single source its last rate is the past, not parity; and that one serves while a jump is held."""
+    said = {KRAKEN_USD: "1", KRAKEN_USDT: "0.950", COINBASE_USDT: "0.951"}
+    off = after(said)
+    assert off.fx_rates["USDT"].mid == Decimal("0.950")
+    later_ms = NOW_MS + CONFIRMED_FOR_MS
+    near = decided({KRAKEN_USD: "1", KRAKEN_USDT: "0.951"}, replace(off, ts_ms=later_ms), later_ms + 5_000)
+    assert near.fx_rates["USDT"].mid == Decimal("0.951")
+    jumped = decided({KRAKEN_USD: "1", KRAKEN_USDT: "0.5"}, off, NOW_MS + 5_000)
+    assert jumped.fx_rates["USDT"] == off.fx_rates["USDT"]
+    asked_once_a_minute = replace(off, memories=jumped.memories)
+    repeated = decided({KRAKEN_USD: "1", KRAKEN_USDT: "0.5"}, asked_once_a_minute, NOW_MS + 65_000)
+    assert repeated.fx_rates["USDT"].mid == Decimal("0.5")
 
 
 def test_a_lie_of_two_seconds_about_the_tether_leaves_no_trace() -> None:
