@@ -249,6 +249,20 @@ def test_without_any_source_there_is_no_rate_not_even_the_last() -> None:
     assert decided({}, after(ALL), NOW_MS + 5_000).fx_rates == {}
 
 
+def test_of_two_live_rates_that_differ_the_daily_ones_decide() -> None:
+    """The one that is farther from the middle of all is left out; two alone are held, however near by daily bands."""
+    apart = {KRAKEN_USD: "1.385", COINGECKO_USD: "1.37"}
+    assert dollar(decided(apart | {BANK_USD: "1.376"})) == (COINGECKO_USD, Decimal("1.37"))
+    assert dollar(decided(apart | {BANK_USD: "1.379"})) == (KRAKEN_USD, Decimal("1.385"))
+    held = decided(apart, after({KRAKEN_USD: "1.3"}), NOW_MS + 5_000)
+    assert (dollar(held)[1], held.memories["USD"].held) == (Decimal("1.3"), Decimal("1.37"))
+
+
+def test_a_cross_is_as_old_as_its_older_part() -> None:
+    older, newer = rate(ts_ms=NOW_MS - 5_000), rate(ts_ms=NOW_MS)
+    assert cross(older, newer).ts_ms == cross(newer, older).ts_ms == NOW_MS - 5_000
+
+
 # The Tether
 
 
