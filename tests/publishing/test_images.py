@@ -78,7 +78,8 @@ def test_clients_come_back_within_the_whole_time_and_no_more() -> None:
 @pytest.mark.parametrize(("left_s", "batch_s"), [(60.0, LONGEST_BATCH_S), (50.0, 45.0), (20.5, 15.5), (3.0, -2.0)])
 def test_a_batch_leaves_time_for_what_follows_it(left_s: float, batch_s: float) -> None:
     class Context(LambdaContext):
-        def get_remaining_time_in_millis(self) -> int:
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
             return int(left_s * 1000)
 
     assert AFTERWARDS_S == 5

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import Phase, settings
 
 TIMES = Path("mutmut-stats.json")
+EXAMPLES = 40  # of a property; a survivor runs them all, and nearly all that more would catch is caught by these
 
 
 def pytest_configure() -> None:
     """After the tests' own profile, which `tests/conftest.py` loads."""
     phases = (Phase.explicit, Phase.generate)
-    settings.register_profile("mutants", derandomize=True, database=None, deadline=None, phases=phases)
+    settings.register_profile(
+        "mutants", max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=phases
+    )
     settings.load_profile("mutants")
 
 
