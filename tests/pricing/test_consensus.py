@@ -21,6 +21,7 @@ from shared.pricing.consensus import (
     median,
     near,
     votes_of,
+    within,
 )
 
 NOW_MS = 1_000_000_000
@@ -43,6 +44,18 @@ def test_prices_are_near_up_to_the_band_in_both_directions() -> None:
     assert near(Decimal(100), Decimal(101), BAND)
     assert near(Decimal(101), Decimal(100), BAND)
     assert not near(Decimal(100), Decimal("101.0001"), BAND)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({side: Decimal("98.9")} for side in ("bid", "spot", "mid")),
+        *({side: Decimal("101.1")} for side in ("ask", "spot", "mid")),
+    ],
+)
+def test_an_offer_is_within_only_with_all_of_its_prices(changes: dict[str, Any]) -> None:
+    assert within(offer("a", "100"), Decimal(100), BAND)
+    assert not within(replace(offer("a", "100"), **changes), Decimal(100), BAND)
 
 
 def test_a_median_is_the_middle_or_the_mean_of_two() -> None:
