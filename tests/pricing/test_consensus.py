@@ -182,6 +182,8 @@ def test_of_two_that_left_the_past_the_nearer_one_is_held() -> None:
     made = disputed(None, Memory(Decimal(20), NOW_MS))
     assert (made.taken, made.reason) == (None, "disagreement")
     assert made.memory == Memory(Decimal(20), NOW_MS, Decimal(100), NOW_MS, NOW_MS)
+    long_ago = disputed(None, Memory(Decimal(300), NOW_MS - CONFIRMED_FOR_MS - 1))
+    assert (long_ago.taken, long_ago.memory.held) == (None, Decimal(200))
     without_past = disputed(None, Memory())
     assert (without_past.taken, without_past.memory.held) == (None, Decimal(100))
 
