@@ -93,7 +93,7 @@ def test_a_retry_is_made_only_before_the_deadline(clients: Timed, deadline_s: fl
     assert (posted.posts, posted.failures, posted.unsent) == (posts, 1, 0)
 
 
-def test_a_silent_connection_is_tried_over_a_new_one_until_it_answers(clients: Timed) -> None:
+def test_a_silent_connection_is_tried_over_a_new_one(clients: Timed) -> None:
     answers: Iterator[Answer] = iter([silent(""), (429, "", ""), (200, "", ""), silent(""), (200, "", "")])
     clients.refusals["c0"] = lambda _id: next(answers)
     posted = post_all(clients, 1, FRAMES, never())
@@ -107,7 +107,7 @@ def test_a_failed_frame_has_its_own_tries(clients: Timed) -> None:
     assert post_all(clients, 1, FRAMES, never()).reached == 1
 
 
-def test_an_overtaken_batch_counts_each_connection_that_it_left_out(
+def test_an_overtaken_batch_counts_whom_it_left_out(
     clients: Timed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it is asked the second time, the next frame of one connection and the retry of another wait. Of the four in
@@ -120,7 +120,7 @@ def test_an_overtaken_batch_counts_each_connection_that_it_left_out(
     assert (posted.unsent, posted.complete) == (6, False)
 
 
-def test_a_batch_cut_by_its_deadline_counts_what_waits_and_what_is_in_flight(clients: Timed) -> None:
+def test_a_batch_cut_by_its_deadline_counts_all_that_is_left(clients: Timed) -> None:
     clients.answered = 1
     clients.refusals["c0"] = throttled
 

@@ -151,7 +151,7 @@ def test_a_rate_has_the_time_and_the_kind_of_its_markets(markets: list[str], nam
     assert stated_rates({}, simulated, NOW_MS)[name].simulated
 
 
-def test_a_rate_of_the_future_states_nothing_beyond_a_clocks_error() -> None:
+def test_a_rate_may_be_of_the_future_by_a_clocks_error() -> None:
     said = rate(KRAKEN_USD, ts_ms=NOW_MS + CLOCK_SKEW_MS)
     assert stated_rates({KRAKEN_USD: said}, [], NOW_MS) == {KRAKEN_USD: said}
     assert stated_rates({KRAKEN_USD: said}, [], NOW_MS - 1) == {}

@@ -105,7 +105,7 @@ def test_the_states_of_the_sources_are_those_of_the_last_round() -> None:
     assert new.sources == states
 
 
-def test_a_source_that_is_wrong_everywhere_is_remembered_as_suspect() -> None:
+def test_a_source_that_is_wrong_everywhere_becomes_suspect() -> None:
     """And every decision is explained."""
     coins = {"BTC": "65000", "ETH": "3300", "LTC": "80"}
     said = [ticker(f"{'XBT' if coin == 'BTC' else coin}USD", price, source="kraken") for coin, price in coins.items()]
