@@ -107,11 +107,9 @@ def test_a_failed_frame_has_its_own_tries(clients: Timed) -> None:
     assert post_all(clients, 1, FRAMES, never()).reached == 1
 
 
-def test_an_overtaken_batch_counts_whom_it_left_out(
-    clients: Timed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When it is asked the second time, the next frame of one connection and the retry of another wait. Of the four in
-    flight, one is refused and three would get another frame."""
+def test_an_overtaken_batch_counts_those_it_left_out(clients: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is asked the second time, the next frame of one connection and the retry of another wait. One
+    of the four in flight is refused, three would get another frame."""
     monkeypatch.setattr("shared.gateway.batch.ASK_EVERY_S", 0)
     clients.answered = 2
     clients.refusals = {"c1": throttled, "c3": throttled}

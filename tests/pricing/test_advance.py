@@ -23,7 +23,7 @@ def test_every_snapshot_follows_by_one() -> None:
     assert after(FIRST, quotes(), NOW_MS + 1000).seq == 2
 
 
-def test_times_and_the_number_of_sources_are_no_news() -> None:
+def test_a_new_time_or_number_of_sources_is_not_news() -> None:
     prices = {"bid", "ask", "spot", "change", "change_pct"}
     assert set(news_fields()) == {"symbol", "source", "stale", "simulated"} | prices
 

@@ -88,7 +88,7 @@ def test_three_votes_say_how_far_apart_they_are_and_confirm() -> None:
     assert made.memory == Memory(Decimal(101), NOW_MS)
 
 
-def test_votes_of_which_no_two_agree_confirm_nothing() -> None:
+def test_votes_that_all_differ_confirm_nothing() -> None:
     before = Memory(Decimal(50), 7, Decimal(60), 8, 9)
     made = decision(offer("a", "100"), offer("b", "200"), offer("c", "400"), memory=before)
     assert (made.taken, made.sources) == (1, 1)
@@ -152,13 +152,18 @@ def test_another_jump_within_a_hold_begins_a_new_one(price: str, goes_on: bool) 
     assert (made.memory.held, made.memory.said_ms) == (Decimal(price), NOW_MS)
 
 
-def test_a_price_of_an_hour_ago_is_no_evidence_any_more() -> None:
+def test_a_price_is_not_evidence_after_an_hour() -> None:
     fast = Leeway(Decimal("0.05"), Decimal(0), Decimal("0.05"))
     made = [
         decision(offer("a", "300"), served=Served(Decimal(100), NOW_MS - age_ms), leeway=fast)
         for age_ms in (CONFIRMED_FOR_MS, CONFIRMED_FOR_MS + 1)
     ]
     assert [(one.taken, one.reason) for one in made] == [(None, "jump"), (0, "alone")]
+
+
+def test_any_market_of_a_single_source_may_continue_the_past() -> None:
+    made = decision(offer("a", "300"), offer("a", "101"), served=PAST)
+    assert (made.taken, made.reason, made.votes) == (1, "alone", {0})
 
 
 # Two that disagree

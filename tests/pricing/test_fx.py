@@ -298,7 +298,7 @@ def test_two_sources_move_usdt_off_its_peg_and_one_is_held() -> None:
 
 
 def test_a_tether_off_its_peg_goes_on_from_where_it_was() -> None:
-    """Of a single source its last rate is the past, not parity; and that one serves while a jump is held."""
+    """The past of a single source is its last rate, not parity; and that one serves while a jump is held."""
     said = {KRAKEN_USD: "1", KRAKEN_USDT: "0.950", COINBASE_USDT: "0.951"}
     off = after(said)
     assert off.fx_rates["USDT"].mid == Decimal("0.950")

@@ -50,7 +50,7 @@ def test_a_worker_gets_the_same_change_without_the_rest(old: Image | None) -> No
     assert delta_of(mine, theirs, AGELESS) == delta_of(old, image(SECOND), AGELESS)
 
 
-def test_a_worker_gets_what_there_is_of_an_image() -> None:
+def test_a_worker_gets_the_part_that_an_image_has() -> None:
     assert worker_image({"seq": {"N": "4"}, "pk": {"S": "x"}}) == {"seq": {"N": "4"}}
     assert worker_image({}) is None
 

@@ -32,7 +32,7 @@ def listed(path: Path = LIST) -> Mapping[Change, str]:
     """The reason of each change in the list.
 
     Raises:
-        ValueError: the file is no list of survivors, names a change twice or gives no reason.
+        ValueError: the file does not have the form of the list, names a change twice or gives no reason.
     """
     reasons: dict[Change, str] = {}
     for number, entry in enumerate(tomllib.loads(path.read_text(encoding="utf-8")).get("survivor", []), 1):
