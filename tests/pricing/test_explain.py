@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.model.explanation import Candidate
-from shared.model.values import Ticker
+from shared.model.values import Snapshot, Ticker
+from shared.pricing.fx import HOUR_MS
+from shared.pricing.quotes import price_all
 from shared.pricing.rules import WIDEST_BOOK, judged
 from tests.pricing.test_quotes import AT_PAR, BEFORE, at, price
 from tests.samples import NOW_MS, rate
@@ -39,6 +41,11 @@ CASES = [
     Case((at("binance:BTCUSDT", "140"), WIDE, at("ndax:BTC_CAD", "70")), "kraken:XBTUSD", "taken", "nearest"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "kraken:XBTUSD", "taken", "continuous", confirmed="100"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "binance:BTCUSDT", "passed_over", "outside_band", confirmed="100"),
+    Case(
+        (at("binance:BTCUSDT", "120"), at("kraken:XBTCAD"), HUNDRED[1]),
+        *("kraken:XBTUSD", "passed_over", "behind"),
+        confirmed="100",
+    ),
     Case(HUNDRED[:1], "binance:BTCUSDT", "taken", "alone"),
     Case(HUNDRED[:1], "binance:BTCUSDT", "passed_over", "suspect", suspects={"binance": 3}),
     Case((*HUNDRED, at("coinbase:BTC-USD", "97", age_s=16)), "coinbase:BTC-USD", "passed_over", "not_fresh"),
@@ -128,3 +135,30 @@ def test_an_explanation_has_the_reference_and_the_dispersion() -> None:
     priced = price(at("binance:BTCUSDT", "99.5"), HUNDRED[1], at("ndax:BTC_CAD", "100.5"))
     told = priced.explanations["BTC_CAD"]
     assert (told.reference, told.dispersion, told.sources) == (Decimal(100), Decimal("0.005"), 3)
+
+
+def test_a_market_that_its_own_rate_favours_is_outside_of_the_band() -> None:
+    """It is near the others, but not as they would be without the rate of its source."""
+    priced = price_all(Snapshot(), HUNDRED, AT_PAR, NOW_MS, 15_000, tilts={"binance": (Decimal("1.5"),)})
+    told = {c.source: (c.verdict, c.reason) for c in priced.explanations["BTC_CAD"].candidates if c.price}
+    assert told["binance"] == ("passed_over", "outside_band")
+    assert told["kraken"] == ("taken", "first_in_band")
+
+
+@pytest.mark.parametrize(
+    ("market", "symbol", "history_h", "is_marked"),
+    [
+        ("binance:BTCUSDT", "BTC_CAD", 24, False),
+        ("binance:BTCUSDT", "BTC_CAD", 2, True),
+        ("ndax:BTC_CAD", "BTC_CAD", 2, False),
+        ("kraken:USDTCAD", "USDT_CAD", 24, False),
+        ("kraken:USDTCAD", "USDT_CAD", 2, True),
+    ],
+)
+def test_an_explanation_marks_a_change_without_a_past_rate(
+    market: str, symbol: str, history_h: int, is_marked: bool
+) -> None:
+    opened = None if symbol == "USDT_CAD" else Decimal(90)
+    old = Snapshot(usdt_cad_history=((NOW_MS - history_h * HOUR_MS, Decimal(1)),))
+    priced = price_all(old, [replace(at(market, "1"), open_24h=opened)], AT_PAR, NOW_MS, 15_000)
+    assert priced.explanations[symbol].change_at_current_rate is is_marked
