@@ -41,11 +41,6 @@ CASES = [
     Case((at("binance:BTCUSDT", "140"), WIDE, at("ndax:BTC_CAD", "70")), "kraken:XBTUSD", "taken", "nearest"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "kraken:XBTUSD", "taken", "continuous", confirmed="100"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "binance:BTCUSDT", "passed_over", "outside_band", confirmed="100"),
-    Case(
-        (at("binance:BTCUSDT", "120"), at("kraken:XBTCAD"), HUNDRED[1]),
-        *("kraken:XBTUSD", "passed_over", "behind"),
-        confirmed="100",
-    ),
     Case(HUNDRED[:1], "binance:BTCUSDT", "taken", "alone"),
     Case(HUNDRED[:1], "binance:BTCUSDT", "passed_over", "suspect", suspects={"binance": 3}),
     Case((*HUNDRED, at("coinbase:BTC-USD", "97", age_s=16)), "coinbase:BTC-USD", "passed_over", "not_fresh"),
@@ -162,3 +157,14 @@ def test_an_explanation_marks_a_change_without_a_past_rate(
     old = Snapshot(usdt_cad_history=((NOW_MS - history_h * HOUR_MS, Decimal(1)),))
     priced = price_all(old, [replace(at(market, "1"), open_24h=opened)], AT_PAR, NOW_MS, 15_000)
     assert priced.explanations[symbol].change_at_current_rate is is_marked
+
+
+def test_a_sources_second_market_is_behind_its_first_near_the_past() -> None:
+    """It has no vote, and is judged by the price that was taken, not by the middle of two that disagree."""
+    case = Case(
+        (at("binance:BTCUSDT", "120"), at("kraken:XBTCAD"), HUNDRED[1]),
+        *("kraken:XBTUSD", "passed_over", "behind"),
+        confirmed="100",
+    )
+    found = explained(case)
+    assert (found.verdict, found.reason, found.vote) == (case.verdict, case.reason, False)
