@@ -38,6 +38,17 @@ CASES = [
     Case(HUNDRED, "binance:BTCUSDT", "taken", "first_in_band"),
     Case(HUNDRED, "kraken:XBTUSD", "passed_over", "behind"),
     Case((at("binance:BTCUSDT", "97"), *HUNDRED[1:]), "binance:BTCUSDT", "passed_over", "outside_band"),
+    Case(
+        (at("binance:BTCUSDT", "98.5"), HUNDRED[1], at("ndax:BTC_CAD", "101.2")),
+        *("ndax:BTC_CAD", "passed_over", "behind"),
+    ),
+    Case(
+        (
+            *(at("binance:BTCUSDT", "80"), at("kraken:XBTUSD", "82")),
+            *(at("coinbase:BTC-USD", "120"), at("ndax:BTC_CAD", "122")),
+        ),
+        *("ndax:BTC_CAD", "passed_over", "outside_band"),
+    ),
     Case((at("binance:BTCUSDT", "140"), WIDE, at("ndax:BTC_CAD", "70")), "kraken:XBTUSD", "taken", "nearest"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "kraken:XBTUSD", "taken", "continuous", confirmed="100"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "binance:BTCUSDT", "passed_over", "outside_band", confirmed="100"),
@@ -104,6 +115,10 @@ def test_a_candidate_has_its_price_its_rate_and_its_age() -> None:
     assert (found.rate, found.rate_source) == (Decimal("1.4"), "kraken:USDTCAD")
     assert found.price_cad == Decimal("99.25") * Decimal("1.4")
     assert found.age_ms == 3_000
+    last_trade = replace(book, ts_ms=NOW_MS - 9_000)
+    for ticker, age_ms in ((last_trade, 3_000), (replace(last_trade, has_book=False), 9_000)):
+        told = price(ticker).explanations["BTC_CAD"].candidates
+        assert [c.age_ms for c in told if c.source == "binance"] == [age_ms]
 
 
 def test_a_cad_market_has_a_rate_of_one_and_an_unknown_one_none() -> None:

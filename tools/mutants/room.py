@@ -105,7 +105,10 @@ class Room:
         module, _, function = mutant.name.rpartition(".")
         original = function.rpartition("__mutmut_")[0]
         functions = self._functions(mutant.path)
-        was, became = functions[f"{original}__mutmut_orig"][1:], functions[function][1:]
+        was, became = (
+            [line.replace(name, original) for line in functions[name]]
+            for name in (f"{original}__mutmut_orig", function)
+        )
         lines = [line for line in difflib.ndiff(was, became) if line[0] in "-+"]
         place = original.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
         taken, put = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
