@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-
 from shared.gateway import Posted
 from shared.model.delta import Delta
 from shared.model.values import Snapshot
