@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 REAL_TIME := tests/functions/ingest/test_kills.py
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability kills soak stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore upgrade-test lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore upgrade-test lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -129,6 +129,14 @@ soak: setup ## clients that come and go while everything fails at random: MINUTE
 	@CADFEED_SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),10) )) CADFEED_SOAK_CLIENTS=$(or $(CLIENTS),200) \
 		CADFEED_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/e2e/test_soak.py -q -s
 
+mutants: setup .venv/.mutants ## small changes of the core, each of which a test has to notice: ONLY=shared/pricing AGAIN=1
+	@nice -n 10 $(BIN)/python -m tools.mutants $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again) $(ARGS)
+
+.venv/.mutants: tools/mutants/requirements.txt .venv/.installed
+	@echo "Python: mutmut"
+	@$(UV) pip install --require-hashes --requirement tools/mutants/requirements.txt
+	@touch $@
+
 web-test: setup browser ## the types and the tests of the page and its client
 	@cd web && npm run --silent check && npm run --silent test
 
@@ -202,6 +210,7 @@ lock: setup ## every file of pins and hashes from the dependency groups in pypro
 	@$(LOCK) --group dev --output-file requirements.txt
 	@$(LOCK) --group run --constraint requirements.txt --output-file requirements-run.txt
 	@$(LOCK) --group bench --output-file tools/bench/requirements.txt
+	@$(LOCK) --group mutants --constraint requirements.txt --output-file tools/mutants/requirements.txt
 
 clean: ## all that was installed or made here
 	rm -rf .venv .local cdk.out tools/node_modules tools/browser/node_modules web/node_modules web/dist \

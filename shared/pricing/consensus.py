@@ -180,9 +180,9 @@ def within(offer: Offer, reference: Decimal, band: Decimal) -> bool:
 
 
 def distance(offer: Offer, reference: Decimal) -> Decimal:
-    """The distance of the offer's farthest price from the reference, as a fraction. Up and down count the same."""
+    """How far the offer's farthest price is from the reference: the `ratio` of the two. Up and down count the same."""
     low, high = _extremes(offer)
-    return max(ratio(low, reference), ratio(high, reference)) - 1
+    return max(ratio(low, reference), ratio(high, reference))
 
 
 def ratio(one: Decimal, other: Decimal) -> Decimal:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.model.delta import Delta, view_seq
 from shared.model.values import Snapshot
-from shared.pricing.advance import advance
+from shared.pricing.advance import advance, news_fields
 from shared.pricing.fx import DAY_MS
 from tests.samples import NOW_MS, STALE_AFTER_MS, SYMBOLS, USD_CAD, after, quote, quotes
 
@@ -21,6 +21,11 @@ FIRST = after(Snapshot(), quotes())
 def test_every_snapshot_follows_by_one() -> None:
     assert FIRST.seq == 1
     assert after(FIRST, quotes(), NOW_MS + 1000).seq == 2
+
+
+def test_a_new_time_or_number_of_sources_is_not_news() -> None:
+    prices = {"bid", "ask", "spot", "change", "change_pct"}
+    assert set(news_fields()) == {"symbol", "source", "stale", "simulated"} | prices
 
 
 def test_an_unchanged_quote_keeps_its_seq_when_its_times_move() -> None:

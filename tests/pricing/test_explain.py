@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.model.explanation import Candidate
-from shared.model.values import Ticker
+from shared.model.values import Snapshot, Ticker
+from shared.pricing.fx import HOUR_MS
+from shared.pricing.quotes import price_all
 from shared.pricing.rules import WIDEST_BOOK, judged
 from tests.pricing.test_quotes import AT_PAR, BEFORE, at, price
 from tests.samples import NOW_MS, rate
@@ -36,6 +38,17 @@ CASES = [
     Case(HUNDRED, "binance:BTCUSDT", "taken", "first_in_band"),
     Case(HUNDRED, "kraken:XBTUSD", "passed_over", "behind"),
     Case((at("binance:BTCUSDT", "97"), *HUNDRED[1:]), "binance:BTCUSDT", "passed_over", "outside_band"),
+    Case(
+        (at("binance:BTCUSDT", "98.5"), HUNDRED[1], at("ndax:BTC_CAD", "101.2")),
+        *("ndax:BTC_CAD", "passed_over", "behind"),
+    ),
+    Case(
+        (
+            *(at("binance:BTCUSDT", "80"), at("kraken:XBTUSD", "82")),
+            *(at("coinbase:BTC-USD", "120"), at("ndax:BTC_CAD", "122")),
+        ),
+        *("ndax:BTC_CAD", "passed_over", "outside_band"),
+    ),
     Case((at("binance:BTCUSDT", "140"), WIDE, at("ndax:BTC_CAD", "70")), "kraken:XBTUSD", "taken", "nearest"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "kraken:XBTUSD", "taken", "continuous", confirmed="100"),
     Case((at("binance:BTCUSDT", "120"), HUNDRED[1]), "binance:BTCUSDT", "passed_over", "outside_band", confirmed="100"),
@@ -102,6 +115,10 @@ def test_a_candidate_has_its_price_its_rate_and_its_age() -> None:
     assert (found.rate, found.rate_source) == (Decimal("1.4"), "kraken:USDTCAD")
     assert found.price_cad == Decimal("99.25") * Decimal("1.4")
     assert found.age_ms == 3_000
+    last_trade = replace(book, ts_ms=NOW_MS - 9_000)
+    for ticker, age_ms in ((last_trade, 3_000), (replace(last_trade, has_book=False), 9_000)):
+        told = price(ticker).explanations["BTC_CAD"].candidates
+        assert [c.age_ms for c in told if c.source == "binance"] == [age_ms]
 
 
 def test_a_cad_market_has_a_rate_of_one_and_an_unknown_one_none() -> None:
@@ -128,3 +145,41 @@ def test_an_explanation_has_the_reference_and_the_dispersion() -> None:
     priced = price(at("binance:BTCUSDT", "99.5"), HUNDRED[1], at("ndax:BTC_CAD", "100.5"))
     told = priced.explanations["BTC_CAD"]
     assert (told.reference, told.dispersion, told.sources) == (Decimal(100), Decimal("0.005"), 3)
+
+
+def test_a_market_that_its_own_rate_favours_is_outside_of_the_band() -> None:
+    """It is near the others, but not as they would be without the rate of its source."""
+    priced = price_all(Snapshot(), HUNDRED, AT_PAR, NOW_MS, 15_000, tilts={"binance": (Decimal("1.5"),)})
+    told = {c.source: (c.verdict, c.reason) for c in priced.explanations["BTC_CAD"].candidates if c.price}
+    assert told["binance"] == ("passed_over", "outside_band")
+    assert told["kraken"] == ("taken", "first_in_band")
+
+
+@pytest.mark.parametrize(
+    ("market", "symbol", "history_h", "is_marked"),
+    [
+        ("binance:BTCUSDT", "BTC_CAD", 24, False),
+        ("binance:BTCUSDT", "BTC_CAD", 2, True),
+        ("ndax:BTC_CAD", "BTC_CAD", 2, False),
+        ("kraken:USDTCAD", "USDT_CAD", 24, False),
+        ("kraken:USDTCAD", "USDT_CAD", 2, True),
+    ],
+)
+def test_an_explanation_marks_a_change_without_a_past_rate(
+    market: str, symbol: str, history_h: int, is_marked: bool
+) -> None:
+    opened = None if symbol == "USDT_CAD" else Decimal(90)
+    old = Snapshot(usdt_cad_history=((NOW_MS - history_h * HOUR_MS, Decimal(1)),))
+    priced = price_all(old, [replace(at(market, "1"), open_24h=opened)], AT_PAR, NOW_MS, 15_000)
+    assert priced.explanations[symbol].change_at_current_rate is is_marked
+
+
+def test_a_sources_second_market_is_behind_its_first_near_the_past() -> None:
+    """It has no vote, and is judged by the price that was taken, not by the middle of two that disagree."""
+    case = Case(
+        (at("binance:BTCUSDT", "120"), at("kraken:XBTCAD"), HUNDRED[1]),
+        *("kraken:XBTUSD", "passed_over", "behind"),
+        confirmed="100",
+    )
+    found = explained(case)
+    assert (found.verdict, found.reason, found.vote) == (case.verdict, case.reason, False)

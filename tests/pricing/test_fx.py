@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model.values import Rate, Snapshot, Ticker
+from shared.pricing.consensus import CONFIRMED_FOR_MS
 from shared.pricing.fx import (
     BANK_USD,
+    CLOCK_SKEW_MS,
     COINBASE_USDT,
     COINGECKO_USD,
     COINGECKO_USDT,
@@ -29,6 +31,7 @@ from shared.pricing.fx import (
     currencies,
     hourly,
     stated_rates,
+    with_past,
 )
 from tests.samples import NOW_MS, prices, rate, rate_ticker
 
@@ -59,11 +62,15 @@ def test_a_tilt_is_the_rate_without_one_of_its_sources() -> None:
     dollar, tether = made.tilts["kraken"]
     assert dollar * Decimal("1.38") == pytest.approx(Decimal("1.3701"))
     assert tether * Decimal("1.38") == pytest.approx(Decimal("1.3701") * Decimal("0.9999"))
+    through_two = decided(ALL | {COINBASE_USDT: "1.001", COINGECKO_USDT: "1"})
+    assert through_two.fx_rates["USDT"].source == f"{COINBASE_USDT} x {KRAKEN_USD}"
+    assert through_two.tilts.keys() == {"kraken", "coinbase"}
 
 
 def test_a_tilt_needs_another_live_source_of_the_dollar() -> None:
     alone = {name: mid for name, mid in (ALL | TETHERS).items() if name != COINGECKO_USD}
     assert not decided(alone).tilts
+    assert not decided({KRAKEN_USD: "1.37", COINBASE_USDT: "1"}).tilts
     far_off = decided(ALL | TETHERS | {COINGECKO_USD: "137"})
     assert dollar(far_off) == (KRAKEN_USD, Decimal("1.37"))
     assert not far_off.tilts
@@ -93,6 +100,8 @@ def test_a_book_wider_than_a_percent_is_not_a_rate() -> None:
     def stated(ask: str) -> dict[str, Rate]:
         return stated_rates({}, [rate_ticker(KRAKEN_USD, "1", bid=Decimal(1), ask=Decimal(ask))], NOW_MS)
 
+    exact = rate_ticker(KRAKEN_USD, "1", bid=Decimal("0.995"), ask=Decimal("1.005"))
+    assert KRAKEN_USD in stated_rates({}, [exact], NOW_MS)
     assert KRAKEN_USD in stated("1.01")
     assert KRAKEN_USD not in stated("1.0101")
 
@@ -111,7 +120,41 @@ def test_krakens_coins_imply_a_rate_only_in_both_dollars() -> None:
     assert stated_rates({}, tickers, NOW_MS)[IMPLIED_USD].mid == Decimal("1.37")
     lied = [replace(t, bid=t.bid * 2, ask=t.ask * 2, last=t.last * 2) if t.market == "XBTCAD" else t for t in tickers]
     assert stated_rates({}, lied, NOW_MS)[IMPLIED_USD].mid == Decimal("1.37")
+    assert IMPLIED_USD in stated_rates({}, tickers[:4], NOW_MS)
     assert IMPLIED_USD not in stated_rates({}, tickers[:2], NOW_MS)
+
+
+@pytest.mark.parametrize("wide", ["ETHUSD", "ETHCAD"])
+def test_a_wide_book_in_either_dollar_implies_no_rate(wide: str) -> None:
+    tickers = [rate_ticker(f"kraken:{coin}{dollar}", "100") for coin in ("XBT", "ETH") for dollar in ("USD", "CAD")]
+    widened = [replace(t, bid=t.bid * Decimal("0.98")) if t.market == wide else t for t in tickers]
+    assert IMPLIED_USD in stated_rates({}, tickers, NOW_MS)
+    assert IMPLIED_USD not in stated_rates({}, widened, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("markets", "name"),
+    [
+        ([KRAKEN_USD], KRAKEN_USD),
+        ([f"kraken:{coin}{dollar}" for coin in ("XBT", "ETH") for dollar in ("USD", "CAD")], IMPLIED_USD),
+        (["coingecko:solana", "coingecko:solana/usd"], COINGECKO_USD),
+    ],
+)
+def test_a_rate_has_the_time_and_the_kind_of_its_markets(markets: list[str], name: str) -> None:
+    """A book is of now, whenever the last trade was; a last trade is of its own time."""
+    tickers = [rate_ticker(market, "100", ts_ms=NOW_MS - 9_000, answered_ms=NOW_MS - 1_000) for market in markets]
+    assert stated_rates({}, tickers, NOW_MS)[name].ts_ms == NOW_MS - 1_000
+    bookless = [replace(ticker, has_book=False) for ticker in tickers]
+    assert stated_rates({}, bookless, NOW_MS)[name].ts_ms == NOW_MS - 9_000
+    assert not stated_rates({}, tickers, NOW_MS)[name].simulated
+    simulated = [replace(tickers[0], simulated=True), *tickers[1:]]
+    assert stated_rates({}, simulated, NOW_MS)[name].simulated
+
+
+def test_a_rate_may_be_of_the_future_by_a_clocks_error() -> None:
+    said = rate(KRAKEN_USD, ts_ms=NOW_MS + CLOCK_SKEW_MS)
+    assert stated_rates({KRAKEN_USD: said}, [], NOW_MS) == {KRAKEN_USD: said}
+    assert stated_rates({KRAKEN_USD: said}, [], NOW_MS - 1) == {}
 
 
 def test_coingeckos_rate_is_the_median_of_its_coins() -> None:
@@ -173,6 +216,11 @@ def test_the_past_decides_between_two_rates_that_disagree(inverted: str, right: 
     assert (source, mid) == (right, Decimal(said[right]))
 
 
+def test_the_past_tells_which_of_krakens_two_rates_is_wrong() -> None:
+    said = {KRAKEN_USD: "1.5", IMPLIED_USD: "1.37"}
+    assert dollar(decided(said, after({KRAKEN_USD: "1.37"}), NOW_MS + 5_000)) == (IMPLIED_USD, Decimal("1.37"))
+
+
 def test_two_rates_that_disagree_without_a_past_give_no_rate() -> None:
     """This holds however long they disagree."""
     snapshot = Snapshot()
@@ -199,6 +247,20 @@ def test_going_up_and_coming_back_are_judged_alike() -> None:
 
 def test_without_any_source_there_is_no_rate_not_even_the_last() -> None:
     assert decided({}, after(ALL), NOW_MS + 5_000).fx_rates == {}
+
+
+def test_of_two_live_rates_that_differ_the_daily_ones_decide() -> None:
+    """The one that is farther from the middle of all is left out; two alone are held, however near by daily bands."""
+    apart = {KRAKEN_USD: "1.385", COINGECKO_USD: "1.37"}
+    assert dollar(decided(apart | {BANK_USD: "1.376"})) == (COINGECKO_USD, Decimal("1.37"))
+    assert dollar(decided(apart | {BANK_USD: "1.379"})) == (KRAKEN_USD, Decimal("1.385"))
+    held = decided(apart, after({KRAKEN_USD: "1.3"}), NOW_MS + 5_000)
+    assert (dollar(held)[1], held.memories["USD"].held) == (Decimal("1.3"), Decimal("1.37"))
+
+
+def test_a_cross_is_as_old_as_its_older_part() -> None:
+    older, newer = rate(ts_ms=NOW_MS - 5_000), rate(ts_ms=NOW_MS)
+    assert cross(older, newer).ts_ms == cross(newer, older).ts_ms == NOW_MS - 5_000
 
 
 # The Tether
@@ -233,6 +295,21 @@ def test_two_sources_move_usdt_off_its_peg_and_one_is_held() -> None:
         snapshot = after(ALL | {COINBASE_USDT: "0.95"}, NOW_MS + second * 1_000, snapshot)
         sources.append(snapshot.fx_rates["USDT"].source.split(" ")[0])
     assert sources == ["parity:USDTUSD"] * 12 + [COINBASE_USDT] * 2
+
+
+def test_a_tether_off_its_peg_goes_on_from_where_it_was() -> None:
+    """The past of a single source is its last rate, not parity; and that one serves while a jump is held."""
+    said = {KRAKEN_USD: "1", KRAKEN_USDT: "0.950", COINBASE_USDT: "0.951"}
+    off = after(said)
+    assert off.fx_rates["USDT"].mid == Decimal("0.950")
+    later_ms = NOW_MS + CONFIRMED_FOR_MS
+    near = decided({KRAKEN_USD: "1", KRAKEN_USDT: "0.951"}, replace(off, ts_ms=later_ms), later_ms + 5_000)
+    assert near.fx_rates["USDT"].mid == Decimal("0.951")
+    jumped = decided({KRAKEN_USD: "1", KRAKEN_USDT: "0.5"}, off, NOW_MS + 5_000)
+    assert jumped.fx_rates["USDT"] == off.fx_rates["USDT"]
+    asked_once_a_minute = replace(off, memories=jumped.memories)
+    repeated = decided({KRAKEN_USD: "1", KRAKEN_USDT: "0.5"}, asked_once_a_minute, NOW_MS + 65_000)
+    assert repeated.fx_rates["USDT"].mid == Decimal("0.5")
 
 
 def test_a_lie_of_two_seconds_about_the_tether_leaves_no_trace() -> None:
@@ -280,3 +357,13 @@ def test_the_rate_is_recorded_hourly_and_kept_for_25_hours() -> None:
 def test_the_rate_of_a_day_ago_is_the_one_recorded_about_then(hours: float, found: bool) -> None:
     history = ((NOW_MS - int(hours * HOUR_MS), Decimal("1.3")),)
     assert a_day_ago(history, NOW_MS) == (Decimal("1.3") if found else None)
+
+
+def test_another_record_fills_only_the_hours_that_lack_a_rate() -> None:
+    now_ms = NOW_MS // HOUR_MS * HOUR_MS + HOUR_MS // 2
+    own = ((now_ms - 3 * HOUR_MS, Decimal("1.3")),)
+    oldest, too_old = now_ms - DAY_MS - HOUR_MS, now_ms - DAY_MS - HOUR_MS - 1
+    of_the_same_hour, of_now, of_the_future = now_ms - 3 * HOUR_MS + HOUR_MS // 3, now_ms, now_ms + 1
+    past = tuple((ts_ms, Decimal(2)) for ts_ms in (of_the_future, of_the_same_hour, oldest, of_now, too_old))
+    assert with_past(own, past, now_ms) == ((oldest, Decimal(2)), *own, (of_now, Decimal(2)))
+    assert with_past(own, (), now_ms) == own

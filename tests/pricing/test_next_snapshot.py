@@ -103,3 +103,28 @@ def test_the_states_of_the_sources_are_those_of_the_last_round() -> None:
     states = {"binance": SourceState(5, "HTTP 429", 2, NOW_MS + 1), "er_api": SourceState(9)}
     new = next_snapshot(Snapshot(sources={"er_api": SourceState(7, "HTTP 500")}), Polled([], states), NOW_MS, LIMITS)
     assert new.sources == states
+
+
+def test_a_source_that_is_wrong_everywhere_becomes_suspect() -> None:
+    """And every decision is explained."""
+    coins = {"BTC": "65000", "ETH": "3300", "LTC": "80"}
+    said = [ticker(f"{'XBT' if coin == 'BTC' else coin}USD", price, source="kraken") for coin, price in coins.items()]
+    said += [ticker(f"{coin}-USD", price, source="coinbase") for coin, price in coins.items()]
+    wrong = [ticker(f"{coin}USDT", Decimal(price) * 2) for coin, price in coins.items()]
+    new = tick(Snapshot(), NOW_MS, rate_ticker("kraken:USDCAD", "1.36"), *said, *wrong)
+    assert set(new.suspects) == {"binance"}
+    assert new.suspects["binance"].since_ms == NOW_MS
+    for coin in coins:
+        verdicts = {(one.source, one.verdict) for one in new.explained[f"{coin}_CAD"].candidates if one.price}
+        assert verdicts == {("kraken", "taken"), ("coinbase", "passed_over"), ("binance", "passed_over")}
+
+
+def test_the_candles_that_a_tick_ends_are_handed_over() -> None:
+    minute = NOW_MS // 60_000 * 60_000
+    dollar = rate_ticker("kraken:USDCAD", "1.36")
+    first = tick(Snapshot(), minute + 59_000, dollar, ticker(last="65000"))
+    assert first.closed == ()
+    second = tick(first, minute + 60_000, dollar, ticker(last="65100"))
+    assert [(symbol, interval, candle.open_ms) for symbol, interval, candle in second.closed] == [
+        ("BTC_CAD", "1m", minute)
+    ]

@@ -23,6 +23,7 @@ def completed(own: Candle, from_ms: int = 0) -> Candle:
 
 def test_a_candle_begun_in_the_middle_opens_with_the_exchange() -> None:
     assert completed(candle(100, 105, 90, 101)) == candle(50, 120, 40, 101)
+    assert completed(candle(100, 105, 90, 101), from_ms=DAY) == candle(50, 120, 40, 101)
 
 
 def test_doing_it_again_changes_nothing() -> None:

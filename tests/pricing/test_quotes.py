@@ -82,6 +82,8 @@ def test_a_cad_market_serves_if_its_spread_is_at_most_1_percent(bid: str, served
     """Otherwise the cross serves."""
     direct = replace(at("kraken:XBTCAD", "99.5"), bid=Decimal(bid), ask=Decimal(bid) * Decimal("1.01"))
     assert source_of(price(at("binance:BTCUSDT", "99.5"), direct)) == (served if bid != "98.9" else "kraken:XBTCAD")
+    exact = replace(direct, bid=Decimal("99.5") * Decimal("0.995"), ask=Decimal("99.5") * Decimal("1.005"))
+    assert source_of(price(at("binance:BTCUSDT", "99.5"), exact)) == "kraken:XBTCAD"
     wide = replace(direct, ask=Decimal(bid) * Decimal("1.012"))
     assert source_of(price(at("binance:BTCUSDT", "99.5"), wide)) == "binance:BTCUSDT"
 
@@ -256,6 +258,7 @@ def test_a_silence_ends_a_hold() -> None:
     again = price_all(old, [at("binance:BTCUSDT", "200")], AT_PAR, NOW_MS, FRESH_MS)
     assert not again.quotes
     assert price_all(old, [], AT_PAR, NOW_MS, FRESH_MS).memories["BTC_CAD"] == Memory()
+    assert price_all(old, [], AT_PAR, NOW_MS, FRESH_MS + 1).memories["BTC_CAD"] == memory
 
 
 @pytest.mark.parametrize(
@@ -284,6 +287,8 @@ def test_a_suspect_source_casts_no_vote_and_does_not_serve() -> None:
     priced = price(*both, suspects={"binance": 3})
     assert (source_of(priced), reasons(priced)["binance:BTCUSDT"]) == ("kraken:XBTUSD", "suspect")
     assert price(both[0], suspects={"binance": 3}).quotes == {}
+    agreeing = price(both[0], at("kraken:XBTUSD"), at("ndax:BTC_CAD"), suspects={"binance": 3})
+    assert source_of(agreeing) == "kraken:XBTUSD"
 
 
 def test_a_hold_of_one_asset_does_not_affect_another() -> None:

@@ -1,0 +1,1 @@
+"""Small changes of the code that the tests have to notice: `make mutants`."""

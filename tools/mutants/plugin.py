@@ -1,0 +1,26 @@
+"""pytest's plugin for a mutant: the same examples for each, none made smaller, and the fastest tests first."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
+
+TIMES = Path("mutmut-stats.json")
+EXAMPLES = 40  # of a property; a survivor runs them all, and nearly all that more would catch is caught by these
+
+
+def pytest_configure() -> None:
+    """After the tests' own profile, which `tests/conftest.py` loads."""
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile(
+        "mutants", max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=phases
+    )
+    settings.load_profile("mutants")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if TIMES.exists():
+        seconds = json.loads(TIMES.read_text(encoding="utf-8"))["duration_by_test"]
+        items.sort(key=lambda item: float(seconds.get(item.nodeid, 0)))
