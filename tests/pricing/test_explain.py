@@ -154,7 +154,7 @@ def test_an_explanation_has_the_reference_and_the_dispersion() -> None:
     assert (told.reference, told.dispersion, told.sources) == (Decimal(100), Decimal("0.005"), 3)
 
 
-def test_a_market_that_its_own_rate_favours_is_outside_of_the_band() -> None:
+def test_a_market_favoured_by_its_own_rate_is_outside_the_band() -> None:
     """It is near the others, but not as they would be without the rate of its source."""
     priced = price_all(Snapshot(), HUNDRED, AT_PAR, NOW_MS, 15_000, tilts={"binance": (Decimal("1.5"),)})
     told = {c.source: (c.verdict, c.reason) for c in priced.explanations["BTC_CAD"].candidates if c.price}
@@ -181,7 +181,7 @@ def test_an_explanation_marks_a_change_without_a_past_rate(
     assert priced.explanations[symbol].change_at_current_rate is is_marked
 
 
-def test_a_sources_second_market_is_behind_its_first_near_the_past() -> None:
+def test_a_sources_second_market_near_the_past_is_behind() -> None:
     """It has no vote, and is judged by the price that was taken, not by the middle of two that disagree."""
     case = Case(
         (at("binance:BTCUSDT", "120"), at("kraken:XBTCAD"), HUNDRED[1]),

@@ -51,7 +51,7 @@ def said(posted: Posted) -> Said:
         (Posted(), 0, []),
     ],
 )
-def test_a_warning_counts_whoever_missed_a_frame(posted: Posted, missed: int, reasons: list[str]) -> None:
+def test_a_warning_counts_those_that_missed_a_frame(posted: Posted, missed: int, reasons: list[str]) -> None:
     lines = [(level, text, fields["connections"], fields["reasons"]) for level, text, fields in said(posted).lines[1:]]
     assert lines == [("warning", "posts failed", missed, reasons)]
 
@@ -59,7 +59,7 @@ def test_a_warning_counts_whoever_missed_a_frame(posted: Posted, missed: int, re
 @pytest.mark.parametrize(
     "posted", [Posted(complete=True, reached=9), Posted(failures=2, slow=2, failed=dict.fromkeys("ab", THROTTLED))]
 )
-def test_slow_clients_alone_are_no_failed_posts(posted: Posted) -> None:
+def test_slow_clients_alone_raise_no_warning(posted: Posted) -> None:
     heard = said(posted)
     assert [level for level, _, _ in heard.lines] == ["debug"]
     assert heard.metrics["PostsFailed"] == 0

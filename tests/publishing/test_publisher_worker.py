@@ -63,7 +63,7 @@ def test_a_worker_goes_on_only_from_one_with_the_same_shards(progress: ProgressT
     ]
 
 
-def test_a_worker_hears_of_a_newer_one_during_its_batch(progress: ProgressTable) -> None:
+def test_a_worker_learns_about_a_newer_one_during_its_batch(progress: ProgressTable) -> None:
     """The progress of the newer one stays."""
     stub = FanOutStub([0])
     stub.during = lambda: progress.begin(0, Snapshot(3), [0])
