@@ -95,6 +95,11 @@ def test_votes_that_all_differ_confirm_nothing() -> None:
     assert made.memory == Memory(Decimal(50), 7)
 
 
+def test_of_two_pairs_apart_the_one_nearest_to_the_middle_serves() -> None:
+    made = decision(offer("a", "80"), offer("b", "82"), offer("c", "120"), offer("d", "122"))
+    assert (made.taken, made.reason, made.reference, made.sources) == (2, "nearest", Decimal(101), 1)
+
+
 def test_no_vote_decides_nothing_and_forgets_a_silent_hold() -> None:
     held = Memory(Decimal(50), 7, Decimal(60), NOW_MS - SILENCE_MS, NOW_MS - SILENCE_MS)
     made = decision(memory=held)

@@ -130,6 +130,13 @@ def test_a_cad_market_has_a_rate_of_one_and_an_unknown_one_none() -> None:
     assert (kraken.price, kraken.price_cad, kraken.age_ms) == (None, None, None)
 
 
+def test_a_refused_market_shows_its_rate_if_there_is_one() -> None:
+    refused = replace(HUNDRED[1], refused="crossed")
+    for rates, shown in ((AT_PAR, (Decimal(1), "kraken:USDCAD")), ({}, (None, ""))):
+        told = price(refused, rates=rates).explanations["BTC_CAD"].candidates
+        assert [(c.rate, c.rate_source) for c in told if c.market == "XBTUSD"] == [shown]
+
+
 def test_an_age_is_a_number_that_every_client_can_read() -> None:
     nonsense = replace(at("coinbase:BTC-USD"), ts_ms=-(10**400), has_book=False, refused="old")
     (found,) = (c for c in price(nonsense).explanations["BTC_CAD"].candidates if c.source == "coinbase")

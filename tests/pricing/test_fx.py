@@ -218,7 +218,10 @@ def test_the_past_decides_between_two_rates_that_disagree(inverted: str, right: 
 
 def test_the_past_tells_which_of_krakens_two_rates_is_wrong() -> None:
     said = {KRAKEN_USD: "1.5", IMPLIED_USD: "1.37"}
-    assert dollar(decided(said, after({KRAKEN_USD: "1.37"}), NOW_MS + 5_000)) == (IMPLIED_USD, Decimal("1.37"))
+    before = after({KRAKEN_USD: "1.37"})
+    assert dollar(decided(said, before, NOW_MS + 5_000)) == (IMPLIED_USD, Decimal("1.37"))
+    both_jumped = decided({KRAKEN_USD: "1.6", IMPLIED_USD: "1.45"}, before, NOW_MS + 5_000)
+    assert both_jumped.memories["USD"].held == Decimal("1.45")
 
 
 def test_two_rates_that_disagree_without_a_past_give_no_rate() -> None:

@@ -128,3 +128,13 @@ def test_the_candles_that_a_tick_ends_are_handed_over() -> None:
     assert [(symbol, interval, candle.open_ms) for symbol, interval, candle in second.closed] == [
         ("BTC_CAD", "1m", minute)
     ]
+
+
+def test_a_source_whose_rate_raises_its_own_price_does_not_serve() -> None:
+    """Kraken's bitcoin is 1.2 % above the others at its own rate of the dollar, and 2.2 % at CoinGecko's."""
+    dollars = [rate_ticker("kraken:USDCAD", "1.383"), rate_ticker("coingecko:solana", "137", has_book=False)]
+    dollars.append(rate_ticker("coingecko:solana/usd", "100", has_book=False))
+    said = [ticker("XBTUSD", "101.2", source="kraken"), ticker("BTC-USD", "100", source="coinbase")]
+    new = tick(Snapshot(), NOW_MS, *dollars, *said, rate_ticker("coingecko:bitcoin", "138.3", has_book=False))
+    assert new.fx_rates["USD"].source == "kraken:USDCAD"
+    assert new.quotes["BTC_CAD"].source.startswith("coinbase:")

@@ -19,7 +19,7 @@ DAY_MS = 86_400_000
         ({"bid": Decimal(0)}, "not_positive"),
         ({"ask": Decimal(0)}, "not_positive"),
         ({"last": Decimal(-1)}, "not_positive"),
-        ({"last": Decimal(0)}, "not_positive"),
+        ({"last": Decimal(0), "bid": Decimal(99), "ask": Decimal(101)}, "not_positive"),
         ({"activity_24h": Decimal(0)}, "no_trades"),
         ({"activity_24h": Decimal(1)}, ""),
         ({"bid": Decimal(101), "ask": Decimal(100)}, "crossed"),

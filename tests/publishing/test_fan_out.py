@@ -318,6 +318,18 @@ def test_a_cut_batch_continues_where_it_stopped(connections: ConnectionsTable, c
         assert spots(frame) == {"BTC_CAD": 2, "ETH_CAD": 3}
 
 
+def test_an_overtaken_batch_ends_and_the_next_begins_before_it(
+    connections: ConnectionsTable, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.gateway.batch.ASK_EVERY_S", 0)
+    listen(connections, "here", "rates_batch")
+    fan_out = FanOut(connections, clients.gateway)
+    posted, progress = fan_out.post(
+        MOVED, range(SHARDS), Progress(FIRST.seq), deadline_s=DEADLINE_S, overtaken=lambda: True
+    )
+    assert (posted.posts, posted.complete, progress) == (0, False, Progress(FIRST.seq))
+
+
 def test_a_batch_whose_last_frame_was_not_sent_is_cut_short(connections: ConnectionsTable, clients: Clients) -> None:
     """Its last frame waits for a token when the deadline comes."""
     listen(connections, "one", "rates", "BTC_CAD", "ETH_CAD", "LTC_CAD")

@@ -65,3 +65,9 @@ def test_clients_come_back_over_eight_minutes_and_before_the_end() -> None:
     assert NOTICE_S * 1_000 + RECONNECT_WITHIN_MS < 2 * 3_600_000
     quarters = Counter(wait * 4 // (RECONNECT_WITHIN_MS + 1) for wait in waits)
     assert min(quarters.values()) > len(IDS) / 4 * 0.85
+
+
+def test_a_notice_is_due_in_the_one_period_that_holds_its_time() -> None:
+    at_ms = (1_000 + NOTICE_S) * 1_000
+    periods = [Period(at_ms - 2, at_ms - 1), Period(at_ms - 1, at_ms), Period(at_ms, at_ms + 1)]
+    assert [period.has_notice(1_000) for period in periods] == [False, True, False]

@@ -104,13 +104,13 @@ class Room:
         """Compare a mutant with the code that it was made of."""
         module, _, function = mutant.name.rpartition(".")
         original = function.rpartition("__mutmut_")[0]
+        place = original.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
         functions = self._functions(mutant.path)
         was, became = (
-            [line.replace(name, original) for line in functions[name]]
+            [line.replace(name, place.rpartition(".")[2]) for line in functions[name]]
             for name in (f"{original}__mutmut_orig", function)
         )
         lines = [line for line in difflib.ndiff(was, became) if line[0] in "-+"]
-        place = original.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
         taken, put = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
         return Change(f"{module}.{place}", taken, put)
 
