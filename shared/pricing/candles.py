@@ -10,7 +10,7 @@ from decimal import Decimal
 from shared.model.candles import INTERVAL_MS, Candle, Closed, OpenCandles
 from shared.model.values import Quote
 
-MOST_AHEAD_MS = 60_000
+MOST_AHEAD_MS = INTERVAL_MS["1m"]
 
 
 def roll(open_candles: OpenCandles, quotes: Mapping[str, Quote], now_ms: int) -> tuple[OpenCandles, list[Closed]]:
