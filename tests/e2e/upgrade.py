@@ -283,29 +283,49 @@ def candles(table: "Table") -> dict[tuple[str, str], Mapping[str, Any]]:
             return found
 
 
-def lacking(members: Iterable[Member], from_seq: int, until_seq: int) -> dict[int, int]:
-    """Return for each client on `rates`, by its place, how many quotes of those ticks it lacks that others got."""
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """The quotes, each a symbol and a `seq`, that others got and a client on `rates` did not: those that a newer one of
+    the same symbol `replaced` before they were told, and those that were `lost`."""
+
+    member: Member
+    replaced: set[tuple[str, int]]
+    lost: set[tuple[str, int]]
+
+
+def lacking(members: Iterable[Member], from_seq: int, until_seq: int) -> list[Lacks]:
+    """Return what each client on `rates` lacks of the ticks after `from_seq`.
+
+    The others are those that were there before and stayed: a subscription may tell a tick that `publish` combines with
+    the next one for everybody.
+    """
     rates = [each for each in members if each.channel == RATES]
-    heard = [{pair for pair in each.heard if from_seq < pair[1] <= until_seq} for each in rates]
-    sent = set().union(*heard)
-    wanted = [{pair for pair in sent if pair[1] > each.first.get(pair[0], until_seq)} for each in rates]
-    lacks = [len(sent - got) for sent, got in zip(wanted, heard, strict=True)]
-    return {number: count for number, count in enumerate(lacks) if count}
+    stayed = [each for each in rates if not each.reconnects and max(each.first.values()) <= from_seq]
+    sent = {pair for each in stayed for pair in each.heard if from_seq < pair[1] <= until_seq}
+    found = []
+    for each in rates:
+        newest: dict[str, int] = {}
+        for symbol, seq in each.heard:
+            newest[symbol] = max(seq, newest.get(symbol, 0))
+        lacks = {(symbol, seq) for symbol, seq in sent - each.heard if seq > each.first.get(symbol, until_seq)}
+        lost = {(symbol, seq) for symbol, seq in lacks if seq > newest[symbol]}
+        found.append(Lacks(each, lacks - lost, lost))
+    return found
 
 
 def report(step: str, members: Sequence[Member], from_seq: int, until_seq: int, seconds: float) -> str:
     """Print what was missed in the ticks after `from_seq`, and forget it. Return what clients missed that did not
-    reconnect; nothing, if nobody did."""
-    lost = lacking(members, from_seq, until_seq)
-    rates = [each for each in members if each.channel == RATES]
+    reconnect; nothing, if nobody did. A quote that a newer one replaced is not missed."""
+    rates = lacking(members, from_seq, until_seq)
+    replaced, lost = sum(len(each.replaced) for each in rates), sum(len(each.lost) for each in rates)
     gaps, reconnects = sum(each.gaps for each in members), sum(each.reconnects for each in members)
-    missed = f"{gaps} frames on rates_batch; {sum(lost.values())} quotes on rates, by {len(lost)} clients"
-    unnoticed = [each for each in members if each.gaps and not each.reconnects]
-    unnoticed += [rates[number] for number in lost if not rates[number].reconnects]
+    deaf = [each for each in members if each.gaps and not each.reconnects]
+    deaf += [each.member for each in rates if each.lost and not each.member.reconnects]
     print(f"\n{step}: deployed in {seconds:.1f} s, ticks {from_seq} to {until_seq}, load {os.getloadavg()[1]:.1f}")
-    print(f"{len(members)} clients equal the snapshot; reconnects: {reconnects}; missed: {missed}")
+    missed = f"missed: {gaps} updates on rates_batch, {lost} quotes on rates; replaced: {replaced} quotes on rates"
+    print(f"{len(members)} clients equal the snapshot; reconnects: {reconnects}; {missed}")
     print(f"reasons: {dict(Counter(reason for each in members for reason in each.reasons))}", flush=True)
     for each in members:
         each.gaps = each.reconnects = 0
         each.reasons.clear()
-    return f"{missed}; {len(unnoticed)} of them did not reconnect" if unnoticed else ""
+    return f"{missed}; {len(deaf)} clients did not reconnect" if deaf else ""
