@@ -54,6 +54,12 @@ def test_quotes_older_than_a_day_are_dropped() -> None:
     assert seen.unavailable == dict.fromkeys(SYMBOLS[1:], FIRST.seq)
 
 
+def test_a_snapshot_is_late_beyond_its_age_before_and_after() -> None:
+    late = [as_of(FIRST, FIRST.ts_ms + ms, LIMITS).late for ms in (LIMITS.late_ms, LIMITS.late_ms + 1)]
+    early = [as_of(FIRST, FIRST.ts_ms - ms, LIMITS).late for ms in (LIMITS.late_ms, LIMITS.late_ms + 1)]
+    assert late == early == [False, True]
+
+
 def test_before_the_first_tick_nothing_is_late() -> None:
     assert not as_of(Snapshot(), NOW_MS, LIMITS).late
 

@@ -104,6 +104,7 @@ def test_no_vote_decides_nothing_and_forgets_a_silent_hold() -> None:
     held = Memory(Decimal(50), 7, Decimal(60), NOW_MS - SILENCE_MS, NOW_MS - SILENCE_MS)
     made = decision(memory=held)
     assert (made.taken, made.is_held, made.votes, made.memory) == (None, False, frozenset(), held)
+    assert (made.reason, made.reference, made.dispersion, made.sources) == ("", None, None, 0)
     assert decision(memory=held, now_ms=NOW_MS + 1).memory == Memory(Decimal(50), 7)
 
 

@@ -197,6 +197,16 @@ def test_old_votes_count_only_where_fewer_than_three_are_fresh() -> None:
     assert source_of(price(*fresh[:2], *old)) == "binance:BTCUSDT"
 
 
+@pytest.mark.parametrize("has_book", [True, False])
+def test_a_book_is_as_old_as_its_answer_and_a_trade_as_itself(has_book: bool) -> None:
+    fresh = [at("kraken:XBTUSD"), at("ndax:BTC_CAD"), at("coinbase:BTC-USD")]
+    traded_before = replace(at("binance:BTCUSDT"), ts_ms=NOW_MS - 60_000, has_book=has_book)
+    answered_before = replace(at("binance:BTCUSDT"), answered_ms=NOW_MS - 60_000, has_book=has_book)
+    told = [price(*fresh, each).explanations["BTC_CAD"].candidates for each in (traded_before, answered_before)]
+    votes = [next(each.vote for each in candidates if each.source == "binance") for candidates in told]
+    assert votes == [has_book, not has_book]
+
+
 def test_an_asset_may_have_a_band_of_its_own() -> None:
     stable = [at("kraken:USDCCAD", "1.015"), at("binance:USDCUSDT", "1"), at("ndax:USDC_CAD", "1")]
     assert source_of(price(*stable), "USDC_CAD") == "binance:USDCUSDT"

@@ -84,9 +84,11 @@ def test_a_silent_suspect_stays_suspect() -> None:
 
 
 def test_an_old_vote_has_a_wider_band() -> None:
-    def said(age_s: int) -> list[AssetOffers]:
-        late = replace(offer("coingecko", "104"), age_ms=age_s * 1000)
+    def said(age_s: int, price: str = "104") -> list[AssetOffers]:
+        late = replace(offer("coingecko", price), age_ms=age_s * 1000)
         return [AssetOffers([offer("binance", "100"), offer("kraken", "100"), late], BAND)] * 20
 
     assert suspected({}, said(15)) == {"coingecko": 3}
     assert suspected({}, said(45)) == {}
+    assert suspected({}, said(45, "105")) == {}
+    assert suspected({}, said(44, "105")) == {"coingecko": 3}

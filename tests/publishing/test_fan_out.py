@@ -299,6 +299,23 @@ def test_a_client_that_missed_too_many_ticks_must_ask(
     assert late["prev_seq"] == FIRST.seq + 1  # of the bitcoin price: a client without it notices the gap
 
 
+@pytest.mark.parametrize(("complete", "begins"), [(0, 100), (95, 95), (101, 100), (89, 89), (88, 89)])
+def test_a_batch_brings_the_changes_of_twelve_ticks_at_most(
+    connections: ConnectionsTable, clients: Clients, complete: int, begins: int
+) -> None:
+    assert MAX_TICKS_BEHIND == 12
+    old = replace(FIRST, seq=100, quotes={symbol: replace(each, seq=50) for symbol, each in FIRST.quotes.items()})
+    unposted = FanOut(connections, clients.gateway).post(
+        moved(old, 2, "BTC_CAD"), range(SHARDS), Progress(complete), deadline_s=DEADLINE_S, overtaken=lambda: True
+    )
+    assert unposted[1] == Progress(101)  # nobody listens
+    listen(connections, "here", "rates_batch")
+    clients.refusals["here"] = failing
+    failed = FanOut(connections, clients.gateway_at(rate=0.001, burst=1))
+    _, progress = failed.post(moved(old, 2, "BTC_CAD"), range(SHARDS), Progress(complete), deadline_s=0.2)
+    assert progress.complete_seq == begins
+
+
 def test_a_cut_batch_continues_where_it_stopped(connections: ConnectionsTable, clients: Clients) -> None:
     for number in range(10):
         listen(connections, f"c{number}", "rates_batch")

@@ -54,6 +54,12 @@ def test_a_survivor_is_named_by_its_place_and_its_lines(room: Room) -> None:
     assert [room.change(mutant) for mutant in found] == [HALF, SCALE]
 
 
+def test_another_case_of_a_text_does_not_count(room: Room) -> None:
+    file = room.folder / "mutants" / PATH
+    file.write_text(MUTATED.replace("return size + 1", "return 'a'").replace("return size - 1", "return 'A'"))
+    assert [mutant.outcome for mutant in room.results()] == ["survived"]
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [(1, "caught"), (0, "survived"), (33, "untested"), (37, "typed"), (-24, "timed out"), (-9, "crashed")],

@@ -90,29 +90,41 @@ class Room:
         return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode  # noqa: S603 - fixed
 
     def results(self) -> list[Mutant]:
-        """Every mutant of the room's files with its outcome."""
+        """Every mutant of the room's files with its outcome.
+
+        Not those that only change the case of a text: DynamoDB's keywords have none, and another mutant changes the
+        same text wholly.
+        """
         copy = self.folder / "mutants"
         metas = {str(meta.relative_to(copy)).removesuffix(".meta"): meta for meta in sorted(copy.rglob("*.py.meta"))}
-        return [
+        every = [
             Mutant(name, path, _outcome(code))
             for path, meta in metas.items()
             if any(fnmatch(path, pattern) for pattern in self.mutated)
             for name, code in json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"].items()
         ]
+        return [mutant for mutant in every if not self._is_case(mutant)]
+
+    def _is_case(self, mutant: Mutant) -> bool:
+        was, became = self._texts(mutant)
+        return was != became and "".join(was).casefold() == "".join(became).casefold()
 
     def change(self, mutant: Mutant) -> Change:
         """Compare a mutant with the code that it was made of."""
-        module, _, function = mutant.name.rpartition(".")
-        original = function.rpartition("__mutmut_")[0]
-        place = original.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
-        functions = self._functions(mutant.path)
-        was, became = (
-            [line.replace(name, place.rpartition(".")[2]) for line in functions[name]]
-            for name in (f"{original}__mutmut_orig", function)
-        )
-        lines = [line for line in difflib.ndiff(was, became) if line[0] in "-+"]
+        module, place = _place(mutant)
+        lines = [line for line in difflib.ndiff(*self._texts(mutant)) if line[0] in "-+"]
         taken, put = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
         return Change(f"{module}.{place}", taken, put)
+
+    def _texts(self, mutant: Mutant) -> tuple[list[str], list[str]]:
+        """The lines of the function before the change and after it, under its own name."""
+        functions, (_, place) = self._functions(mutant.path), _place(mutant)
+        name = mutant.name.rpartition(".")[2]
+        original = f"{name.rpartition('__mutmut_')[0]}__mutmut_orig"
+        was, became = (
+            [line.replace(each, place.rpartition(".")[2]) for line in functions[each]] for each in (original, name)
+        )
+        return was, became
 
     def _functions(self, path: str) -> dict[str, list[str]]:
         """The lines of each function of a mutated file, by name."""
@@ -159,6 +171,13 @@ def rooms() -> list[Room]:
 def _link(place: Path, target: Path) -> None:
     if not place.is_symlink():
         place.symlink_to(target)
+
+
+def _place(mutant: Mutant) -> tuple[str, str]:
+    """The module, and the function or the class and its method: `x_half` is `half`, `xǁScaleǁof` is `Scale.of`."""
+    module, _, function = mutant.name.rpartition(".")
+    mangled = function.rpartition("__mutmut_")[0]
+    return module, mangled.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
 
 
 def _outcome(code: int | None) -> str:
