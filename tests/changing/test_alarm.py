@@ -26,7 +26,7 @@ def count_one_more(copy: Copy, name: str) -> None:
 def change(copy: Copy) -> None:
     held = '        self._alarm(\n            "PricesHeld",\n'
     copy.edit("infra/monitoring.py", (held, ALARM + held))
-    watched = '    "TicksSlow": ("cadfeed TickDuration", "Maximum", 60, 5, ABOVE, 10_000, "notBreaching"),\n'
+    watched = '    "TicksSlow": ("Cadfeed TickDuration", "Maximum", 60, 5, ABOVE, 10_000, "notBreaching"),\n'
     before = '    "PricesHeld": ('
     copy.edit("tests/infra/test_monitoring.py", (before, watched + before))
     count_one_more(copy, "ALARMS")

@@ -132,7 +132,7 @@ def test_after_a_clock_a_day_ahead_candles_go_on_at_once() -> None:
     candles, closed = roll(before, seen(MIDNIGHT_MS + MINUTE, "12"), MIDNIGHT_MS + MINUTE)
     assert closed == []
     begins = {interval: made.open_ms - MIDNIGHT_MS for interval, made in candles[BTC].items()}
-    assert begins == {"1m": MINUTE, "1h": 0, "1d": 0}
+    assert begins == {interval: MINUTE // length_ms * length_ms for interval, length_ms in INTERVAL_MS.items()}
     assert {made.close for made in candles[BTC].values()} == {Decimal(12)}
 
 
