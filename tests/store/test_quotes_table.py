@@ -23,7 +23,7 @@ from shared.store.quotes_table import (
     Stored,
 )
 from tests.samples import NOW_MS, after, explanations, quotes
-from tests.store.test_codec import full_snapshot
+from tests.store.test_codec import full_snapshot, made_snapshot
 
 ONE = after(Snapshot(), quotes())
 TWO = after(ONE, quotes("2"), NOW_MS + 1_000)
@@ -37,7 +37,7 @@ def test_an_empty_table_has_no_snapshot_lease_or_audience(quotes_table: QuotesTa
 
 
 def test_a_snapshot_is_read_as_it_was_written(quotes_table: QuotesTable) -> None:
-    snapshot = full_snapshot()
+    snapshot = made_snapshot()
     quotes_table.write_snapshot(snapshot, 1)
     assert quotes_table.snapshot() == snapshot
 
