@@ -29,7 +29,7 @@ def counting(items: Table, others: int) -> Callable[[Mapping[str, Any]], Mapping
     return changed
 
 
-def test_a_new_item_is_of_the_first_version_and_each_change_of_the_next(connections_items: Table) -> None:
+def test_a_new_item_has_version_1_and_each_change_adds_one(connections_items: Table) -> None:
     for count in (1, 2, 3):
         assert change(connections_items, KEY, counting(connections_items, 0))
         assert item_of(connections_items) == {**KEY, "count": count, "version": count}
