@@ -26,9 +26,9 @@ from tests.samples import AGELESS, SYMBOLS, after, quote, quotes
 from tests.stored import stored
 
 # Nobody gets quotes older than a day, and a connection gets its snapshot of the minute in place of an update. These
-# quotes come a second after that snapshot.
+# quotes come a second after the snapshot before the last one, and none lies in the future.
 PHASE_MS = spread_of(ID) % SNAPSHOT_MS
-RECENT_MS = (int(time.time() * 1_000) + PHASE_MS) // SNAPSHOT_MS * SNAPSHOT_MS - PHASE_MS + 1_000
+RECENT_MS = ((int(time.time() * 1_000) + PHASE_MS) // SNAPSHOT_MS - 1) * SNAPSHOT_MS - PHASE_MS + 1_000
 FIRST = after(Snapshot(), quotes(), RECENT_MS)
 SECOND = after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, RECENT_MS + 1_000)
 THIRD = after(SECOND, {**SECOND.quotes, "ETH_CAD": quote("ETH_CAD", "2")}, RECENT_MS + 2_000)
