@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+from botocore.config import Config
 
 from cadfeed_client import Feed, Heard, Link, Quote, State
 from shared.model.candles import Candle
@@ -185,8 +186,10 @@ class Emulated:
         return f"wss://localhost:{self._edge.port}/markets/ws/", ssl.create_default_context(cafile=made.ca_pem)
 
     def table(self, name: str = "Quotes") -> "Table":
-        """Return the deployed quotes table, or that of the connections."""
-        resource = SESSION.resource("dynamodb", endpoint_url=self.endpoint)
+        """Return the deployed quotes table, or that of the connections. A call is not repeated: a reader that waits for
+        its next try overlooks what the emulator stores meanwhile."""
+        once = Config(retries={"total_max_attempts": 1})
+        resource = SESSION.resource("dynamodb", endpoint_url=self.endpoint, config=once)
         return resource.Table(self.physical(f"Storage{name}"))
 
     def fault(self, fault: Mapping[str, Any]) -> None:

@@ -9,6 +9,10 @@ from tools.simulator.faults import UPSTREAMS
 
 PACE_S = 3  # of the sources that have a pace: within a fault they are asked several times
 CONTEXT = [f"{setting.source}_poll_seconds={PACE_S}" for setting in source_settings() if setting.kind == POLL_SECONDS]
+LEFT_ALONE = (
+    "a source that fails is left alone for up to two ticks, because it is never asked more often than a healthy one."
+    " Its first price comes with the tick after that."
+)
 LIE = {"lie": {"factor": "1.2"}}
 
 
@@ -28,6 +32,8 @@ CASES = (
     *[Case(f"{name} fails for 10 s", source({name: {"status": 500}}, 10)) for name in UPSTREAMS],
     *[Case(f"{name} is 2.5 s late for 10 s", source({name: {"latency_ms": 2_500}}, 10)) for name in UPSTREAMS],
     *[Case(f"{name} states its prices x 1.2 for 10 s", source({name: LIE}, 10), liars=(name,)) for name in UPSTREAMS],
-    Case("all sources fail for 10 s", source({name: {"status": 503} for name in UPSTREAMS}, 10)),
-    Case("no source answers for 10 s", source({name: {"hang": True} for name in UPSTREAMS}, 10)),
-)  # fmt: skip
+    *[
+        Case(f"{how} for 10 s", source(dict.fromkeys(UPSTREAMS, fault), 10), most_ticks=3, reason=LEFT_ALONE)
+        for how, fault in (("all sources fail", {"status": 503}), ("no source answers", {"hang": True}))
+    ],
+)
