@@ -32,11 +32,22 @@ LONGEST_FIRST = (
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write down what was skipped and why; `make test` prints it at its end."""
+    """Write down what was skipped and why, and what failed at the first try; `make test` prints both at its end."""
     skipped = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
-    if gathered := os.environ.get("CADFEED_SKIPPED"):
-        with Path(gathered).open("a", encoding="utf-8") as lines:
-            lines.writelines(f"  {count} tests: {why.removeprefix('Skipped: ')}\n" for why, count in skipped.items())
+    _gather("CADFEED_SKIPPED", [f"{count} tests: {why.removeprefix('Skipped: ')}" for why, count in skipped.items()])
+    tried_again = terminalreporter.stats.get("rerun", [])
+    _gather("CADFEED_TRIED_AGAIN", [f"{report.nodeid}: {_last_line(report)}" for report in tried_again])
+
+
+def _gather(file_setting: str, lines: list[str]) -> None:
+    if (name := os.environ.get(file_setting)) and "PYTEST_XDIST_WORKER" not in os.environ:
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.writelines(f"  {line}\n" for line in lines)
+
+
+def _last_line(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return " ".join(str(crash.message if crash else report.longrepr).split())[:300]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
