@@ -11,7 +11,7 @@ from functions.ingest.ticks import STANDBY_RUN_MS
 from functions.ingest.unheard import BELIEVED_AFTER_MS
 from functions.ingest.watch import UNWRITTEN_TICKS
 from shared.model.staleness import ages
-from shared.store.quotes_table import LEASE_KEY
+from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
@@ -125,9 +125,18 @@ def test_of_three_that_begin_at_once_one_ticks_and_two_stand_by(world: VirtualTi
     assert stage.written[-1][0] == 5
 
 
-def test_a_run_that_ends_hands_over_to_its_stand_by(world: VirtualTime) -> None:
+@pytest.mark.parametrize("audience_is_known", [True, False])
+def test_a_run_that_ends_hands_over_to_its_stand_by(
+    world: VirtualTime, monkeypatch: pytest.MonkeyPatch, *, audience_is_known: bool
+) -> None:
     """The schedule started no other one meanwhile."""
     older, newer = world.begin(0), world.begin(2)
+
+    def unknown() -> int:
+        raise ConnectionClosedError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com")
+
+    if not audience_is_known:
+        monkeypatch.setattr(newer.ingest.table, "audience", unknown)
     newer.stopped_ms = (NOW_MS + 5_000, NOW_MS + 120_000)
     older.stopped_ms = (NOW_MS + 9_000, NOW_MS + 118_000)
     world.advance(133)
@@ -148,6 +157,21 @@ def test_a_lease_that_is_garbage_is_taken_with_the_next_look(
     world.advance(12)
     assert next_write_ms(world, NOW_MS + round(at_s * 1000)) <= 2 * TICK_MS
     assert max(world.gaps_ms()) <= 2 * TICK_MS + JITTER_MS
+    world.end()
+
+
+def test_a_lease_deleted_with_its_audience_leaves_no_silence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gave up the lease, so nobody knows that nobody listens."""
+    world = VirtualTime(stage)
+    monkeypatch.setattr(grid, "time", world)
+    older, newer = world.begin(0), world.begin(2)
+    newer.stopped_ms = (NOW_MS + 4_500, NOW_MS + 60_000)
+    world.advance(5)
+    stage.items.delete_item(Key=LEASE_KEY)
+    stage.items.delete_item(Key=AUDIENCE_KEY)
+    world.advance(9)
+    assert next_write_ms(world, NOW_MS + 5_000) <= 2 * TICK_MS
+    assert world.holder() is older
     world.end()
 
 
