@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from functions.ingest import grid
+from functions.ingest.grid import Grid
 from functions.ingest.ticks import STANDBY_RUN_MS
 from functions.ingest.unheard import BELIEVED_AFTER_MS
 from functions.ingest.watch import UNWRITTEN_TICKS
 from shared.model.staleness import ages
-from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY
+from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY, LeaseLost
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
@@ -142,7 +144,17 @@ def test_a_run_that_ends_hands_over_to_its_stand_by(
     world.advance(133)
     assert older.result == "end of run"
     assert world.holder() is newer
-    assert next_write_ms(world, older.ended_ms) <= 2 * TICK_MS
+    assert next_write_ms(world, older.ended_ms) <= TICK_MS + Grid(TICK_MS).grace_ms + JITTER_MS
+
+
+def test_a_holder_that_came_back_before_it_was_replaced_stays(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "time", stage.clock)
+    late = stage.table.take_lease(NOW_MS + 10_000)
+    back = replace(late, ticked_ms=NOW_MS)
+    stage.table.renew_lease(back)
+    with pytest.raises(LeaseLost):
+        stage.ingest(standby=True).ticks._begin(replace(late, ticked_ms=NOW_MS - TICK_MS), NOW_MS + 10_000)
+    assert stage.table.lease() == back
 
 
 @pytest.mark.parametrize("at_s", [5.05, 5.3, 5.6, 5.95])
