@@ -73,6 +73,6 @@ def test_a_beginning_that_is_over_hides_no_other_beginning() -> None:
 
 
 def test_several_candles_are_one_from_first_open_to_last_close() -> None:
-    parts = [candle(50, 60, 45, 55, 3), candle(55, 120, 54, 70, 0), candle(70, 80, 40, 75, 4)]
-    assert joined(parts, DAY) == candle(50, 120, 40, 75, 7)
+    parts = [candle(50, 60, 45, 55, 3), candle(55, 120, 54, 70, 0), candle(70, 80, 40, 77, 4)]
+    assert joined(parts, DAY) == candle(50, 120, 40, 77, 7)
     assert joined(parts[:1], DAY) == parts[0]

@@ -36,7 +36,7 @@ def test_only_a_sound_snapshot_that_nobody_is_ahead_of_goes_on(*, is_sound: bool
     assert base == Base(replace(STORED, seq=told), None if is_continued else stored, is_read=True)
 
 
-def test_candles_and_rates_outlive_quotes_that_cannot_be_continued() -> None:
+def test_candles_and_rates_outlive_broken_quotes() -> None:
     broken = replace(STORED, quotes={BTC: None})  # type: ignore[dict-item]
     new = Base(broken, is_read=True).next(Market(Clock()).poll(1), NOW_MS, LIMITS)
     assert new.seq == 8
@@ -47,7 +47,7 @@ def test_candles_and_rates_outlive_quotes_that_cannot_be_continued() -> None:
     assert RATES[0] in new.usdt_cad_history
 
 
-def test_only_the_number_outlives_candles_that_cannot_be_continued() -> None:
+def test_only_the_number_outlives_broken_candles() -> None:
     broken = replace(STORED, quotes={BTC: None}, candles={BTC: None})  # type: ignore[dict-item]
     new = Base(broken, is_read=True).next(Market(Clock()).poll(1), NOW_MS, LIMITS)
     assert new.seq == 8
