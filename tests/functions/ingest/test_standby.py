@@ -12,6 +12,7 @@ from functions.ingest.grid import Grid
 from functions.ingest.ticks import STANDBY_RUN_MS
 from functions.ingest.unheard import BELIEVED_AFTER_MS
 from functions.ingest.watch import UNWRITTEN_TICKS
+from shared.model.candles import INTERVAL_MS, Candle
 from shared.model.staleness import ages
 from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY, LeaseLost
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
@@ -103,6 +104,31 @@ def test_a_holder_stopped_for_25_s_wakes_and_writes_nothing(world: VirtualTime, 
     world.holder().killed_ms = world.now_ms
     world.advance(stopped_s + 34)
     assert world.holder() is stopped
+
+
+def test_a_holder_that_wakes_changes_no_candle_that_is_closed(world: VirtualTime) -> None:
+    """It was stopped between the sources' answers and its write, and knows less of the minute than its successor."""
+    minute_ms = INTERVAL_MS["1m"]
+    end_s = (minute_ms - NOW_MS % minute_ms) / 1000
+    world.begin(0)
+    stopped = world.begin(2)
+    world.advance(end_s - 3)
+
+    def stop(_round: int) -> None:
+        stopped.ingest.market.during = lambda _round: None
+        stopped.stopped_ms = (world.now_ms, world.now_ms + 8_000)
+        world.sleep(0)
+
+    def closed() -> list[Candle]:
+        return stopped.ingest.candles.read("BTC_CAD", "1m", 1, now_ms=world.now_ms)
+
+    stopped.ingest.market.during = stop
+    world.advance(end_s + 3)
+    before = closed()
+    assert [candle.open_ms for candle in before] == [NOW_MS // minute_ms * minute_ms]
+    world.advance(end_s + 9)
+    assert world.now_ms > stopped.stopped_ms[1] > NOW_MS
+    assert closed() == before
 
 
 def test_a_schedule_119_s_apart_leaves_no_silence(world: VirtualTime) -> None:
