@@ -118,7 +118,7 @@ def test_an_overtaken_batch_counts_those_it_left_out(clients: Timed, monkeypatch
     assert (posted.unsent, posted.complete) == (6, False)
 
 
-def test_a_batch_overtaken_while_it_reads_connections_posts_nothing(clients: Timed) -> None:
+def test_a_batch_overtaken_while_it_reads_posts_nothing(clients: Timed) -> None:
     """Its frames would come after the newer ones."""
 
     def slow() -> Iterator[tuple[str, tuple[bytes, ...]]]:

@@ -90,7 +90,11 @@ def moved(old: Snapshot, price: int) -> Delta:
 def publish_with_workers(publisher: Publisher, connections_items: Table, clients: Clients, delta: Delta) -> None:
     connections = ConnectionsTable(connections_items, SHARDS)
     worker = Worker(ProgressTable(connections_items), FanOut(connections, clients.gateway))
-    publisher.delegate(delta, lambda shard, audience: worker.publish(delta, shard, DEADLINE_S, audience) and None)
+
+    def start_worker(shard: int, audience: str) -> None:
+        worker.publish(delta, shard, DEADLINE_S, audience)
+
+    publisher.delegate(delta, start_worker)
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)

@@ -1,6 +1,7 @@
 """Packed items, candles and jobs that nobody can read: they count as none, and the next write repairs them."""
 
 import zlib
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +23,8 @@ from tests.samples import NOW_MS
 HOUR_MS = INTERVAL_MS["1h"]
 OPEN_MS = NOW_MS // HOUR_MS * HOUR_MS
 BLOCK_MS = OPEN_MS // (BLOCK * HOUR_MS) * BLOCK * HOUR_MS
-CANDLE = Candle(OPEN_MS, *[Decimal(5)] * 4, 3)
+FIVE = Decimal(5)
+CANDLE = Candle(OPEN_MS, FIVE, FIVE, FIVE, FIVE, 3)
 JOB: dict[str, Any] = {"began_ms": NOW_MS, "from_ms": 0, "until_ms": NOW_MS, "heard_ms": 0, "ended": ""}
 
 
@@ -91,7 +93,7 @@ def test_a_history_is_read_without_a_candle_that_is_broken(quotes_items: Table, 
     quotes_items.put_item(Item={"pk": "CANDLE#1h#BTC_CAD", "sk": f"{OPEN_MS - 2 * HOUR_MS}x", **PRICES})
     history = WholeHistory(candles, CandleBlocksTable(quotes_items))
     assert history.read("BTC_CAD", "1h", 9, now_ms=NOW_MS) == [CANDLE]
-    early = Candle(OPEN_MS - 3 * HOUR_MS, *[Decimal(5)] * 4)
+    early = replace(CANDLE, open_ms=OPEN_MS - 3 * HOUR_MS)
     assert candles.missing("BTC_CAD", "1h", [early, CANDLE]) == [early]
 
 
