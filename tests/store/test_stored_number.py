@@ -8,7 +8,7 @@ from shared.store.stored_number import LARGEST, believed
 
 
 @pytest.mark.parametrize("value", [None, "5", [5], True, Decimal(-1), Decimal(LARGEST) + 1, Decimal("1E+125")])
-def test_what_is_no_number_from_0_to_the_largest_is_0(value: object) -> None:
+def test_other_than_0_to_the_largest_is_0(value: object) -> None:
     assert believed(value) == 0
 
 
