@@ -101,13 +101,13 @@ class Api(Construct):
             "MAX_CONNECTIONS_PER_BLOCK": config.max_connections_per_block,
             "MAX_CONNECTIONS": config.max_connections,
         }
-        door = {"DIRECT": str(config.direct).lower()}
+        entrance = {"DIRECT": str(config.direct).lower()}
         if self.origin_secret:
-            door["ORIGIN_SECRET"] = self.origin_secret.arn
+            entrance["ORIGIN_SECRET"] = self.origin_secret.arn
         if config.allowed_origins:
-            door["ALLOWED_ORIGINS"] = config.allowed_origins
+            entrance["ALLOWED_ORIGINS"] = config.allowed_origins
         connect = self._function(
-            "connect", {**connections, **door, **{name: str(most) for name, most in limits.items()}}
+            "connect", {**connections, **entrance, **{name: str(most) for name, most in limits.items()}}
         )
         connect.allow(["dynamodb:PutItem"], [table])
         if config.max_connections_per_client or config.max_connections_per_block:

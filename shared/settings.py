@@ -43,7 +43,7 @@ class MisnamedSettings:
 @dataclass(frozen=True, slots=True)
 class ConnectSettings(MisnamedSettings):
     """For `connect`. `origin_secret`: the secret that the edge sends, empty if no edge stands before the API. `direct`:
-    the API's own address is a door as well. `allowed_origins`: of pages, with commas between; empty for all. The limits
+    the API's own address is open as well. `allowed_origins`: of pages, with commas between; empty for all. The limits
     of connections are for a viewer, for a block of addresses, and for a shard; 0 for no limit."""
 
     origin_secret: str = ""

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.connecting.door import Door
+from shared.connecting.entrance import Entrance
 from shared.connecting.secret_pair import SecretPair
 from shared.model.refused import Refused
 from shared.requests.misnamed import Misnamed
@@ -23,7 +23,7 @@ items = table(settings.connections_table)
 connections = ConnectionsTable(items, settings.connection_shards)
 places = ClientPlaces(items, Limits(settings.max_connections_per_client, settings.max_connections_per_block))
 counts = ConnectionCounts(items)
-door = Door(
+entrance = Entrance(
     SecretPair(settings.origin_secret) if settings.origin_secret else None,
     direct=settings.direct,
     allowed_origins=settings.allowed_origins.split(",") if settings.allowed_origins else (),
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def connect(event: dict[str, Any], connection_id: str) -> None:
     """Raises: Refused."""
     now_s = int(time.time())
-    viewer = door.viewer(event)
+    viewer = entrance.viewer(event)
     most = settings.max_connections * settings.connection_shards
     if most and counts.total(now_s) >= most:
         raise Refused(429, "the feed has too many connections")

@@ -1,1 +1,1 @@
-"""Who may connect: the door of the feed, in front of everything that a connection can do."""
+"""Who may connect: the entrance of the feed, in front of everything that a connection can do."""

@@ -1,7 +1,7 @@
 """Two secrets, both valid, so that one can be replaced while everything runs.
 
-They are one value in Secrets Manager, `{"current": "...", "other": "..."}`. Whoever sends or signs takes `current`;
-`other` is the one that comes or goes, and is empty between rotations (`tools/rotate`).
+They are one value in Secrets Manager, `{"current": "...", "other": "..."}`. A sender takes `current`; `other` is
+the one that comes or goes, and is empty between rotations (`tools/rotate`).
 """
 
 import hmac
@@ -67,7 +67,7 @@ class SecretPair:
 
 
 def _secrets_in(text: str) -> tuple[str, ...]:
-    """The secrets of a stored value. An empty one is none: else a request without a secret would have the right one.
+    """The secrets of a stored value. An empty one is left out: else a request without a secret had the right one.
 
     Raises:
         ValueError: there is none. The text has nothing of the value.

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, by address: a viewer, and the block of addresses around it."""
+"""The viewer at the other end of a connection, and the block of addresses around it."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network

@@ -1,4 +1,4 @@
-"""Who holds how many connections: an item per connection, its place, in the partition of its block of addresses.
+"""The places of connections, which are counted: an item per connection, in the partition of its block of addresses.
 
 `CLIENT#203.0.113.0/24` has `203.0.113.7#ID`, so one query counts a viewer's connections and its block's. The
 connection's own item names the viewer, so whatever removes it removes the place. What is lost all the same expires by

@@ -1,8 +1,8 @@
 """How many connections each shard has, as its last reader saw it: `COUNT`/shard.
 
-Whoever posts a tick reads every connection of its shards anyway, so the count costs one write in some seconds and heals
-by itself. It includes connections whose item TTL has yet to delete. It is as old as the last tick: seconds while
-somebody listens, a minute while nobody does.
+`publish` or a worker reads every connection of its shards for each tick anyway, so the count costs one write in some
+seconds and heals by itself. It includes connections whose item TTL has yet to delete. It is as old as the last tick:
+seconds while somebody listens, a minute while nobody does.
 """
 
 from typing import TYPE_CHECKING

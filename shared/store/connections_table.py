@@ -307,7 +307,7 @@ class ConnectionsTable:
                 self._table.delete_item(Key=place)
 
     def _places(self, connection_ids: Sequence[str]) -> list[dict[str, str]]:
-        """The keys of these connections' places. Those of a connection that DynamoDB does not read now expire."""
+        """The keys of these connections' places. Places that DynamoDB does not read now will expire."""
         keys: list[Any] = [_key(self.shard_of(each), each) for each in connection_ids]
         found = self._table.meta.client.batch_get_item(RequestItems={self._table.name: {"Keys": keys}})
         return [place for item in found["Responses"].get(self._table.name, []) for place in places_of(item)]

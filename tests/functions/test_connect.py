@@ -1,4 +1,4 @@
-"""`connect` and `disconnect` as deployed: who gets in, who is refused with which status, and what a log says."""
+"""`connect` and `disconnect` as deployed: the status of each handshake, and what a log says."""
 
 import json
 import time
@@ -100,7 +100,7 @@ def test_only_the_edge_gets_in_and_no_log_has_its_secret(
 def test_a_message_named_like_a_gateway_route_counts(
     load: Load, api: ConnectionsServer, connections_table: ConnectionsTable, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It does not run the route. Who sends too many gets `rate_limited`, and is closed, as with any message."""
+    """It does not run the route. A client that sends too many is told so, and is closed, as with any message."""
     monkeypatch.setenv("MESSAGES_PER_SECOND", "1")  # however slow this machine is
     connections_table.add(ID, int(time.time()))
     connections_table.subscribe(ID, "rates", None)

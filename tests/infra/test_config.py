@@ -103,7 +103,7 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
     assert [given[f"MAX_CONNECTIONS{of}"] for of in ("_PER_CLIENT", "_PER_BLOCK", "")] == ["3", "30", "300"]
 
 
-def test_the_door_is_as_chosen(changed: Synthesised, stack: Synthesised) -> None:
+def test_the_way_in_is_as_chosen(changed: Synthesised, stack: Synthesised) -> None:
     given = variables(changed, "connect")
     assert in_words(given["ORIGIN_SECRET"]) == "<ApiOriginSecret.Id>"
     assert (given["DIRECT"], given["ALLOWED_ORIGINS"]) == ("true", "https://shop.example,http://localhost:5173")

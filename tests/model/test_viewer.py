@@ -21,6 +21,6 @@ def test_a_viewer_is_an_address_or_its_64(address: str, viewer: Viewer) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "unknown", "203.0.113.7, 198.51.100.9", "203.0.113.7:443", "203.0.113.0/24", "1"])
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_a_text_that_is_not_an_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="does not appear to be"):
         viewer_of(text)

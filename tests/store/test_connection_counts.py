@@ -1,4 +1,4 @@
-"""Whoever reads all connections of a shard says how many there are."""
+"""A reader of all connections of a shard says how many there are."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""`$connect`'s event, judged: who connects, and whether through the right door.
+"""Judges the event of `$connect`: the way that the handshake came, its page, and its viewer.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
 """
@@ -12,8 +12,8 @@ from shared.model.refused import Refused
 from shared.model.viewer import Viewer, viewer_of
 
 
-class Door:
-    """`secret`: what the edge sends, `None` if no edge stands before the API. `direct`: the API's own address is a door
+class Entrance:
+    """`secret`: what the edge sends, `None` if no edge stands before the API. `direct`: the API's own address is open
     as well. `allowed_origins`: of the pages that may connect; empty for all."""
 
     def __init__(self, secret: SecretPair | None, *, direct: bool, allowed_origins: Collection[str] = ()) -> None:
