@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
 from infra.function import FeedFunction
+from infra.secret_pair import SecretPair
 from infra.storage import Storage
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
 
@@ -38,6 +39,7 @@ class Api(Construct):
         # An emulator has its own address. On AWS the stage's address is right, even behind a custom domain.
         self.connections_url = f"{base}/{self.api.api_id}/{config.stage_name}" if base else self.stage.callback_url
         CfnOutput(Stack.of(self), "ApiId", value=self.api.api_id)
+        self.origin_secret = self._origin_secret() if config.has_edge else None
 
     def add_routes(self, storage: Storage, ingest: FeedFunction, backfill: FeedFunction | None) -> None:
         """Create the Lambdas behind the routes, each with its grants."""
@@ -45,26 +47,18 @@ class Api(Construct):
             "CONNECTIONS_TABLE": storage.connections.table_name,
             "CONNECTION_SHARDS": str(self._config.connection_shards),
         }
-        clients = {
+        counted = {
             **connections,
-            "QUOTES_TABLE": storage.quotes.table_name,
-            "TICK_SECONDS": str(self._config.tick_seconds),
-            "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
             "CONNECTIONS_URL": self.connections_url,
             "MESSAGES_PER_SECOND": str(self._config.messages_per_second),
             "MESSAGE_BURST": str(self._config.message_burst),
         }
-        most = self._config.max_connections_per_client
-        limited = {**connections, "MAX_CONNECTIONS_PER_CLIENT": str(most)}
-        connect = self._function("connect", limited)
-        connect.allow(["dynamodb:PutItem"], [storage.connections.table_arn])
-        if most:
-            connect.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
-
-        disconnect = self._function("disconnect", limited)
-        # A query finds the other numbers of shards that are in use: a connection may have been made with one of them.
-        disconnect.allow(["dynamodb:DeleteItem", "dynamodb:Query"], [storage.connections.table_arn])
-
+        clients = {
+            **counted,
+            "QUOTES_TABLE": storage.quotes.table_name,
+            "TICK_SECONDS": str(self._config.tick_seconds),
+            "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
+        }
         subscribe = self._function("subscribe", {**clients, "INGEST_FUNCTION": ingest.function.function_name})
         subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
         subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
@@ -79,6 +73,7 @@ class Api(Construct):
             request.allow(["lambda:InvokeFunction"], [backfill.function.function_arn])
         self.allow_posts(request)
 
+        connect, disconnect = self._connections(counted, storage)
         for function, routes in (
             (connect, ["$connect"]),
             (disconnect, ["$disconnect"]),
@@ -91,6 +86,42 @@ class Api(Construct):
         Validations.of(self.api).acknowledge(
             Acknowledgment(id="AwsSolutions-APIG4", reason="The feed is public: anyone may connect and listen.")
         )
+
+    def _origin_secret(self) -> SecretPair:
+        """What the edge sends with every handshake."""
+        secret = SecretPair(self, "Origin", description=f"{self._config.stack_name}: the edge's, for $connect")
+        CfnOutput(Stack.of(self), "OriginSecret", value=secret.arn, description="The secret that the edge sends")
+        return secret
+
+    def _connections(self, connections: dict[str, str], storage: Storage) -> tuple[FeedFunction, FeedFunction]:
+        """`connect` and `disconnect`, which also answer messages that name their routes."""
+        config, table = self._config, storage.connections.table_arn
+        limits = {
+            "MAX_CONNECTIONS_PER_CLIENT": config.max_connections_per_client,
+            "MAX_CONNECTIONS_PER_BLOCK": config.max_connections_per_block,
+            "MAX_CONNECTIONS": config.max_connections,
+        }
+        entrance = {"DIRECT": str(config.direct).lower()}
+        if self.origin_secret:
+            entrance["ORIGIN_SECRET"] = self.origin_secret.arn
+        if config.allowed_origins:
+            entrance["ALLOWED_ORIGINS"] = config.allowed_origins
+        connect = self._function(
+            "connect", {**connections, **entrance, **{name: str(most) for name, most in limits.items()}}
+        )
+        connect.allow(["dynamodb:PutItem"], [table])
+        if config.max_connections_per_client or config.max_connections_per_block:
+            connect.allow(["dynamodb:DeleteItem"], [table])
+        if self.origin_secret:
+            self.origin_secret.allow_read(connect)
+
+        disconnect = self._function("disconnect", connections)
+        disconnect.allow(["dynamodb:DeleteItem"], [table])
+        for function in (connect, disconnect):
+            # A query finds the other numbers of shards that are in use: a connection may be made with one of them.
+            function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [table])
+            self.allow_posts(function)
+        return connect, disconnect
 
     def allow_posts(self, function: FeedFunction) -> None:
         """Let a function post to the connections of this API, and close those of clients that send too much or read

@@ -23,6 +23,8 @@ BOUNDS = {
     "messages_per_second": (1, 1_000),
     "message_burst": (1, 10_000),
     "max_connections_per_client": (0, 1_000_000),
+    "max_connections_per_block": (0, 1_000_000),
+    "max_connections": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
 }
 POLL_SECONDS_BOUNDS = (0, 3600)
@@ -37,6 +39,7 @@ TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global/webacl/[\w-]+/[\w-]+")
 LEAST_WAF_RATE = 10
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,11 @@ class FeedConfig:
     `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together. They share
     the account's quota with the posts, which need the larger part.
     `messages_per_second`, `message_burst`: messages of one connection per second, and at the same time.
-    `max_connections_per_client`: for one IP address; 0 for no limit. Leave it at 0 behind a proxy: then all connections
-    have the proxy's address.
+    `max_connections_per_client`: of one viewer, an IPv4 address or an IPv6 /64; `max_connections_per_block`: of a /24
+    or a /48; `max_connections`: of all, for each of the `connection_shards`. 0 for no limit.
+    `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
+    `direct`: clients may also connect at the API's own address, round the site or the proxy.
+    `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
@@ -88,7 +94,12 @@ class FeedConfig:
     throttle_burst: int = 500
     messages_per_second: int = 5
     message_burst: int = 10
-    max_connections_per_client: int = 0
+    max_connections_per_client: int = 20
+    max_connections_per_block: int = 400
+    max_connections: int = 25_000
+    allowed_origins: str = ""
+    direct: bool = False
+    own_proxy: bool = False
     log_retention_days: int = 14
     tracing: bool = True
     retain_data: bool = True
@@ -105,6 +116,11 @@ class FeedConfig:
     cli_credentials: bool = False
     native_wheels: bool = False
     sources: Mapping[SourceSetting, str] = field(default_factory=dict)
+
+    @property
+    def has_edge(self) -> bool:
+        """Whether something stands before the API that proves itself with the origin secret."""
+        return self.site or self.own_proxy
 
 
 def config_from(node: Node) -> FeedConfig:
@@ -129,6 +145,9 @@ def config_from(node: Node) -> FeedConfig:
         raise ValueError(f"alarm_email is {config.alarm_email!r}; it must be an e-mail address")
     if config.quotes_table_name and not TABLE.fullmatch(config.quotes_table_name):
         raise ValueError(f"quotes_table_name is {config.quotes_table_name!r}; it must be the name of a table")
+    for origin in filter(None, config.allowed_origins.split(",")):
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"allowed_origins has {origin!r}; an origin is like https://example.com, in lower case")
     _check_site(config)
     return config
 

@@ -6,15 +6,24 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-eve
 import json
 
 from infra.security_headers import content_security_policy
+from shared.connecting import headers
 
 HOST = "{host}"
 
 
 def to_stage(stage_name: str) -> str:
-    """For a viewer request: sets the path to API Gateway's stage. The query string stays."""
+    """For a viewer request: sets the path to API Gateway's stage, and states who asks, and at which name. The query
+    string stays.
+
+    CloudFront has the viewer's address from the connection. It replaces what the viewer sent in these headers.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/example-function-add-true-client-ip-header.html
+    """
     return f"""function handler(event) {{
-  event.request.uri = {json.dumps(f"/{stage_name}")};
-  return event.request;
+  const request = event.request;
+  request.headers[{json.dumps(headers.HOST)}] = {{ value: request.headers.host.value }};
+  request.headers[{json.dumps(headers.VIEWER)}] = {{ value: event.viewer.ip }};
+  request.uri = {json.dumps(f"/{stage_name}")};
+  return request;
 }}
 """
 

@@ -108,6 +108,7 @@ class Publish(Construct):
             timeout_s=60,
             environment=environment,
         )
-        function.allow(["dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:PutItem"], [storage.connections.table_arn])
+        actions = ["dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"]
+        function.allow(actions, [storage.connections.table_arn])
         api.allow_posts(function)
         return function

@@ -19,6 +19,7 @@ from infra.edge_functions import allow_own_socket, to_stage
 from infra.page_files import PageFiles
 from infra.security_headers import HEADERS, HSTS_SECONDS, content_security_policy
 from infra.web_acl import web_acl_arn
+from shared.connecting import headers
 
 FEED_PATH = "/markets/ws/"
 # A pattern matches the whole path; `/markets/ws*` would match more than the feed.
@@ -60,6 +61,8 @@ class Site(Construct):
             log_bucket=self._log_bucket() if config.site_access_logs else None,
         )
         host = config.site_domain or self.distribution.distribution_domain_name
+        # `$connect` may not ask for the secret before CloudFront sends it.
+        api.functions["connect"].node.add_dependency(self.distribution)
         self.feed_url = f"wss://{host}{FEED_PATH}"
         stack = Stack.of(self)
         CfnOutput(stack, "SiteUrl", value=f"https://{host}/", description="The page")
@@ -92,6 +95,9 @@ class Site(Construct):
                 f"{api.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}",
                 protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
                 origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2],
+                # CloudFront replaces what a viewer sends in this header.
+                # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/add-origin-custom-headers.html
+                custom_headers={headers.PROOF: api.origin_secret.reference} if api.origin_secret else None,
             ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,

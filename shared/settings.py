@@ -30,12 +30,28 @@ class BackfillSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionSettings:
-    """For `connect` and `disconnect`. `max_connections_per_client`: 0 for no limit."""
+class MisnamedSettings:
+    """For `disconnect`, and for the messages that name its route or that of `connect`."""
 
     connections_table: str
     connection_shards: int
+    connections_url: str
+    messages_per_second: int
+    message_burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectSettings(MisnamedSettings):
+    """For `connect`. `origin_secret`: the secret that the edge sends, empty if no edge stands before the API. `direct`:
+    the API's own address is open as well. `allowed_origins`: of pages, with commas between; empty for all. The limits
+    of connections are for a viewer, for a block of addresses, and for a shard; 0 for no limit."""
+
+    origin_secret: str = ""
+    direct: bool = False
+    allowed_origins: str = ""
     max_connections_per_client: int = 0
+    max_connections_per_block: int = 0
+    max_connections: int = 0
 
 
 @dataclass(frozen=True, slots=True)

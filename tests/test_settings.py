@@ -4,8 +4,9 @@ import pytest
 
 from shared.settings import (
     ClientSettings,
-    ConnectionSettings,
+    ConnectSettings,
     IngestSettings,
+    MisnamedSettings,
     RequestSettings,
     SubscribeSettings,
     read,
@@ -29,7 +30,7 @@ def test_settings_are_read_with_their_types_and_defaults() -> None:
     assert read(IngestSettings, INGEST | {"STANDBY": "true"}).standby is True
     with pytest.raises(ValueError, match="variable STANDBY is 'no', not true or false"):
         read(IngestSettings, INGEST | {"STANDBY": "no"})
-    assert read(ConnectionSettings, CLIENT) == ConnectionSettings("connections", 4)
+    assert read(MisnamedSettings, REQUEST) == MisnamedSettings("connections", 4, "https://example.com/live", 5, 10)
     assert read(ClientSettings, CLIENT) == ClientSettings("quotes", "connections", 4, "https://example.com/live", 5, 30)
     assert read(RequestSettings, REQUEST) == RequestSettings(
         "quotes", "connections", 4, "https://example.com/live", 5, 30, messages_per_second=5, message_burst=10
@@ -40,7 +41,8 @@ def test_settings_are_read_with_their_types_and_defaults() -> None:
         "ingest",
         "backfill",
     )
-    assert read(ConnectionSettings, CLIENT | {"MAX_CONNECTIONS_PER_CLIENT": "3"}).max_connections_per_client == 3
+    connect = read(ConnectSettings, REQUEST | {"MAX_CONNECTIONS_PER_CLIENT": "3", "DIRECT": "true"})
+    assert (connect.max_connections_per_client, connect.direct, connect.origin_secret) == (3, True, "")
 
 
 @pytest.mark.parametrize(
@@ -59,4 +61,4 @@ def test_a_variable_that_is_not_a_number_is_named_with_its_text(text: str) -> No
     with pytest.raises(ValueError, match=f"variable TICK_SECONDS is '{text}', not a number"):
         read(IngestSettings, INGEST | {"TICK_SECONDS": text})
     with pytest.raises(ValueError, match="CONNECTION_SHARDS"):
-        read(ConnectionSettings, CLIENT | {"CONNECTION_SHARDS": text})
+        read(MisnamedSettings, REQUEST | {"CONNECTION_SHARDS": text})

@@ -1,4 +1,4 @@
-"""`$connect`: store the connection. Nothing can be posted to it before this function returns."""
+"""`$connect`: refuse, or store the connection. Nothing can be posted to it before this function returns."""
 
 import os
 import time
@@ -7,27 +7,56 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.settings import ConnectionSettings, read
-from shared.store.clients_table import ClientsTable, client_of
-from shared.store.connections_table import ConnectionsTable
+from shared.connecting.entrance import Entrance
+from shared.connecting.secret_pair import SecretPair
+from shared.model.refused import Refused
+from shared.requests.misnamed import Misnamed
+from shared.settings import ConnectSettings, read
+from shared.store.client_places import ClientPlaces, Limits
+from shared.store.connection_counts import ConnectionCounts
+from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from shared.store.dynamodb import table
 
 logger = Logger()
-settings = read(ConnectionSettings, os.environ)
+settings = read(ConnectSettings, os.environ)
 items = table(settings.connections_table)
-connections, clients = ConnectionsTable(items, settings.connection_shards), ClientsTable(items)
+connections = ConnectionsTable(items, settings.connection_shards)
+places = ClientPlaces(items, Limits(settings.max_connections_per_client, settings.max_connections_per_block))
+counts = ConnectionCounts(items)
+entrance = Entrance(
+    SecretPair(settings.origin_secret) if settings.origin_secret else None,
+    direct=settings.direct,
+    allowed_origins=settings.allowed_origins.split(",") if settings.allowed_origins else (),
+)
+misnamed = Misnamed(settings, connections)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """An error refuses the connection. That is better than a connection that can never get a frame."""
     context = event["requestContext"]
-    if context["eventType"] == "MESSAGE":  # a message with this route as its event must not run the route
-        return {"statusCode": 400}
-    connection_id, now_s = context["connectionId"], int(time.time())
-    most = settings.max_connections_per_client
-    if most and not clients.admit(client_of(context), connection_id, most, now_s):
-        logger.info("connection refused: the client has too many")
-        return {"statusCode": 429}
-    connections.add(connection_id, now_s)
+    if context["eventType"] == "MESSAGE":
+        return misnamed(event)
+    try:
+        connect(event, context["connectionId"])
+    except Refused as refusal:
+        logger.warning(
+            "connection refused",
+            reason=str(refusal),
+            status=refusal.status,
+            connection_id=context["connectionId"],
+            request_id=context["requestId"],
+        )
+        return {"statusCode": refusal.status}
     return {"statusCode": 200}
+
+
+def connect(event: dict[str, Any], connection_id: str) -> None:
+    """Raises: Refused."""
+    now_s = int(time.time())
+    viewer = entrance.viewer(event)
+    most = settings.max_connections * settings.connection_shards
+    if most and counts.total(now_s) >= most:
+        raise Refused(429, "the feed has too many connections")
+    place = places.take(viewer, connection_id, now_s + LIFETIME_S, now_s)
+    connections.add(connection_id, now_s, place)

@@ -1,7 +1,7 @@
 """The messages of the WebSocket, in and out. Inbound text is validated; outbound frames are UTF-8 JSON."""
 
 from shared.protocol.assets import assets_frames
-from shared.protocol.errors import ERRORS, BadRequest, Id, unknown_symbol
+from shared.protocol.errors import ERRORS, BadRequest, Id, unknown_event, unknown_symbol
 from shared.protocol.explain import explain_frame, parse_explain
 from shared.protocol.frames import (
     closing_frame,
@@ -86,6 +86,7 @@ __all__ = [
     "subscriptions_frame",
     "symbols_of",
     "trends_frames",
+    "unknown_event",
     "unknown_symbol",
     "unsubscribed_frame",
 ]

@@ -41,3 +41,8 @@ def unknown_symbol(symbols: Sequence[str], message_id: Id) -> BadRequest:
     """The error for symbols that the feed does not have."""
     named = ", ".join(symbol[:MOST_OF_A_SYMBOL] for symbol in symbols)[:MOST_OF_ALL]
     return BadRequest("unknown_symbol", f"{NO_SUCH_SYMBOL}: {named}", message_id)
+
+
+def unknown_event(event: str, message_id: Id) -> BadRequest:
+    """The error for a message that names no event of the protocol."""
+    return BadRequest("unknown_event", f"no such event: {event[:MOST_OF_A_SYMBOL]}", message_id)

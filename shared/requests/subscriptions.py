@@ -52,7 +52,7 @@ class Subscriptions:
             case "unsubscribe":
                 self.unsubscribe(connection, message)
             case _:  # a message with two `event` keys: API Gateway read the other one
-                raise unknown_event(message)
+                raise protocol.unknown_event(message.event, message.message_id)
 
     def subscribe(self, connection_id: str, message: Message) -> None:
         """Acknowledge, send the snapshot, activate, then send what changed in between, so nothing is missed.
@@ -192,7 +192,7 @@ class Requests:
             case "trends":
                 return protocol.trends_frames(self._trends.read(), message.message_id)
             case _:
-                raise unknown_event(message)
+                raise protocol.unknown_event(message.event, message.message_id)
 
     def _snapshot(self, connection: Connection, message: Message) -> tuple[bytes, ...]:
         """The quotes of the symbols in the message, else of the channel's subscription, else of all."""
@@ -214,10 +214,6 @@ class Requests:
         if symbol not in explanations.by_symbol:
             raise BadRequest("unavailable", "no tick has been explained yet; try again", message.message_id)
         return protocol.explain_frame(explanations.by_symbol[symbol], explanations, message.message_id)
-
-
-def unknown_event(message: Message) -> BadRequest:
-    return BadRequest("unknown_event", f"no such event: {message.event:.40}", message.message_id)
 
 
 def _without(view: View, symbols: View) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ TTL deletes late: reads leave expired items out. https://docs.aws.amazon.com/api
 
 import time
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -25,7 +26,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
+from shared.store.client_places import places_of
 from shared.store.conditional import condition_failed
+from shared.store.connection_counts import ConnectionCounts
 from shared.store.stored_number import believed
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
-MOST_IN_A_TRANSACTION = 100
+MOST_IN_A_TRANSACTION = 100 // 3  # connections, with two places each
 MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
@@ -60,28 +63,34 @@ class ConnectionsTable:
     def __init__(self, table: "Table", shards: int = 1) -> None:
         self._table = table
         self._shards = shards
+        self._counts = ConnectionCounts(table)
         self._announced_s = 0
         self._numbers: set[int] = set()  # of shards, that are in use
         self._numbers_read_s = 0
         self._elsewhere: dict[str, int] = {}  # the shards of connections that were made with another number
 
-    def add(self, connection_id: str, now_s: int) -> None:
-        """Add a connection without subscriptions, after the number of shards that it is made with."""
+    def add(self, connection_id: str, now_s: int, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Add a connection without subscriptions, after the number of shards that it is made with. `more`: other
+        attributes of its item."""
         if abs(now_s - self._announced_s) >= ANNOUNCED_EVERY_S:
             self._announce(now_s)
             self._announced_s = now_s
         key = _key(_shard(connection_id, self._shards), connection_id)
-        self._table.put_item(Item={**key, "connected_at": now_s, "expires_at": now_s + LIFETIME_S})
+        self._table.put_item(Item={**key, "connected_at": now_s, "expires_at": now_s + LIFETIME_S, **more})
 
     def remove(self, connection_id: str) -> None:
+        """Remove a connection, and its places."""
         for shard in self._where_it_may_be(connection_id):
-            if "Attributes" in self._table.delete_item(Key=_key(shard, connection_id), ReturnValues="ALL_OLD"):
+            removed = self._table.delete_item(Key=_key(shard, connection_id), ReturnValues="ALL_OLD")
+            if "Attributes" in removed:
+                for place in places_of(removed["Attributes"]):
+                    self._table.delete_item(Key=place)
                 return
 
     def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
-        """Remove ended connections, unless they are newer than `known_s` (Unix seconds).
+        """Remove ended connections and their places, unless they are newer than `known_s` (Unix seconds).
 
-        One transaction removes up to 100. It fails as a whole if one of them is newer; then each is removed by itself.
+        One transaction removes up to 33. It fails as a whole if one of them is newer; then each is removed by itself.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         client = self._table.meta.client
@@ -95,8 +104,9 @@ class ConnectionsTable:
                 {"Delete": {"TableName": self._table.name, "Key": _key(self.shard_of(each), each), **condition}}
                 for each in ended
             ]
+            places: list[Any] = [{"Delete": {"TableName": self._table.name, "Key": key}} for key in self._places(ended)]
             try:
-                client.transact_write_items(TransactItems=items)
+                client.transact_write_items(TransactItems=[*items, *places])
             except client.exceptions.TransactionCanceledException:
                 for each in ended:
                     self._remove_unless_newer(each, condition)
@@ -185,9 +195,10 @@ class ConnectionsTable:
         self._elsewhere = {each: shard for each, shard in self._elsewhere.items() if shard not in in_order}
         numbers: set[int] = set()
         known = set(in_order)
+        stored = Counter[int]()
         while reads:
             shard, condition = reads.popleft()
-            for item in self._listening(shard, condition, now_s):
+            for item in self._listening(shard, condition, now_s, stored):
                 if "layout" not in item:
                     if (connection := self._found(item, shard)).subscriptions:
                         yield connection
@@ -199,8 +210,10 @@ class ConnectionsTable:
                     known.update(range(number))
         if 0 in known:
             self._numbers = numbers - {0}
+            stored[0] -= len(numbers)
             if self._shards not in numbers:  # its connections are from a version that announced no layout
                 self._try_to_announce(now_s)
+        self._try_to_count(stored)
 
     def shards_of_worker(self, worker: int) -> tuple[int, ...]:
         """The shards that one of as many workers as shards reads: its own, and its part of those that are still in use
@@ -225,6 +238,14 @@ class ConnectionsTable:
             self._announce(now_s)
         except (ClientError, BotoCoreError):  # the next reader tries again
             logger.warning("could not announce the layout", exc_info=True)
+
+    def _try_to_count(self, stored: Mapping[int, int]) -> None:
+        now_s = int(time.time())
+        try:
+            for shard, connections in stored.items():
+                self._counts.write(shard, connections, now_s)
+        except (ClientError, BotoCoreError):  # the next reader tries again
+            logger.warning("could not write the count of connections", exc_info=True)
 
     def _read_numbers(self, now_s: int = 0) -> set[int]:
         """The numbers of shards that are in use. With `now_s`, without those that TTL has yet to delete."""
@@ -253,8 +274,10 @@ class ConnectionsTable:
         self._numbers = self._read_numbers()
         yield from untried(self._numbers)
 
-    def _listening(self, shard: int, condition: ConditionBase | None, now_s: int) -> Iterator[Mapping[str, Any]]:
-        """The items of a shard's subscribers, and layouts."""
+    def _listening(
+        self, shard: int, condition: ConditionBase | None, now_s: int, stored: Counter[int]
+    ) -> Iterator[Mapping[str, Any]]:
+        """The items of a shard's subscribers, and layouts. Adds to `stored` how many items the shard has in all."""
         key = Key("pk").eq(_partition(shard))
         attributes = (*CHANNELS, "layout")
         query: dict[str, Any] = {
@@ -266,6 +289,7 @@ class ConnectionsTable:
         }
         while True:
             page = self._table.query(**query)
+            stored[shard] += page["ScannedCount"]
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
@@ -278,11 +302,21 @@ class ConnectionsTable:
         return connection
 
     def _remove_unless_newer(self, connection_id: str, condition: Mapping[str, Any]) -> None:
+        key = _key(self.shard_of(connection_id), connection_id)
         try:
-            self._table.delete_item(Key=_key(self.shard_of(connection_id), connection_id), **condition)
+            removed = self._table.delete_item(Key=key, ReturnValues="ALL_OLD", **condition)
         except ClientError as error:
             if not condition_failed(error):
                 raise
+        else:
+            for place in places_of(removed.get("Attributes", {})):
+                self._table.delete_item(Key=place)
+
+    def _places(self, connection_ids: Sequence[str]) -> list[dict[str, str]]:
+        """The keys of these connections' places. Places that DynamoDB does not read now will expire."""
+        keys: list[Any] = [_key(self.shard_of(each), each) for each in connection_ids]
+        found = self._table.meta.client.batch_get_item(RequestItems={self._table.name: {"Keys": keys}})
+        return [place for item in found["Responses"].get(self._table.name, []) for place in places_of(item)]
 
     def _get(self, connection_id: str) -> tuple[dict[str, Any], int]:
         """The item of a connection and its shard.

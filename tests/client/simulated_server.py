@@ -2,11 +2,11 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -97,9 +97,9 @@ class _Connections(ConnectionsTable):
             self._held = list(super().subscribers(shards, now_s))
         return iter(self._held)
 
-    def add(self, connection_id: str, now_s: int) -> None:
+    def add(self, connection_id: str, now_s: int, more: Mapping[str, Any] = MappingProxyType({})) -> None:
         self._held = None
-        super().add(connection_id, now_s)
+        super().add(connection_id, now_s, more)
 
     def remove(self, connection_id: str) -> None:
         self._held = None

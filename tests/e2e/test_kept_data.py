@@ -52,7 +52,8 @@ def test_a_table_outlives_its_stack_and_a_new_one_takes_it(tmp_path: Path) -> No
 
 async def outlives(state: Path) -> None:
     async with Emulated(state, tick=1) as emulated:
-        await emulated.deploy(await emulated.synthesise(ROOT, "first", stack_name=FIRST, retain_data="true"))
+        kept = {"retain_data": "true", "direct": "true"}
+        await emulated.deploy(await emulated.synthesise(ROOT, "first", stack_name=FIRST, **kept))
         table, backup = emulated.table(), state / "backup.jsonl.gz"
         write_candles(table)
         past = [replace(day_candle(), open_ms=MIDNIGHT_MS - days * DAY_MS, ticks=0) for days in range(1, 4)]
@@ -62,7 +63,7 @@ async def outlives(state: Path) -> None:
         await asyncio.to_thread(destroyed, emulated, table)
         left = candles(table)
 
-        assembly = await emulated.synthesise(ROOT, "next", stack_name=NEXT, quotes_table_name=table.name)
+        assembly = await emulated.synthesise(ROOT, "next", stack_name=NEXT, quotes_table_name=table.name, direct="true")
         await emulated.deploy(assembly)
         await hears_and_has_the_past(emulated)
         assert left.items() <= candles(table).items()

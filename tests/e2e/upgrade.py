@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+from aiohttp import web
 from botocore.config import Config
 
 from cadfeed_client import Feed, Heard, Link, Quote, State
@@ -29,6 +30,7 @@ from shared.store.quotes_table import QuotesTable
 from tests.e2e.local_stack import ROOT, SESSION
 from tools.local import aws, certificates, market
 from tools.local.edge import Edge, start_edge
+from tools.local.origin import OriginSecret
 from tools.local.ports import free_port
 from tools.local.processes import Processes
 from tools.simulator.faults import UPSTREAMS
@@ -182,8 +184,13 @@ class Emulated:
         assert self.deployed
         made = certificates.ensure(self._state / "tls")
         if not self._edge:  # a later deployment keeps the API
-            self._edge = await start_edge(made, self.deployed.socket_url, 0, self._state)
+            self._edge = await start_edge(made, self.deployed.socket_url, 0, self._state, self._added)
         return f"wss://localhost:{self._edge.port}/markets/ws/", ssl.create_default_context(cafile=made.ca_pem)
+
+    async def _added(self, request: web.Request) -> Mapping[str, str]:
+        """Return what the edge sends with a handshake, which the next deployment may change."""
+        assert self.deployed
+        return await OriginSecret(self.endpoint, self.deployed.origin_secret).added_to(request)
 
     def table(self, name: str = "Quotes") -> "Table":
         """Return the deployed quotes table, or that of the connections. A call is not repeated: a reader that waits for

@@ -49,40 +49,6 @@ def test_connect_fails_when_the_connection_cannot_be_remembered(load: Load, conn
         module.handler(websocket_event("$connect", kind="CONNECT"), Context())
 
 
-def test_an_address_has_at_most_its_configured_connections(
-    load: Load, connections_items: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A connection that ends makes room for another."""
-    monkeypatch.setenv("MAX_CONNECTIONS_PER_CLIENT", "2")
-    connect, disconnect = load("connect").handler, load("disconnect").handler
-
-    def told(connection_id: str, route: str = "$connect", kind: str = "CONNECT") -> dict[str, Any]:
-        event = websocket_event(route, kind=kind)
-        event["requestContext"]["connectionId"] = connection_id
-        return event
-
-    assert [connect(told(each), Context())["statusCode"] for each in "abc"] == [200, 200, 429]
-    assert {str(item["sk"]) for item in stored(connections_items)} == {"a", "b"}
-    disconnect(told("a", "$disconnect", "DISCONNECT"), Context())
-    assert [connect(told(each), Context())["statusCode"] for each in "de"] == [200, 429]
-
-
-def test_without_a_limit_nobody_counts_connections(load: Load, connections_items: Table) -> None:
-    load("connect").handler(websocket_event("$connect", kind="CONNECT"), Context())
-    assert {str(item["pk"]) for item in stored(connections_items)} == {"SHARD#0"}
-
-
-@pytest.mark.parametrize("name", ["connect", "disconnect"])
-def test_a_message_named_like_a_gateway_route_does_not_run_it(
-    load: Load, connections_table: ConnectionsTable, name: str
-) -> None:
-    connections_table.add(ID, int(time.time()))
-    connections_table.subscribe(ID, "rates", None)
-    body = {"event": f"${name}"}
-    assert load(name).handler(websocket_event(f"${name}", body), Context()) == {"statusCode": 400}
-    assert connections_table.get(ID).subscriptions == {"rates": None}
-
-
 def test_disconnect_removes_the_connection_and_may_run_twice(load: Load, connections_table: ConnectionsTable) -> None:
     connections_table.add(ID, int(time.time()))
     module = load("disconnect")

@@ -66,19 +66,23 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
 
 def reconnect(load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: Table) -> None:
     """Each client connects and subscribes to everything; its earlier connection ends. An ingest holds the lease."""
+    limits = {"": 25_000, "_PER_CLIENT": 20, "_PER_BLOCK": 400}
+    for name, most in limits.items():
+        monkeypatch.setenv(f"MAX_CONNECTIONS{name}", str(most))
     monkeypatch.setenv("CONNECTION_SHARDS", str(shards))
     connect, subscribe, disconnect = (load(function) for function in ("connect", "subscribe", "disconnect"))
     wanted = {"event": "subscribe", "channel": "rates_batch"}
     for number in range(RECONNECTS):
         now_ms = time.time_ns() // 1_000_000
         items.put_item(Item={**LEASE_KEY, "epoch": 1, "ticked_ms": now_ms, "until_ms": now_ms + 5_000, "seq": 1})
-        events = [
+        events: list[dict[str, Any]] = [
             websocket_event("$connect", kind="CONNECT"),
             websocket_event("subscribe", wanted),
             websocket_event("$disconnect", kind="DISCONNECT"),
         ]
         for function, event in zip((connect, subscribe, disconnect), events, strict=True):
             event["requestContext"]["connectionId"] = f"storm-{number}="
+            event["requestContext"]["identity"]["sourceIp"] = f"203.0.{number}.7"
             function.handler(event, Context())
 
 
@@ -106,4 +110,7 @@ def test_a_storm_asks_a_part_of_each_shard(
     print(f"{shards} shards, reconnects a second: {sorted(served.items())}, by the snapshot's size {by_snapshot:.0f}")
     assert least <= served["write SHARD"] < 1.3 * least
     assert served["write AUDIENCE"] >= 990
+    # The limits of connections cost two writes and two reads of a partition that few others use.
+    assert meter.units["write", "CLIENT#203.0.7.0/24"] == meter.units["read", "CLIENT#203.0.7.0/24"] == 2
+    assert served["read COUNT"] > 10_000
     assert by_snapshot == 500  # whatever the number of shards

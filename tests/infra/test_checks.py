@@ -24,8 +24,8 @@ LOG_WRITER = (
 )
 ACKNOWLEDGED = {
     "Cadfeed/Api/AccessLogs/Role": {LOG_WRITER},
-    "Cadfeed/Api/Connect/Role": {ANY},
-    "Cadfeed/Api/Disconnect/Role": {ANY},
+    "Cadfeed/Api/Connect/Role": {ANY, POST, CLOSE},
+    "Cadfeed/Api/Disconnect/Role": {ANY, POST, CLOSE},
     "Cadfeed/Api/Request/Role": {ANY, POST, CLOSE},
     "Cadfeed/Api/Subscribe/Role": {ANY, POST, CLOSE},
     "Cadfeed/Api/WebSocket": {"AwsSolutions-APIG4"},
@@ -53,11 +53,16 @@ FILES = {
     "Cadfeed/Custom::CDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C": {"AwsSolutions-L1"},
     "Cadfeed/Site/Page": {"AwsSolutions-S1"},
 }
-SITE = FILES | {"Cadfeed/Site/Distribution": {f"AwsSolutions-CFR{number}" for number in (1, 2, 3, 4)}}
-OWN_DOMAIN = FILES | {
-    "Cadfeed/Site/Distribution": {"AwsSolutions-CFR1"},
-    "Cadfeed/Site/AccessLogs": {"AwsSolutions-S1"},
-}
+SECRET = {"Cadfeed/Api/Origin/Secret": {"AwsSolutions-SMG4"}}
+SITE = FILES | SECRET | {"Cadfeed/Site/Distribution": {f"AwsSolutions-CFR{number}" for number in (1, 2, 3, 4)}}
+OWN_DOMAIN = (
+    FILES
+    | SECRET
+    | {
+        "Cadfeed/Site/Distribution": {"AwsSolutions-CFR1"},
+        "Cadfeed/Site/AccessLogs": {"AwsSolutions-S1"},
+    }
+)
 
 
 @pytest.mark.parametrize(

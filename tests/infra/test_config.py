@@ -10,7 +10,7 @@ from aws_cdk import App
 from functions.ingest.ticks import RUN_MS
 from infra.config import FeedConfig, config_from
 from shared.sources.settings import BASE_URL, KEY_PARAMETER, POLL_SECONDS, source_settings
-from tests.infra.synthesis import CDK_JSON, FUNCTIONS, Synthesised, make_app, synthesise
+from tests.infra.synthesis import CDK_JSON, FUNCTIONS, Synthesised, in_words, make_app, synthesise
 
 FOR_EMULATORS = {
     "connections_url_base",
@@ -22,6 +22,7 @@ CHOSEN = {BASE_URL: "http://other", POLL_SECONDS: "15", KEY_PARAMETER: "/cadfeed
 OF_SOURCES = {setting.name: CHOSEN[setting.kind] for setting in source_settings()}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
 ELSEWHERE = CERTIFICATE.replace("us-east-1", "ca-central-1")
+NO_ORIGIN = "an origin is like https://example.com, in lower case"
 WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/own/0a1b2c3d"
 
 
@@ -44,6 +45,11 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         messages_per_second="2",
         message_burst="4",
         max_connections_per_client="3",
+        max_connections_per_block="30",
+        max_connections="300",
+        allowed_origins="https://shop.example,http://localhost:5173",
+        own_proxy="true",
+        direct="true",
         log_retention_days="90",
         tracing="false",
         access_log_role="false",
@@ -90,17 +96,19 @@ def test_posts_are_allowed_on_the_chosen_stage(changed: Synthesised) -> None:
 
 
 def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthesised) -> None:
-    for name in ("subscribe", "request"):
+    for name in ("subscribe", "request", "connect", "disconnect"):
         given = variables(changed, name)
         assert (given["MESSAGES_PER_SECOND"], given["MESSAGE_BURST"]) == ("2", "4")
-    for name in ("connect", "disconnect"):
-        assert variables(changed, name)["MAX_CONNECTIONS_PER_CLIENT"] == "3"
-    # Only with a limit of connections may `connect` query them.
-    assert changed.permissions()["ApiConnectRole"]["<StorageConnections.Arn>"] == {
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:DeleteItem",
-    }
+    given = variables(changed, "connect")
+    assert [given[f"MAX_CONNECTIONS{of}"] for of in ("_PER_CLIENT", "_PER_BLOCK", "")] == ["3", "30", "300"]
+
+
+def test_the_way_in_is_as_chosen(changed: Synthesised, stack: Synthesised) -> None:
+    given = variables(changed, "connect")
+    assert in_words(given["ORIGIN_SECRET"]) == "<ApiOriginSecret.Id>"
+    assert (given["DIRECT"], given["ALLOWED_ORIGINS"]) == ("true", "https://shop.example,http://localhost:5173")
+    assert variables(stack, "connect")["DIRECT"] == "false"
+    assert not variables(stack, "connect").keys() & {"ORIGIN_SECRET", "ALLOWED_ORIGINS"}
 
 
 def test_ingest_ticks_and_asks_as_chosen(changed: Synthesised) -> None:
@@ -194,6 +202,9 @@ def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthes
         ("messages_per_second", 0, "messages_per_second is 0; it must be 1 to 1000"),
         ("message_burst", 0, "message_burst is 0; it must be 1 to 10000"),
         ("max_connections_per_client", -1, "max_connections_per_client is -1; it must be 0 to 1000000"),
+        ("allowed_origins", "shop.example", f"allowed_origins has 'shop.example'; {NO_ORIGIN}"),
+        ("allowed_origins", "https://a.example, https://b", f"allowed_origins has ' https://b'; {NO_ORIGIN}"),
+        ("allowed_origins", "https://a.example/", f"allowed_origins has 'https://a.example/'; {NO_ORIGIN}"),
         ("tracing", "maybe", "tracing is 'maybe'; it must be true or false"),
         ("retain_data", "", "retain_data is ''; it must be true or false"),
         ("quotes_table_name", "a b", "quotes_table_name is 'a b'; it must be the name of a table"),

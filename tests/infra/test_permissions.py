@@ -1,26 +1,34 @@
 """All permissions: a grant that is not listed here fails."""
 
-from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words
+from pathlib import Path
+
+from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words, synthesise
 
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 POST = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<ApiWebSocket>/live/POST/@connections/*"
 CLOSE = POST.replace("POST", "DELETE")
+COUNTED = {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"}  # a message
+TICKED = {"dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"}
 GRANTS = {
     "ApiConnectRole": {
         "<ApiConnectLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": {"dynamodb:PutItem"},
+        "<StorageConnections.Arn>": COUNTED | {"dynamodb:PutItem", "dynamodb:DeleteItem"},
+        POST: {"execute-api:ManageConnections"},
+        CLOSE: {"execute-api:ManageConnections"},
     },
     "ApiDisconnectRole": {
         "<ApiDisconnectLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": {"dynamodb:DeleteItem", "dynamodb:Query"},
+        "<StorageConnections.Arn>": COUNTED | {"dynamodb:DeleteItem"},
+        POST: {"execute-api:ManageConnections"},
+        CLOSE: {"execute-api:ManageConnections"},
     },
     "ApiSubscribeRole": {
         "<ApiSubscribeLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+        "<StorageConnections.Arn>": COUNTED,
         "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "<IngestFunction.Arn>": {"lambda:InvokeFunction"},
         POST: {"execute-api:ManageConnections"},
@@ -30,7 +38,7 @@ GRANTS = {
         "<ApiRequestLogs.Arn>": LOGS,
         "*": XRAY,
         "<BackfillFunction.Arn>": {"lambda:InvokeFunction"},
-        "<StorageConnections.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+        "<StorageConnections.Arn>": COUNTED,
         "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:Query"},
         POST: {"execute-api:ManageConnections"},
         CLOSE: {"execute-api:ManageConnections"},
@@ -55,7 +63,7 @@ GRANTS = {
     "PublishRole": {
         "<PublishLogs.Arn>": LOGS,
         "*": XRAY | {"dynamodb:ListStreams"},
-        "<StorageConnections.Arn>": {"dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:PutItem"},
+        "<StorageConnections.Arn>": TICKED,
         "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "<StorageQuotes.StreamArn>": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
         "<PublishFailed.Arn>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"},
@@ -76,26 +84,32 @@ def test_a_worker_may_do_what_it_does_and_publish_may_start_it(sharded: Synthesi
     assert granted.pop("PublishWorkerRole") == {
         "<PublishWorkerLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": {
-            "dynamodb:Query",
-            "dynamodb:DeleteItem",
-            "dynamodb:PutItem",
-            "dynamodb:GetItem",
-            "dynamodb:UpdateItem",
-        },
+        "<StorageConnections.Arn>": TICKED | {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         POST: {"execute-api:ManageConnections"},
         CLOSE: {"execute-api:ManageConnections"},
     }
     publish = GRANTS["PublishRole"] | {
         "<PublishWorkerFunction.Arn>": {"lambda:InvokeFunction"},
-        "<StorageConnections.Arn>": {
-            "dynamodb:Query",
-            "dynamodb:DeleteItem",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-        },
+        "<StorageConnections.Arn>": TICKED | {"dynamodb:UpdateItem"},
     }
     assert granted == GRANTS | {"PublishRole": publish}
+
+
+def test_connect_reads_the_origin_secret_and_nobody_else_does(with_site: Synthesised, stack: Synthesised) -> None:
+    secrets = {
+        (role, resource): actions
+        for role, grants in with_site.permissions().items()
+        for resource, actions in grants.items()
+        if any("secretsmanager" in action for action in actions)
+    }
+    assert secrets == {("ApiConnectRole", "<ApiOriginSecret.Id>"): {"secretsmanager:GetSecretValue"}}
+    stack.template.resource_count_is("AWS::SecretsManager::Secret", 0)
+
+
+def test_without_limits_connect_may_not_delete(tmp_path: Path) -> None:
+    limits = dict.fromkeys(("max_connections_per_client", "max_connections_per_block", "max_connections"), 0)
+    granted = synthesise(tmp_path, **limits).permissions()["ApiConnectRole"]
+    assert granted["<StorageConnections.Arn>"] == COUNTED | {"dynamodb:PutItem"}
 
 
 def test_each_function_has_a_role_of_its_own(stack: Synthesised) -> None:

@@ -14,6 +14,7 @@ from infra.app import build
 from infra.config import FeedConfig
 from infra.page_files import PageFiles
 from infra.security_headers import FOR_EVER, HEADERS, content_security_policy
+from shared.connecting import headers
 from tests.infra.synthesis import Synthesised, built_page, in_words, make_app, synthesise
 from tools.local.aws import SETTINGS
 
@@ -91,6 +92,7 @@ def test_the_outputs_are_the_page_and_the_feed_beside_it(with_site: Synthesised)
     host = "<SiteDistribution.DomainName>"
     assert outputs(with_site) == {
         "ApiId": "<ApiWebSocket>",
+        "OriginSecret": "<ApiOriginSecret.Id>",
         "QuotesTable": "<StorageQuotes>",
         "SiteUrl": f"https://{host}/",
         "FeedUrl": f"wss://{host}/markets/ws/",
@@ -126,14 +128,47 @@ def test_the_handshakes_headers_reach_the_api_but_not_the_host(with_site: Synthe
 @pytest.mark.parametrize("uri", ["/markets/ws", "/markets/ws/", "/markets/ws/x"])
 def test_the_feeds_path_becomes_the_stages_and_the_rest_stays(with_site: Synthesised, uri: str) -> None:
     for feed in distribution(with_site)["CacheBehaviors"]:
-        sent = run(code(with_site, feed, "viewer-request"), {"request": request(uri)})
+        sent = run(code(with_site, feed, "viewer-request"), {"request": request(uri), "viewer": {"ip": "198.51.100.1"}})
+        for name in (headers.HOST, headers.VIEWER):
+            del sent["headers"][name]
         assert sent == request("/live")
+
+
+def test_cloudfront_states_who_asks_and_at_which_name(with_site: Synthesised) -> None:
+    """What a viewer sends in these headers is replaced."""
+    spoofed = request("/markets/ws/")
+    spoofed["headers"] |= {
+        headers.VIEWER: {"value": "192.0.2.1", "multiValue": [{"value": "192.0.2.1"}, {"value": "192.0.2.2"}]},
+        headers.HOST: {"value": "evil.example"},
+    }
+    for feed in distribution(with_site)["CacheBehaviors"]:
+        viewer = {"ip": "2001:db8::7"}
+        sent = run(code(with_site, feed, "viewer-request"), {"request": spoofed, "viewer": viewer})["headers"]
+        assert sent[headers.VIEWER] == {"value": "2001:db8::7"}
+        assert sent[headers.HOST] == {"value": "d111111abcdef8.cloudfront.net"}
+
+
+def test_cloudfront_sends_the_origin_secret_to_the_api_alone(with_site: Synthesised) -> None:
+    """Connect asks for it, and is changed only when CloudFront sends it. The template has a reference."""
+    config = distribution(with_site)
+    (sent,) = origin(with_site, config["CacheBehaviors"][0])["OriginCustomHeaders"]
+    assert sent["HeaderName"] == headers.PROOF
+    assert in_words(sent["HeaderValue"]) == "{{resolve:secretsmanager:<ApiOriginSecret>:SecretString:current::}}"
+    assert "OriginCustomHeaders" not in origin(with_site, config["DefaultCacheBehavior"])
+    (secret,) = with_site.properties("AWS::SecretsManager::Secret").values()
+    generated = secret["GenerateSecretString"]
+    assert (generated["SecretStringTemplate"], generated["GenerateStringKey"]) == ('{"other": ""}', "current")
+    assert generated["PasswordLength"] >= 32
+    functions = with_site.template.find_resources("AWS::Lambda::Function").values()
+    (connect,) = (each for each in functions if each["Properties"]["Handler"] == "functions.connect.handler.handler")
+    assert any(name.startswith("SiteDistribution") for name in connect["DependsOn"])
 
 
 def test_the_path_is_that_of_the_chosen_stage(tmp_path: Path) -> None:
     stack = synthesise(tmp_path, site=True, stage_name="test")
     for feed in distribution(stack)["CacheBehaviors"]:
-        assert run(code(stack, feed, "viewer-request"), {"request": request("/markets/ws/")})["uri"] == "/test"
+        event = {"request": request("/markets/ws/"), "viewer": {"ip": "::1"}}
+        assert run(code(stack, feed, "viewer-request"), event)["uri"] == "/test"
 
 
 @pytest.mark.parametrize("host", ["d111111abcdef8.cloudfront.net", "rates.example.com"])
@@ -275,6 +310,7 @@ def test_an_own_domain_has_its_certificate_and_tls_1_2(with_own_domain: Synthesi
     }
     assert outputs(with_own_domain) == {
         "ApiId": "<ApiWebSocket>",
+        "OriginSecret": "<ApiOriginSecret.Id>",
         "QuotesTable": "<StorageQuotes>",
         "SiteUrl": "https://rates.example.com/",
         "FeedUrl": "wss://rates.example.com/markets/ws/",

@@ -19,6 +19,7 @@ from tools.local import aws, market
 from tools.local.aws import ROOT, RUNNING, CannotStart, Deployed
 from tools.local.certificates import Certificates, ensure, trust_instructions
 from tools.local.edge import Edge, start_edge
+from tools.local.origin import OriginSecret
 from tools.local.ports import free_port
 from tools.local.processes import Processes, StillOwned
 
@@ -124,7 +125,10 @@ class LocalStack:
     async def _serve(self, certificates: Certificates, exchange: str, deployed: Deployed) -> Running:
         with self._step("TLS edge") as say:
             try:
-                self._edge = await start_edge(certificates, deployed.socket_url, self._options.port, PAGE)
+                secret = OriginSecret(deployed.endpoint, deployed.origin_secret)
+                self._edge = await start_edge(
+                    certificates, deployed.socket_url, self._options.port, PAGE, secret.added_to
+                )
             except OSError as error:
                 raise CannotStart(f"cannot listen on port {self._options.port}: {error.strerror}") from error
             origin = f"localhost:{self._edge.port}"

@@ -25,6 +25,10 @@ SETTINGS = {
     "cli_credentials": "true",
     "native_wheels": "true",
     "site": "false",  # the edge serves the page
+    "own_proxy": "true",  # the edge sends the secret, as CloudFront does
+    # All clients on this machine have one address.
+    "max_connections_per_client": "0",
+    "max_connections_per_block": "0",
     "tracing": "false",
     "retain_data": "false",
 }
@@ -36,11 +40,13 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Where the deployed feed is: the AWS endpoint, the API's socket, and the names of the stack's resources."""
+    """Where the deployed feed is: the AWS endpoint, the API's socket, and the names of the stack and of the secret that
+    the edge sends."""
 
     endpoint: str
     socket_url: str
     stack: str
+    origin_secret: str
 
 
 def environment_without_aws() -> dict[str, str]:
@@ -135,7 +141,9 @@ async def synthesise(
     # A bundle never changes, so the assembly can point to it and needs no copy.
     command = ["synth", "--quiet", "--no-staging", f"--output={assembly}", f"--app={sys.executable} -m infra.app"]
     base = {"connections_url_base": f"{endpoint}/_aws/execute-api"}
-    for name, value in {**SETTINGS, **base, **context}.items():
+    known = (root / "infra" / "config.py").read_text(encoding="utf-8")  # an earlier version does not know all of them
+    own = {name: value for name, value in SETTINGS.items() if f"    {name}: " in known}
+    for name, value in {**own, **base, **context}.items():
         command += ["--context", f"{name}={value}"]
     await _cdk(processes, command, endpoint, state / "cdk.log", root)
 
@@ -153,7 +161,7 @@ async def deploy_assembly(processes: Processes, endpoint: str, state: Path, asse
     stage = values["FeedUrl"].rsplit("/", 1)[1]
     socket = f"{endpoint}/_aws/execute-api/{values['ApiId']}/{stage}".replace("http://", "ws://")
     await asyncio.to_thread(_tick, endpoint, stack)
-    return Deployed(endpoint, socket, stack)
+    return Deployed(endpoint, socket, stack, values.get("OriginSecret", ""))
 
 
 def _tick(endpoint: str, stack: str) -> None:

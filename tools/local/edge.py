@@ -2,6 +2,7 @@
 
 import errno
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -9,9 +10,13 @@ from aiohttp.typedefs import Handler
 
 from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
 from tools.local.certificates import Certificates, server_context
-from tools.local.relay import CLOSE_TIMEOUT_S, Relays
+from tools.local.relay import CLOSE_TIMEOUT_S, Added, Relays
 
 HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+
+
+async def _nothing(_: web.Request) -> Mapping[str, str]:
+    return {}
 
 
 class Edge:
@@ -31,15 +36,17 @@ class Edge:
         await self._runner.cleanup()
 
 
-async def start_edge(certificates: Certificates, upstream_url: str, port: int, web_folder: Path) -> Edge:
+async def start_edge(
+    certificates: Certificates, upstream_url: str, port: int, web_folder: Path, added: Added = _nothing
+) -> Edge:
     """Serve `web_folder` and, at /markets/ws and /markets/ws/, the WebSocket at `upstream_url`, on 127.0.0.1 and ::1.
 
-    Port 0 takes a free one.
+    Port 0 takes a free one. `added` returns the headers to add to a client's handshake.
 
     Raises:
         OSError: the port is taken.
     """
-    relays = Relays(upstream_url)
+    relays = Relays(upstream_url, added)
     app = web.Application(middlewares=[_compress])
     app.on_response_prepare.append(_harden)
     for path in ("/markets/ws", "/markets/ws/"):

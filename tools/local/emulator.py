@@ -7,17 +7,11 @@ Its root key is well known and its own answers allow every origin, so a page cou
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from ministack import app as ministack
 
 from tools.browser_requests import VISITOR_ORIGIN, refusal
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from tools.local.handshake import App, Receive, Scope, Send, answering
 
 
 def guarded(app: App) -> App:
@@ -54,5 +48,5 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
 
 if __name__ == "__main__":
     os.chdir(sys.argv.pop())  # before this Python needed the folder of the repository
-    ministack.app = guarded(ministack.app)
+    ministack.app = guarded(answering(ministack.app))
     ministack.main()

@@ -5,6 +5,7 @@ Its close codes: https://docs.aws.amazon.com/apigateway/latest/developerguide/ap
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -40,11 +41,13 @@ TEXT_ONLY = End(WSCloseCode.UNSUPPORTED_DATA, b"binary frames are not supported"
 TOO_LONG = End(WSCloseCode.MESSAGE_TOO_BIG, b"a frame has at most 32 KB, a message 128 KB")
 UNMASKED = End(WSCloseCode.PROTOCOL_ERROR, b"a client masks its frames")
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+Added = Callable[[web.Request], Awaitable[Mapping[str, str]]]  # headers that the edge adds to a client's handshake
 
 
 class Relays:
-    def __init__(self, upstream_url: str) -> None:
+    def __init__(self, upstream_url: str, added: Added) -> None:
         self._upstream_url = upstream_url
+        self._added = added
         self._session: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[None]] = set()
 
@@ -94,6 +97,7 @@ class Relays:
         headers = {to: request.headers[name] for name, to in PASSED_ON.items() if name in request.headers}
         chain = (request.headers.get("X-Forwarded-For", ""), request.remote or "")
         headers["X-Forwarded-For"] = ", ".join(filter(None, chain))
+        headers |= await self._added(request)
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
         return await self._session.ws_connect(
             URL(f"{self._upstream_url}?{query}" if query else self._upstream_url, encoded=True),

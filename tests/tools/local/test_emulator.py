@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tools.browser_requests import VISITOR_ORIGIN
-from tools.local.emulator import Receive, Scope, Send, guarded
+from tools.local.emulator import guarded
+from tools.local.handshake import Receive, Scope, Send
 
 Messages = list[MutableMapping[str, Any]]
 
