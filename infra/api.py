@@ -51,7 +51,7 @@ class Api(Construct):
             "TICK_SECONDS": str(self._config.tick_seconds),
             "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
             "CONNECTIONS_URL": self.connections_url,
-            "MESSAGES_PER_SECOND": str(self._config.messages_per_second),
+            "MESSAGES_PER_MINUTE": str(self._config.messages_per_minute),
             "MESSAGE_BURST": str(self._config.message_burst),
         }
         most = self._config.max_connections_per_client

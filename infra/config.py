@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from constructs import Node
 
+from shared.requests.prices import DEAREST
 from shared.sources.settings import KEY_PARAMETER, POLL_SECONDS, SourceSetting, source_settings
 
 BOUNDS = {
@@ -19,8 +20,8 @@ BOUNDS = {
     "post_burst": (0, 1_000_000),
     "throttle_rate": (1, 100_000),
     "throttle_burst": (1, 100_000),
-    "messages_per_second": (1, 1_000),
-    "message_burst": (1, 10_000),
+    "messages_per_minute": (1, 60_000),
+    "message_burst": (DEAREST, 10_000),
     "max_connections_per_client": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
 }
@@ -52,7 +53,8 @@ class FeedConfig:
     the Region's default quota (`region_quota`). The quota is shared with the clients' messages.
     `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together. They share
     the account's quota with the posts, which need the larger part.
-    `messages_per_second`, `message_burst`: messages of one connection per second, and at the same time.
+    `messages_per_minute`, `message_burst`: plain messages of one connection per minute, and at the same time; others
+    count as several (`shared/requests/prices.py`).
     `max_connections_per_client`: for one IP address; 0 for no limit. Leave it at 0 behind a proxy: then all connections
     have the proxy's address.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
@@ -85,8 +87,8 @@ class FeedConfig:
     post_burst: int = 0
     throttle_rate: int = 1000
     throttle_burst: int = 500
-    messages_per_second: int = 5
-    message_burst: int = 10
+    messages_per_minute: int = 5
+    message_burst: int = 200
     max_connections_per_client: int = 0
     log_retention_days: int = 14
     tracing: bool = True

@@ -68,10 +68,10 @@ class PublishSettings(ClientSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSettings(ClientSettings):
-    """`messages_per_second`, `message_burst`: how many messages a connection may send per second, and at the same
+    """`messages_per_minute`, `message_burst`: how many plain messages a connection may send per minute, and at the same
     time. `backfill_function`: invoked when a chart shows minutes of a single tick; empty without one."""
 
-    messages_per_second: int
+    messages_per_minute: int
     message_burst: int
     backfill_function: str = ""
 

@@ -19,6 +19,7 @@ from tools.cost.designs import Design, Service, bill
 from tools.cost.plot import plot
 from tools.cost.report import ALWAYS_SHOWN, as_text, crossovers
 from tools.cost.workload import Options, most_connections
+from tools.message_prices import message_prices, most_of_a_connection
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,6 +92,7 @@ DEPLOYMENTS = {
 }
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"sources": sources, "bill": bill_of_this_design},
+    "docs/protocol.md": {"prices": message_prices, "most-of-a-connection": most_of_a_connection},
     "docs/scaling.md": {"bills": bills, "cheapest": cheapest},
 }
 PICTURES: Mapping[str, Callable[[], str]] = {"docs/scaling.svg": lambda: plot(Options(1_000))}

@@ -28,7 +28,7 @@ settings = read(RequestSettings, os.environ)
 gateway = open_gateway(settings.connections_url)
 admission = Admission(
     ConnectionsTable(table(settings.connections_table), settings.connection_shards),
-    MessageLimit(settings.messages_per_second, settings.message_burst),
+    MessageLimit(settings.messages_per_minute, settings.message_burst),
 )
 
 

@@ -21,7 +21,7 @@ logger = Logger()
 settings = read(SubscribeSettings, os.environ)
 gateway = open_gateway(settings.connections_url)
 connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
-admission = Admission(connections, MessageLimit(settings.messages_per_second, settings.message_burst))
+admission = Admission(connections, MessageLimit(settings.messages_per_minute, settings.message_burst))
 subscriptions = Subscriptions(
     QuotesTable(table(settings.quotes_table)),
     connections,

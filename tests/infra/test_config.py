@@ -9,6 +9,7 @@ from aws_cdk import App
 
 from functions.ingest.ticks import RUN_MS
 from infra.config import FeedConfig, config_from
+from shared.requests.prices import DEAREST
 from shared.sources.settings import BASE_URL, KEY_PARAMETER, POLL_SECONDS, source_settings
 from tests.infra.synthesis import CDK_JSON, FUNCTIONS, Synthesised, make_app, synthesise
 
@@ -41,8 +42,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         post_burst="50",
         throttle_rate="10",
         throttle_burst="5",
-        messages_per_second="2",
-        message_burst="4",
+        messages_per_minute="2",
+        message_burst="70",
         max_connections_per_client="3",
         log_retention_days="90",
         tracing="false",
@@ -92,7 +93,7 @@ def test_posts_are_allowed_on_the_chosen_stage(changed: Synthesised) -> None:
 def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthesised) -> None:
     for name in ("subscribe", "request"):
         given = variables(changed, name)
-        assert (given["MESSAGES_PER_SECOND"], given["MESSAGE_BURST"]) == ("2", "4")
+        assert (given["MESSAGES_PER_MINUTE"], given["MESSAGE_BURST"]) == ("2", "70")
     for name in ("connect", "disconnect"):
         assert variables(changed, name)["MAX_CONNECTIONS_PER_CLIENT"] == "3"
     # Only with a limit of connections may `connect` query them.
@@ -191,8 +192,8 @@ def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthes
         ("post_rate", -1, "post_rate is -1; it must be 0 to 1000000"),
         ("throttle_rate", 0, "throttle_rate is 0; it must be 1 to 100000"),
         ("throttle_burst", -1, "throttle_burst is -1; it must be 1 to 100000"),
-        ("messages_per_second", 0, "messages_per_second is 0; it must be 1 to 1000"),
-        ("message_burst", 0, "message_burst is 0; it must be 1 to 10000"),
+        ("messages_per_minute", 0, "messages_per_minute is 0; it must be 1 to 60000"),
+        ("message_burst", DEAREST - 1, f"message_burst is {DEAREST - 1}; it must be {DEAREST} to 10000"),
         ("max_connections_per_client", -1, "max_connections_per_client is -1; it must be 0 to 1000000"),
         ("tracing", "maybe", "tracing is 'maybe'; it must be true or false"),
         ("retain_data", "", "retain_data is ''; it must be true or false"),
