@@ -18,11 +18,13 @@ BOUNDS = {
     "connections_per_worker": (1, 1_000_000),
     "post_rate": (0, 1_000_000),
     "post_burst": (0, 1_000_000),
-    "throttle_rate": (1, 100_000),
-    "throttle_burst": (1, 100_000),
+    "throttle_rate": (0, 100_000),
+    "throttle_burst": (0, 100_000),
+    "answer_rate": (0, 1_000_000),
     "messages_per_minute": (1, 60_000),
     "message_burst": (DEAREST, 10_000),
     "max_connections_per_client": (0, 1_000_000),
+    "max_rates_connections": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
 }
 POLL_SECONDS_BOUNDS = (0, 3600)
@@ -51,12 +53,15 @@ class FeedConfig:
     `backfill`: fetch the candles of the past from the exchanges when the feed starts, and after an outage.
     `post_rate`, `post_burst`: posts to clients per second, and at the same time, by all workers together; 0 for 70 % of
     the Region's default quota (`region_quota`). The quota is shared with the clients' messages.
-    `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together. They share
-    the account's quota with the posts, which need the larger part.
+    `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together.
+    `answer_rate`: posts per second of their long answers, those of `rates`. 0 for a twentieth of the quota, which is a
+    14th of `post_rate`.
     `messages_per_minute`, `message_burst`: plain messages of one connection per minute, and at the same time; others
     count as several (`shared/requests/prices.py`).
     `max_connections_per_client`: for one IP address; 0 for no limit. Leave it at 0 behind a proxy: then all connections
     have the proxy's address.
+    `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on. `max_rates_connections`: how
+    many connections may be subscribed to it; 0 for no limit.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
@@ -85,11 +90,14 @@ class FeedConfig:
     connections_per_worker: int = 25_000
     post_rate: int = 0
     post_burst: int = 0
-    throttle_rate: int = 1000
-    throttle_burst: int = 500
+    throttle_rate: int = 0
+    throttle_burst: int = 0
+    answer_rate: int = 0
     messages_per_minute: int = 5
     message_burst: int = 200
     max_connections_per_client: int = 0
+    rates: bool = True
+    max_rates_connections: int = 200
     log_retention_days: int = 14
     tracing: bool = True
     retain_data: bool = True

@@ -14,6 +14,7 @@ from shared.model.channels import RATES
 from shared.sources.all_sources import SOURCES
 from shared.sources.settings import source_settings
 from shared.sources.upstream import Source
+from tools.cost import hostile
 from tools.cost.crossover import Cheaper
 from tools.cost.designs import Design, Service, bill
 from tools.cost.plot import plot
@@ -92,6 +93,7 @@ DEPLOYMENTS = {
 }
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"sources": sources, "bill": bill_of_this_design},
+    "docs/operations.md": {"hostile": hostile.table},
     "docs/protocol.md": {"prices": message_prices, "most-of-a-connection": most_of_a_connection},
     "docs/scaling.md": {"bills": bills, "cheapest": cheapest},
 }

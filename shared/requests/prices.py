@@ -54,6 +54,7 @@ CANDLE_BYTES, CANDLE_ITEM_BYTES, BLOCK_BYTES, MOST_BLOCKS = 110, 170, 6_000, 10
 READ_UNIT_BYTES = 4_096
 # Each message reads its connection and counts itself there; the item is over 1 KB if it names many symbols.
 ITEM_READ_UNITS, ITEM_WRITE_UNITS = 1, 2
+TURN_WRITE_UNITS = 2  # a long answer waits for its turn (`shared/store/answer_pace.py`)
 
 PLAIN = Work(1, 4_000, ITEM_READ_UNITS, ITEM_WRITE_UNITS)
 
@@ -79,14 +80,15 @@ def work(message: Message | BadRequest, connection: Connection) -> Work:
 
 
 def snapshot_work(channel: str, symbols: int) -> Work:
-    """Of a `snapshot` of so many symbols."""
+    """The work of a `snapshot` of that many symbols."""
     posts, size_bytes = _view(channel, symbols)
-    return Work(posts, size_bytes, ITEM_READ_UNITS + SNAPSHOT_READ_UNITS, ITEM_WRITE_UNITS)
+    turn = TURN_WRITE_UNITS if has_one_frame_per_symbol(channel) else 0
+    return Work(posts, size_bytes, ITEM_READ_UNITS + SNAPSHOT_READ_UNITS, ITEM_WRITE_UNITS + turn)
 
 
 def subscribe_work(channel: str, symbols: int) -> Work:
-    """Of a `subscribe` to so many symbols: the acknowledgement, the view, and what ticks changed meanwhile. The
-    subscription, the audience and a place on `rates` are written, and perhaps the claim to wake the ingest."""
+    """The work of a `subscribe` to that many symbols: the acknowledgement, the view, and what ticks changed meanwhile.
+    The subscription, the audience and a place on `rates` are written, and perhaps the claim to wake the ingest."""
     posts, size_bytes = _view(channel, symbols)
     ticks = ROUNDS if has_one_frame_per_symbol(channel) else 1
     snapshots = 1 + ticks + (ticks > 1)
@@ -94,12 +96,12 @@ def subscribe_work(channel: str, symbols: int) -> Work:
         1 + (1 + ticks) * posts,
         NAMES_BYTES + (1 + ticks) * size_bytes,
         ITEM_READ_UNITS + snapshots * SNAPSHOT_READ_UNITS + LEASE_READ_UNITS,
-        2 * ITEM_WRITE_UNITS + 3,
+        2 * ITEM_WRITE_UNITS + 3 + (TURN_WRITE_UNITS if ticks > 1 else 0),
     )
 
 
 def history_work(limit: int) -> Work:
-    """Of a `history` of so many candles: the snapshot, the feed's own candles, and the blocks of the exchanges'."""
+    """The work of a `history` of that many candles: the snapshot, the feed's own candles, and the exchanges' blocks."""
     size_bytes = 1_000 + limit * CANDLE_BYTES
     blocks = min(MOST_BLOCKS, 2 * (limit // BLOCK + 2))
     own = -(-limit * CANDLE_ITEM_BYTES // READ_UNIT_BYTES)
@@ -135,7 +137,7 @@ def kinds() -> dict[str, Work]:
 
 
 def most_in(limit: MessageLimit, minutes: int) -> Work:
-    """The most that one connection can cause by its messages within so many minutes. Messages over the limit count:
+    """The most that one connection can cause by its messages within that many minutes. Messages over the limit count:
     each is answered, until the connection is closed."""
     plain = limit.burst + CLOSED_AFTER + minutes * limit.per_minute
     each = [(work, price_of(work)) for work in kinds().values()]

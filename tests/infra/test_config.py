@@ -42,6 +42,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         post_burst="50",
         throttle_rate="10",
         throttle_burst="5",
+        answer_rate="6",
+        rates="false",
+        max_rates_connections="7",
         messages_per_minute="2",
         message_burst="70",
         max_connections_per_client="3",
@@ -94,6 +97,9 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
     for name in ("subscribe", "request"):
         given = variables(changed, name)
         assert (given["MESSAGES_PER_MINUTE"], given["MESSAGE_BURST"]) == ("2", "70")
+        assert (given["RATES"], given["ANSWER_RATE"]) == ("false", "6")
+    for function in ("subscribe", "publish"):
+        assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "7"
     for name in ("connect", "disconnect"):
         assert variables(changed, name)["MAX_CONNECTIONS_PER_CLIENT"] == "3"
     # Only with a limit of connections may `connect` query them.
@@ -190,8 +196,8 @@ def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthes
         ("stale_after_seconds", 0, "stale_after_seconds is 0; it must be 1 to 3600"),
         ("connection_shards", 0, "connection_shards is 0; it must be 1 to 100"),
         ("post_rate", -1, "post_rate is -1; it must be 0 to 1000000"),
-        ("throttle_rate", 0, "throttle_rate is 0; it must be 1 to 100000"),
-        ("throttle_burst", -1, "throttle_burst is -1; it must be 1 to 100000"),
+        ("throttle_rate", -1, "throttle_rate is -1; it must be 0 to 100000"),
+        ("throttle_burst", -1, "throttle_burst is -1; it must be 0 to 100000"),
         ("messages_per_minute", 0, "messages_per_minute is 0; it must be 1 to 60000"),
         ("message_burst", DEAREST - 1, f"message_burst is {DEAREST - 1}; it must be {DEAREST} to 10000"),
         ("max_connections_per_client", -1, "max_connections_per_client is -1; it must be 0 to 1000000"),

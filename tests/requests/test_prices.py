@@ -72,7 +72,7 @@ def test_a_message_costs_by_what_it_asks() -> None:
     assert asked("snapshot", channel="rates") > 8 * asked("snapshot", channel="rates_batch")
     assert asked("subscribe", channel="rates") > 8 * asked("subscribe", channel="rates_batch")
     assert asked("snapshot", channel="rates", symbols=ALL[:1]) < asked("snapshot", channel="rates", symbols=ALL[:20])
-    history = {"symbol": "BTC_CAD", "interval": "1h"}
+    history: dict[str, Any] = {"symbol": "BTC_CAD", "interval": "1h"}
     assert asked("history", **history, limit=MAX_READ) > asked("history", **history)
 
 
@@ -84,7 +84,7 @@ def test_a_snapshot_costs_by_the_subscription_it_repeats() -> None:
 
 def test_every_event_is_priced_as_one_of_the_kinds() -> None:
     told = {price_of(each) for each in kinds().values()}
-    fields = {"channel": "rates_batch", "symbol": "BTC_CAD", "interval": "1h"}
+    fields: dict[str, Any] = {"channel": "rates_batch", "symbol": "BTC_CAD", "interval": "1h"}
     assert {asked(event, **fields) for event in EVENTS} <= told
     assert max(told) == priced.DEAREST == asked("subscribe", channel="rates")
 
