@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
 from infra.function import FeedFunction
+from infra.region_quota import answer_rate, message_pace
 from infra.secret_pair import SecretPair
 from infra.storage import Storage
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
@@ -26,13 +27,14 @@ class Api(Construct):
         self.api = apigatewayv2.WebSocketApi(
             self, "WebSocket", api_name=config.stack_name, route_selection_expression="$request.body.event"
         )
+        messages = message_pace(config)
         self.stage = apigatewayv2.WebSocketStage(
             self,
             "Stage",
             web_socket_api=self.api,
             stage_name=config.stage_name,
             auto_deploy=True,
-            throttle=apigatewayv2.ThrottleSettings(rate_limit=config.throttle_rate, burst_limit=config.throttle_burst),
+            throttle=apigatewayv2.ThrottleSettings(rate_limit=messages.rate, burst_limit=messages.burst),
         )
         AccessLogs(self, "AccessLogs", config=config, stage=self.stage)
         base = config.connections_url_base
@@ -50,8 +52,10 @@ class Api(Construct):
         counted = {
             **connections,
             "CONNECTIONS_URL": self.connections_url,
-            "MESSAGES_PER_SECOND": str(self._config.messages_per_second),
+            "MESSAGES_PER_MINUTE": str(self._config.messages_per_minute),
             "MESSAGE_BURST": str(self._config.message_burst),
+            "RATES": str(self._config.rates).lower(),
+            "ANSWER_RATE": str(answer_rate(self._config)),
         }
         clients = {
             **counted,
@@ -59,7 +63,8 @@ class Api(Construct):
             "TICK_SECONDS": str(self._config.tick_seconds),
             "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
         }
-        subscribe = self._function("subscribe", {**clients, "INGEST_FUNCTION": ingest.function.function_name})
+        rates = {"MAX_RATES_CONNECTIONS": str(self._config.max_rates_connections)}
+        subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})
         subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
         subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])

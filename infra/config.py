@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from constructs import Node
 
+from shared.requests.prices import DEAREST
 from shared.sources.settings import KEY_PARAMETER, POLL_SECONDS, SourceSetting, source_settings
 from shared.store.connections_table import MOST_SHARDS
 
@@ -18,13 +19,15 @@ BOUNDS = {
     "connections_per_worker": (1, 1_000_000),
     "post_rate": (0, 1_000_000),
     "post_burst": (0, 1_000_000),
-    "throttle_rate": (1, 100_000),
-    "throttle_burst": (1, 100_000),
-    "messages_per_second": (1, 1_000),
-    "message_burst": (1, 10_000),
+    "throttle_rate": (0, 100_000),
+    "throttle_burst": (0, 100_000),
+    "answer_rate": (0, 1_000_000),
+    "messages_per_minute": (1, 60_000),
+    "message_burst": (DEAREST, 10_000),
     "max_connections_per_client": (0, 1_000_000),
     "max_connections_per_block": (0, 1_000_000),
     "max_connections": (0, 1_000_000),
+    "max_rates_connections": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
 }
 POLL_SECONDS_BOUNDS = (0, 3600)
@@ -54,14 +57,18 @@ class FeedConfig:
     `backfill`: fetch the candles of the past from the exchanges when the feed starts, and after an outage.
     `post_rate`, `post_burst`: posts to clients per second, and at the same time, by all workers together; 0 for 70 % of
     the Region's default quota (`region_quota`). The quota is shared with the clients' messages.
-    `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together. They share
-    the account's quota with the posts, which need the larger part.
-    `messages_per_second`, `message_burst`: messages of one connection per second, and at the same time.
+    `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together.
+    `answer_rate`: posts per second of their long answers, those of `rates`. 0 for a twentieth of the quota, which is a
+    14th of `post_rate`.
+    `messages_per_minute`, `message_burst`: plain messages of one connection per minute, and at the same time; others
+    count as several (`shared/requests/prices.py`).
     `max_connections_per_client`: of one viewer, an IPv4 address or an IPv6 /64; `max_connections_per_block`: of a /24
     or a /48; `max_connections`: of all, for each of the `connection_shards`. 0 for no limit.
     `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
     `direct`: clients may also connect at the API's own address, round the site or the proxy.
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
+    `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on. `max_rates_connections`: how
+    many connections may be subscribed to it; 0 for no limit.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
@@ -90,10 +97,13 @@ class FeedConfig:
     connections_per_worker: int = 25_000
     post_rate: int = 0
     post_burst: int = 0
-    throttle_rate: int = 1000
-    throttle_burst: int = 500
-    messages_per_second: int = 5
-    message_burst: int = 10
+    throttle_rate: int = 0
+    throttle_burst: int = 0
+    answer_rate: int = 0
+    messages_per_minute: int = 5
+    message_burst: int = 200
+    rates: bool = True
+    max_rates_connections: int = 200
     max_connections_per_client: int = 20
     max_connections_per_block: int = 400
     max_connections: int = 25_000

@@ -44,6 +44,7 @@ class Publish(Construct):
             "POST_RATE": str(pace.rate),
             "POST_BURST": str(pace.burst),
             "CONNECTIONS_PER_WORKER": str(config.connections_per_worker),
+            "MAX_RATES_CONNECTIONS": str(config.max_rates_connections),
         }
         if self.worker:
             environment["WORKER_FUNCTION"] = self.worker.function.function_name

@@ -19,7 +19,8 @@ class Pace(NamedTuple):
     burst: int
 
 
-# 70 % of the quota; the rest is for the clients' messages and their answers.
+# 70 % of the quota. The clients' messages have 5 %, their long answers 5 %, and their short answers up to 15 %: three
+# posts each.
 LARGE = Pace(7_000, 3_500)  # of 10,000 and 5,000
 SMALL = Pace(1_750, 875)  # of 2,500 and 1,250
 WITH_LARGE_QUOTA = {
@@ -34,11 +35,31 @@ WITH_SMALL_QUOTA = {
 }  # fmt: skip
 
 
+POSTS_OF_A_TWENTIETH = 14  # 70 % are 14 times 5 %
+
+
+def default_pace(config: FeedConfig) -> Pace:
+    """The pace of posts: what the settings say, or else what the Region's default quota allows."""
+    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
+    default = LARGE if region in WITH_LARGE_QUOTA else SMALL
+    return Pace(config.post_rate or default.rate, config.post_burst or default.burst)
+
+
+def message_pace(config: FeedConfig) -> Pace:
+    """The pace of all clients' messages together: what the settings say, or else a twentieth of the quota."""
+    rate, burst = (max(1, posts // POSTS_OF_A_TWENTIETH) for posts in default_pace(config))
+    return Pace(config.throttle_rate or rate, config.throttle_burst or burst)
+
+
+def answer_rate(config: FeedConfig) -> int:
+    """The posts per second of all long answers: what the settings say, or else a twentieth of the quota."""
+    return config.answer_rate or max(1, default_pace(config).rate // POSTS_OF_A_TWENTIETH)
+
+
 def posting_pace(scope: Construct, config: FeedConfig) -> Pace:
     """The pace of posts: what the settings say, or else what the Region's default quota allows. An unknown Region has
     the smaller quota, and a warning says so."""
-    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
-    default = LARGE if region in WITH_LARGE_QUOTA else SMALL
+    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)
     if region not in WITH_LARGE_QUOTA | WITH_SMALL_QUOTA and not (config.post_rate and config.post_burst):
         Annotations.of(scope).add_warning_v2(
             "cadfeed:RegionQuota",
@@ -46,4 +67,4 @@ def posting_pace(scope: Construct, config: FeedConfig) -> Pace:
             f"second, {SMALL.burst} at once: look up its throttle rate and burst in the Service Quotas of {region}, "
             "and set post_rate and post_burst to 70 % of them",
         )
-    return Pace(config.post_rate or default.rate, config.post_burst or default.burst)
+    return default_pace(config)

@@ -74,29 +74,37 @@ class ClientSettings:
 @dataclass(frozen=True, slots=True)
 class PublishSettings(ClientSettings):
     """`post_rate`: posts per second; `post_burst`: posts at the same time. Above `connections_per_worker` connections,
-    `worker_function`, if set, is invoked for each shard."""
+    `worker_function`, if set, is invoked for each shard. `max_rates_connections`: as for `subscribe`; with 0 they are
+    not counted."""
 
     post_rate: int
     post_burst: int
     connections_per_worker: int = 0
+    max_rates_connections: int = 0
     worker_function: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSettings(ClientSettings):
-    """`messages_per_second`, `message_burst`: how many messages a connection may send per second, and at the same
-    time. `backfill_function`: invoked when a chart shows minutes of a single tick; empty without one."""
+    """`messages_per_minute`, `message_burst`: how many plain messages a connection may send per minute, and at the same
+    time. `answer_rate`: posts per second of the long answers of all connections together; 0 for no limit. `rates`:
+    whether that channel is on. `backfill_function`: invoked when a chart shows minutes of a single tick; empty without
+    one."""
 
-    messages_per_second: int
+    messages_per_minute: int
     message_burst: int
+    rates: bool = True
+    answer_rate: int = 0
     backfill_function: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeSettings(RequestSettings):
-    """`ingest_function`: invoked by a subscription when no ingest runs."""
+    """`ingest_function`: invoked by a subscription when no ingest runs. `max_rates_connections`: how many connections
+    may be subscribed to `rates`; 0 for no limit."""
 
     ingest_function: str
+    max_rates_connections: int = 0
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:

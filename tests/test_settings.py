@@ -21,7 +21,7 @@ CLIENT = {
     "TICK_SECONDS": "5",
     "STALE_AFTER_SECONDS": "30",
 }
-REQUEST = CLIENT | {"MESSAGES_PER_SECOND": "5", "MESSAGE_BURST": "10"}
+REQUEST = CLIENT | {"MESSAGES_PER_MINUTE": "5", "MESSAGE_BURST": "10"}
 
 
 def test_settings_are_read_with_their_types_and_defaults() -> None:
@@ -33,7 +33,7 @@ def test_settings_are_read_with_their_types_and_defaults() -> None:
     assert read(MisnamedSettings, REQUEST) == MisnamedSettings("connections", 4, "https://example.com/live", 5, 10)
     assert read(ClientSettings, CLIENT) == ClientSettings("quotes", "connections", 4, "https://example.com/live", 5, 30)
     assert read(RequestSettings, REQUEST) == RequestSettings(
-        "quotes", "connections", 4, "https://example.com/live", 5, 30, messages_per_second=5, message_burst=10
+        "quotes", "connections", 4, "https://example.com/live", 5, 30, messages_per_minute=5, message_burst=10
     )
     subscribe = read(SubscribeSettings, REQUEST | {"INGEST_FUNCTION": "ingest", "BACKFILL_FUNCTION": "backfill"})
     assert (subscribe.message_burst, subscribe.ingest_function, subscribe.backfill_function) == (

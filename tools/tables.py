@@ -14,11 +14,13 @@ from shared.model.channels import RATES
 from shared.sources.all_sources import SOURCES
 from shared.sources.settings import source_settings
 from shared.sources.upstream import Source
+from tools.cost import hostile
 from tools.cost.crossover import Cheaper
 from tools.cost.designs import Design, Service, bill
 from tools.cost.plot import plot
 from tools.cost.report import ALWAYS_SHOWN, as_text, crossovers
 from tools.cost.workload import Options, most_connections
+from tools.message_prices import message_prices, most_of_a_connection
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,6 +93,8 @@ DEPLOYMENTS = {
 }
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"sources": sources, "bill": bill_of_this_design},
+    "docs/operations.md": {"hostile": hostile.table},
+    "docs/protocol.md": {"prices": message_prices, "most-of-a-connection": most_of_a_connection},
     "docs/scaling.md": {"bills": bills, "cheapest": cheapest},
 }
 PICTURES: Mapping[str, Callable[[], str]] = {"docs/scaling.svg": lambda: plot(Options(1_000))}

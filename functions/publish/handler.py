@@ -15,12 +15,14 @@ from shared.publishing.deadline import deadline_s
 from shared.publishing.fan_out import FanOut
 from shared.publishing.images import Image, change_in, worker_image
 from shared.publishing.publisher import Publisher
+from shared.publishing.rates_count import RatesCount
 from shared.publishing.report import moment, report
 from shared.settings import PublishSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.progress_table import ProgressTable
 from shared.store.quotes_table import QuotesTable
+from shared.store.rates_places import RatesPlaces
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -40,6 +42,7 @@ publisher = Publisher(
     ),
     shards=settings.connection_shards,
     connections_per_worker=settings.connections_per_worker,
+    rates_count=RatesCount(RatesPlaces(table(settings.quotes_table)) if settings.max_rates_connections else None),
 )
 lambdas = boto3.client("lambda") if settings.worker_function else None
 

@@ -9,12 +9,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.aws import invoke
-from shared.gateway import open_gateway
+from shared.gateway import open_answers
 from shared.model.message_limit import MessageLimit
+from shared.requests.long_answers import LongAnswers
 from shared.requests.minutes import MinutesBackfill
+from shared.requests.rates_cap import RatesCap
 from shared.requests.routes import Admission, route
 from shared.requests.subscriptions import Requests
 from shared.settings import RequestSettings, read
+from shared.store.answer_pace import AnswerPace
 from shared.store.candle_blocks_table import CandleBlocksTable
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import ConnectionsTable
@@ -25,10 +28,11 @@ from shared.store.whole_history import WholeHistory
 
 logger = Logger()
 settings = read(RequestSettings, os.environ)
-gateway = open_gateway(settings.connections_url)
+gateway = open_answers(settings.connections_url, settings.answer_rate)
+connections_items = table(settings.connections_table)
 admission = Admission(
-    ConnectionsTable(table(settings.connections_table), settings.connection_shards),
-    MessageLimit(settings.messages_per_second, settings.message_burst),
+    ConnectionsTable(connections_items, settings.connection_shards),
+    MessageLimit(settings.messages_per_minute, settings.message_burst),
 )
 
 
@@ -43,6 +47,8 @@ requests = Requests(
     TrendsTable(table(settings.quotes_table)),
     gateway,
     settings.ages,
+    RatesCap(settings.rates),
+    LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
 )
 
 

@@ -8,26 +8,33 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.aws import invoke
-from shared.gateway import open_gateway
+from shared.gateway import open_answers
 from shared.model.message_limit import MessageLimit
+from shared.requests.long_answers import LongAnswers
+from shared.requests.rates_cap import RatesCap
 from shared.requests.routes import Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read
+from shared.store.answer_pace import AnswerPace
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
+from shared.store.rates_places import RatesPlaces
 
 logger = Logger()
 settings = read(SubscribeSettings, os.environ)
-gateway = open_gateway(settings.connections_url)
-connections = ConnectionsTable(table(settings.connections_table), settings.connection_shards)
-admission = Admission(connections, MessageLimit(settings.messages_per_second, settings.message_burst))
+gateway = open_answers(settings.connections_url, settings.answer_rate)
+connections_items = table(settings.connections_table)
+connections = ConnectionsTable(connections_items, settings.connection_shards)
+admission = Admission(connections, MessageLimit(settings.messages_per_minute, settings.message_burst))
 subscriptions = Subscriptions(
     QuotesTable(table(settings.quotes_table)),
     connections,
     gateway,
     partial(invoke, settings.ingest_function),
     settings.ages,
+    RatesCap(settings.rates, RatesPlaces(table(settings.quotes_table)), settings.max_rates_connections),
+    LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
 )
 
 

@@ -164,6 +164,12 @@ def open_gateway(
     return Gateway(transport, signer, TokenBucket(rate, burst), in_flight, close)
 
 
+def open_answers(connections_url: str, rate: int) -> Gateway:
+    """A gateway for the answers to clients' messages, at the pace of the long ones; at that of ticks with a `rate` of
+    0. Raises as `open_gateway` does."""
+    return open_gateway(connections_url, rate=rate, burst=ANSWER_IN_FLIGHT) if rate else open_gateway(connections_url)
+
+
 def trusted_certificates() -> str:
     """The file of certificates that botocore would trust."""
     return os.environ.get("AWS_CA_BUNDLE") or str(Path(botocore.__file__).with_name("cacert.pem"))

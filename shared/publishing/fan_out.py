@@ -7,6 +7,7 @@ from contextlib import suppress
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.gateway import Gateway, Gone, Posted, PostFailed
+from shared.model.channels import RATES
 from shared.model.delta import Delta
 from shared.model.values import Connection, Progress
 from shared.protocol import QuoteTexts, SnapshotFrames, UpdateFrames, closing_frame, heartbeat_frame
@@ -65,6 +66,7 @@ class FanOut:
             on_gone=lambda ended: self._connections.remove_all(ended, began_s),
             overtaken=overtaken,
         )
+        posted.on_rates = batch.on_rates
         all_posted = batch.exhausted and not posted.unsent and posted.failures == len(posted.failed)
         # Connections of other shards, and connections that this batch may not have reached.
         still_behind = {
@@ -111,6 +113,7 @@ class _Batch:
         self.without_frames: set[str] = set()  # of the watched connections
         self._watched = watched
         self.last = ""
+        self.on_rates = 0
         self.exhausted = False
         self._delta = delta
         self._behind = behind
@@ -124,6 +127,7 @@ class _Batch:
     def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         for connection in connections:
             self.last = connection.place
+            self.on_rates += RATES in connection.subscriptions
             frames = self._frames(connection)
             if not frames and connection.connection_id in self._watched:
                 self.without_frames.add(connection.connection_id)

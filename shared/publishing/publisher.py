@@ -9,6 +9,7 @@ from shared.gateway import Posted
 from shared.model.delta import Delta
 from shared.publishing.fan_out import UNKNOWN_PROGRESS, FanOut
 from shared.publishing.images import Change
+from shared.publishing.rates_count import RatesCount
 from shared.store.progress_table import Counted, Overtaken, ProgressTable
 from shared.store.quotes_table import Audience, QuotesTable
 
@@ -30,8 +31,16 @@ class Publisher:
     """
 
     def __init__(
-        self, quotes: QuotesTable, progress: ProgressTable, fan_out: FanOut, *, shards: int, connections_per_worker: int
+        self,
+        quotes: QuotesTable,
+        progress: ProgressTable,
+        fan_out: FanOut,
+        *,
+        shards: int,
+        connections_per_worker: int,
+        rates_count: RatesCount | None = None,
     ) -> None:
+        self._rates_count = rates_count or RatesCount(None)
         self._quotes = quotes
         self._progress_table = progress
         self._fan_out = fan_out
@@ -85,6 +94,8 @@ class Publisher:
             self._connections = posted.listening
             current = self._quotes.counted_audience()
             self._store_audience(self._connections, current, is_current=before.version == current.version)
+            seq = delta.new.seq
+            self._rates_count.correct(seq, lambda since: posted.on_rates if seq >= since else None)
         return posted
 
     def delegate(self, delta: Delta, start_worker: StartWorker) -> None:
@@ -102,11 +113,14 @@ class Publisher:
         self._is_done = not failed
         self._count_workers()
         self._forget_ticks_that_never_were(delta.new.seq)
+        shards, table = len(self._shards), self._progress_table
+        self._rates_count.correct(delta.new.seq, lambda since: table.on_rates(shards, since))
         if failed:
             raise failed[0]
 
     def _begin_again(self) -> None:
         self._begun_seq = None
+        self._rates_count.begin_again()
         self._progress_table.clear(len(self._shards))
 
     def _has_published(self, seq: int) -> bool:
@@ -183,7 +197,7 @@ class Worker:
             overtaken=lambda: self._progress_table.overtaken(shard, seq),
         )
         whole = progress.complete_seq == seq
-        counted = Counted(posted.listening, audience) if whole and audience else None
+        counted = Counted(posted.listening, audience, posted.on_rates) if whole and audience else None
         with suppress(Overtaken):
             self._progress_table.end(shard, seq, progress, counted, shards)
         return posted

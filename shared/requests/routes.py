@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -11,29 +12,31 @@ from shared.gateway import Gateway, Gone, PostFailed
 from shared.model.message_limit import CLOSED_AFTER, MessageLimit, RateLimited
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message, error_frame, parse_message, rate_limited_frame
+from shared.requests.prices import price
 from shared.store.connections_table import ConnectionsTable, NotConnected
 
 logger = Logger(child=True)
 
 Act = Callable[[Connection, Message], None]
-Admit = Callable[[str], Connection]
+Admit = Callable[[str, Message | BadRequest], Connection]
 
 
 class Admission:
-    """Counts the messages of connections against a limit."""
+    """Counts the messages of connections against a limit, each by its price."""
 
     def __init__(self, connections: ConnectionsTable, limit: MessageLimit) -> None:
         self._connections = connections
         self._limit = limit
 
-    def __call__(self, connection_id: str) -> Connection:
+    def __call__(self, connection_id: str, message: Message | BadRequest) -> Connection:
         """The connection that sent the message.
 
         Raises:
             NotConnected: the connection has ended.
             RateLimited: the message is over the limit.
         """
-        return self._connections.count_message(connection_id, self._limit, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        return self._connections.count_message(connection_id, self._limit, now_ms, partial(price, message))
 
 
 def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) -> dict[str, int]:
@@ -49,7 +52,7 @@ def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) ->
     message = _read(event.get("body"))
     try:
         try:
-            connection = admit(connection_id)
+            connection = admit(connection_id, message)
             if isinstance(message, BadRequest):
                 raise message
             act(connection, message)

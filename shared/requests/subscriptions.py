@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 
 from shared import protocol
 from shared.gateway import Gateway
-from shared.model.channels import has_one_frame_per_symbol
+from shared.model.channels import RATES, has_one_frame_per_symbol
 from shared.model.delta import Delta
 from shared.model.staleness import Ages
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message, Unsubscription, View
 from shared.requests.history import history_frames
+from shared.requests.long_answers import UNPACED, LongAnswers
 from shared.requests.minutes import MinutesBackfill
+from shared.requests.rates_cap import NO_CAP, RatesCap
 from shared.store.connections_table import Changed, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from shared.store.trends_table import TrendsTable
@@ -30,9 +32,13 @@ class Subscriptions:
         gateway: Gateway,
         wake_ingest: Callable[[], None],
         limits: Ages,
+        rates_cap: RatesCap = NO_CAP,
+        long_answers: LongAnswers = UNPACED,
     ) -> None:
         self._quotes = quotes
         self._limits = limits
+        self._rates_cap = rates_cap
+        self._long_answers = long_answers
         self._connections = connections
         self._gateway = gateway
         self._wake_ingest = wake_ingest
@@ -48,23 +54,27 @@ class Subscriptions:
         """
         match message.event:
             case "subscribe":
-                self.subscribe(connection.connection_id, message)
+                self.subscribe(connection, message)
             case "unsubscribe":
                 self.unsubscribe(connection, message)
             case _:  # a message with two `event` keys: API Gateway read the other one
                 raise protocol.unknown_event(message.event, message.message_id)
 
-    def subscribe(self, connection_id: str, message: Message) -> None:
+    def subscribe(self, connection: Connection, message: Message) -> None:
         """Acknowledge, send the snapshot, activate, then send what changed in between, so nothing is missed.
 
         Raises:
-            BadRequest: the channel or the symbols are not valid.
+            BadRequest: the channel or the symbols are not valid, or the channel takes no more connections.
+            RateLimited: too many long answers wait already.
             NotConnected: the connection ended before the table was written.
             Gone: the connection ended before a frame was posted.
             PostFailed: a frame did not arrive.
         """
         subscription = protocol.parse_subscription(message)
-        channel, view = subscription.channel, subscription.view
+        connection_id, channel, view = connection.connection_id, subscription.channel, subscription.view
+        self._rates_cap.check(channel, message)
+        self._long_answers.wait(channel, view)
+        self._rates_cap.take(connection, channel, message)
         self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
         first = self._quotes.snapshot_now(self._limits)
         if first.seq:
@@ -90,12 +100,15 @@ class Subscriptions:
         """
         ended = protocol.parse_unsubscription(message)
         left: Sequence[str] = ()
+        ends_rates = ended.channel in {None, RATES}
         if ended.channel is None:
             self._connections.unsubscribe(connection.connection_id)
         elif ended.symbols is None:
             self._connections.unsubscribe(connection.connection_id, ended.channel)
         else:
             left = self._reduce(connection, ended.channel, ended, message)
+        if ends_rates and not left:
+            self._rates_cap.give_back(connection)
         frame = protocol.unsubscribed_frame(message.message_id, ended.channel, left, ended.rejected)
         self._gateway.post(connection.connection_id, frame)
 
@@ -155,9 +168,13 @@ class Requests:
         trends: TrendsTable,
         gateway: Gateway,
         limits: Ages,
+        rates_cap: RatesCap = NO_CAP,
+        long_answers: LongAnswers = UNPACED,
     ) -> None:
         self._quotes = quotes
         self._limits = limits
+        self._rates_cap = rates_cap
+        self._long_answers = long_answers
         self._history = history
         self._minutes = minutes
         self._trends = trends
@@ -168,6 +185,7 @@ class Requests:
 
         Raises:
             BadRequest: an unknown event, fields that do not fit the event, or an answer that is not available now.
+            RateLimited: too many long answers wait already.
             Gone: the connection has ended.
             PostFailed: a frame did not arrive.
         """
@@ -197,9 +215,11 @@ class Requests:
     def _snapshot(self, connection: Connection, message: Message) -> tuple[bytes, ...]:
         """The quotes of the symbols in the message, else of the channel's subscription, else of all."""
         asked = protocol.parse_subscription(message)
+        self._rates_cap.check(asked.channel, message)
         view = asked.view
         if message.body.get("symbols") is None:
             view = connection.subscriptions.get(asked.channel)
+        self._long_answers.wait(asked.channel, view)
         snapshot = self._quotes.snapshot_now(self._limits)
         if not snapshot.seq:
             raise BadRequest("unavailable", "the feed has no prices yet; try again", message.message_id)

@@ -13,7 +13,7 @@ TTL deletes late: reads leave expired items out. https://docs.aws.amazon.com/api
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from types import MappingProxyType
@@ -151,27 +151,40 @@ class ConnectionsTable:
         ):
             raise Changed
 
-    def count_message(self, connection_id: str, limit: MessageLimit, now_ms: int) -> Connection:
-        """Count a message of this connection, with one read and one write. Returns the connection as read.
+    def count_message(
+        self, connection_id: str, limit: MessageLimit, now_ms: int, price_of: Callable[[Connection], int]
+    ) -> Connection:
+        """Count a message of this connection by its price, with one read and one write. Returns the connection as read.
 
-        Concurrent messages after a pause may count as one. Later messages add up, so only a few are lost.
+        Simultaneous messages all count: the first one after a pause sets the number, the others add to it.
 
         Raises:
             NotConnected: the connection does not exist.
             RateLimited: the message is over the limit.
         """
         item, shard = self._get(connection_id)
-        idle = believed(item.get("tat_ms")) <= now_ms
-        counted = self._update(
+        connection, seen_ms = _connection(item, shard), believed(item.get("tat_ms"))
+        price = price_of(connection)
+        charged_ms = limit.charge_ms(seen_ms, now_ms, price)
+        counted = None
+        if seen_ms <= now_ms:
+            counted = self._update(
+                connection_id,
+                UpdateExpression="SET tat_ms = :next",
+                ConditionExpression="attribute_exists(pk) AND (NOT attribute_type(tat_ms, :number) OR tat_ms <= :now)",
+                ExpressionAttributeValues={":next": now_ms + charged_ms, ":now": now_ms, ":number": "N"},
+                ReturnValues="UPDATED_NEW",
+            )
+        counted = counted or self._update(
             connection_id,
-            UpdateExpression="SET tat_ms = :next" if idle else "ADD tat_ms :next",
-            ExpressionAttributeValues={":next": limit.interval_ms + (now_ms if idle else 0)},
+            UpdateExpression="ADD tat_ms :more",
+            ExpressionAttributeValues={":more": charged_ms},
             ReturnValues="UPDATED_NEW",
         )
         if not counted:
             raise NotConnected(connection_id)
-        limit.check(int(counted["Attributes"]["tat_ms"]), now_ms)
-        return _connection(item, shard)
+        limit.check(int(counted["Attributes"]["tat_ms"]), now_ms, price, charged_ms)
+        return connection
 
     def get(self, connection_id: str) -> Connection:
         """A connection, by a consistent read.

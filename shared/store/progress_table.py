@@ -30,10 +30,12 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many connections a worker found, and the version of the audience that was stored before it began."""
+    """How many connections a worker found, the version of the audience that was stored before it began, and how many of
+    the connections listen to the channel `on_rates`."""
 
     connections: int
     version: str
+    on_rates: int = 0
 
 
 class ProgressTable:
@@ -80,8 +82,8 @@ class ProgressTable:
         values[":reads"] = _text(reads or (shard,))
         expression = "SET whole_seq = :whole, stopped_at = :at, #reads = :reads"
         if counted:
-            expression += ", connections = :connections, counted_seq = :seq, audience = :version"
-            values |= {":connections": counted.connections, ":version": counted.version}
+            expression += ", connections = :connections, counted_seq = :seq, audience = :version, on_rates = :on_rates"
+            values |= {":connections": counted.connections, ":version": counted.version, ":on_rates": counted.on_rates}
         try:
             self._table.update_item(
                 Key=_key(shard),
@@ -101,12 +103,14 @@ class ProgressTable:
     def counted(self, shards: int, since_seq: int, version: str | None) -> int | None:
         """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
         version of the audience (`None`: with any)."""
-        current = [
-            item
-            for item in self._of(shards)
-            if believed(item.get("counted_seq")) >= since_seq and version in (None, item.get("audience"))
-        ]
+        current = [item for item in self._counted(shards, since_seq) if version in {None, item.get("audience")}]
         return sum(believed(item.get("connections")) for item in current) if len(current) >= shards else None
+
+    def on_rates(self, shards: int, since_seq: int) -> int | None:
+        """How many connections of all shards listen to `rates`, or `None` if a shard has not been counted since that
+        tick."""
+        current = [item for item in self._counted(shards, since_seq) if "on_rates" in item]
+        return sum(believed(item["on_rates"]) for item in current) if len(current) >= shards else None
 
     def ahead(self, shards: int, seq: int) -> list[tuple[int, int]]:
         """The shards in which a tick after this one was begun, each with that tick."""
@@ -122,6 +126,10 @@ class ProgressTable:
         except ClientError as error:
             if not condition_failed(error):
                 raise
+
+    def _counted(self, shards: int, since_seq: int) -> list[dict[str, Any]]:
+        """The items of these shards that have been counted since that tick."""
+        return [item for item in self._of(shards) if believed(item.get("counted_seq")) >= since_seq]
 
     def _of(self, shards: int) -> list[dict[str, Any]]:
         """The items of as many shards; there may have been more."""

@@ -144,7 +144,7 @@ class Server:
         quotes = _Quotes(market)
         self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None, AGELESS)
         self._requests = requests_on(table, self._gateway, AGELESS, quotes=quotes)
-        self._admission = Admission(self._connections, MessageLimit(5, 10))
+        self._admission = Admission(self._connections, MessageLimit(5, 200))
         self._fan_out = FanOut(self._connections, self._ticks.gateway)
         self._progress = Progress()
 

@@ -120,7 +120,7 @@ def test_the_contracts_limits_are_those_of_the_code() -> None:
         "message_bytes": MAX_MESSAGE_BYTES,
         "id_characters": MAX_ID_LENGTH,
         "symbols": MAX_SYMBOLS,
-        "messages_per_second": DEFAULTS["messages_per_second"],
+        "messages_per_minute": DEFAULTS["messages_per_minute"],
         "messages_burst": DEFAULTS["message_burst"],
         "messages_over": limits.CLOSED_AFTER,
         "history_candles": MAX_READ,
@@ -162,7 +162,7 @@ def test_the_prose_names_the_same_limits() -> None:
     for words in (
         f"more than {MAX_MESSAGE_BYTES:,} bytes",
         f"more than {MAX_SYMBOLS} symbols",
-        f"more than {DEFAULTS['messages_per_second']} messages a second",
+        f"more than {DEFAULTS['messages_per_minute']} plain messages a minute",
         f"text of up to {MAX_ID_LENGTH} characters",
         f"from 1 to {MAX_READ}",
         f"Without it, or with null, {DEFAULT_LIMIT}.",

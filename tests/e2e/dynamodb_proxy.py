@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
+from shared.gateway.token_bucket import TokenBucket
 from tests.e2e.local_stack import Stack
 
 EVERY = ""  # operation
@@ -67,7 +68,8 @@ class Trap:
 class DynamoDbProxy:
     """Forwards to the emulator. `faults` and `trap` are changed by tests at any time.
 
-    `seen` has the time of each process' last call, `writer` the process that wrote the stored snapshot.
+    `seen` has the time of each process' last call, `writer` the process that wrote the stored snapshot. Calls above
+    the `quota` are throttled. `sent` has the lengths of the bodies of the calls that were passed on.
     """
 
     upstream: str
@@ -77,6 +79,8 @@ class DynamoDbProxy:
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # (operation, "ok" or the kind of fault)
     seen: dict[int, float] = field(default_factory=dict)
     writer: int = 0
+    quota: TokenBucket | None = None
+    sent: list[int] = field(default_factory=list)
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -103,11 +107,13 @@ class DynamoDbProxy:
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         call = await _call(request)
         self.seen[call.pid] = time.monotonic()
-        kind = self._fault_of(call.operation)
+        kind = self._fault_of(call.operation) or self._over_the_quota()
         self.calls[call.operation, kind or "ok"] += 1
         match kind:
             case "error":
                 return _refusal(500, "InternalServerError", "a fault of the test")
+            case "quota":
+                return _refusal(429, "LimitExceededException", "the quota of the test")
             case "throttle":
                 return _refusal(400, "ThrottlingException", "a fault of the test")
             case "held":
@@ -134,6 +140,14 @@ class DynamoDbProxy:
                 return fault.kind
         return ""
 
+    def _over_the_quota(self) -> str:
+        if not self.quota:
+            return ""
+        if not self.quota.available(time.monotonic()):
+            return "quota"
+        self.quota.take(1)
+        return ""
+
     def _trap_for(self, call: Call) -> Trap | None:
         """The trap if it catches this call; it is set no longer then."""
         trap = self.trap
@@ -144,6 +158,7 @@ class DynamoDbProxy:
 
     async def _passed_on(self, request: web.Request) -> web.StreamResponse:
         assert self._session
+        self.sent.append(request.content_length or 0)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in NOT_PASSED_ON}
         async with self._session.request(
             request.method, self.upstream + request.path_qs, data=await request.read(), headers=headers
@@ -201,16 +216,24 @@ def dynamodb_proxy(
 
 
 @contextmanager
-def posts_proxy(stack: Stack, function: str, *, seed: int = 1) -> Iterator[DynamoDbProxy]:
-    """Put a proxy between `@connections` and the stack's function whose name begins so, e.g. `PublishFunction`."""
+def posts_proxy(
+    stack: Stack, *functions: str, seed: int = 1, quota: TokenBucket | None = None
+) -> Iterator[DynamoDbProxy]:
+    """Put a proxy between `@connections` and the stack's functions whose names begin so, e.g. `PublishFunction`.
+
+    `quota`: of the account, for the posts of all of them together.
+    """
     with _running(stack, seed) as proxy:
-        before = _settings(stack, function)
-        path = urlsplit(before["CONNECTIONS_URL"]).path
-        _set(stack, function, {**before, "CONNECTIONS_URL": proxy.url + path})
+        proxy.quota = quota
+        before = {function: _settings(stack, function) for function in functions}
+        for function in functions:
+            path = urlsplit(before[function]["CONNECTIONS_URL"]).path
+            _set(stack, function, {**before[function], "CONNECTIONS_URL": proxy.url + path})
         try:
             yield proxy
         finally:
-            _set(stack, function, before)
+            for function in functions:
+                _set(stack, function, before[function])
 
 
 @contextmanager

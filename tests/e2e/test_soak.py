@@ -29,7 +29,7 @@ CLIENTS = int(os.environ.get("CADFEED_SOAK_CLIENTS", "30"))
 SEED = int(os.environ.get("CADFEED_SEED", "1"))
 TICK = 5 if CLIENTS > 60 else 2  # the emulator makes a few hundred posts a second
 EXCHANGE = [f"--seed={SEED}"]
-CONTEXT = ["message_burst=20"]
+CONTEXT = ["message_burst=400"]
 LONGEST_VISIT_S = max(40.0, 0.6 * CLIENTS)  # the emulator opens and closes some three connections a second
 QUIET_S = 30.0  # without faults, and nobody goes
 CALM_S = 45.0  # more, at most, until all agree with the table: the schedule may have to start an ingest

@@ -50,7 +50,7 @@ HEAD = re.compile(r'"event":"(?P<event>update|snapshot)","seq":(?P<seq>\d+)(?:,"
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 SYMBOL = "BTC_CAD"
 FEW = tuple(f"{code}_CAD" for code in ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LTC", "LINK", "DOT", "AVAX"))
-SETTINGS = ("TICK_SECONDS", "STALE_AFTER_SECONDS", "CONNECTION_SHARDS", "MESSAGES_PER_SECOND")
+SETTINGS = ("TICK_SECONDS", "STALE_AFTER_SECONDS", "CONNECTION_SHARDS", "MESSAGE_BURST")
 
 
 def is_known(commit: str) -> bool:
@@ -163,7 +163,7 @@ class Emulated:
         known += "".join(path.read_text(encoding="utf-8") for path in (root / "shared" / "sources").glob("*.py"))
         wanted = {
             "tick_seconds": str(self._tick),
-            "messages_per_second": "7",
+            "message_burst": "77",
             "backfill": "false",
             **market.base_urls(self._exchange),
             **settings,

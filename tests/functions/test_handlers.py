@@ -15,6 +15,7 @@ from shared.model.values import Snapshot
 from shared.pricing.fx import DAY_MS
 from shared.publishing.images import delta_of
 from shared.publishing.periodic import SNAPSHOT_MS, spread_of
+from shared.requests.prices import DEAREST
 from shared.store.candles_table import CandlesTable
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable, NotConnected
 from shared.store.quotes_table import Audience, QuotesTable
@@ -92,25 +93,25 @@ def test_request_answers_with_the_stored_trends(
 def test_a_client_that_sends_too_much_is_refused_then_closed(
     load: Load, api: ConnectionsServer, connections_table: ConnectionsTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MESSAGES_PER_SECOND", "1")  # however slow this machine is
+    monkeypatch.setenv("MESSAGE_BURST", "70")
     connections_table.add(ID, int(time.time()))
     requests, subscriptions = load("request"), load("subscribe")
     event = websocket_event("$default", {"event": "ping", "id": 1})
-    for _ in range(10):
+    for _ in range(70):
         requests.handler(event, Context())
     assert {frame["event"] for frame in api.frames()} == {"pong"}
     subscribe = {"event": "subscribe", "channel": "rates", "id": 2}
     subscriptions.handler(websocket_event("subscribe", subscribe), Context())
     refused = api.frames()[-1]
     assert (refused["code"], refused["retryable"], refused["id"]) == ("rate_limited", True, 2)
-    assert 0 < refused["retry_in_ms"] <= 2_000
+    assert 0 < refused["retry_in_ms"] <= (DEAREST + 1) * 12_000
     assert connections_table.get(ID).subscriptions == {}
-    sent = 11
+    sent = 71
     while not api.deleted:
-        assert sent < 80
+        assert sent < 140
         requests.handler(websocket_event("$default", "no json"), Context())
         sent += 1
-    assert sent >= 60
+    assert sent >= 120
     assert {path.replace("%40", "@") for path in api.deleted} == {"/live/@connections/L0SM9cOFvHcCIhw%3D"}
     for status in (410, 403):  # it left meanwhile, so we may not
         api.statuses[api.deleted[0]] = status

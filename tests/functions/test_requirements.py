@@ -152,7 +152,7 @@ def test_only_what_asks_exchanges_needs_requests() -> None:
         "POST_BURST": "3500",
         "CONNECTIONS_URL": "https://example.com/live",
         "INGEST_FUNCTION": "ingest",
-        "MESSAGES_PER_SECOND": "5",
+        "MESSAGES_PER_MINUTE": "5",
         "MESSAGE_BURST": "10",
         "TICK_SECONDS": "5",
         "STALE_AFTER_SECONDS": "30",

@@ -6,62 +6,24 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.values import Snapshot
 from shared.store.quotes_table import LEASE_KEY, QuotesTable
 from tests.lambdas import Context, Load, websocket_event
+from tests.metered import Meter, Units, metered
 from tests.samples import after, quotes
-from tools.bench.read_units import UNIT_BYTES, item_bytes, of_a_query
 from tools.cost.measured import SNAPSHOT_READ_UNITS
 
 WRITE_UNITS, READ_UNITS = 1_000, 3_000  # per second and partition
-WRITE_UNIT_BYTES = 1_024
 RECONNECTS = 120
-Units = Counter[tuple[str, str]]  # by ("read" or "write", the partition's key)
-
-
-class Meter:
-    """Counts the units of the calls to DynamoDB, by partition."""
-
-    def __init__(self) -> None:
-        self.units: Units = Counter()
-
-    def count(self, call: Callable[..., Any], operation: str, request: dict[str, Any]) -> Any:
-        answer = call(operation, request)
-        match operation:
-            case "GetItem":
-                size = item_bytes(answer.get("Item", {}))
-                self.units["read", request["Key"]["pk"]] += max(1, math.ceil(size / UNIT_BYTES))
-            case "Query":
-                partition = str(request["KeyConditionExpression"].get_expression()["values"][0])
-                self.units["read", partition] += max(1, of_a_query(map(item_bytes, answer["Items"])))
-            case "PutItem" | "UpdateItem" | "DeleteItem":
-                key = request.get("Item") or request["Key"]
-                size = item_bytes(request.get("Item") or answer.get("Attributes", {}))
-                self.units["write", key["pk"]] += max(1, math.ceil(size / WRITE_UNIT_BYTES))
-            case _:
-                raise AssertionError(f"{operation} is not counted")
-        return answer
 
 
 @pytest.fixture
 def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
-    made, call = Meter(), BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def counted(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
-        if client.meta.service_model.service_name != "dynamodb":
-            return call(client, operation, request)
-        return made.count(lambda *arguments: call(client, *arguments), operation, request)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
-    return made
+    return metered(monkeypatch)
 
 
 def reconnect(load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: Table) -> None:

@@ -9,6 +9,7 @@ from aws_cdk import App
 
 from functions.ingest.ticks import RUN_MS
 from infra.config import FeedConfig, config_from
+from shared.requests.prices import DEAREST
 from shared.sources.settings import BASE_URL, KEY_PARAMETER, POLL_SECONDS, source_settings
 from tests.infra.synthesis import CDK_JSON, FUNCTIONS, Synthesised, in_words, make_app, synthesise
 
@@ -42,8 +43,11 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         post_burst="50",
         throttle_rate="10",
         throttle_burst="5",
-        messages_per_second="2",
-        message_burst="4",
+        answer_rate="6",
+        rates="false",
+        max_rates_connections="7",
+        messages_per_minute="2",
+        message_burst="70",
         max_connections_per_client="3",
         max_connections_per_block="30",
         max_connections="300",
@@ -98,7 +102,10 @@ def test_posts_are_allowed_on_the_chosen_stage(changed: Synthesised) -> None:
 def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthesised) -> None:
     for name in ("subscribe", "request", "connect", "disconnect"):
         given = variables(changed, name)
-        assert (given["MESSAGES_PER_SECOND"], given["MESSAGE_BURST"]) == ("2", "4")
+        assert (given["MESSAGES_PER_MINUTE"], given["MESSAGE_BURST"]) == ("2", "70")
+        assert (given["RATES"], given["ANSWER_RATE"]) == ("false", "6")
+    for function in ("subscribe", "publish"):
+        assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "7"
     given = variables(changed, "connect")
     assert [given[f"MAX_CONNECTIONS{of}"] for of in ("_PER_CLIENT", "_PER_BLOCK", "")] == ["3", "30", "300"]
 
@@ -197,10 +204,10 @@ def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthes
         ("stale_after_seconds", 0, "stale_after_seconds is 0; it must be 1 to 3600"),
         ("connection_shards", 0, "connection_shards is 0; it must be 1 to 100"),
         ("post_rate", -1, "post_rate is -1; it must be 0 to 1000000"),
-        ("throttle_rate", 0, "throttle_rate is 0; it must be 1 to 100000"),
-        ("throttle_burst", -1, "throttle_burst is -1; it must be 1 to 100000"),
-        ("messages_per_second", 0, "messages_per_second is 0; it must be 1 to 1000"),
-        ("message_burst", 0, "message_burst is 0; it must be 1 to 10000"),
+        ("throttle_rate", -1, "throttle_rate is -1; it must be 0 to 100000"),
+        ("throttle_burst", -1, "throttle_burst is -1; it must be 0 to 100000"),
+        ("messages_per_minute", 0, "messages_per_minute is 0; it must be 1 to 60000"),
+        ("message_burst", DEAREST - 1, f"message_burst is {DEAREST - 1}; it must be {DEAREST} to 10000"),
         ("max_connections_per_client", -1, "max_connections_per_client is -1; it must be 0 to 1000000"),
         ("allowed_origins", "shop.example", f"allowed_origins has 'shop.example'; {NO_ORIGIN}"),
         ("allowed_origins", "https://a.example, https://b", f"allowed_origins has ' https://b'; {NO_ORIGIN}"),

@@ -5,8 +5,19 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Annotations, Match
 
 from infra.config import FeedConfig
-from infra.region_quota import LARGE, SMALL, WITH_LARGE_QUOTA, WITH_SMALL_QUOTA, Pace, posting_pace
-from shared.gateway.gateway import BURST, RATE
+from infra.region_quota import (
+    LARGE,
+    SMALL,
+    WITH_LARGE_QUOTA,
+    WITH_SMALL_QUOTA,
+    Pace,
+    answer_rate,
+    message_pace,
+    posting_pace,
+)
+from shared.gateway.gateway import ANSWER_IN_FLIGHT, BURST, RATE
+from shared.requests.prices import kinds
+from shared.store.answer_pace import FEW
 
 
 def paced(**chosen: int) -> tuple[Pace, list[str]]:
@@ -52,3 +63,22 @@ def test_who_sets_both_needs_no_warning(monkeypatch: pytest.MonkeyPatch) -> None
 def test_no_region_has_two_quotas() -> None:
     assert not WITH_LARGE_QUOTA & WITH_SMALL_QUOTA
     assert len(WITH_SMALL_QUOTA) == 13
+
+
+@pytest.mark.parametrize(("region", "quota"), [("us-east-1", Pace(10_000, 5_000)), ("eu-south-1", Pace(2_500, 1_250))])
+def test_ticks_messages_and_answers_fit_into_the_quota(
+    monkeypatch: pytest.MonkeyPatch, region: str, quota: Pace
+) -> None:
+    """Every message may be one with as many posts as a short answer has."""
+    monkeypatch.setenv("CDK_DEFAULT_REGION", region)
+    posts, messages, config = paced()[0], message_pace(FeedConfig()), FeedConfig()
+    short = max(work.posts for work in kinds().values() if work.posts <= FEW)
+    assert posts.rate + answer_rate(config) + messages.rate * (1 + short) <= quota.rate
+    assert posts.burst + messages.burst * (1 + short) + ANSWER_IN_FLIGHT <= quota.burst
+
+
+def test_who_chooses_the_pace_of_posts_chooses_the_others() -> None:
+    config = FeedConfig(post_rate=1_400, post_burst=280)
+    assert (message_pace(config), answer_rate(config)) == ((100, 20), 100)
+    config = FeedConfig(post_rate=5, throttle_rate=3, throttle_burst=4)
+    assert (message_pace(config), answer_rate(config)) == ((3, 4), 1)

@@ -25,7 +25,7 @@ from tests.publishing.test_fan_out import FIRST, moved
 from tests.stored import stored
 
 DEADLINE_S = 20.0
-LIMIT = MessageLimit(per_second=1_000, burst=1_000)
+LIMIT = MessageLimit(per_minute=60_000, burst=1_000)
 CONNECTIONS = 200
 
 
@@ -98,7 +98,7 @@ def test_every_connection_is_in_one_place_and_gets_every_tick(
                 new = f"{before}-{after}-{step}-{number}="
                 chance.choice(handlers).add(new, now_s())
                 handler = chance.choice(handlers)
-                assert handler.count_message(new, LIMIT, now_s() * 1000).connection_id == new
+                assert handler.count_message(new, LIMIT, now_s() * 1000, lambda _: 1).connection_id == new
                 handler.subscribe(new, "rates_batch", ("BTC_CAD",))
                 alive.append(new)
             for ended in chance.sample(alive, 8):
@@ -180,10 +180,10 @@ def test_a_connection_of_another_layout_costs_a_read_more(
     join(at(1), elsewhere)
     handler = at(4)
     with calls(connections_items) as made:
-        handler.count_message(elsewhere, LIMIT, now_s() * 1000)
+        handler.count_message(elsewhere, LIMIT, now_s() * 1000, lambda _: 1)
         assert made == ["GetItem", "Query", "GetItem", "UpdateItem"]
         made.clear()
-        handler.count_message(in_another := elsewhere, LIMIT, now_s() * 1000)
+        handler.count_message(in_another := elsewhere, LIMIT, now_s() * 1000, lambda _: 1)
         assert made == ["GetItem", "UpdateItem"]
         made.clear()
         handler.subscribe(in_another, "rates", None)

@@ -11,7 +11,7 @@ from shared.gateway import Gone, PostFailed
 from shared.model.message_limit import CLOSED_AFTER, RateLimited
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message
-from shared.requests.routes import Act, route
+from shared.requests.routes import Act, Admit, route
 from shared.store.connections_table import NotConnected
 from tests.clients import Clients, Refusal, gone, throttled
 
@@ -28,12 +28,12 @@ def clients() -> Clients:
     return Clients()
 
 
-def admitted(connection_id: str) -> Connection:
+def admitted(connection_id: str, _message: Message | BadRequest) -> Connection:
     assert connection_id == ID
     return CONNECTION
 
 
-def send(clients: Clients, body: str | None, act: Act, admit: Callable[[str], Connection] = admitted) -> None:
+def send(clients: Clients, body: str | None, act: Act, admit: Admit = admitted) -> None:
     """Route a frame and assert that it counts as handled."""
     event = {"requestContext": {"connectionId": ID}, "body": body}
     assert route(event, clients.gateway, admit, act) == {"statusCode": 200}
@@ -131,7 +131,8 @@ def test_a_client_far_over_the_limit_is_closed(clients: Clients) -> None:
 def test_a_bad_message_is_counted_before_it_is_judged(clients: Clients) -> None:
     counted: list[str] = []
 
-    def admit(connection_id: str) -> Connection:
+    def admit(connection_id: str, message: Message | BadRequest) -> Connection:
+        assert isinstance(message, BadRequest)
         counted.append(connection_id)
         return CONNECTION
 

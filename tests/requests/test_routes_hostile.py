@@ -139,7 +139,7 @@ def feed(quotes_items: Table, connections_items: Table) -> Callable[[str], list[
         act: Act = subscriptions.act if event in SUBSCRIPTION_EVENTS else requests.answer
         clients.received.clear()
         sent = {"requestContext": {"connectionId": ID}, "body": text}
-        assert route(sent, gateway, lambda _id: connection, act) == {"statusCode": 200}
+        assert route(sent, gateway, lambda _id, _message: connection, act) == {"statusCode": 200}
         assert clients.closed == []
         if event in SUBSCRIPTION_EVENTS:
             connection = connections.get(ID)

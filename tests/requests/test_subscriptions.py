@@ -48,7 +48,7 @@ class Feed:
         self.woken.append(self.quotes.audience())
 
     def subscribe(self, channel: str = "rates_batch", **fields: Any) -> list[dict[str, Any]]:
-        self.subscriptions.subscribe(ID, message("subscribe", channel=channel, **fields))
+        self.subscriptions.subscribe(self.connections.get(ID), message("subscribe", channel=channel, **fields))
         return self.clients.frames(ID)
 
     def ask(self, event: str, **fields: Any) -> list[dict[str, Any]]:

@@ -98,8 +98,12 @@ def test_a_subscription_is_reduced_only_if_unchanged_since_read(
 
 # Counts of messages
 
-LIMIT = MessageLimit(per_second=5, burst=10)
+LIMIT = MessageLimit(per_minute=300, burst=10)
 NOW_MS = NOW_S * 1_000
+
+
+def plain(_connection: Connection) -> int:
+    return 1
 
 
 def test_messages_over_the_limit_in_the_item_are_refused(
@@ -108,21 +112,21 @@ def test_messages_over_the_limit_in_the_item_are_refused(
     connections_table.add(ID, NOW_S)
     connections_table.subscribe(ID, "rates", None)
     for _ in range(10):
-        assert connections_table.count_message(ID, LIMIT, NOW_MS) == Connection(ID, {"rates": None}, NOW_S)
+        assert connections_table.count_message(ID, LIMIT, NOW_MS, plain) == Connection(ID, {"rates": None}, NOW_S)
     with pytest.raises(RateLimited) as refused:
-        connections_table.count_message(ID, LIMIT, NOW_MS)
+        connections_table.count_message(ID, LIMIT, NOW_MS, plain)
     assert (refused.value.over, refused.value.retry_in_ms) == (1, 400)
     (item,) = stored(connections_items)
     assert item["tat_ms"] == NOW_MS + 11 * 200
-    assert connections_table.count_message(ID, LIMIT, NOW_MS + 400)
+    assert connections_table.count_message(ID, LIMIT, NOW_MS + 400, plain)
 
 
 def test_the_message_count_resets_after_a_pause(connections_table: ConnectionsTable, connections_items: Table) -> None:
     connections_table.add(ID, NOW_S)
     for _ in range(60):
         with contextlib.suppress(RateLimited):
-            connections_table.count_message(ID, LIMIT, NOW_MS)
-    connections_table.count_message(ID, LIMIT, NOW_MS + 60 * 200)
+            connections_table.count_message(ID, LIMIT, NOW_MS, plain)
+    connections_table.count_message(ID, LIMIT, NOW_MS + 60 * 200, plain)
     (item,) = stored(connections_items)
     assert item["tat_ms"] == NOW_MS + 61 * 200
 
@@ -138,7 +142,7 @@ def test_a_message_costs_one_read_and_one_write(connections_table: ConnectionsTa
         for number in range(12):
             calls.clear()
             with contextlib.suppress(RateLimited):
-                connections_table.count_message(ID, LIMIT, NOW_MS + number)
+                connections_table.count_message(ID, LIMIT, NOW_MS + number, plain)
             assert calls == ["GetItem", "UpdateItem"]
     finally:
         client.meta.events.unregister("before-call.dynamodb", unique_id="counted")
@@ -149,26 +153,51 @@ def test_messages_that_come_at_once_are_added_up(
 ) -> None:
     """Both read the item before either writes it."""
     connections_table.add(ID, NOW_S)
-    connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.count_message(ID, LIMIT, NOW_MS, plain)
     stale = connections_table._get(ID)
-    connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.count_message(ID, LIMIT, NOW_MS, plain)
     monkeypatch.setattr(connections_table, "_get", lambda _id: stale)
-    connections_table.count_message(ID, LIMIT, NOW_MS)
+    connections_table.count_message(ID, LIMIT, NOW_MS, plain)
     (item,) = stored(connections_items)
     assert item["tat_ms"] == NOW_MS + 3 * 200
+
+
+def test_messages_that_come_at_once_after_a_pause_all_count(
+    connections_table: ConnectionsTable, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them has read the number before any of them wrote it; a dear one must not be free beside another."""
+    connections_table.add(ID, NOW_S)
+    stale = connections_table._get(ID)
+    monkeypatch.setattr(connections_table, "_get", lambda _id: stale)
+    passed = 0
+    for _ in range(5):
+        with contextlib.suppress(RateLimited):
+            connections_table.count_message(ID, LIMIT, NOW_MS, lambda _: 4)
+            passed += 1
+    assert passed == 2
+    (item,) = stored(connections_items)
+    assert item["tat_ms"] == NOW_MS + 5 * 4 * 200
+
+
+def test_a_message_is_priced_by_its_connection(connections_table: ConnectionsTable, connections_items: Table) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", ("BTC_CAD", "ETH_CAD"))
+    connections_table.count_message(ID, LIMIT, NOW_MS, lambda connection: len(connection.subscriptions["rates"] or ()))
+    (item,) = stored(connections_items)
+    assert item["tat_ms"] == NOW_MS + 2 * 200
 
 
 def test_a_message_of_an_ended_connection_is_not_counted(
     connections_table: ConnectionsTable, connections_items: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotConnected):
-        connections_table.count_message(ID, LIMIT, NOW_MS)
+        connections_table.count_message(ID, LIMIT, NOW_MS, plain)
     connections_table.add(ID, NOW_S)
     item = connections_table._get(ID)
     connections_table.remove(ID)
     monkeypatch.setattr(connections_table, "_get", lambda _id: item)
     with pytest.raises(NotConnected):
-        connections_table.count_message(ID, LIMIT, NOW_MS)
+        connections_table.count_message(ID, LIMIT, NOW_MS, plain)
     assert stored(connections_items) == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from shared.model.channels import CHANNELS, RATES_BATCH
+from tools.cost.hostile import as_text
 from tools.cost.plot import plot
 from tools.cost.report import WIDTH, as_json, show
 from tools.cost.workload import BadOptions, Options
@@ -35,6 +36,9 @@ def main() -> int:
         )
     except BadOptions as error:
         parser.error(str(error))
+    if given.hostile:
+        sys.stdout.write(as_text())
+        return 0
     if given.plot:
         return _write_plot(given.plot, options)
     if given.json:
@@ -80,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--no-tracing", action="store_true", help="deployed with -c tracing=false")
     option("--free-tier", action="store_true", help="subtract the permanent free tier")
     option("--json", action="store_true", help="everything as JSON")
+    option("--hostile", action="store_true", help="what hostile clients can cost a day with the default settings")
     option("--plot", type=Path, metavar="FILE", help="write the plot of docs/scaling.md instead, as SVG")
     return parser
 

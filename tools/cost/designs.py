@@ -175,8 +175,9 @@ def _publish(meter: _Meter, posting_s: Decimal, connection_reads: Decimal) -> No
     meter.invoke(with_frames, measured.PUBLISH_BEGINS_S + posting_s, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
     meter.invoke(load.unheard_ticks, measured.PUBLISH_BEGINS_S, measured.PUBLISH_GB, measured.PUBLISH_LOG_BYTES)
     meter.trace(load.snapshots, MONTH_S)
-    # The audience is read after each batch, and written if it changed: at most once per client that comes or goes.
-    audience_reads = with_frames + load.unheard_ticks
+    # The audience and the places on `rates` are read after each batch, and the audience is written if it changed: at
+    # most once per client that comes or goes.
+    audience_reads = 2 * (with_frames + load.unheard_ticks)
     meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, with_frames * connection_reads + audience_reads)
     meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, min(with_frames, load.sessions * 2))
 

@@ -109,6 +109,14 @@ class MarketFeed:
         return read(source, Answer(loads(answer.body), at.now_ms, simulated=False))
 
 
+def whole_snapshots(tick_s: int) -> tuple[Snapshot, Snapshot]:
+    """Return the first two snapshots of the simulated market, with their explanations."""
+    feed = MarketFeed()
+    first = next_snapshot(Snapshot(), feed.poll(STARTED_MS), STARTED_MS, ages(tick_s, STALE_AFTER_S))
+    later_ms = STARTED_MS + tick_s * 1000
+    return first, next_snapshot(first, feed.poll(later_ms), later_ms, ages(tick_s, STALE_AFTER_S))
+
+
 @cache
 def measure(tick_s: int, symbols: int | None = None) -> Frames:
     """Measure the frames of a view of the first `symbols` assets (`None`: all) at a tick of `tick_s` seconds."""

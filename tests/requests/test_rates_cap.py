@@ -1,0 +1,104 @@
+"""Only so many connections listen to `rates`, and an operator can switch it off."""
+
+import time
+
+import pytest
+
+from shared.model.channels import RATES, RATES_BATCH
+from shared.model.values import Snapshot
+from shared.protocol import BadRequest, Message
+from shared.requests.rates_cap import RatesCap
+from shared.requests.subscriptions import Requests, Subscriptions
+from shared.store.connections_table import ConnectionsTable
+from shared.store.quotes_table import QuotesTable
+from shared.store.rates_places import RatesPlaces
+from tests.answering import requests_on
+from tests.clients import Clients
+from tests.samples import AGELESS, after, quotes
+
+
+class Feed:
+    """The feed with some places on `rates`."""
+
+    def __init__(self, quotes_table: QuotesTable, connections: ConnectionsTable, cap: RatesCap) -> None:
+        quotes_table.write_snapshot(after(Snapshot(), quotes()), 1)
+        self.connections, self.clients = connections, Clients()
+        gateway = self.clients.gateway
+        self._subscriptions = Subscriptions(quotes_table, connections, gateway, lambda: None, AGELESS, cap)
+        self._requests: Requests = requests_on(quotes_table._table, gateway, AGELESS)
+        self._requests._rates_cap = cap
+
+    def connect(self, *ids: str) -> None:
+        for each in ids:
+            self.connections.add(each, int(time.time()))
+
+    def send(self, connection_id: str, event: str, **fields: object) -> str:
+        """Send a message; return the code of its refusal."""
+        message = Message(event, None, {"event": event, **fields})
+        act = self._requests.answer if event == "snapshot" else self._subscriptions.act
+        try:
+            act(self.connections.get(connection_id), message)
+        except BadRequest as error:
+            return error.code if f'"{RATES_BATCH}"' in str(error) else f"{error}"
+        return ""
+
+
+@pytest.fixture
+def places(quotes_table: QuotesTable) -> RatesPlaces:
+    return RatesPlaces(quotes_table._table)
+
+
+@pytest.fixture
+def feed(quotes_table: QuotesTable, connections_table: ConnectionsTable, places: RatesPlaces) -> Feed:
+    made = Feed(quotes_table, connections_table, RatesCap(places=places, most=2))
+    made.connect("a", "b", "c")
+    return made
+
+
+def test_a_connection_over_the_cap_is_told_where_to_go(feed: Feed) -> None:
+    assert [feed.send(each, "subscribe", channel=RATES) for each in ("a", "b", "c")] == ["", "", "channel_full"]
+    assert feed.clients.frames("c") == []
+    assert feed.connections.get("c").subscriptions == {}
+    assert feed.send("c", "subscribe", channel=RATES_BATCH) == ""
+
+
+def test_a_connection_needs_one_place_however_it_subscribes(feed: Feed) -> None:
+    for _ in range(4):
+        assert feed.send("a", "subscribe", channel=RATES, symbols=["BTC_CAD"]) == ""
+    assert feed.send("b", "subscribe", channel=RATES) == ""
+    assert feed.send("a", "subscribe", channel=RATES) == ""
+
+
+@pytest.mark.parametrize("fields", [{}, {"channel": RATES}, {"channel": RATES, "symbols": ["BTC_CAD", "ETH_CAD"]}])
+def test_unsubscribing_gives_the_place_back(feed: Feed, fields: dict[str, object]) -> None:
+    for each in ("a", "b"):
+        feed.send(each, "subscribe", channel=RATES, symbols=["BTC_CAD", "ETH_CAD"])
+    assert feed.send("a", "unsubscribe", channel=RATES, symbols=["BTC_CAD"]) == ""
+    assert feed.send("c", "subscribe", channel=RATES) == "channel_full"
+    assert feed.send("a", "unsubscribe", channel=RATES_BATCH) == ""
+    assert feed.send("c", "subscribe", channel=RATES) == "channel_full"
+    assert feed.send("a", "unsubscribe", **fields) == ""
+    assert feed.send("a", "unsubscribe", **fields) == ""
+    assert feed.send("c", "subscribe", channel=RATES) == ""
+    assert feed.send("a", "subscribe", channel=RATES) == "channel_full"
+
+
+def test_without_a_cap_nothing_is_counted(
+    quotes_table: QuotesTable, connections_table: ConnectionsTable, places: RatesPlaces
+) -> None:
+    feed = Feed(quotes_table, connections_table, RatesCap(places=places, most=0))
+    feed.connect("a")
+    assert feed.send("a", "subscribe", channel=RATES) == ""
+    assert feed.send("a", "unsubscribe") == ""
+    assert places.read().write_id is None
+
+
+def test_a_channel_that_is_off_answers_nothing(
+    quotes_table: QuotesTable, connections_table: ConnectionsTable, places: RatesPlaces
+) -> None:
+    feed = Feed(quotes_table, connections_table, RatesCap(is_on=False, places=places, most=2))
+    feed.connect("a")
+    assert feed.send("a", "subscribe", channel=RATES) == "channel_off"
+    assert feed.send("a", "snapshot", channel=RATES) == "channel_off"
+    assert feed.send("a", "snapshot", channel=RATES_BATCH) == ""
+    assert feed.send("a", "subscribe", channel=RATES_BATCH) == ""

@@ -1,0 +1,55 @@
+"""The places on `rates`: never more than the cap, given back, and corrected."""
+
+import pytest
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.store.rates_places import KEY, Places, RatesPlaces
+
+
+@pytest.fixture
+def places(quotes_items: Table) -> RatesPlaces:
+    return RatesPlaces(quotes_items)
+
+
+def test_there_are_never_more_than_the_cap(places: RatesPlaces) -> None:
+    assert [places.take(2) for _ in range(4)] == [True, True, False, False]
+    assert places.read().taken == 2
+
+
+def test_a_place_that_was_given_back_can_be_taken(places: RatesPlaces) -> None:
+    assert places.take(1)
+    places.give_back()
+    assert places.take(1)
+    assert not places.take(1)
+
+
+def test_no_place_is_given_back_that_was_not_taken(places: RatesPlaces) -> None:
+    places.give_back()
+    places.take(1)
+    places.give_back()
+    places.give_back()
+    assert places.read().taken == 0
+
+
+def test_a_count_corrects_the_number(places: RatesPlaces) -> None:
+    for _ in range(5):
+        places.take(5)
+    stored = places.correct(1, places.read())
+    assert stored == places.read()
+    assert stored.taken == 1
+
+
+def test_a_count_that_began_before_a_subscription_is_not_stored(places: RatesPlaces) -> None:
+    seen = places.read()
+    assert seen == Places()
+    places.take(5)
+    assert places.correct(0, seen).taken == places.read().taken == 1
+    seen = places.read()
+    places.give_back()
+    assert places.correct(9, seen).taken == places.read().taken == 0
+
+
+def test_a_broken_number_is_corrected(places: RatesPlaces, quotes_items: Table) -> None:
+    quotes_items.put_item(Item={**KEY, "taken": "many", "write_id": "x"})
+    places.correct(0, places.read())
+    assert places.take(1)

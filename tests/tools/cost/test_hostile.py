@@ -1,0 +1,85 @@
+"""What hostile clients can cost a day: bounded by the same prices and settings as the feed, and within the goal."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from infra.config import FeedConfig
+from shared.model.assets import catalogue
+from shared.model.channels import RATES, RATES_BATCH
+from shared.requests.prices import PLAIN, kinds, price_of, snapshot_work
+from tests.tools.cost.test_command import run
+from tools.cost.designs import Design, bill
+from tools.cost.hostile import (
+    CLIENT_CONNECTIONS,
+    GOAL,
+    attacks,
+    listening,
+    most_on,
+    of_a_message,
+    reconnecting,
+    table,
+    times_a_day,
+)
+from tools.cost.workload import Options
+
+
+def test_the_price_of_a_message_is_its_dollars() -> None:
+    """No kind of message costs much more than the plain ones that it counts as."""
+    for name, work in kinds().items():
+        dollars = of_a_message(work)
+        assert dollars == pytest.approx(Decimal(work.cost) / 10**9, rel=Decimal("0.1")), name
+        assert dollars <= price_of(work) * of_a_message(PLAIN) * Decimal("1.1"), name
+
+
+def test_one_client_asks_for_no_more_than_the_goal() -> None:
+    """The exception is `rates`, whose frames alone cost more."""
+    above = [attack.name for attack in attacks() if attack.cost(CLIENT_CONNECTIONS) > GOAL]
+    assert above == [f"listens to `{RATES}`"]
+
+
+def test_a_connection_sends_bursts_and_its_rate() -> None:
+    config = FeedConfig(messages_per_minute=3, message_burst=50)
+    assert times_a_day(1, config) == 12 * 50 + 1_440 * 3
+    assert times_a_day(10, config) == times_a_day(1, config) / 10
+
+
+def test_a_larger_limit_lets_a_client_cost_more() -> None:
+    def dearest(config: FeedConfig) -> Decimal:
+        return max(attack.dollars for attack in attacks(config) if attack.name.startswith("sends"))
+
+    config = FeedConfig()
+    assert dearest(replace(config, messages_per_minute=10 * config.messages_per_minute)) > 5 * dearest(config)
+
+
+def test_the_cap_bounds_what_a_hundred_clients_cost() -> None:
+    (rates,) = (attack for attack in attacks() if attack.name == f"listens to `{RATES}`")
+    assert rates.cost(2_000) == rates.cost(200) == 200 * listening(RATES)
+    assert most_on(RATES, FeedConfig(rates=False)) == 0
+    assert most_on(RATES, FeedConfig(max_rates_connections=0)) is None
+    assert most_on(RATES_BATCH, FeedConfig()) is None
+
+
+def test_listening_costs_as_much_as_in_the_bill() -> None:
+    """The bill of many connections has what all of them share; a connection more costs what it hears."""
+    more = bill(Design.THIS, Options(2_000)).total - bill(Design.THIS, Options(1_000)).total
+    assert listening(RATES_BATCH) == pytest.approx(more / 1_000 / (Decimal(730) / 24), rel=Decimal("0.05"))
+
+
+def test_before_prices_a_snapshot_cost_dollars() -> None:
+    """Five a second on one connection, as the limit once was: what the prices are for."""
+    was = of_a_message(snapshot_work(RATES, len(catalogue()))) * 5 * 86_400
+    assert 30 < was < 40
+
+
+def test_whoever_reconnects_pays_by_the_stages_throttle() -> None:
+    slow, fast = (list(reconnecting(FeedConfig(throttle_rate=rate)).values()) for rate in (100, 1_000))
+    assert slow[0] == fast[0]
+    assert fast[1] - fast[0] == pytest.approx(10 * (slow[1] - slow[0]))
+
+
+def test_the_command_prints_the_table() -> None:
+    done = run("--hostile")
+    assert done.returncode == 0, done.stderr
+    assert table() in done.stdout

@@ -1,0 +1,162 @@
+"""`make cost ARGS=--hostile`: the most that hostile clients can cost a day, with the default settings.
+
+Each row is one thing, done by all of a client's connections the whole day as fast as the feed lets them. The work of a
+message is that of its price (`shared/requests/prices.py`). Prices are those of the first of each month's tiers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+
+from infra.config import FeedConfig
+from infra.region_quota import message_pace
+from shared.model.channels import CHANNELS, RATES, RATES_BATCH
+from shared.requests.prices import PLAIN, Work, kinds, price_of
+from tools.cost import measured, prices
+from tools.cost.designs import Design, bill
+from tools.cost.frames import metered
+from tools.cost.workload import Options, workload
+
+DAY_MINUTES = Decimal(1_440)
+DAY_S = DAY_MINUTES * 60
+MONTH_DAYS = prices.MONTH_HOURS / 24
+LIFE_MINUTES = Decimal(120)  # API Gateway ends a connection then
+CLIENT_CONNECTIONS = FeedConfig().max_connections_per_client or 20
+CLIENTS = 100
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+CONNECTS_PER_S = Decimal(500)
+SAMPLED = Decimal("0.05")  # by X-Ray
+POST_S = Decimal("0.003")  # of an answer with many frames, eight of which are under way at a time
+GOAL = Decimal(1)  # dollars a day of one client
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What a connection does all day, its dollars for that, and how many connections can do it (`None`: any number)."""
+
+    name: str
+    dollars: Decimal
+    most: int | None = None
+
+    def cost(self, connections: int) -> Decimal:
+        """Return the dollars a day of so many connections."""
+        return self.dollars * (connections if self.most is None else min(self.most, connections))
+
+
+def attacks(config: FeedConfig | None = None) -> list[Attack]:
+    """Return what one connection can do, dearest first within listening and asking."""
+    config = config or FeedConfig()
+    heard = [Attack(f"listens to `{channel}`", listening(channel), most_on(channel, config)) for channel in CHANNELS]
+    asked = [
+        Attack(f"sends {name}", times_a_day(price_of(work), config) * of_a_message(work))
+        for name, work in kinds().items()
+    ]
+    return [*heard, *sorted(asked, key=lambda attack: -attack.dollars)]
+
+
+def most_on(channel: str, config: FeedConfig) -> int | None:
+    """Return how many connections may listen to a channel."""
+    if channel != RATES:
+        return None
+    return (config.max_rates_connections or None) if config.rates else 0
+
+
+def listening(channel: str) -> Decimal:
+    """Return the dollars of one connection that listens for a day to everything on a channel."""
+    load = workload(Options(1, channel=channel))
+    messages = load.received(channel, partial(metered, unit_bytes=prices.API_GATEWAY_MESSAGE_BYTES))
+    posts = load.received(channel, lambda sizes: Decimal(len(sizes)))
+    month = (
+        prices.API_GATEWAY_MESSAGE.of(messages)
+        + prices.API_GATEWAY_MINUTE.of(load.connected_minutes)
+        + prices.CLOUDFRONT_OUT_GB.of(load.bytes_out(channel) / prices.GB)
+        + prices.LAMBDA_GB_SECOND.of(posts / measured.RATE_PER_S * measured.PUBLISH_GB)
+    )
+    return month / MONTH_DAYS
+
+
+def times_a_day(price: int, config: FeedConfig) -> Decimal:
+    """Return how often a connection may send a message of a price: a burst every two hours, and the rate."""
+    plain = DAY_MINUTES / LIFE_MINUTES * config.message_burst + DAY_MINUTES * config.messages_per_minute
+    return plain / price
+
+
+def of_a_message(work: Work) -> Decimal:
+    """Return the dollars of a message and what it causes."""
+    seconds = measured.REQUEST_S + work.posts * POST_S
+    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    return (
+        prices.API_GATEWAY_MESSAGE.of(Decimal(1 + work.posts))
+        + prices.CLOUDFRONT_OUT_GB.of(work.size_bytes / prices.GB)
+        + prices.DYNAMODB_READ.of(Decimal(work.read_units))
+        + prices.DYNAMODB_WRITE.of(Decimal(work.write_units))
+        + _invoked(seconds, log_bytes)
+    )
+
+
+def of_a_reconnect() -> Decimal:
+    """Return the dollars of a handshake and the end of the connection, without any message. Both write, and so does the
+    client's place; the handshake counts the client's places."""
+    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    return (
+        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
+        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
+        + prices.DYNAMODB_WRITE.of(Decimal(4))
+        + prices.DYNAMODB_READ.of(Decimal(2))
+        + _invoked(measured.CONNECT_S, log_bytes)
+        + _invoked(measured.DISCONNECT_S, log_bytes)
+    )
+
+
+def reconnecting(config: FeedConfig | None = None) -> Mapping[str, Decimal]:
+    """Return the dollars a day of whoever reconnects as often as AWS lets all clients together: without a message, and
+    with as many plain ones as the stage lets through."""
+    rate = message_pace(config or FeedConfig()).rate
+    plain = of_a_message(PLAIN)
+    return {
+        f"reconnects {CONNECTS_PER_S:,} times a second": CONNECTS_PER_S * DAY_S * of_a_reconnect(),
+        f"reconnects and sends {rate:,} plain messages a second": (CONNECTS_PER_S * of_a_reconnect() + rate * plain)
+        * DAY_S,
+    }
+
+
+def awake() -> Decimal:
+    """Return the dollars a day of a feed that somebody listens to, beyond those of one that nobody does."""
+    return (bill(Design.THIS, Options(1)).total - bill(Design.THIS, Options(0)).total) / MONTH_DAYS - listening(
+        RATES_BATCH
+    )
+
+
+def table() -> str:
+    """Return a row per attack, as Markdown: its US dollars a day for a connection, a client, and a hundred clients."""
+    sizes = (1, CLIENT_CONNECTIONS, CLIENTS * CLIENT_CONNECTIONS)
+    heads = f"alone | one client, {CLIENT_CONNECTIONS} of them | a hundred clients, {sizes[-1]:,}"
+    rows = [f"| a connection that all day | {heads} |", "|---|---:|---:|---:|"]
+    rows += [f"| {attack.name} | {' | '.join(_dollars(attack.cost(size)) for size in sizes)} |" for attack in attacks()]
+    for name, dollars in reconnecting().items():
+        rows.append(f"| {name} | {' | '.join([_dollars(dollars)] * len(sizes))} |")
+    rows.append(f"| is the only one, so that the feed runs | {' | '.join([_dollars(awake())] * len(sizes))} |")
+    return "\n".join(rows)
+
+
+def as_text() -> str:
+    """Return the table with what it assumes."""
+    return (
+        f"US dollars a day at the most, {prices.REGION}, prices of {prices.LOOKED_UP}, default settings, through "
+        f"CloudFront. The goal: {GOAL} for one client.\n\n{table()}\n"
+    )
+
+
+def _invoked(seconds: Decimal, log_bytes: Decimal) -> Decimal:
+    """Return the dollars of an invocation of a route's function, with its logs, and the share of it that is traced."""
+    return (
+        prices.LAMBDA_REQUEST.of(Decimal(1))
+        + prices.LAMBDA_GB_SECOND.of(seconds * measured.ROUTE_GB)
+        + prices.CLOUDWATCH_LOGS_GB.of(log_bytes / prices.GB)
+        + prices.XRAY_TRACE.of(SAMPLED)
+    )
+
+
+def _dollars(dollars: Decimal) -> str:
+    return f"{dollars:,.2f}"
