@@ -36,7 +36,7 @@ class MisnamedSettings:
     connections_table: str
     connection_shards: int
     connections_url: str
-    messages_per_second: int
+    messages_per_minute: int
     message_burst: int
 
 

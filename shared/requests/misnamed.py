@@ -20,7 +20,7 @@ class Misnamed:
 
     def __init__(self, settings: MisnamedSettings, connections: ConnectionsTable) -> None:
         self._gateway = open_gateway(settings.connections_url)
-        limit = MessageLimit(settings.messages_per_second, settings.message_burst)
+        limit = MessageLimit(settings.messages_per_minute, settings.message_burst)
         self._admission = Admission(connections, limit)
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, int]:

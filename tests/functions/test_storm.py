@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 
 import math
 import time
+from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
