@@ -40,8 +40,8 @@ class Meter:
                 size = item_bytes(answer.get("Item", {}))
                 self.units["read", request["Key"]["pk"]] += max(1, math.ceil(size / UNIT_BYTES))
             case "Query":
-                partition = str(request["KeyConditionExpression"].get_expression()["values"][0])
-                self.units["read", partition] += max(1, of_a_query(map(item_bytes, answer["Items"])))
+                _, partition = request["KeyConditionExpression"].get_expression()["values"]
+                self.units["read", str(partition)] += max(1, of_a_query(map(item_bytes, answer["Items"])))
             case "PutItem" | "UpdateItem" | "DeleteItem":
                 key = request.get("Item") or request["Key"]
                 size = item_bytes(request.get("Item") or answer.get("Attributes", {}))
