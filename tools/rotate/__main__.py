@@ -33,9 +33,7 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.rotate", description="Replaces the origin secret."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.rotate", description="Replaces the origin secret.")
     parser.add_argument("--stack", default="", help="on AWS; without it, the local stack that runs")
     parser.add_argument("--state", type=Path, default=LOCAL, help="where the local stack keeps its state")
     parser.add_argument("--finish", action="store_true", help="make the old secret invalid")
