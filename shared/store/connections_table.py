@@ -29,6 +29,7 @@ from shared.model.values import Connection
 from shared.store.client_places import places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
+from shared.store.stored_number import believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
-MOST_IN_A_TRANSACTION = 100 // 3  # connections, with two places each
+MOST_IN_A_TRANSACTION = 100 // 2  # connections, each with its place
+MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
 LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
@@ -54,6 +56,8 @@ class ConnectionsTable:
     """Reads and writes connections. A channel's attribute holds its symbols; an empty list means all.
 
     `shards` is the number for new connections. Those that were made with another number are found too.
+
+    An item that cannot be read costs nobody else a frame: it counts as no subscription, or as no layout.
     """
 
     def __init__(self, table: "Table", shards: int = 1) -> None:
@@ -86,7 +90,7 @@ class ConnectionsTable:
     def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
         """Remove ended connections and their places, unless they are newer than `known_s` (Unix seconds).
 
-        One transaction removes up to 33. It fails as a whole if one of them is newer; then each is removed by itself.
+        One transaction removes up to 50. It fails as a whole if one of them is newer; then each is removed by itself.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         client = self._table.meta.client
@@ -157,7 +161,7 @@ class ConnectionsTable:
             RateLimited: the message is over the limit.
         """
         item, shard = self._get(connection_id)
-        idle = int(item.get("tat_ms", 0)) <= now_ms
+        idle = believed(item.get("tat_ms")) <= now_ms
         counted = self._update(
             connection_id,
             UpdateExpression="SET tat_ms = :next" if idle else "ADD tat_ms :next",
@@ -196,14 +200,16 @@ class ConnectionsTable:
             shard, condition = reads.popleft()
             for item in self._listening(shard, condition, now_s, stored):
                 if "layout" not in item:
-                    yield self._found(item, shard)
+                    if (connection := self._found(item, shard)).subscriptions:
+                        yield connection
                     continue
-                numbers.add(int(item["layout"]))
+                number = _number_of_shards(item)
+                numbers.add(number)
                 if shards is None:
-                    reads.extend((other, None) for other in range(int(item["layout"])) if other not in known)
-                    known.update(range(int(item["layout"])))
+                    reads.extend((other, None) for other in range(number) if other not in known)
+                    known.update(range(number))
         if 0 in known:
-            self._numbers = numbers
+            self._numbers = numbers - {0}
             stored[0] -= len(numbers)
             if self._shards not in numbers:  # its connections are from a version that announced no layout
                 self._try_to_announce(now_s)
@@ -248,7 +254,7 @@ class ConnectionsTable:
             FilterExpression=Attr("expires_at").gt(now_s),
             ConsistentRead=True,
         )
-        return {int(str(item["layout"])) for item in found["Items"]}
+        return {_number_of_shards(item) for item in found["Items"]} - {0}
 
     def _where_it_may_be(self, connection_id: str) -> Iterator[int]:
         """The shards that may have the connection, the likeliest first. Reads the numbers in use only if the others do
@@ -352,5 +358,15 @@ def _key(shard: int, connection_id: str) -> dict[str, str]:
 
 def _connection(item: Mapping[str, Any], shard: int) -> Connection:
     connection_id = str(item["sk"])
-    subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if channel in item}
-    return Connection(connection_id, subscriptions, int(item.get("connected_at", 0)), f"{shard}/{connection_id}")
+    subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if _are_symbols(item.get(channel))}
+    return Connection(connection_id, subscriptions, believed(item.get("connected_at")), f"{shard}/{connection_id}")
+
+
+def _are_symbols(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _number_of_shards(layout: Mapping[str, Any]) -> int:
+    """The number of shards that a layout stands for; 0 if it cannot be read."""
+    number = believed(layout.get("layout"))
+    return number if number <= MOST_SHARDS else 0
