@@ -84,11 +84,12 @@ class ClientPlaces:
 
 
 def places_of(connection: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The keys of the places that a connection's item holds."""
-    if VIEWER not in connection:
+    """The keys of the places that a connection's item holds; none if it names no viewer that can be read."""
+    address = str(connection.get(VIEWER, "")).partition("/")[0]
+    try:
+        return [_key(viewer_of(address), str(connection["sk"]))]
+    except ValueError:
         return []
-    address = str(connection[VIEWER]).partition("/")[0]
-    return [_key(viewer_of(address), str(connection["sk"]))]
 
 
 def _key(viewer: Viewer, connection_id: str) -> dict[str, str]:

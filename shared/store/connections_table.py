@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
-MOST_IN_A_TRANSACTION = 100 // 3  # connections, with two places each
+MOST_IN_A_TRANSACTION = 100 // 2  # connections, each with its place
 MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
@@ -90,7 +90,7 @@ class ConnectionsTable:
     def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
         """Remove ended connections and their places, unless they are newer than `known_s` (Unix seconds).
 
-        One transaction removes up to 33. It fails as a whole if one of them is newer; then each is removed by itself.
+        One transaction removes up to 50. It fails as a whole if one of them is newer; then each is removed by itself.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         client = self._table.meta.client

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 DISTRIBUTION, SECRET = "AWS::CloudFront::Distribution", "AWS::SecretsManager::Secret"
+LOGICAL = "ApiOrigin"  # its logical ID begins like this
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -39,7 +40,7 @@ class Pair:
 
 
 class Rotation:
-    """Rotates the secret whose logical ID in the stack begins with `logical`.
+    """Rotates the origin secret of a stack.
 
     `wait_s`: how long functions may know only the earlier secrets.
 
@@ -47,11 +48,11 @@ class Rotation:
         CannotRotate: the stack has no such secret.
     """
 
-    def __init__(self, deployment: Deployment, logical: str, wait_s: float, say: Say) -> None:
+    def __init__(self, deployment: Deployment, wait_s: float, say: Say) -> None:
         found = {
             kind: name
             for resource, (kind, name) in deployment.resources.items()
-            if kind == DISTRIBUTION or (kind == SECRET and resource.startswith(logical))
+            if kind == DISTRIBUTION or (kind == SECRET and resource.startswith(LOGICAL))
         }
         if SECRET not in found:
             raise CannotRotate(f"the stack {deployment.stack} has no such secret")
@@ -59,7 +60,7 @@ class Rotation:
         self._manager: SecretsManagerClient = session.client("secretsmanager", endpoint_url=endpoint, config=PATIENT)
         self._secret = found[SECRET]
         self._front: CloudFrontClient | None = None
-        self._distribution = found.get(DISTRIBUTION, "") if logical.startswith("ApiOrigin") else ""
+        self._distribution = found.get(DISTRIBUTION, "")
         if self._distribution:
             self._front = session.client("cloudfront", endpoint_url=endpoint, config=PATIENT)
         self._wait_s = wait_s

@@ -31,7 +31,7 @@ class Stage:
 
     def rotation(self) -> Rotation:
         deployed = Deployment("Cadfeed", "us-east-1", "t", {}, {}, self.resources, False, self.session, None)
-        return Rotation(deployed, "ApiOrigin", 0, self.said.append)
+        return Rotation(deployed, 0, self.said.append)
 
     def pair(self) -> tuple[str, str]:
         value = json.loads(self.manager.get_secret_value(SecretId="s")["SecretString"])
