@@ -10,11 +10,12 @@ from constructs import Node
 
 from shared.requests.prices import DEAREST
 from shared.sources.settings import KEY_PARAMETER, POLL_SECONDS, SourceSetting, source_settings
+from shared.store.connections_table import MOST_SHARDS
 
 BOUNDS = {
     "tick_seconds": (1, 60),
     "stale_after_seconds": (1, 3600),
-    "connection_shards": (1, 100),
+    "connection_shards": (1, MOST_SHARDS),
     "connections_per_worker": (1, 1_000_000),
     "post_rate": (0, 1_000_000),
     "post_burst": (0, 1_000_000),

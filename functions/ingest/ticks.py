@@ -260,6 +260,8 @@ class Ticks:
             changed = len(delta.quotes) + len(delta.unavailable)
             if not changed and not new.closed and abs(new.ts_ms - old.ts_ms) < self._ages.write_ms:
                 return Base(replace(new, seq=old.seq, ts_ms=old.ts_ms)), 0, None
+            if new.closed:  # an ingest that was stopped for a while may know less of them than its successor
+                self._calls.repeat(partial(self._check_lease, lease), until_ms)
             self._write_candles(new.closed)
             priced_ms = now_ms() - new.ts_ms
             try:
@@ -281,11 +283,17 @@ class Ticks:
         return stored
 
     def _write(self, lease: Lease, snapshot: Snapshot, instead_of: Stored | None) -> None:
-        """Write the snapshot. From the moment when the next tick is due another ingest may have begun it, so the lease
-        is renewed first."""
+        self._check_lease(lease)
+        self._table.write_snapshot(snapshot, lease.epoch, instead_of)
+
+    def _check_lease(self, lease: Lease) -> None:
+        """Renew the lease if the next tick is due already: from that moment on another ingest may have begun it.
+
+        Raises:
+            LeaseLost: another ingest has taken over.
+        """
         if now_ms() >= lease.ticked_ms + self._grid.tick_ms:
             self._renew(lease)
-        self._table.write_snapshot(snapshot, lease.epoch, instead_of)
 
     def _explain(self, snapshot: Snapshot) -> None:
         """Store the explanations. Clients get the tick without them, so a failure is only counted."""

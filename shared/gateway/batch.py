@@ -86,10 +86,7 @@ class Batch:
 
     def _fill(self, now: float) -> float:
         """Start every post that may start now. Returns the seconds until another one may."""
-        if now >= self._ask_at:
-            self._ask_at = now + ASK_EVERY_S
-            if not self._stopped and self._call_safely(self._overtaken):
-                self._stop()
+        self._look(now)
         wait_s = min(self._deadline, self._ask_at) - now
         tokens = self._bucket.available(now)
         room = self.slots - len(self._posts)
@@ -134,10 +131,27 @@ class Batch:
                 self._more = False
                 self.posted.error = self.posted.error or error
             else:
-                if frames:
+                if not frames:
+                    self.posted.reached += 1
+                elif self._is_overtaken_since(now):
+                    self.posted.unsent += 1
+                else:
                     return Delivery(connection_id, frames)
-                self.posted.reached += 1
         return None
+
+    def _is_overtaken_since(self, then: float) -> bool:
+        """Whether newer frames overtook these while the next connection was read, if that took long."""
+        at = time.monotonic()
+        if at - then > ASK_EVERY_S:
+            self._look(at)
+        return self._stopped
+
+    def _look(self, now: float) -> None:
+        """Stop if newer frames overtake these. Asks no more often than every `ASK_EVERY_S`."""
+        if now >= self._ask_at:
+            self._ask_at = now + ASK_EVERY_S
+            if not self._stopped and self._call_safely(self._overtaken):
+                self._stop()
 
     def _settle(self, delivery: Delivery, status: int, kind: str, detail: str) -> None:
         posted = self.posted

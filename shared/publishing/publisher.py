@@ -112,6 +112,7 @@ class Publisher:
         failed = [error for shard in self._shards if (error := _error_starting(start_worker, shard, before.version))]
         self._is_done = not failed
         self._count_workers()
+        self._forget_ticks_that_never_were(delta.new.seq)
         shards, table = len(self._shards), self._progress_table
         self._rates_count.correct(delta.new.seq, lambda since: table.on_rates(shards, since))
         if failed:
@@ -145,6 +146,15 @@ class Publisher:
         else:
             self._connections = counted
             self._store_audience(counted, current, is_current=is_current)
+
+    def _forget_ticks_that_never_were(self, begun_seq: int) -> None:
+        """No worker has begun a tick after the stored one. If an item says so, the workers of its shard would post
+        nothing until the feed is there."""
+        ahead = self._progress_table.ahead(len(self._shards), begun_seq)
+        stored_seq = self._quotes.readable_snapshot().seq if ahead else 0
+        for shard, seq in ahead:
+            if seq > stored_seq >= begun_seq:
+                self._progress_table.forget(shard, seq)
 
     def _audience_before(self) -> Audience:
         """The audience as it was read before a count."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.store.conditional import condition_failed, is_outside
+from shared.store.stored_number import believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -178,9 +179,10 @@ class BackfillJobs:
 
 
 def _job(item: Any) -> Job | None:
-    names = ("began_ms", "from_ms", "until_ms", "heard_ms")
-    try:
-        began_ms, from_ms, until_ms, heard_ms = (int(item[name]) for name in names)
-        return Job(began_ms, from_ms, until_ms, frozenset(item.get("done", ())), heard_ms, str(item["ended"]))
-    except (LookupError, TypeError, ValueError):
+    times = [item.get(name) for name in ("began_ms", "from_ms", "until_ms", "heard_ms")]
+    done, ended = item.get("done", set()), item.get("ended")
+    is_readable = all(believed(at) == at for at in times) and isinstance(done, set) and isinstance(ended, str)
+    if not is_readable or not all(isinstance(series, str) for series in done):
         return None
+    began_ms, from_ms, until_ms, heard_ms = map(believed, times)
+    return Job(began_ms, from_ms, until_ms, frozenset(done), heard_ms, ended)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.model.candles import Candle
-from shared.model.wire import decimal_of, dumps, loads
+from shared.model.wire import decimal_of, dumps
 from shared.pricing.opening import Beginnings
 from shared.store.conditional import change
+from shared.store.packed import UNREADABLE, unzipped
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -41,8 +42,8 @@ def _packed(beginnings: Beginnings) -> bytes:
 
 def _unpacked(item: Mapping[str, Any]) -> Beginnings:
     try:
-        return dict(map(_candle, loads(zlib.decompress(bytes(item["packed"]))))) if item else {}
-    except (TypeError, ValueError, zlib.error):
+        return dict(map(_candle, unzipped(bytes(item["packed"])))) if item else {}
+    except UNREADABLE:
         return {}
 
 

@@ -2,10 +2,11 @@
 
 import zlib
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal, localcontext
 
 from shared.model.candles import Candle
-from shared.model.wire import EXACT, dumps, loads
+from shared.model.wire import EXACT, dumps
+from shared.store.packed import UNREADABLE, price_of, unzipped
 
 
 def pack_block(candles: Iterable[Candle], length_ms: int) -> bytes:
@@ -38,18 +39,20 @@ def unpack_block(packed: bytes, length_ms: int) -> list[Candle]:
         ValueError: this is not a packed block.
     """
     try:
-        exponent, *columns = loads(zlib.decompress(packed))
+        exponent, *columns = unzipped(packed)
         candles = []
         number, close = 0, 0
         with localcontext(EXACT):
             for step, gap, move, above, below in zip(*columns, strict=True):
                 number += step
+                if type(number) is not int:
+                    raise ValueError("not a whole number of intervals")
                 opened = close + gap
                 close = opened + move
                 four = (opened, max(opened, close) + above, min(opened, close) - below, close)
-                first, high, low, last = (Decimal(price).scaleb(exponent) for price in four)
+                first, high, low, last = (price_of(Decimal(price).scaleb(exponent)) for price in four)
                 candles.append(Candle(number * length_ms, first, high, low, last))
-    except (TypeError, zlib.error, InvalidOperation) as error:
+    except UNREADABLE as error:
         raise ValueError("not a packed block of candles") from error
     else:
         return candles

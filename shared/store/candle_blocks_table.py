@@ -11,6 +11,7 @@ from shared.model.candles import INTERVAL_MS, KEPT_MS, Candle, Closed
 from shared.store.candle_blocks_codec import pack_block, unpack_block
 from shared.store.candle_keys import LATEST_MS, key_of, keys_between, series_of
 from shared.store.conditional import change
+from shared.store.packed import UNREADABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -79,7 +80,7 @@ def past_in(item: Mapping[str, Any]) -> list[Closed] | None:
         return None
     try:
         candles = unpack_block(bytes(item["packed"]), INTERVAL_MS[series[1]])
-    except (KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{item['pk']} {item['sk']} is not a block of this version") from error
     return [(*series, candle) for candle in candles]
 
@@ -95,7 +96,7 @@ def _candles(item: Any, interval: str) -> list[Candle]:
     """The block's candles; none if another version packed them."""
     try:
         return unpack_block(bytes(item["packed"]), INTERVAL_MS[interval])
-    except ValueError:
+    except UNREADABLE:
         return []
 
 

@@ -7,7 +7,6 @@ invokes `publish` for the snapshot only, so candles invoke nothing.
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +15,7 @@ from shared.model.candles import INTERVAL_MS, KEPT_MS, Candle, Closed, kept_from
 from shared.model.wire import number_text
 from shared.store.candle_keys import LATEST_MS, key_of, keys_between, series_of
 from shared.store.conditional import condition_failed
+from shared.store.packed import UNREADABLE, price_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -74,7 +74,7 @@ class CandlesTable:
             Limit=min(limit, MAX_READ),
             ConsistentRead=True,  # includes a candle that has just left the snapshot
         )["Items"]
-        return [_candle(item) for item in reversed(items)]
+        return [candle for item in reversed(items) if (candle := _readable(item))]
 
     def missing(self, symbol: str, interval: str, candles: Iterable[Candle]) -> list[Candle]:
         """The candles of a series that are not stored, oldest first."""
@@ -107,7 +107,7 @@ class CandlesTable:
                 ConsistentRead=True,
                 **({"ExclusiveStartKey": key} if key else {}),
             )
-            opened |= {int(str(item["sk"])) for item in answer["Items"]}
+            opened |= {int(sk) for item in answer["Items"] if (sk := str(item["sk"])).isdecimal()}
             key = answer.get("LastEvaluatedKey")
             if not key:
                 return opened
@@ -142,7 +142,7 @@ def closed_in(item: Mapping[str, Any]) -> Closed | None:
         return None
     try:
         return *series, _candle(item)
-    except (KeyError, ArithmeticError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{item['pk']} {item['sk']} is not a candle of this version") from error
 
 
@@ -167,6 +167,14 @@ def _item(symbol: str, interval: str, candle: Candle) -> dict[str, Any]:
     return item
 
 
+def _readable(item: Mapping[str, Any]) -> Candle | None:
+    """The candle of an item; `None`: another version wrote it, or it is broken."""
+    try:
+        return _candle(item)
+    except UNREADABLE:
+        return None
+
+
 def _candle(item: Mapping[str, Any]) -> Candle:
-    opened, high, low, close = (Decimal(item[name]) for name in ("o", "h", "l", "c"))
+    opened, high, low, close = (price_of(item[name]) for name in ("o", "h", "l", "c"))
     return Candle(int(item["sk"]), opened, high, low, close, int(item["n"]) if "n" in item else None)

@@ -12,14 +12,12 @@ from decimal import Decimal
 from typing import Any, TypeVar, get_type_hints
 
 from shared.model.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion
-from shared.model.wire import dumps, loads
+from shared.model.wire import dumps
 from shared.store.candles_codec import pack_open, pack_ticks, unpack_open
+from shared.store.packed import UNREADABLE, price_of, unzipped
 
 T = TypeVar("T")
-UNREADABLE = (zlib.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
-MOST_BYTES = 2_000_000  # of JSON; a snapshot of all quotes and their candles has about 50,000
 LARGEST_TIME_MS = 2**53  # exact in JSON
-MOST_DIGITS = 120  # before and after the point
 _KINDS: dict[type, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Quote, Rate, SourceState)}
 
 
@@ -57,7 +55,7 @@ def unpack(packed: bytes) -> Snapshot:
         ValueError: the bytes are not a packed snapshot of this or a compatible version.
     """
     try:
-        stored = _opened(packed)
+        stored = unzipped(packed)
         return Snapshot(**{name: read(stored) for name, read in _PARTS.items()})
     except UNREADABLE as error:
         raise ValueError("not a packed snapshot") from error
@@ -75,23 +73,15 @@ def unpack_or_restart(packed: bytes, seq: int) -> Snapshot:
 def _readable(packed: bytes, seq: int) -> Snapshot:
     parts: dict[str, Any] = {}
     with suppress(*UNREADABLE):
-        stored = _opened(packed)
+        stored = unzipped(packed)
         for name, read in _PARTS.items():
             with suppress(*UNREADABLE):
                 parts[name] = read(stored)
     return Snapshot(**{**parts, "seq": seq})
 
 
-def _opened(packed: bytes) -> Any:
-    unzip = zlib.decompressobj()
-    text = unzip.decompress(packed, MOST_BYTES)
-    if not unzip.eof:
-        raise ValueError(f"cut off, or over {MOST_BYTES} bytes")
-    return loads(text)
-
-
 def _history(rows: list[Any]) -> tuple[tuple[int, Decimal], ...]:
-    return tuple((_time(ts_ms), _number(mid)) for ts_ms, mid in rows)
+    return tuple((_time(ts_ms), price_of(mid)) for ts_ms, mid in rows)
 
 
 def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
@@ -107,9 +97,9 @@ def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
 def _unpack_memories(rows: list[Any]) -> dict[str, Memory]:
     return {
         name: Memory(
-            None if confirmed is None else _number(confirmed),
+            None if confirmed is None else price_of(confirmed),
             _time(confirmed_ms),
-            *((_number(held[0]), _time(held[1]), _time(held[2])) if len(held) == 3 else ()),
+            *((price_of(held[0]), _time(held[1]), _time(held[2])) if len(held) == 3 else ()),
         )
         for name, confirmed, confirmed_ms, *held in rows
     }
@@ -127,17 +117,10 @@ def _made(kind: type[T], stored: dict[str, Any]) -> T:
 def _typed(kind: type, value: Any) -> Any:
     """The value of a field. JSON reads a whole number as an int, so prices are converted to `Decimal`."""
     if kind is Decimal:
-        return _number(value)
+        return price_of(value)
     if type(value) is not kind:
         raise TypeError(f"not a {kind.__name__}: {value!r:.40}")
     return value
-
-
-def _number(value: Any) -> Decimal:
-    number = Decimal(value)
-    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
-        raise ValueError("not a price")
-    return number
 
 
 def _time(value: Any) -> int:

@@ -4,11 +4,12 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBMapper.
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 from botocore.exceptions import ClientError
+
+from shared.store.stored_number import believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -45,9 +46,8 @@ def change(
             return False
         version = item.get("version")
         unchanged = Attr("version").not_exists() if version is None else Attr("version").eq(version)
-        following = version + 1 if isinstance(version, Decimal) else 1
         try:
-            table.put_item(Item={**key, **attributes, "version": following}, ConditionExpression=unchanged)
+            table.put_item(Item={**key, **attributes, "version": believed(version) + 1}, ConditionExpression=unchanged)
         except ClientError as error:
             if attempt == TRIES or not condition_failed(error):
                 raise

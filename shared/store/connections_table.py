@@ -26,6 +26,7 @@ from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
 from shared.store.conditional import condition_failed
+from shared.store.stored_number import LARGEST, believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -34,7 +35,9 @@ logger = Logger(child=True)
 
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
 MOST_IN_A_TRANSACTION = 100
+MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
+IDLE = "NOT attribute_type(tat_ms, :number) OR tat_ms <= :now OR tat_ms > :largest"  # also if it cannot be believed
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
 LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
 
@@ -51,6 +54,8 @@ class ConnectionsTable:
     """Reads and writes connections. A channel's attribute holds its symbols; an empty list means all.
 
     `shards` is the number for new connections. Those that were made with another number are found too.
+
+    An item that cannot be read costs nobody else a frame: it counts as no subscription, or as no layout.
     """
 
     def __init__(self, table: "Table", shards: int = 1) -> None:
@@ -149,7 +154,7 @@ class ConnectionsTable:
             RateLimited: the message is over the limit.
         """
         item, shard = self._get(connection_id)
-        connection, seen_ms = _connection(item, shard), int(item.get("tat_ms", 0))
+        connection, seen_ms = _connection(item, shard), believed(item.get("tat_ms"))
         price = price_of(connection)
         charged_ms = limit.charge_ms(seen_ms, now_ms, price)
         counted = None
@@ -157,8 +162,13 @@ class ConnectionsTable:
             counted = self._update(
                 connection_id,
                 UpdateExpression="SET tat_ms = :next",
-                ConditionExpression="attribute_exists(pk) AND (attribute_not_exists(tat_ms) OR tat_ms <= :now)",
-                ExpressionAttributeValues={":next": now_ms + charged_ms, ":now": now_ms},
+                ConditionExpression=f"attribute_exists(pk) AND ({IDLE})",
+                ExpressionAttributeValues={
+                    ":next": now_ms + charged_ms,
+                    ":now": now_ms,
+                    ":number": "N",
+                    ":largest": LARGEST,
+                },
                 ReturnValues="UPDATED_NEW",
             )
         counted = counted or self._update(
@@ -198,14 +208,16 @@ class ConnectionsTable:
             shard, condition = reads.popleft()
             for item in self._listening(shard, condition, now_s):
                 if "layout" not in item:
-                    yield self._found(item, shard)
+                    if (connection := self._found(item, shard)).subscriptions:
+                        yield connection
                     continue
-                numbers.add(int(item["layout"]))
+                number = _number_of_shards(item)
+                numbers.add(number)
                 if shards is None:
-                    reads.extend((other, None) for other in range(int(item["layout"])) if other not in known)
-                    known.update(range(int(item["layout"])))
+                    reads.extend((other, None) for other in range(number) if other not in known)
+                    known.update(range(number))
         if 0 in known:
-            self._numbers = numbers
+            self._numbers = numbers - {0}
             if self._shards not in numbers:  # its connections are from a version that announced no layout
                 self._try_to_announce(now_s)
 
@@ -240,7 +252,7 @@ class ConnectionsTable:
             FilterExpression=Attr("expires_at").gt(now_s),
             ConsistentRead=True,
         )
-        return {int(str(item["layout"])) for item in found["Items"]}
+        return {_number_of_shards(item) for item in found["Items"]} - {0}
 
     def _where_it_may_be(self, connection_id: str) -> Iterator[int]:
         """The shards that may have the connection, the likeliest first. Reads the numbers in use only if the others do
@@ -331,5 +343,15 @@ def _key(shard: int, connection_id: str) -> dict[str, str]:
 
 def _connection(item: Mapping[str, Any], shard: int) -> Connection:
     connection_id = str(item["sk"])
-    subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if channel in item}
-    return Connection(connection_id, subscriptions, int(item.get("connected_at", 0)), f"{shard}/{connection_id}")
+    subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if _are_symbols(item.get(channel))}
+    return Connection(connection_id, subscriptions, believed(item.get("connected_at")), f"{shard}/{connection_id}")
+
+
+def _are_symbols(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _number_of_shards(layout: Mapping[str, Any]) -> int:
+    """The number of shards that a layout stands for; 0 if it cannot be read."""
+    number = believed(layout.get("layout"))
+    return number if number <= MOST_SHARDS else 0

@@ -11,7 +11,8 @@ from typing import Any
 
 from shared.model.assets import catalogue
 from shared.model.explanation import Candidate, Explanation, Explanations
-from shared.model.wire import EXACT, dumps, loads
+from shared.model.wire import EXACT, dumps
+from shared.store.packed import UNREADABLE, unzipped
 
 _PerUnit = Mapping[tuple[str, str], Decimal]
 
@@ -65,10 +66,10 @@ def unpack_explanations(packed: bytes) -> Explanations:
         ValueError: the bytes are not packed explanations of this version.
     """
     try:
-        stored = loads(zlib.decompress(packed))
+        stored = unzipped(packed)
         with localcontext(EXACT):
             return _explanations(stored)
-    except (zlib.error, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ValueError("not packed explanations") from error
 
 

@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 
 from shared.model.values import Progress, Snapshot
 from shared.store.conditional import condition_failed
+from shared.store.stored_number import LARGEST, believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 PARTITION = "PROGRESS"
+NOT_BEGUN = "attribute_not_exists(seq) OR NOT attribute_type(seq, :number) OR seq > :largest OR seq < :seq"
 
 
 class Overtaken(Exception):
@@ -53,20 +55,22 @@ class ProgressTable:
             item: dict[str, Any] = self._table.update_item(
                 Key=_key(shard),
                 UpdateExpression="SET seq = :seq, ts_ms = :ts",
-                ConditionExpression="attribute_not_exists(seq) OR seq < :seq",
-                ExpressionAttributeValues={":seq": snapshot.seq, ":ts": snapshot.ts_ms},
+                ConditionExpression=NOT_BEGUN,
+                ExpressionAttributeValues={
+                    ":seq": snapshot.seq, ":ts": snapshot.ts_ms, ":number": "N", ":largest": LARGEST,
+                },
                 ReturnValues="ALL_NEW",
-            )["Attributes"]
+            )["Attributes"]  # fmt: skip
         except ClientError as error:
             raise _translated(error) from error
         if str(item.get("reads", shard)) != _text(reads or (shard,)):
             return Progress()
-        return Progress(int(item.get("whole_seq", 0)), str(item.get("stopped_at", "")))
+        return Progress(believed(item.get("whole_seq")), str(item.get("stopped_at", "")))
 
     def overtaken(self, shard: int, seq: int) -> bool:
         """Whether a worker has begun a newer tick."""
         item: dict[str, Any] = self._table.get_item(Key=_key(shard)).get("Item", {})
-        return int(item.get("seq", 0)) > seq
+        return believed(item.get("seq")) > seq
 
     def end(self, shard: int, seq: int, progress: Progress, counted: Counted | None, reads: Sequence[int] = ()) -> None:
         """Store where a worker stopped, and its count if it reached all connections.
@@ -99,20 +103,39 @@ class ProgressTable:
     def counted(self, shards: int, since_seq: int, version: str | None) -> int | None:
         """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
         version of the audience (`None`: with any)."""
-        current = [item for item in self._counted(shards, since_seq) if version in {None, item.get("audience")}]
-        return sum(int(item["connections"]) for item in current) if len(current) >= shards else None
+        current = [item for item in self._counted(shards, since_seq) if version in (None, item.get("audience"))]
+        return sum(believed(item.get("connections")) for item in current) if len(current) >= shards else None
 
     def on_rates(self, shards: int, since_seq: int) -> int | None:
         """How many connections of all shards listen to `rates`, or `None` if a shard has not been counted since that
         tick."""
         current = [item for item in self._counted(shards, since_seq) if "on_rates" in item]
-        return sum(int(item["on_rates"]) for item in current) if len(current) >= shards else None
+        return sum(believed(item["on_rates"]) for item in current) if len(current) >= shards else None
+
+    def ahead(self, shards: int, seq: int) -> list[tuple[int, int]]:
+        """The shards in which a tick after this one was begun, each with that tick."""
+        begun = [(int(item["sk"].removeprefix("SHARD#")), believed(item.get("seq"))) for item in self._of(shards)]
+        return [(shard, tick) for shard, tick in begun if tick > seq]
+
+    def forget(self, shard: int, seq: int) -> None:
+        """Delete the item of a shard, if this is the tick that was begun."""
+        try:
+            self._table.delete_item(
+                Key=_key(shard), ConditionExpression="seq = :seq", ExpressionAttributeValues={":seq": seq}
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+
+    def _of(self, shards: int) -> list[dict[str, Any]]:
+        """The items of as many shards; there may have been more."""
+        items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
+        workers = {_key(shard)["sk"] for shard in range(shards)}
+        return [item for item in items if item["sk"] in workers]
 
     def _counted(self, shards: int, since_seq: int) -> list[dict[str, Any]]:
         """The items of these shards that have been counted since that tick."""
-        items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
-        workers = {_key(shard)["sk"] for shard in range(shards)}  # there may have been more
-        return [item for item in items if item["sk"] in workers and int(item.get("counted_seq", -1)) >= since_seq]
+        return [item for item in self._of(shards) if believed(item.get("counted_seq")) >= since_seq]
 
 
 def _key(shard: int) -> dict[str, str]:

@@ -10,7 +10,6 @@ Every write is conditional, so a late writer changes nothing:
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,6 +23,7 @@ from shared.model.values import Snapshot
 from shared.store.codec import pack, unpack, unpack_or_restart
 from shared.store.conditional import condition_failed, is_outside
 from shared.store.explanations_codec import pack_explanations, unpack_explanations
+from shared.store.stored_number import LARGEST, believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -34,8 +34,6 @@ LEASE_KEY = {"pk": "LEASE", "sk": "INGEST"}
 AUDIENCE_KEY = {"pk": "AUDIENCE", "sk": "COUNT"}
 SET_LEASE = "SET epoch = :epoch, until_ms = :until, ticked_ms = :ticked, seq = :seq REMOVE woken_ms"
 NO_EPOCH = "attribute_not_exists(epoch) OR NOT attribute_type(epoch, :number) OR epoch > :largest OR epoch < :first"
-# A larger number is no `seq`, `epoch` or time: it would not be exact in JSON, or leave no room for the next one.
-LARGEST = 2**52
 # An ingest that was invoked takes the lease earlier; if it never comes, another subscriber invokes one.
 CLAIM_MS = 5_000
 AHEAD_TICKS = 1_000  # more than in the longest run of an ingest
@@ -109,7 +107,7 @@ class QuotesTable:
         item = self._get(SNAPSHOT_KEY)
         if item is None:
             return Stored()
-        seq, epoch = _believed(item.get("seq")), _believed(item.get("epoch"))
+        seq, epoch = believed(item.get("seq")), believed(item.get("epoch"))
         snapshot, is_whole = _unpacked(item.get("packed"), seq)
         attributes = {name: value for name, value in item.items() if name in {"seq", "epoch"}}
         return Stored(snapshot, epoch, is_whole and bool(seq and epoch), attributes)
@@ -273,13 +271,8 @@ class QuotesTable:
 
 
 def _lease(item: Mapping[str, Any]) -> Lease:
-    epoch, ticked_ms, until_ms, seq = (_believed(item.get(name)) for name in ("epoch", "ticked_ms", "until_ms", "seq"))
+    epoch, ticked_ms, until_ms, seq = (believed(item.get(name)) for name in ("epoch", "ticked_ms", "until_ms", "seq"))
     return Lease(epoch, ticked_ms, until_ms, seq)
-
-
-def _believed(value: object) -> int:
-    """A stored number from 0 to `LARGEST`, as a whole one; 0 if it is missing or anything else."""
-    return int(value) if isinstance(value, Decimal) and 0 <= value <= LARGEST else 0
 
 
 def _unpacked(packed: object, seq: int) -> tuple[Snapshot, bool]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from shared.model.candles import Candle
-from shared.model.trends import Trends
-from shared.model.wire import decimal_of, dumps, loads
+from shared.model.trends import HOURS, Trends
+from shared.model.wire import decimal_of, dumps
 from shared.store.conditional import change
+from shared.store.packed import UNREADABLE, unzipped
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -48,10 +49,11 @@ def _unpacked(item: Any) -> Trends:
     if not item:
         return Trends()
     try:
-        until_ms, rows = loads(zlib.decompress(bytes(item["packed"])))
+        until_ms, rows = unzipped(bytes(item["packed"]))
         closes = {
             symbol: tuple(None if close is None else decimal_of(close) for close in row) for symbol, row in rows.items()
         }
-        return Trends(int(until_ms), closes)
-    except (AttributeError, TypeError, ValueError, zlib.error):
+        is_whole = all(len(row) == HOURS for row in closes.values())
+        return Trends(int(until_ms), closes) if is_whole else Trends()
+    except UNREADABLE:
         return Trends()

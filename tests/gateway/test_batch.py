@@ -118,6 +118,19 @@ def test_an_overtaken_batch_counts_those_it_left_out(clients: Timed, monkeypatch
     assert (posted.unsent, posted.complete) == (6, False)
 
 
+def test_a_batch_overtaken_while_it_reads_posts_nothing(clients: Timed) -> None:
+    """Its frames would come after the newer ones."""
+
+    def slow() -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        clients.clock.now_s += 2
+        yield from ((f"c{number}", FRAMES) for number in range(3))
+
+    posted = clients.gateway_at(1e9, 10**6).post_all(
+        slow(), deadline_s=10, on_gone=lambda _ids: None, overtaken=lambda: True
+    )
+    assert (posted.posts, posted.unsent, posted.complete) == (0, 1, False)
+
+
 def test_a_batch_cut_by_its_deadline_counts_all_that_is_left(clients: Timed) -> None:
     clients.answered = 1
     clients.refusals["c0"] = throttled

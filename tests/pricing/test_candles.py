@@ -136,6 +136,13 @@ def test_after_a_clock_a_day_ahead_candles_go_on_at_once() -> None:
     assert {made.close for made in candles[BTC].values()} == {Decimal(12)}
 
 
+def test_a_candle_that_begins_in_more_than_a_minute_is_left_out() -> None:
+    now_ms, price = MIDNIGHT_MS - MINUTE, Decimal(10)
+    for ahead_ms, kept in ((0, True), (1, False)):
+        begun = Candle(MIDNIGHT_MS + ahead_ms, price, price, price, price, ticks=1)
+        assert roll({BTC: {"1m": begun}}, {}, now_ms) == ({BTC: {"1m": begun}} if kept else {}, [])
+
+
 # Any ticks
 
 

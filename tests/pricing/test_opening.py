@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from shared.model.candles import DAY_MS, Candle
-from shared.pricing.opening import with_beginnings, with_earlier
+from shared.pricing.opening import joined, with_beginnings, with_earlier
 
 DAY = 20_000 * DAY_MS
 BTC = "BTC_CAD"
@@ -64,3 +64,15 @@ def test_the_beginning_of_a_day_that_is_over_changes_nothing() -> None:
     assert earlier(None, candle(50, 120, 95, 99), DAY + DAY_MS) is None
     ahead = replace(own, open_ms=DAY + DAY_MS)  # the clock of the ingest before was ahead
     assert earlier(ahead, candle(50, 120, 95, 99)) == ahead
+
+
+def test_a_beginning_that_is_over_hides_no_other_beginning() -> None:
+    over, lost = replace(candle(1, 1, 1, 1), open_ms=DAY - DAY_MS), candle(50, 120, 95, 99)
+    beginnings = {("ETH_CAD", "1d"): over, (BTC, "1d"): lost}
+    assert with_earlier({}, beginnings, DAY + 5) == {BTC: {"1d": lost}}
+
+
+def test_several_candles_are_one_from_first_open_to_last_close() -> None:
+    parts = [candle(50, 60, 45, 55, 3), candle(55, 120, 54, 70, 0), candle(70, 80, 40, 77, 4)]
+    assert joined(parts, DAY) == candle(50, 120, 40, 77, 7)
+    assert joined(parts[:1], DAY) == parts[0]

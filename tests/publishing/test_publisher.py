@@ -226,6 +226,11 @@ def test_only_a_delegation_that_failed_may_come_again(stage: Stage) -> None:
     def fails(_shard: int, _audience: str) -> None:
         raise ValueError("throttled")
 
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(QuotesTable, "counted_audience", lambda _table: fails(0, ""))
+        with pytest.raises(ValueError, match="throttled"):
+            publisher.delegate(delta, lambda _shard, _audience: None)
+    assert publisher.admit(change, LATE_MS)
     with pytest.raises(ValueError, match="throttled"):
         publisher.delegate(delta, fails)
     assert publisher.admit(change, LATE_MS)

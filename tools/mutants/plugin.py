@@ -1,12 +1,17 @@
-"""pytest's plugin for a mutant: the same examples for each, none made smaller, and the fastest tests first."""
+"""pytest's plugin for a mutant: the same examples for each, none made smaller, and the fastest tests first.
+
+Tests that take longer than `CADFEED_LONGEST_TEST_S` are left out, if that is set.
+"""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
 
 TIMES = Path("mutmut-stats.json")
+LONGEST_TEST_S = "CADFEED_LONGEST_TEST_S"
 EXAMPLES = 40  # of a property; a survivor runs them all, and nearly all that more would catch is caught by these
 
 
@@ -23,4 +28,6 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if TIMES.exists():
         seconds = json.loads(TIMES.read_text(encoding="utf-8"))["duration_by_test"]
+        longest_s = float(os.environ.get(LONGEST_TEST_S, "inf"))
+        items[:] = [item for item in items if float(seconds.get(item.nodeid, 0)) <= longest_s]
         items.sort(key=lambda item: float(seconds.get(item.nodeid, 0)))

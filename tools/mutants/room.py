@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
+from tools.mutants.plugin import LONGEST_TEST_S
 from tools.mutants.survivors import Change
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,8 @@ CHILDREN = 2
 # A mutant may take (the time of its tests + this) times the factor. Then it is tried once more with the second factor,
 # since a busy machine stops, too; what needs more than that hangs, and counts as caught.
 LIMIT_S, LIMIT_FACTORS = 4.0, (4.0, 12.0)
+# A survivor runs every test that reaches it. So the longer ones run only for what the others do not notice.
+LONGEST_FIRST_S = "1"
 # Beside the mutated code, what tests read.
 READ_BY_TESTS = ("clients", "docs", "infra", "tools", "web", "cdk.json", "Makefile")
 # Log lines, and errors with their texts.
@@ -77,16 +80,17 @@ class Room:
     def run(self) -> int:
         """Run mutmut on the working copy; its progress goes to this terminal. Returns its exit code."""
         first, second = LIMIT_FACTORS
-        code = self._mutmut(first)
-        if code == 0 and any(mutant.outcome == "timed out" for mutant in self.results()):
-            self._forget(("timed out",))
-            code = self._mutmut(second)
+        code = self._mutmut(first, {LONGEST_TEST_S: LONGEST_FIRST_S})
+        for outcomes, factor in ((("survived", "untested"), first), (("timed out",), second)):
+            if code == 0 and any(mutant.outcome in outcomes for mutant in self.results()):
+                self._forget(outcomes)
+                code = self._mutmut(factor, {})
         return code
 
-    def _mutmut(self, limit_factor: float) -> int:
+    def _mutmut(self, limit_factor: float, settings: Mapping[str, str]) -> int:
         (self.folder / "setup.cfg").write_text(self._settings(limit_factor), encoding="utf-8")
         command = ["mutmut", "run", "--max-children", str(CHILDREN)]
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        environment = {**os.environ, **settings, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode  # noqa: S603 - fixed
 
     def results(self) -> list[Mutant]:

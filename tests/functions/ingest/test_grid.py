@@ -21,6 +21,13 @@ def test_a_tick_that_began_far_in_the_future_is_not_believed(
     assert Grid(5_000).next_ms(this_ms + ticked * 5_000) == this_ms + next_tick * 5_000
 
 
+@pytest.mark.parametrize(("now", "look"), [(0, 1_000), (999, 1_000), (1_000, 6_000), (4_999, 6_000)])
+def test_a_stand_by_looks_once_a_tick(monkeypatch: pytest.MonkeyPatch, now: int, look: int) -> None:
+    clock = Clock(NOW_MS // 5_000 * 5_000 + now)
+    monkeypatch.setattr(grid, "time", clock)
+    assert Grid(5_000).look_ms() == clock.ms - now + look
+
+
 def test_a_clock_that_was_an_hour_ahead_for_10_s_stops_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither its lease nor its snapshots, while no price moves."""
     monkeypatch.setattr(ticks, "RUN_MS", 10_000)

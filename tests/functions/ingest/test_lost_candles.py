@@ -64,6 +64,23 @@ def test_the_hour_and_the_day_go_on(table: CandlesTable) -> None:
     }
 
 
+def test_no_more_is_read_than_the_hour_and_the_day_can_hold(
+    table: CandlesTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+    read = CandlesTable.read
+
+    def watched(table: CandlesTable, symbol: str, interval: str, limit: int, **rest: int) -> list[Candle]:
+        asked.append((interval, limit))
+        return read(table, symbol, interval, limit, **rest)
+
+    monkeypatch.setattr(CandlesTable, "read", watched)
+    lost = LostCandles(table)
+    lost.begin(Snapshot(seq=9), LOST_MS)
+    lost.read()
+    assert asked == [("1m", 3), ("1h", 2)] * SYMBOLS_A_TICK
+
+
 def test_a_minute_that_the_new_run_closed_counts_once(table: CandlesTable) -> None:
     """It is in the run's own hour."""
     lost = LostCandles(table)

@@ -132,6 +132,15 @@ def test_own_hours_stay_in_the_record(stage: Stage) -> None:
     assert (NOW_MS - HOUR_MS, Decimal("9.99")) in stage.past.completed(own, 10, NOW_MS).usd_cad_history
 
 
+def test_a_closed_hour_is_added_to_the_trends_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[list[tuple[str, Candle]]] = []
+    monkeypatch.setattr(stage.trends, "add", lambda hours: added.append(list(hours)))
+    hour = Candle(NOW_MS // HOUR_MS * HOUR_MS - HOUR_MS, PRICE, PRICE, PRICE, PRICE, 720)
+    stage.past.ticked([("BTC_CAD", "1h", hour)])
+    stage.past.ticked(())
+    assert added == [[("BTC_CAD", hour)]]
+
+
 def test_closed_hours_join_the_trends(stage: Stage) -> None:
     hour = Candle(NOW_MS // HOUR_MS * HOUR_MS - HOUR_MS, PRICE, PRICE, PRICE, PRICE, 720)
     stage.past.ticked([("BTC_CAD", "1h", hour), ("BTC_CAD", "1m", hour)])

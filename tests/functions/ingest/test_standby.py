@@ -2,16 +2,19 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from functions.ingest import grid
+from functions.ingest.grid import Grid
 from functions.ingest.ticks import STANDBY_RUN_MS
 from functions.ingest.unheard import BELIEVED_AFTER_MS
 from functions.ingest.watch import UNWRITTEN_TICKS
+from shared.model.candles import INTERVAL_MS, Candle
 from shared.model.staleness import ages
-from shared.store.quotes_table import LEASE_KEY
+from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY, LeaseLost
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
@@ -103,6 +106,31 @@ def test_a_holder_stopped_for_25_s_wakes_and_writes_nothing(world: VirtualTime, 
     assert world.holder() is stopped
 
 
+def test_a_holder_that_wakes_changes_no_candle_that_is_closed(world: VirtualTime) -> None:
+    """It was stopped between the sources' answers and its write, and knows less of the minute than its successor."""
+    minute_ms = INTERVAL_MS["1m"]
+    end_s = (minute_ms - NOW_MS % minute_ms) / 1000
+    world.begin(0)
+    stopped = world.begin(2)
+    world.advance(end_s - 3)
+
+    def stop(_round: int) -> None:
+        stopped.ingest.market.during = lambda _round: None
+        stopped.stopped_ms = (world.now_ms, world.now_ms + 8_000)
+        world.sleep(0)
+
+    def closed() -> list[Candle]:
+        return stopped.ingest.candles.read("BTC_CAD", "1m", 1, now_ms=world.now_ms)
+
+    stopped.ingest.market.during = stop
+    world.advance(end_s + 3)
+    before = closed()
+    assert [candle.open_ms for candle in before] == [NOW_MS // minute_ms * minute_ms]
+    world.advance(end_s + 9)
+    assert world.now_ms > stopped.stopped_ms[1] > NOW_MS
+    assert closed() == before
+
+
 def test_a_schedule_119_s_apart_leaves_no_silence(world: VirtualTime) -> None:
     for begins_s in (0, 119, 238):
         world.begin(begins_s)
@@ -125,15 +153,34 @@ def test_of_three_that_begin_at_once_one_ticks_and_two_stand_by(world: VirtualTi
     assert stage.written[-1][0] == 5
 
 
-def test_a_run_that_ends_hands_over_to_its_stand_by(world: VirtualTime) -> None:
+@pytest.mark.parametrize("audience_is_known", [True, False])
+def test_a_run_that_ends_hands_over_to_its_stand_by(
+    world: VirtualTime, monkeypatch: pytest.MonkeyPatch, *, audience_is_known: bool
+) -> None:
     """The schedule started no other one meanwhile."""
     older, newer = world.begin(0), world.begin(2)
+
+    def unknown() -> int:
+        raise ConnectionClosedError(endpoint_url="https://dynamodb.ca-central-1.amazonaws.com")
+
+    if not audience_is_known:
+        monkeypatch.setattr(newer.ingest.table, "audience", unknown)
     newer.stopped_ms = (NOW_MS + 5_000, NOW_MS + 120_000)
     older.stopped_ms = (NOW_MS + 9_000, NOW_MS + 118_000)
     world.advance(133)
     assert older.result == "end of run"
     assert world.holder() is newer
-    assert next_write_ms(world, older.ended_ms) <= 2 * TICK_MS
+    assert next_write_ms(world, older.ended_ms) <= TICK_MS + Grid(TICK_MS).grace_ms + JITTER_MS
+
+
+def test_a_holder_that_came_back_before_it_was_replaced_stays(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "time", stage.clock)
+    late = stage.table.take_lease(NOW_MS + 10_000)
+    back = replace(late, ticked_ms=NOW_MS)
+    stage.table.renew_lease(back)
+    with pytest.raises(LeaseLost):
+        stage.ingest(standby=True).ticks._begin(replace(late, ticked_ms=NOW_MS - TICK_MS), NOW_MS + 10_000)
+    assert stage.table.lease() == back
 
 
 @pytest.mark.parametrize("at_s", [5.05, 5.3, 5.6, 5.95])
@@ -148,6 +195,21 @@ def test_a_lease_that_is_garbage_is_taken_with_the_next_look(
     world.advance(12)
     assert next_write_ms(world, NOW_MS + round(at_s * 1000)) <= 2 * TICK_MS
     assert max(world.gaps_ms()) <= 2 * TICK_MS + JITTER_MS
+    world.end()
+
+
+def test_a_lease_deleted_with_its_audience_leaves_no_silence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gave up the lease, so nobody knows that nobody listens."""
+    world = VirtualTime(stage)
+    monkeypatch.setattr(grid, "time", world)
+    older, newer = world.begin(0), world.begin(2)
+    newer.stopped_ms = (NOW_MS + 4_500, NOW_MS + 60_000)
+    world.advance(5)
+    stage.items.delete_item(Key=LEASE_KEY)
+    stage.items.delete_item(Key=AUDIENCE_KEY)
+    world.advance(9)
+    assert next_write_ms(world, NOW_MS + 5_000) <= 2 * TICK_MS
+    assert world.holder() is older
     world.end()
 
 

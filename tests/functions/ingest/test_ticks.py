@@ -112,6 +112,20 @@ def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage) ->
     assert newer.reports[0].seq == late.seq + 1
 
 
+def test_one_that_lost_its_lease_writes_over_no_other_snapshot(stage: Stage) -> None:
+    """Its successor has not written yet, but its predecessor has once more."""
+    ingest = stage.ingest()
+
+    def lose_both(snapshot: Snapshot) -> None:
+        if snapshot.seq == 3:
+            stage.table.write_snapshot(replace(snapshot, ts_ms=snapshot.ts_ms - 1), 1)
+            stage.table.take_lease(0)
+
+    ingest.table.before_write = lose_both
+    assert ingest.run() == "successor"
+    assert stage.written == [(1, 1), (1, 2)]
+
+
 def test_an_ingest_that_lost_its_lease_finishes_only_its_tick(stage: Stage) -> None:
     ingest = stage.ingest()
     ingest.market.during = lambda number: (stage.table.take_lease(0), None)[1] if number == 3 else None

@@ -100,6 +100,21 @@ def test_ticks_go_on_after_a_table_that_hung(stage: Stage, monkeypatch: pytest.M
     assert_each_seq_once_in_order(stage.written)
 
 
+def test_a_snapshot_whose_answer_was_lost_is_known_as_ones_own(stage: Stage) -> None:
+    ingest = stage.ingest()
+
+    def lose(call: str) -> None:
+        if call == "put_item" and stage.table.snapshot().seq == 3:
+            ingest.items.lost = lambda _call: None
+            raise ReadTimeoutError(endpoint_url=URL)
+
+    ingest.items.lost = lose
+    ingest.run()
+    assert [report.seq for report in ingest.reports] == list(range(1, len(ingest.reports) + 1))
+    assert all(report.written for report in ingest.reports)
+    assert len(ingest.failures) == 1
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_lost_answers_lose_no_tick(stage: Stage, seed: int) -> None:
     """The call itself had its effect."""
