@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from boto3.dynamodb.conditions import ConditionBase
 from botocore.client import BaseClient
 
 from tools.bench.read_units import UNIT_BYTES, item_bytes, of_a_query
@@ -31,8 +32,7 @@ class Meter:
                 size = item_bytes(answer.get("Item", {}))
                 self.units["read", request["Key"]["pk"]] += max(1, math.ceil(size / UNIT_BYTES))
             case "Query":
-                partition = str(request["KeyConditionExpression"].get_expression()["values"][0])
-                self.units["read", partition] += max(1, of_a_query(map(item_bytes, answer["Items"])))
+                self.units["read", _partition(request["KeyConditionExpression"])] += max(1, of_a_query(map(item_bytes, answer["Items"])))
             case "PutItem" | "UpdateItem" | "DeleteItem":
                 key = request.get("Item") or request["Key"]
                 size = item_bytes(request.get("Item") or answer.get("Attributes", {}))
@@ -40,6 +40,12 @@ class Meter:
             case _:
                 raise AssertionError(f"{operation} is not counted")
         return answer
+
+
+def _partition(condition: ConditionBase) -> str:
+    """Return the partition of a query: that of `Key("pk").eq(partition)`, alone or with a second condition."""
+    first, second = condition.get_expression()["values"][:2]
+    return _partition(first) if isinstance(first, ConditionBase) else str(second)
 
 
 def metered(monkeypatch: pytest.MonkeyPatch) -> Meter:

@@ -29,7 +29,7 @@ from shared.model.values import Connection
 from shared.store.client_places import places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
-from shared.store.stored_number import believed
+from shared.store.stored_number import LARGEST, believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -40,6 +40,7 @@ LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
 MOST_IN_A_TRANSACTION = 100 // 2  # connections, each with its place
 MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
+IDLE = "NOT attribute_type(tat_ms, :number) OR tat_ms <= :now OR tat_ms > :largest"  # also if it cannot be believed
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
 LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
 
@@ -171,8 +172,13 @@ class ConnectionsTable:
             counted = self._update(
                 connection_id,
                 UpdateExpression="SET tat_ms = :next",
-                ConditionExpression="attribute_exists(pk) AND (NOT attribute_type(tat_ms, :number) OR tat_ms <= :now)",
-                ExpressionAttributeValues={":next": now_ms + charged_ms, ":now": now_ms, ":number": "N"},
+                ConditionExpression=f"attribute_exists(pk) AND ({IDLE})",
+                ExpressionAttributeValues={
+                    ":next": now_ms + charged_ms,
+                    ":now": now_ms,
+                    ":number": "N",
+                    ":largest": LARGEST,
+                },
                 ReturnValues="UPDATED_NEW",
             )
         counted = counted or self._update(

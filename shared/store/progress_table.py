@@ -103,7 +103,7 @@ class ProgressTable:
     def counted(self, shards: int, since_seq: int, version: str | None) -> int | None:
         """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
         version of the audience (`None`: with any)."""
-        current = [item for item in self._counted(shards, since_seq) if version in {None, item.get("audience")}]
+        current = [item for item in self._counted(shards, since_seq) if version in (None, item.get("audience"))]
         return sum(believed(item.get("connections")) for item in current) if len(current) >= shards else None
 
     def on_rates(self, shards: int, since_seq: int) -> int | None:

@@ -51,7 +51,7 @@ def test_the_stage_deploys_itself_and_is_throttled(stack: Synthesised) -> None:
     assert stage["StageName"] == "live"
     assert stage["AutoDeploy"] is True
     throttle = stage["DefaultRouteSettings"]
-    assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (1000, 500)
+    assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (500, 250)
 
 
 def test_every_access_is_logged_with_websocket_fields(stack: Synthesised) -> None:
