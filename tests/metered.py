@@ -32,7 +32,9 @@ class Meter:
                 size = item_bytes(answer.get("Item", {}))
                 self.units["read", request["Key"]["pk"]] += max(1, math.ceil(size / UNIT_BYTES))
             case "Query":
-                self.units["read", _partition(request["KeyConditionExpression"])] += max(1, of_a_query(map(item_bytes, answer["Items"])))
+                self.units["read", _partition(request["KeyConditionExpression"])] += max(
+                    1, of_a_query(map(item_bytes, answer["Items"]))
+                )
             case "PutItem" | "UpdateItem" | "DeleteItem":
                 key = request.get("Item") or request["Key"]
                 size = item_bytes(request.get("Item") or answer.get("Attributes", {}))
