@@ -3,8 +3,9 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
 """
 
-from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
+from aws_cdk import Acknowledgment, CfnOutput, Duration, Stack, Validations
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
@@ -90,6 +91,19 @@ class Api(Construct):
                 self.api.add_route(route, integration=integration)
         Validations.of(self.api).acknowledge(
             Acknowledgment(id="AwsSolutions-APIG4", reason="The feed is public: anyone may connect and listen.")
+        )
+
+    def metric(self, name: str, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """A metric that API Gateway writes about this stage, per minute by default.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiId": self.api.api_id, "Stage": self._config.stage_name},
+            statistic=statistic,
+            period=period or Duration.minutes(1),
         )
 
     def allow_posts(self, function: FeedFunction) -> None:

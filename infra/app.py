@@ -43,7 +43,9 @@ def build(app: App, page: Path = PAGE) -> Stack:
     api = Api(stack, "Api", config=config)
     api.add_routes(storage, ingest.function, backfill)
     publish = Publish(stack, "Publish", config=config, storage=storage, api=api)
-    Monitoring(stack, "Monitoring", config=config, ingest=ingest, publish=publish, api=api, backfill=backfill)
+    Monitoring(
+        stack, "Monitoring", config=config, storage=storage, ingest=ingest, publish=publish, api=api, backfill=backfill
+    )
     site = Site(stack, "Site", config=config, api=api, page=page) if config.site else None
     feed_url = site.feed_url if site else api.stage.url
     CfnOutput(stack, "QuotesTable", value=storage.quotes.table_name, description="The table with the candles")

@@ -23,6 +23,7 @@ BOUNDS = {
     "message_burst": (1, 10_000),
     "max_connections_per_client": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
+    "daily_budget_usd": (0, 1_000_000),
 }
 POLL_SECONDS_BOUNDS = (0, 3600)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -58,6 +59,8 @@ class FeedConfig:
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
+    `daily_budget_usd`: what a day may cost, in US dollars. More messages in a day than it pays for raise an alarm, and
+    with `alarm_email` a higher bill of the account sends a mail. 0 for neither.
     `access_log_role`: set the account's role for API Gateway's logs, and replace an existing one.
     `site`: serve the page and the feed with CloudFront.
     `site_domain`, `site_certificate_arn`: your own domain, and its certificate in us-east-1; set both or neither.
@@ -94,6 +97,7 @@ class FeedConfig:
     quotes_table_name: str = ""
     access_log_role: bool = True
     alarm_email: str = ""
+    daily_budget_usd: int = 10
     site: bool = True
     site_domain: str = ""
     site_certificate_arn: str = ""

@@ -85,6 +85,8 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
     metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
     metrics.add_metric("PricesHeld", MetricUnit.Count, tick.held)
+    metrics.add_metric("QuotesAge", MetricUnit.Milliseconds, tick.quotes_age_ms)
+    metrics.add_metric("SourcesSilent", MetricUnit.Milliseconds, tick.sources_silent_ms)
     for source in tick.errors:
         _count("SourceDown", source)
     for source in tick.suspects:

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from functions.ingest.base import Base, base_of
 from functions.ingest.calls import FAILURES, PAUSE_MS, Calls
 from functions.ingest.grid import Grid, now_ms, sleep_until
+from functions.ingest.health import quotes_age_ms, sources_silent_ms
 from functions.ingest.past import Past
 from functions.ingest.unheard import Unheard
 from functions.ingest.watch import Watch
@@ -39,7 +40,8 @@ class TickReport:
     """What a tick did: the times of the sources and of the whole tick, the changes, and the errors.
 
     `priced_ms`: from the snapshot's time, when the sources had answered, to its write. `unexplained`: how many ticks of
-    this run have no stored explanations. `suspects`: the sources that cast no vote.
+    this run have no stored explanations. `suspects`: the sources that cast no vote. `quotes_age_ms`,
+    `sources_silent_ms`: see `health`.
     """
 
     seq: int
@@ -53,6 +55,8 @@ class TickReport:
     priced_ms: int = 0
     unexplained: int = 0
     suspects: tuple[str, ...] = ()
+    quotes_age_ms: int = 0
+    sources_silent_ms: int = 0
 
 
 class Ticks:
@@ -233,6 +237,8 @@ class Ticks:
                 priced_ms=priced_ms or 0,
                 unexplained=self._unexplained,
                 suspects=tuple(snapshot.suspects),
+                quotes_age_ms=quotes_age_ms(snapshot, now_ms()),
+                sources_silent_ms=sources_silent_ms(polled.states, now_ms()),
             )
         )
         self._past.ticked(snapshot.closed if priced_ms is not None else ())

@@ -15,7 +15,7 @@ from shared.publishing.deadline import deadline_s
 from shared.publishing.fan_out import FanOut
 from shared.publishing.images import Image, change_in, worker_image
 from shared.publishing.publisher import Publisher
-from shared.publishing.report import moment, report
+from shared.publishing.report import Gaps, moment, report
 from shared.settings import PublishSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
@@ -41,6 +41,7 @@ publisher = Publisher(
     shards=settings.connection_shards,
     connections_per_worker=settings.connections_per_worker,
 )
+gaps = Gaps()
 lambdas = boto3.client("lambda") if settings.worker_function else None
 
 
@@ -64,9 +65,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     delta = change.judged(settings.ages)
     if lambdas and publisher.needs_workers():
         publisher.delegate(delta, partial(start_worker, lambdas, change.old, change.new))
+        gaps.count(metrics, delta, is_heard=True)
         metrics.add_metric("WorkersStarted", MetricUnit.Count, settings.connection_shards)
         return {"seq": delta.new.seq, "workers": settings.connection_shards}
     posted = publisher.publish(delta, deadline_s(context))
+    gaps.count(metrics, delta, is_heard=posted.listening > 0)
     report(logger, metrics, began, delta, posted)
     return {"seq": delta.new.seq, "frames": posted.frames}
 

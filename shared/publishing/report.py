@@ -26,6 +26,20 @@ def moment() -> Moment:
     return Moment(time.time_ns() // 1_000_000, time.process_time_ns() // 1_000_000)
 
 
+class Gaps:
+    """How far apart the published snapshots came, while somebody listened to both. Without listeners the ingest ticks
+    once a minute on purpose, and a client that comes then ends such a gap."""
+
+    def __init__(self) -> None:
+        self._was_heard = False
+
+    def count(self, metrics: Metrics, delta: Delta, *, is_heard: bool) -> None:
+        """Count the time between the delta's two snapshots."""
+        if self._was_heard and is_heard and delta.old.seq:
+            metrics.add_metric("SnapshotGap", MetricUnit.Milliseconds, max(0, delta.new.ts_ms - delta.old.ts_ms))
+        self._was_heard = is_heard
+
+
 def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted: Posted) -> None:
     """Count every outcome. Log a warning if connections missed a frame, which slow clients do by themselves, or if
     slow clients were closed, and an error if the batch broke; at DEBUG, also the times."""

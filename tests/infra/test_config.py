@@ -47,6 +47,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         log_retention_days="90",
         tracing="false",
         access_log_role="false",
+        daily_budget_usd="3",
         cli_credentials="true",
         native_wheels="true",
     )
