@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
 """
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Stack, Validations
+from aws_cdk import Acknowledgment, Aws, CfnOutput, Duration, Stack, Validations
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
@@ -57,7 +57,9 @@ class Api(Construct):
         }
         most = self._config.max_connections_per_client
         limited = {**connections, "MAX_CONNECTIONS_PER_CLIENT": str(most)}
-        connect = self._function("connect", limited)
+        # Logs do not have the stack's ID, whose random part serves as the key.
+        key = {"ADDRESS_KEY": Aws.STACK_ID} if self._config.hash_addresses else {}
+        connect = self._function("connect", {**limited, **key})
         connect.allow(["dynamodb:PutItem"], [storage.connections.table_arn])
         if most:
             connect.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])

@@ -31,11 +31,13 @@ class BackfillSettings:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """For `connect` and `disconnect`. `max_connections_per_client`: 0 for no limit."""
+    """For `connect` and `disconnect`. `max_connections_per_client`: 0 for no limit. `address_key`: logs show addresses
+    hashed with this key; empty for the addresses themselves."""
 
     connections_table: str
     connection_shards: int
     max_connections_per_client: int = 0
+    address_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

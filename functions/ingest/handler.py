@@ -94,6 +94,8 @@ def report(tick: TickReport) -> None:
     logger.debug("tick", seq=tick.seq, written=tick.written, poll_ms=tick.poll_ms, priced_ms=tick.priced_ms)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)
+    if tick.newly_held:
+        logger.warning("prices held", seq=tick.seq, held=tick.newly_held)
     if tick.unexplained:
         logger.warning("ticks unexplained", seq=tick.seq, ticks=tick.unexplained)
     if tick.suspects:

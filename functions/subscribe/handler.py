@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared.aws import invoke
 from shared.gateway import open_gateway
 from shared.model.message_limit import MessageLimit
-from shared.requests.routes import Admission, route
+from shared.requests.routes import CONNECTION_ID, Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read
 from shared.store.connections_table import ConnectionsTable
@@ -31,7 +31,7 @@ subscriptions = Subscriptions(
 )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=CONNECTION_ID)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Both routes invoke this function; the message's event says which."""
     return route(event, gateway, admission, subscriptions.act)

@@ -12,6 +12,7 @@ from shared.model.delta import Delta
 # Faults of the deployment or of a frame, not of a client: they last until somebody acts.
 REFUSED = ("forbidden", "rejected", "too_large", "untrusted")
 REASONS = 3
+MISSED = 100  # connections that a log line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
     metrics.add_metric("BytesPosted", MetricUnit.Bytes, posted.bytes)
     metrics.add_metric("PostingTime", MetricUnit.Milliseconds, posted.elapsed_ms)
     metrics.add_metric("PublishLatency", MetricUnit.Milliseconds, ended.at_ms - delta.new.ts_ms)
+    metrics.add_metadata("seq", delta.new.seq)  # so that the log tells which ticks a connection got
     logger.debug(
         "posted",
         seq=delta.new.seq,
@@ -76,6 +78,7 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
             seq=delta.new.seq,
             connections=missed,
             reasons=sorted(reasons)[:REASONS],
+            missed=sorted(posted.failed)[:MISSED],
             outcomes=dict(posted.outcomes),
         )
     if posted.closed:

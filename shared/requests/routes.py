@@ -16,6 +16,7 @@ from shared.protocol import BadRequest, Message, error_frame, parse_message, rat
 from shared.store.connections_table import ConnectionsTable, NotConnected
 
 logger = Logger(child=True)
+CONNECTION_ID = "requestContext.connectionId"  # where an event has what every log line of its connection has
 
 Act = Callable[[Connection, Message], None]
 Admit = Callable[[str], Connection]

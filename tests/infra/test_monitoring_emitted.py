@@ -249,7 +249,7 @@ def test_a_request_that_fails_raises_an_alarm(
     assert goes_off_in(cloudwatch, alarms(stack)[f"{name.capitalize()}Failed"], 5)
 
 
-def test_a_client_that_reads_too_slowly_is_no_failed_request(
+def test_a_slow_reader_does_not_count_as_a_failed_request(
     stack: Synthesised,
     start: Load,
     api: ConnectionsServer,

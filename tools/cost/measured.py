@@ -69,7 +69,7 @@ UNHEARD_RUN_S = Decimal(2)
 INVOCATION_LOG_BYTES = Decimal(450)  # START, END and REPORT
 PUBLISH_LOG_BYTES = Decimal(750)  # its metrics
 INGEST_TICK_LOG_BYTES = Decimal(150)
-ACCESS_LOG_BYTES = Decimal(330)
+ACCESS_LOG_BYTES = Decimal(800)  # 500 with a browser's user agent, and a line of the function that takes it
 
 # --- Assumed of the other designs
 
