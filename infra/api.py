@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
 from infra.function import FeedFunction
-from infra.storage import Storage
+from infra.storage import CLIENTS, SHARDS, Storage
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
 
 
@@ -60,24 +60,25 @@ class Api(Construct):
         # Logs do not have the stack's ID, whose random part serves as the key.
         key = {"ADDRESS_KEY": Aws.STACK_ID} if self._config.hash_addresses else {}
         connect = self._function("connect", {**limited, **key})
-        connect.allow(["dynamodb:PutItem"], [storage.connections.table_arn])
+        quotes, table = storage.quotes.table_arn, storage.connections.table_arn
+        connect.allow_items(table, {"PutItem": [SHARDS, *([CLIENTS] if most else [])]})
         if most:
-            connect.allow(["dynamodb:Query", "dynamodb:DeleteItem"], [storage.connections.table_arn])
+            connect.allow_items(table, {"Query": [CLIENTS], "DeleteItem": [CLIENTS]})
 
         disconnect = self._function("disconnect", limited)
         # A query finds the other numbers of shards that are in use: a connection may have been made with one of them.
-        disconnect.allow(["dynamodb:DeleteItem", "dynamodb:Query"], [storage.connections.table_arn])
+        disconnect.allow_items(table, {"DeleteItem": [SHARDS, *([CLIENTS] if most else [])], "Query": [SHARDS]})
 
         subscribe = self._function("subscribe", {**clients, "INGEST_FUNCTION": ingest.function.function_name})
-        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
-        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        subscribe.allow_items(table, {action: [SHARDS] for action in ("GetItem", "UpdateItem", "Query")})
+        subscribe.allow_items(quotes, {"GetItem": ["SNAPSHOT", "LEASE"], "UpdateItem": ["AUDIENCE", "LEASE"]})
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
         self.allow_posts(subscribe)
 
         name = {"BACKFILL_FUNCTION": backfill.function.function_name} if backfill else {}
         request = self._function("request", {**clients, **name})
-        request.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
-        request.allow(["dynamodb:GetItem", "dynamodb:Query"], [storage.quotes.table_arn])
+        request.allow_items(table, {action: [SHARDS] for action in ("GetItem", "UpdateItem", "Query")})
+        request.allow_items(quotes, {"GetItem": ["SNAPSHOT", "EXPLAIN", "TRENDS"], "Query": ["CANDLE#*", "PAST#*"]})
         if backfill:
             request.allow(["lambda:InvokeFunction"], [backfill.function.function_arn])
         self.allow_posts(request)
