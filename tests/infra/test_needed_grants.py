@@ -17,6 +17,7 @@ from mypy_boto3_dynamodb.service_resource import Table
 
 from shared import aws as shared_aws
 from shared.model.candles import INTERVAL_MS, Candle
+from shared.model.explanation import Explanations
 from shared.model.values import Snapshot
 from shared.publishing.images import change_in, worker_image
 from shared.sources.all_sources import SOURCES
