@@ -1,4 +1,4 @@
-"""The API's access log: one line per connection, message and disconnection.
+"""The API's logs: an access line per connection, message and disconnection, and its own errors.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
 """
@@ -14,12 +14,31 @@ from constructs import Construct
 from infra.config import FeedConfig
 from infra.log_group import log_group
 
-FIELDS = ("requestId", "requestTime", "connectionId", "eventType", "routeKey", "status", "error.message")
+# The fields of a line, each with API Gateway's variable.
+FIELDS = {
+    "requestId": "requestId",
+    "requestTime": "requestTime",
+    "connectionId": "connectionId",
+    "eventType": "eventType",
+    "routeKey": "routeKey",
+    "messageId": "messageId",
+    "status": "status",
+    "error": "error.message",
+    "errorType": "error.responseType",
+    "userAgent": "identity.userAgent",
+    "integrationStatus": "integration.status",
+    "integrationError": "integration.error",
+    "integrationLatency": "integrationLatency",
+}
+ADDRESS = {"address": "identity.sourceIp"}
 MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 
 
 class AccessLogs(Construct):
-    """A stage's access log, and the account's role with which API Gateway writes it."""
+    """A stage's access log and execution log, and the account's role with which API Gateway writes them.
+
+    API Gateway cannot hash, so with `hash_addresses` its lines have no address; `connect` logs the hash.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: FeedConfig, stage: apigatewayv2.WebSocketStage
@@ -28,6 +47,7 @@ class AccessLogs(Construct):
         cfn_stage = stage.node.default_child
         if not isinstance(cfn_stage, apigatewayv2.CfnStage):
             raise TypeError("the stage is not a CloudFormation stage")
+        fields = FIELDS if config.hash_addresses else FIELDS | ADDRESS
         # The group's own ARN ends in `:*`, which API Gateway refuses or reports as drift.
         destination = Stack.of(self).format_arn(
             service="logs",
@@ -37,8 +57,13 @@ class AccessLogs(Construct):
         )
         cfn_stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
             destination_arn=destination,
-            format=json.dumps({field: f"$context.{field}" for field in FIELDS}),
+            format=json.dumps({field: f"$context.{variable}" for field, variable in fields.items()}),
         )
+        # Only errors, without the messages themselves. Made here, the group expires and goes with the stack.
+        cfn_stage.add_property_override("DefaultRouteSettings.LoggingLevel", "ERROR")
+        cfn_stage.add_property_override("DefaultRouteSettings.DataTraceEnabled", False)
+        errors = log_group(self, "Errors", config, name=f"/aws/apigateway/{stage.api.api_id}/{config.stage_name}")
+        stage.node.add_dependency(errors)
         if config.access_log_role:
             cfn_stage.add_resource_dependency(self._account_role())
 

@@ -3,8 +3,9 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html
 """
 
-from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
+from aws_cdk import Acknowledgment, Aws, CfnOutput, Duration, Stack, Validations
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
@@ -13,7 +14,7 @@ from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.region_quota import answer_rate, message_pace
 from infra.secret_pair import SecretPair
-from infra.storage import Storage
+from infra.storage import CLIENTS, COUNTS, PACE, SHARDS, Storage
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
 
 
@@ -54,26 +55,27 @@ class Api(Construct):
             "CONNECTIONS_URL": self.connections_url,
             "MESSAGES_PER_MINUTE": str(self._config.messages_per_minute),
             "MESSAGE_BURST": str(self._config.message_burst),
-            "RATES": str(self._config.rates).lower(),
-            "ANSWER_RATE": str(answer_rate(self._config)),
         }
         clients = {
             **counted,
             "QUOTES_TABLE": storage.quotes.table_name,
             "TICK_SECONDS": str(self._config.tick_seconds),
             "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
+            "RATES": str(self._config.rates).lower(),
+            "ANSWER_RATE": str(answer_rate(self._config)),
         }
+        quotes, table = storage.quotes.table_arn, storage.connections.table_arn
         rates = {"MAX_RATES_CONNECTIONS": str(self._config.max_rates_connections)}
         subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})
-        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
-        subscribe.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        self._allow_counting(subscribe, table, PACE)
+        subscribe.allow_items(quotes, {"GetItem": ["SNAPSHOT", "LEASE"], "UpdateItem": ["AUDIENCE", "LEASE"]})
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
         self.allow_posts(subscribe)
 
         name = {"BACKFILL_FUNCTION": backfill.function.function_name} if backfill else {}
         request = self._function("request", {**clients, **name})
-        request.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [storage.connections.table_arn])
-        request.allow(["dynamodb:GetItem", "dynamodb:Query"], [storage.quotes.table_arn])
+        self._allow_counting(request, table, PACE)
+        request.allow_items(quotes, {"GetItem": ["SNAPSHOT", "EXPLAIN", "TRENDS"], "Query": ["CANDLE#*", "PAST#*"]})
         if backfill:
             request.allow(["lambda:InvokeFunction"], [backfill.function.function_arn])
         self.allow_posts(request)
@@ -111,22 +113,45 @@ class Api(Construct):
             entrance["ORIGIN_SECRET"] = self.origin_secret.arn
         if config.allowed_origins:
             entrance["ALLOWED_ORIGINS"] = config.allowed_origins
+        # Logs do not have the stack's ID, whose random part serves as the key.
+        key = {"ADDRESS_KEY": Aws.STACK_ID} if config.hash_addresses else {}
         connect = self._function(
-            "connect", {**connections, **entrance, **{name: str(most) for name, most in limits.items()}}
+            "connect", {**connections, **entrance, **{name: str(most) for name, most in limits.items()}, **key}
         )
-        connect.allow(["dynamodb:PutItem"], [table])
-        if config.max_connections_per_client or config.max_connections_per_block:
-            connect.allow(["dynamodb:DeleteItem"], [table])
+        places = [CLIENTS] if config.max_connections_per_client or config.max_connections_per_block else []
+        counts = [COUNTS] if config.max_connections else []
+        connect.allow_items(table, {"PutItem": [SHARDS, *places]})
+        if places:
+            connect.allow_items(table, {"DeleteItem": places})
+        if places or counts:
+            connect.allow_items(table, {"Query": [*places, *counts]})
         if self.origin_secret:
             self.origin_secret.allow_read(connect)
 
         disconnect = self._function("disconnect", connections)
-        disconnect.allow(["dynamodb:DeleteItem"], [table])
+        disconnect.allow_items(table, {"DeleteItem": [SHARDS, CLIENTS]})
         for function in (connect, disconnect):
-            # A query finds the other numbers of shards that are in use: a connection may be made with one of them.
-            function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], [table])
+            self._allow_counting(function, table)
             self.allow_posts(function)
         return connect, disconnect
+
+    def _allow_counting(self, function: FeedFunction, table: str, *updated: str) -> None:
+        """Let a function find a connection, and count its messages. A query finds the other numbers of shards that are
+        in use: a connection may be made with one of them."""
+        function.allow_items(table, {"GetItem": [SHARDS], "UpdateItem": [SHARDS, *updated], "Query": [SHARDS]})
+
+    def metric(self, name: str, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """A metric that API Gateway writes about this stage, per minute by default.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiId": self.api.api_id, "Stage": self._config.stage_name},
+            statistic=statistic,
+            period=period or Duration.minutes(1),
+        )
 
     def allow_posts(self, function: FeedFunction) -> None:
         """Let a function post to the connections of this API, and close those of clients that send too much or read

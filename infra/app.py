@@ -9,6 +9,7 @@ from infra.api import Api
 from infra.backfill import Backfill
 from infra.bundle import ROOT
 from infra.config import FeedConfig, chosen_settings, config_from
+from infra.dashboard import Dashboard
 from infra.ingest import Ingest
 from infra.metadata import METADATA
 from infra.monitoring import Monitoring
@@ -43,7 +44,11 @@ def build(app: App, page: Path = PAGE) -> Stack:
     api = Api(stack, "Api", config=config)
     api.add_routes(storage, ingest.function, backfill)
     publish = Publish(stack, "Publish", config=config, storage=storage, api=api)
-    Monitoring(stack, "Monitoring", config=config, ingest=ingest, publish=publish, api=api, backfill=backfill)
+    Monitoring(
+        stack, "Monitoring", config=config, storage=storage, ingest=ingest, publish=publish, api=api, backfill=backfill
+    )
+    if config.dashboard:
+        Dashboard(stack, "Dashboard", storage=storage, ingest=ingest, publish=publish, api=api)
     site = Site(stack, "Site", config=config, api=api, page=page) if config.site else None
     feed_url = site.feed_url if site else api.stage.url
     CfnOutput(stack, "QuotesTable", value=storage.quotes.table_name, description="The table with the candles")

@@ -23,5 +23,8 @@ class Backfill(Construct):
             timeout_s=900,
             environment={"QUOTES_TABLE": storage.quotes.table_name, **source_environment(config)},
         )
-        self.function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        stored = ["BACKFILL", "TRENDS", "PAST#*"]
+        self.function.allow_items(
+            storage.quotes.table_arn, {"GetItem": stored, "PutItem": stored, "UpdateItem": ["BACKFILL"]}
+        )
         allow_keys(self.function, config)

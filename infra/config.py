@@ -29,6 +29,7 @@ BOUNDS = {
     "max_connections": (0, 1_000_000),
     "max_rates_connections": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
+    "daily_budget_usd": (0, 1_000_000),
 }
 POLL_SECONDS_BOUNDS = (0, 3600)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -72,7 +73,12 @@ class FeedConfig:
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
+    `daily_budget_usd`: what a day may cost, in US dollars. More messages in a day than it pays for raise an alarm, and
+    with `alarm_email` a higher bill of the account sends a mail. 0 for neither.
+    `dashboard`: make a CloudWatch dashboard; AWS takes $3 a month for each beyond an account's three.
     `access_log_role`: set the account's role for API Gateway's logs, and replace an existing one.
+    `hash_addresses`: logs show a hash in place of each client's address. CloudFront's own log (`site_access_logs`) does
+    not.
     `site`: serve the page and the feed with CloudFront.
     `site_domain`, `site_certificate_arn`: your own domain, and its certificate in us-east-1; set both or neither.
     `site_access_logs`: keep CloudFront's log of every request, for `log_retention_days`.
@@ -115,7 +121,10 @@ class FeedConfig:
     retain_data: bool = True
     quotes_table_name: str = ""
     access_log_role: bool = True
+    hash_addresses: bool = False
     alarm_email: str = ""
+    daily_budget_usd: int = 10
+    dashboard: bool = True
     site: bool = True
     site_domain: str = ""
     site_certificate_arn: str = ""

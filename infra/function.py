@@ -63,6 +63,21 @@ class FeedFunction(Construct):
         """Grant the function these actions on these resources."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
+    def allow_items(self, table_arn: str, keys: Mapping[str, Sequence[str]]) -> None:
+        """Grant the function actions on a table's items: by action, the partitions whose items it touches (`*` at the
+        end of one stands for any text). Each of these actions names partition keys, so none goes round the condition.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+        """
+        for action, partitions in keys.items():
+            self.role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=[f"dynamodb:{action}"],
+                    resources=[table_arn],
+                    conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)}},
+                )
+            )
+
     def metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
         """A metric that the handler writes through Powertools, per minute. `dimensions` are those besides the service.
 

@@ -44,15 +44,15 @@ class Ingest(Construct):
                 **({"BACKFILL_FUNCTION": backfill.function.function_name} if backfill else {}),
             },
         )
-        self.function.allow(
-            [
-                "dynamodb:GetItem",
-                "dynamodb:Query",
-                "dynamodb:PutItem",
-                "dynamodb:BatchWriteItem",
-                "dynamodb:UpdateItem",
-            ],
-            [storage.quotes.table_arn],
+        self.function.allow_items(
+            storage.quotes.table_arn,
+            {
+                "GetItem": ["SNAPSHOT", "LEASE", "AUDIENCE", "TRENDS", "BACKFILL"],
+                "PutItem": ["SNAPSHOT", "EXPLAIN", "TRENDS", "BACKFILL"],
+                "UpdateItem": ["LEASE"],
+                "Query": ["CANDLE#*"],
+                "BatchWriteItem": ["CANDLE#*"],
+            },
         )
         allow_keys(self.function, config)
         if backfill:

@@ -17,8 +17,8 @@ RETENTION = {
 }
 
 
-def log_group(scope: Construct, construct_id: str, config: FeedConfig) -> logs.LogGroup:
-    """A log group that is deleted with the stack.
+def log_group(scope: Construct, construct_id: str, config: FeedConfig, name: str | None = None) -> logs.LogGroup:
+    """A log group that is deleted with the stack, with a name where AWS chooses the group.
 
     Raises:
         ValueError: CloudWatch Logs does not offer that number of days.
@@ -26,4 +26,6 @@ def log_group(scope: Construct, construct_id: str, config: FeedConfig) -> logs.L
     days = config.log_retention_days
     if days not in RETENTION:
         raise ValueError(f"log_retention_days is {days}; it must be one of {', '.join(map(str, RETENTION))}")
-    return logs.LogGroup(scope, construct_id, retention=RETENTION[days], removal_policy=RemovalPolicy.DESTROY)
+    return logs.LogGroup(
+        scope, construct_id, log_group_name=name, retention=RETENTION[days], removal_policy=RemovalPolicy.DESTROY
+    )

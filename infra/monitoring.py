@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
 
+from collections.abc import Mapping
+
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -13,11 +15,16 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.api import Api
+from infra.budget import Budget, watch_messages, watch_posts
 from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.ingest import Ingest
 from infra.publish import MAX_RECORD_AGE, Publish
+from infra.service_alarms import watch_api, watch_functions, watch_publish, watch_tables
+from infra.storage import Storage
 from shared.model.assets import price_sources
+from shared.model.staleness import TICKS, ages
+from shared.sources.all_sources import SOURCES
 
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -38,6 +45,7 @@ class Monitoring(Construct):
         construct_id: str,
         *,
         config: FeedConfig,
+        storage: Storage,
         ingest: Ingest,
         publish: Publish,
         api: Api,
@@ -46,7 +54,10 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         self._prefix = f"{config.stack_name}-"
         self._alarm_action = actions.SnsAction(self._topic(config.alarm_email)) if config.alarm_email else None
+        self._config = config
+        self._ages = ages(config.tick_seconds, config.stale_after_seconds)
         self._watch_ticks(ingest.function)
+        self._watch_sources(ingest.function)
         self._watch_posts(publish)
         self._watch_batches("", publish.function)
         functions = {"ingest": ingest.function, "publish": publish.function, **api.functions}
@@ -55,12 +66,22 @@ class Monitoring(Construct):
         if publish.worker:
             self._watch_batches("Worker", publish.worker)
             functions["worker"] = publish.worker
-        for name, function in functions.items():
             self._alarm(
-                f"{name.capitalize()}Errors",
-                function.function.metric_errors(statistic="Sum", period=Duration.minutes(5)),
-                f"An invocation of {name} raised an error or timed out: look at its log group for the error.",
+                "WorkersOvertaken",
+                publish.worker.metric("WorkersOvertaken", "Sum"),
+                "For five minutes workers have begun after a newer one of their shard, so they post nothing: look at "
+                "the duration and the throttles of the workers, and at connection_shards.",
+                minutes=5,
             )
+        watch_functions(self._alarm, functions)
+        watch_publish(self._alarm, publish.function)
+        watch_tables(self._alarm, storage)
+        watch_api(self._alarm, api)
+        self._watch_requests(api.functions)
+        if config.daily_budget_usd:
+            watch_messages(self._alarm, api, config.daily_budget_usd)
+            if config.alarm_email:
+                Budget(self, "Budget", config=config)
 
     def _watch_ticks(self, ingest: FeedFunction) -> None:
         self._alarm(
@@ -80,14 +101,6 @@ class Monitoring(Construct):
             "of the symbols that are stale, unavailable or served by another source than usual.",
             minutes=5,
         )
-        for source in price_sources():
-            self._alarm(
-                f"Suspect{source.capitalize()}",
-                ingest.metric("SourceSuspect", "Sum", source=source),
-                f"For five minutes the other sources have contradicted {source}, so it casts no vote: look at its "
-                "markets in explain, and at its own announcements.",
-                minutes=5,
-            )
         # Each run begins with none pending, so the minimum of a minute is 0 even if no write succeeds.
         self._alarm(
             "CandlesPending",
@@ -96,6 +109,50 @@ class Monitoring(Construct):
             "the quotes table and at the log group of ingest.",
             minutes=5,
         )
+
+    def _watch_sources(self, ingest: FeedFunction) -> None:
+        self._alarm(
+            "QuotesStale",
+            ingest.metric("QuotesAge", "Maximum"),
+            "For two minutes no source has confirmed a quarter of the quotes, so clients see them as stale: look at "
+            "the lines `sources failed` in the log group of ingest.",
+            threshold=self._ages.stale_ms,
+            minutes=2,
+        )
+        self._alarm(
+            "AllSourcesDown",
+            ingest.metric("SourcesSilent", "Maximum"),
+            "For two minutes no source of prices has answered: look at the lines `sources failed` in the log group of "
+            "ingest, and whether the Region may ask the exchanges.",
+            threshold=self._ages.stale_ms,
+            minutes=2,
+        )
+        for source in (make().name for make in SOURCES):
+            self._alarm(
+                f"Down{_words(source)}",
+                ingest.metric("SourceDown", "Sum", source=source),
+                f"In each of fifteen minutes {source} has failed, and others stand in for it: look at its error in the "
+                "lines `sources failed` in the log group of ingest.",
+                minutes=15,
+            )
+        for source in price_sources():
+            self._alarm(
+                f"Suspect{source.capitalize()}",
+                ingest.metric("SourceSuspect", "Sum", source=source),
+                f"For five minutes the other sources have contradicted {source}, so it casts no vote: look at its "
+                "markets in explain, and at its own announcements.",
+                minutes=5,
+            )
+
+    def _watch_requests(self, routes: Mapping[str, FeedFunction]) -> None:
+        """A client that is told `unavailable` gets status 200, so that no metric of AWS counts it."""
+        for name in ("request", "subscribe"):
+            self._alarm(
+                f"{name.capitalize()}Failed",
+                routes[name].metric("RequestsFailed", "Sum").with_(period=Duration.minutes(5)),
+                f"A client of {name} was told that the feed is unavailable, or got no answer: look at the lines "
+                "`request failed` and `answer did not arrive` in its log group.",
+            )
 
     def _watch_batches(self, prefix: str, poster: FeedFunction) -> None:
         """The alarms of `publish` or its workers, whose metrics have different names."""
@@ -127,6 +184,8 @@ class Monitoring(Construct):
             f"lines `batch broken` {where}.",
             minutes=5,
         )
+        if self._config.daily_budget_usd:
+            watch_posts(self._alarm, prefix, poster, self._config.daily_budget_usd)
 
     def _watch_posts(self, publish: Publish) -> None:
         self._alarm(
@@ -134,6 +193,15 @@ class Monitoring(Construct):
             publish.function.metric("SnapshotsUnreadable", "Sum"),
             "Publish has left out snapshots that it cannot read, so clients miss their prices: look at the lines "
             "`snapshots unreadable` in its log group, and whether ingest and publish have the same version.",
+        )
+        # A healthy feed writes at least every `write_ms`, whatever the market does. Without listeners nothing counts.
+        self._alarm(
+            "TicksRare",
+            publish.function.metric("SnapshotGap", "Minimum"),
+            "For three minutes snapshots have come much later than their tick although somebody listens: look at why "
+            "ingest stopped in its log group, and at the item of the audience.",
+            threshold=self._ages.write_ms + TICKS * self._config.tick_seconds * 1000,
+            minutes=3,
         )
         # Half the age at which a record is put aside: publish never gets a record older than the full age.
         self._alarm(
@@ -217,3 +285,7 @@ class Monitoring(Construct):
         )
         topic.add_subscription(subscriptions.EmailSubscription(email))
         return topic
+
+
+def _words(source: str) -> str:
+    return "".join(word.capitalize() for word in source.split("_"))

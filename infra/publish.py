@@ -15,7 +15,7 @@ from infra.api import Api
 from infra.config import FeedConfig
 from infra.function import FeedFunction
 from infra.region_quota import Pace, posting_pace
-from infra.storage import Storage
+from infra.storage import CLIENTS, COUNTS, PROGRESS, SHARDS, Storage
 
 MAX_RECORD_AGE = Duration.seconds(60)
 
@@ -49,9 +49,12 @@ class Publish(Construct):
         if self.worker:
             environment["WORKER_FUNCTION"] = self.worker.function.function_name
         self.function = self._poster("Publish", "publish", config, storage, api, environment)
-        self.function.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.quotes.table_arn])
+        self.function.allow_items(
+            storage.quotes.table_arn, {"GetItem": ["SNAPSHOT", "AUDIENCE"], "UpdateItem": ["AUDIENCE"]}
+        )
+        self.function.allow_items(storage.connections.table_arn, {"DeleteItem": [PROGRESS]})
         if self.worker:
-            self.function.allow(["dynamodb:UpdateItem"], [storage.connections.table_arn])
+            self.function.allow_items(storage.connections.table_arn, {"UpdateItem": [PROGRESS], "Query": [PROGRESS]})
             self.function.allow(["lambda:InvokeFunction"], [self.worker.function.function_arn])
         self.failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
         Validations.of(self.failed).acknowledge(
@@ -86,7 +89,7 @@ class Publish(Construct):
         rate = {"POST_RATE": pace.rate, "POST_BURST": pace.burst}
         each = {name: str(max(1, total // config.connection_shards)) for name, total in rate.items()}
         worker = self._poster("Worker", "worker", config, storage, api, {**environment, **each})
-        worker.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [storage.connections.table_arn])
+        worker.allow_items(storage.connections.table_arn, {"GetItem": [PROGRESS], "UpdateItem": [PROGRESS]})
         return worker
 
     def _poster(
@@ -109,7 +112,12 @@ class Publish(Construct):
             timeout_s=60,
             environment=environment,
         )
-        actions = ["dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"]
-        function.allow(actions, [storage.connections.table_arn])
+        grants = {
+            "Query": [SHARDS],
+            "BatchGetItem": [SHARDS],
+            "DeleteItem": [SHARDS, CLIENTS],
+            "PutItem": [SHARDS, COUNTS],
+        }
+        function.allow_items(storage.connections.table_arn, grants)
         api.allow_posts(function)
         return function

@@ -7,6 +7,9 @@ from constructs import Construct
 from infra.config import FeedConfig
 from infra.existing_table import existing_table
 
+# Partitions of the connections table (`shared/store`), as grants name them.
+SHARDS, CLIENTS, COUNTS, PROGRESS, PACE = "SHARD#*", "CLIENT#*", "COUNT", "PROGRESS", "ANSWERS"
+
 
 class Storage(Construct):
     """The quotes table with the stream that `publish` reads, and the connections table.

@@ -44,7 +44,8 @@ class MisnamedSettings:
 class ConnectSettings(MisnamedSettings):
     """For `connect`. `origin_secret`: the secret that the edge sends, empty if no edge stands before the API. `direct`:
     the API's own address is open as well. `allowed_origins`: of pages, with commas between; empty for all. The limits
-    of connections are for a viewer, for a block of addresses, and for a shard; 0 for no limit."""
+    of connections are for a viewer, for a block of addresses, and for a shard; 0 for no limit. `address_key`: the log
+    shows addresses hashed with this key; empty for the addresses themselves."""
 
     origin_secret: str = ""
     direct: bool = False
@@ -52,6 +53,7 @@ class ConnectSettings(MisnamedSettings):
     max_connections_per_client: int = 0
     max_connections_per_block: int = 0
     max_connections: int = 0
+    address_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,11 @@ def metrics(output: str) -> dict[str, float]:
     return found
 
 
+def logged_lines(module: ModuleType, caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return what the Lambda has logged, as its log group gets it."""
+    return [json.loads(module.logger.registered_formatter.format(record)) for record in caplog.records]
+
+
 @pytest.fixture
 def api() -> Iterator[ConnectionsServer]:
     """The server to which the Lambdas post."""

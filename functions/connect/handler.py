@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.connecting.entrance import Entrance
 from shared.connecting.secret_pair import SecretPair
+from shared.model.logged_address import logged_address
 from shared.model.refused import Refused
 from shared.requests.misnamed import Misnamed
 from shared.settings import ConnectSettings, read
@@ -17,6 +18,7 @@ from shared.store.connection_counts import ConnectionCounts
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 from shared.store.dynamodb import table
 
+CONNECTION_ID = "requestContext.connectionId"  # under which every log line of a connection is found
 logger = Logger()
 settings = read(ConnectSettings, os.environ)
 items = table(settings.connections_table)
@@ -31,7 +33,7 @@ entrance = Entrance(
 misnamed = Misnamed(settings, connections)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=CONNECTION_ID)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """An error refuses the connection. That is better than a connection that can never get a frame."""
     context = event["requestContext"]
@@ -60,3 +62,4 @@ def connect(event: dict[str, Any], connection_id: str) -> None:
         raise Refused(429, "the feed has too many connections")
     place = places.take(viewer, connection_id, now_s + LIFETIME_S, now_s)
     connections.add(connection_id, now_s, place)
+    logger.info("connected", address=logged_address(viewer.name, settings.address_key))

@@ -85,6 +85,8 @@ def report(tick: TickReport) -> None:
     metrics.add_metric("SourceErrors", MetricUnit.Count, len(tick.errors))
     metrics.add_metric("CandlesPending", MetricUnit.Count, tick.candles_pending)
     metrics.add_metric("PricesHeld", MetricUnit.Count, tick.held)
+    metrics.add_metric("QuotesAge", MetricUnit.Milliseconds, tick.quotes_age_ms)
+    metrics.add_metric("SourcesSilent", MetricUnit.Milliseconds, tick.sources_silent_ms)
     for source in tick.errors:
         _count("SourceDown", source)
     for source in tick.suspects:
@@ -92,6 +94,8 @@ def report(tick: TickReport) -> None:
     logger.debug("tick", seq=tick.seq, written=tick.written, poll_ms=tick.poll_ms, priced_ms=tick.priced_ms)
     if tick.errors:
         logger.warning("sources failed", seq=tick.seq, errors=tick.errors)
+    if tick.newly_held:
+        logger.warning("prices held", seq=tick.seq, held=tick.newly_held)
     if tick.unexplained:
         logger.warning("ticks unexplained", seq=tick.seq, ticks=tick.unexplained)
     if tick.suspects:

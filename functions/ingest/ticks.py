@@ -4,8 +4,8 @@ With stand-by, an ingest that lost its lease watches its successor for the rest 
 that one begins no tick or writes nothing.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aws_lambda_powertools import Logger
@@ -13,6 +13,8 @@ from aws_lambda_powertools import Logger
 from functions.ingest.base import Base, base_of
 from functions.ingest.calls import FAILURES, PAUSE_MS, Calls
 from functions.ingest.grid import Grid, now_ms, sleep_until
+from functions.ingest.health import quotes_age_ms, sources_silent_ms
+from functions.ingest.held import newly_held
 from functions.ingest.past import Past
 from functions.ingest.unheard import Unheard
 from functions.ingest.watch import Watch
@@ -39,7 +41,8 @@ class TickReport:
     """What a tick did: the times of the sources and of the whole tick, the changes, and the errors.
 
     `priced_ms`: from the snapshot's time, when the sources had answered, to its write. `unexplained`: how many ticks of
-    this run have no stored explanations. `suspects`: the sources that cast no vote.
+    this run have no stored explanations. `suspects`: the sources that cast no vote. `newly_held`: why
+    this tick holds prices that the one before did not, by symbol. `quotes_age_ms`, `sources_silent_ms`: see `health`.
     """
 
     seq: int
@@ -53,6 +56,9 @@ class TickReport:
     priced_ms: int = 0
     unexplained: int = 0
     suspects: tuple[str, ...] = ()
+    quotes_age_ms: int = 0
+    sources_silent_ms: int = 0
+    newly_held: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Ticks:
@@ -209,7 +215,7 @@ class Ticks:
             ClientError: DynamoDB refused or failed until the next tick is due.
             BotoCoreError: DynamoDB did not answer until then.
         """
-        began_ms = now_ms()
+        began_ms, held_before = now_ms(), base.snapshot.held
         until_ms = lease.ticked_ms + self._grid.tick_ms
         self._calls.repeat(lambda: self._renew(lease), until_ms)
         asked_ms = now_ms()
@@ -233,6 +239,9 @@ class Ticks:
                 priced_ms=priced_ms or 0,
                 unexplained=self._unexplained,
                 suspects=tuple(snapshot.suspects),
+                quotes_age_ms=quotes_age_ms(snapshot, now_ms()),
+                sources_silent_ms=sources_silent_ms(polled.states, now_ms()),
+                newly_held=newly_held(snapshot, held_before),
             )
         )
         self._past.ticked(snapshot.closed if priced_ms is not None else ())

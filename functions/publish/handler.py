@@ -16,7 +16,7 @@ from shared.publishing.fan_out import FanOut
 from shared.publishing.images import Image, change_in, worker_image
 from shared.publishing.publisher import Publisher
 from shared.publishing.rates_count import RatesCount
-from shared.publishing.report import moment, report
+from shared.publishing.report import Gaps, moment, report
 from shared.settings import PublishSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
@@ -44,6 +44,7 @@ publisher = Publisher(
     connections_per_worker=settings.connections_per_worker,
     rates_count=RatesCount(RatesPlaces(table(settings.quotes_table)) if settings.max_rates_connections else None),
 )
+gaps = Gaps()
 lambdas = boto3.client("lambda") if settings.worker_function else None
 
 
@@ -67,9 +68,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     delta = change.judged(settings.ages)
     if lambdas and publisher.needs_workers():
         publisher.delegate(delta, partial(start_worker, lambdas, change.old, change.new))
+        gaps.count(metrics, delta, is_heard=True)
         metrics.add_metric("WorkersStarted", MetricUnit.Count, settings.connection_shards)
         return {"seq": delta.new.seq, "workers": settings.connection_shards}
     posted = publisher.publish(delta, deadline_s(context))
+    gaps.count(metrics, delta, is_heard=posted.listening > 0)
     report(logger, metrics, began, delta, posted)
     return {"seq": delta.new.seq, "frames": posted.frames}
 

@@ -14,7 +14,7 @@ from shared.model.message_limit import MessageLimit
 from shared.requests.long_answers import LongAnswers
 from shared.requests.minutes import MinutesBackfill
 from shared.requests.rates_cap import RatesCap
-from shared.requests.routes import Admission, route
+from shared.requests.routes import CONNECTION_ID, Admission, route
 from shared.requests.subscriptions import Requests
 from shared.settings import RequestSettings, read
 from shared.store.answer_pace import AnswerPace
@@ -52,7 +52,7 @@ requests = Requests(
 )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=CONNECTION_ID)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer a request. The route `$default` also invokes this function."""
     return route(event, gateway, admission, requests.answer)

@@ -12,7 +12,7 @@ from shared.gateway import open_answers
 from shared.model.message_limit import MessageLimit
 from shared.requests.long_answers import LongAnswers
 from shared.requests.rates_cap import RatesCap
-from shared.requests.routes import Admission, route
+from shared.requests.routes import CONNECTION_ID, Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read
 from shared.store.answer_pace import AnswerPace
@@ -38,7 +38,7 @@ subscriptions = Subscriptions(
 )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=CONNECTION_ID)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Both routes invoke this function; the message's event says which."""
     return route(event, gateway, admission, subscriptions.act)

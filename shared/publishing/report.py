@@ -12,6 +12,7 @@ from shared.model.delta import Delta
 # Faults of the deployment or of a frame, not of a client: they last until somebody acts.
 REFUSED = ("forbidden", "rejected", "too_large", "untrusted")
 REASONS = 3
+MISSED = 100  # connections that a log line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,20 @@ class Moment:
 
 def moment() -> Moment:
     return Moment(time.time_ns() // 1_000_000, time.process_time_ns() // 1_000_000)
+
+
+class Gaps:
+    """How far apart the published snapshots came, while somebody listened to both. Without listeners the ingest ticks
+    once a minute on purpose, and a client that comes then ends such a gap."""
+
+    def __init__(self) -> None:
+        self._was_heard = False
+
+    def count(self, metrics: Metrics, delta: Delta, *, is_heard: bool) -> None:
+        """Count the time between the delta's two snapshots."""
+        if self._was_heard and is_heard and delta.old.seq:
+            metrics.add_metric("SnapshotGap", MetricUnit.Milliseconds, max(0, delta.new.ts_ms - delta.old.ts_ms))
+        self._was_heard = is_heard
 
 
 def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted: Posted) -> None:
@@ -47,6 +62,7 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
     metrics.add_metric("BytesPosted", MetricUnit.Bytes, posted.bytes)
     metrics.add_metric("PostingTime", MetricUnit.Milliseconds, posted.elapsed_ms)
     metrics.add_metric("PublishLatency", MetricUnit.Milliseconds, ended.at_ms - delta.new.ts_ms)
+    metrics.add_metadata("seq", delta.new.seq)  # so that the log tells which ticks a connection got
     logger.debug(
         "posted",
         seq=delta.new.seq,
@@ -62,6 +78,7 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
             seq=delta.new.seq,
             connections=missed,
             reasons=sorted(reasons)[:REASONS],
+            missed=sorted(posted.failed)[:MISSED],
             outcomes=dict(posted.outcomes),
         )
     if posted.closed:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.gateway import Gateway, Gone, PostFailed
+from shared.gateway.outcomes import THROTTLED
 from shared.model.message_limit import CLOSED_AFTER, MessageLimit, RateLimited
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message, error_frame, parse_message, rate_limited_frame
@@ -16,6 +18,7 @@ from shared.requests.prices import price
 from shared.store.connections_table import ConnectionsTable, NotConnected
 
 logger = Logger(child=True)
+CONNECTION_ID = "requestContext.connectionId"  # where an event has what every log line of its connection has
 
 Act = Callable[[Connection, Message], None]
 Admit = Callable[[str, Message | BadRequest], Connection]
@@ -43,7 +46,8 @@ def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) ->
     """Call `act` with the connection and its message. Post an error frame if it raises.
 
     `admit` counts every message and raises RateLimited. A connection far over the limit is closed. Errors of AWS
-    become the error frame `unavailable`; a client that has left is not an error.
+    become the error frame `unavailable` and count as `RequestsFailed`, as does an answer that cannot be posted. A
+    client that has left is not an error, nor is one that reads too slowly for its answers.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
 
     Replies go through the gateway only: API Gateway delivers a returned body on some deployments and not on others.
@@ -65,14 +69,21 @@ def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) ->
             else:
                 gateway.post(connection_id, rate_limited_frame(error.retry_in_ms, message.message_id))
         except (ClientError, BotoCoreError):
+            _count("RequestsFailed")
             logger.exception("request failed")
             text = "the feed could not do this just now; try again"
             gateway.post(connection_id, error_frame("unavailable", text, message.message_id))
     except (Gone, NotConnected):
         logger.info("client left before its answer")
     except PostFailed as error:
+        _count("AnswersThrottled" if str(error) == THROTTLED else "RequestsFailed")
         logger.warning("answer did not arrive", error=str(error))
     return {"statusCode": 200}
+
+
+def _count(name: str) -> None:
+    with single_metric(name=name, unit=MetricUnit.Count, value=1):
+        pass
 
 
 def _read(text: str | None) -> Message | BadRequest:

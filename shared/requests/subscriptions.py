@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+from aws_lambda_powertools import Logger
+
 from shared import protocol
 from shared.gateway import Gateway
 from shared.model.channels import RATES, has_one_frame_per_symbol
@@ -20,6 +22,7 @@ from shared.store.trends_table import TrendsTable
 from shared.store.whole_history import WholeHistory
 
 TRIES = 3
+logger = Logger(child=True)
 
 
 class Subscriptions:
@@ -81,6 +84,7 @@ class Subscriptions:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
         self._connections.subscribe(connection_id, channel, view)
         self._join_audience()
+        logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
         moved = Delta(first, self._quotes.snapshot_now(self._limits))
         if not moved.new.seq:
             return  # there is none, or none that can be read: the next tick brings everything
@@ -109,6 +113,7 @@ class Subscriptions:
             left = self._reduce(connection, ended.channel, ended, message)
         if ends_rates and not left:
             self._rates_cap.give_back(connection)
+        logger.info("unsubscribed", channel=ended.channel, left=len(left))
         frame = protocol.unsubscribed_frame(message.message_id, ended.channel, left, ended.rejected)
         self._gateway.post(connection.connection_id, frame)
 

@@ -1,6 +1,7 @@
 """Each Lambda, imported as deployed, handles an event as AWS sends it."""
 
 import json
+import re
 import time
 from decimal import Decimal
 from typing import Any
@@ -22,7 +23,7 @@ from shared.store.quotes_table import Audience, QuotesTable
 from shared.store.trends_table import TrendsTable
 from tests.clients import ConnectionsServer, spots
 from tests.lambdas import CONNECTION_ID as ID
-from tests.lambdas import Context, Load, metrics, stream_record, websocket_event
+from tests.lambdas import Context, Load, logged_lines, metrics, stream_record, websocket_event
 from tests.samples import AGELESS, SYMBOLS, after, quote, quotes
 from tests.stored import stored
 
@@ -41,6 +42,23 @@ def test_connect_remembers_the_connection(load: Load, connections_table: Connect
     assert connections_table.get(ID).subscriptions == {}
     item = stored(connections_table._table)[0]
     assert before_s <= int(str(item["expires_at"])) - LIFETIME_S <= time.time()
+
+
+@pytest.mark.usefixtures("connections_items")
+@pytest.mark.parametrize("key", ["", "arn:aws:cloudformation:::stack/Cadfeed/0a1b2c3d"])
+def test_connect_logs_who_connected(
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+) -> None:
+    monkeypatch.setenv("ADDRESS_KEY", key)
+    module = load("connect")
+    module.handler(websocket_event("$connect", kind="CONNECT"), Context())
+    (line,) = logged_lines(module, caplog)
+    assert line["correlation_id"] == ID
+    assert (line["address"] == "203.0.113.7") == (not key)
+    assert re.fullmatch(r"[0-9a-f]{16}|203\.0\.113\.7", line["address"])
 
 
 def test_connect_fails_when_the_connection_cannot_be_remembered(load: Load, connections_items: Table) -> None:

@@ -54,7 +54,7 @@ class Synthesised:
         roles: dict[str, dict[str, set[str]]] = {role: defaultdict(set) for role in self.properties("AWS::IAM::Role")}
         for policy in self.properties("AWS::IAM::Policy").values():
             for statement in policy["PolicyDocument"]["Statement"]:
-                assert statement.keys() == {"Action", "Effect", "Resource"}, statement
+                assert statement.keys() - {"Condition"} == {"Action", "Effect", "Resource"}, statement
                 assert statement["Effect"] == "Allow"
                 for role in map(in_words, policy["Roles"]):
                     for resource in as_list(statement["Resource"]):

@@ -98,7 +98,7 @@ def test_every_function_writes_to_a_log_group_of_its_own(stack: Synthesised) -> 
 
 def test_log_groups_expire_after_two_weeks(stack: Synthesised) -> None:
     groups = stack.properties("AWS::Logs::LogGroup")
-    assert len(groups) == len(FUNCTIONS) + 1
+    assert len(groups) == len(FUNCTIONS) + 2  # and the access log and the execution log of the API
     assert {group["RetentionInDays"] for group in groups.values()} == {14}
 
 

@@ -1,16 +1,21 @@
 """The alarms: what each of them watches, and who is notified."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.bundle import ROOT
 from shared.model.assets import price_sources
-from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words
+from shared.sources.all_sources import SOURCES
+from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words, synthesise
 
 ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
 ERRORS = ("AWS/Lambda Errors", "Sum", 300, 1, ABOVE, 0, "notBreaching")
+THROTTLES = ("AWS/Lambda Throttles", "Sum", 300, 1, ABOVE, 0, "notBreaching")
+FAILED = ("Cadfeed RequestsFailed", "Sum", 300, 1, ABOVE, 0, "notBreaching")
+DAY_S, BUDGET = 86_400, 10_000_000  # messages for 10 dollars
 WATCHED: dict[str, tuple[object, ...]] = {
     "NothingTicks": ("Cadfeed TickDuration", "SampleCount", 60, 3, BELOW, 1, "breaching"),
     "PricesHeld": ("Cadfeed PricesHeld", "Minimum", 60, 5, ABOVE, 0, "notBreaching"),
@@ -22,16 +27,44 @@ WATCHED: dict[str, tuple[object, ...]] = {
     "SnapshotsUnreadable": ("Cadfeed SnapshotsUnreadable", "Sum", 60, 1, ABOVE, 0, "notBreaching"),
     "PublishBehind": ("AWS/Lambda IteratorAge", "Maximum", 60, 1, ABOVE, 30_000, "notBreaching"),
     "SnapshotsPutAside": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, ABOVE, 0, "ignore"),
+    "QuotesStale": ("Cadfeed QuotesAge", "Maximum", 60, 2, ABOVE, 30_000, "notBreaching"),
+    "AllSourcesDown": ("Cadfeed SourcesSilent", "Maximum", 60, 2, ABOVE, 30_000, "notBreaching"),
+    "TicksRare": ("Cadfeed SnapshotGap", "Minimum", 60, 3, ABOVE, 25_000, "notBreaching"),
+    "RequestFailed": FAILED,
+    "SubscribeFailed": FAILED,
+    "PostsOverBudget": ("Cadfeed Posts", "Sum", DAY_S, 1, ABOVE, BUDGET, "notBreaching"),
+    "MessagesOverBudget": ("AWS/ApiGateway MessageCount", "Sum", DAY_S, 1, ABOVE, BUDGET, "notBreaching"),
+    "PublishSilent": ("AWS/Lambda Invocations", "Sum", 60, 3, BELOW, 1, "breaching"),
+    "ApiExecutionErrors": ("AWS/ApiGateway ExecutionError", "Sum", 300, 1, ABOVE, 0, "notBreaching"),
+    "ApiIntegrationErrors": ("AWS/ApiGateway IntegrationError", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "ApiThrottles": ("AWS/ApiGateway ClientError", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    **{
+        f"{table}{what}sThrottled": (f"AWS/DynamoDB {what}ThrottleEvents", "Sum", 60, 5, ABOVE, 0, "notBreaching")
+        for table in ("Quotes", "Connections")
+        for what in ("Read", "Write")
+    },
+    **{
+        f"Down{source.title().replace('_', '')}": ("Cadfeed SourceDown", "Sum", 60, 15, ABOVE, 0, "notBreaching")
+        for source in (make().name for make in SOURCES)
+    },
     **{
         f"Suspect{source.capitalize()}": ("Cadfeed SourceSuspect", "Sum", 60, 5, ABOVE, 0, "notBreaching")
         for source in price_sources()
     },
     **{f"{name.capitalize()}Errors": ERRORS for name in FUNCTIONS},
+    **{f"{name.capitalize()}Throttles": THROTTLES for name in FUNCTIONS},
 }
-OF_PUBLISH = {"PostsFailed", "PostsRefused", "ConnectionsUnsent", "BatchesBroken"}
+OF_PUBLISH = {"PostsFailed", "PostsRefused", "ConnectionsUnsent", "BatchesBroken", "PostsOverBudget"}
+OF_FUNCTION = {
+    **dict.fromkeys({*OF_PUBLISH, "SnapshotsUnreadable", "TicksRare"}, "publish"),
+    "RequestFailed": "request",
+    "SubscribeFailed": "subscribe",
+}
 WRITES = {
     "ingest": ["functions/ingest/handler.py"],
     "publish": ["shared/publishing/report.py", "functions/publish/handler.py"],
+    "request": ["shared/requests/routes.py"],
+    "subscribe": ["shared/requests/routes.py"],
 }
 
 
@@ -72,9 +105,22 @@ def test_each_functions_own_metrics_are_watched_under_its_name(stack: Synthesise
     for name, alarm in alarms(stack).items():
         if alarm["Namespace"] == "AWS/Lambda":
             kind, value = dimension(alarm)
-            function = name.removesuffix("Errors").lower() if name.endswith("Errors") else "publish"
+            found = re.fullmatch(r"(\w+)(Errors|Throttles)", name)
+            function = found[1].lower() if found else "publish"
             assert (kind, stack.function_of(value)) == ("FunctionName", function)
     assert dimension(alarms(stack)["SnapshotsPutAside"]) == ("QueueName", "<PublishFailed.QueueName>")
+
+
+def test_tables_and_the_stage_are_watched_by_their_own_metrics(stack: Synthesised) -> None:
+    for name, alarm in alarms(stack).items():
+        if alarm["Namespace"] == "AWS/DynamoDB":
+            table = "Quotes" if name.startswith("Quotes") else "Connections"
+            assert dimension(alarm) == ("TableName", f"<Storage{table}>")
+        if alarm["Namespace"] == "AWS/ApiGateway":
+            assert {each["Name"]: in_words(each["Value"]) for each in alarm["Dimensions"]} == {
+                "ApiId": "<ApiWebSocket>",
+                "Stage": "live",
+            }
 
 
 def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> None:
@@ -82,23 +128,25 @@ def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> Non
     ours = {name: alarm for name, alarm in alarms(stack).items() if not alarm["Namespace"].startswith("AWS/")}
     assert ours.keys() == {name for name, (metric, *_) in WATCHED.items() if str(metric).startswith("Cadfeed ")}
     for name, alarm in ours.items():
-        function = "publish" if name in {*OF_PUBLISH, "SnapshotsUnreadable"} else "ingest"
+        function = OF_FUNCTION.get(name, "ingest")
         variables = stack.functions()[function]["Environment"]["Variables"]
         assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
         of_source = [each for each in alarm["Dimensions"] if each["Name"] == "source"]
         assert [each for each in alarm["Dimensions"] if each not in of_source] == [
             {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
         ]
-        assert [f"Suspect{each['Value'].capitalize()}" for each in of_source] == [name] * name.startswith("Suspect")
+        sources = [each["Value"].title().replace("_", "") for each in of_source]
+        assert sources == re.findall(r"^(?:Suspect|Down)(\w+)", name)
         written = "".join((ROOT / path).read_text(encoding="utf-8") for path in WRITES[function])
-        call = r"^ +(?:metrics\.add_metric\(|_count\()?\"(\w+)\"[:,] "
+        call = r"(?:metrics\.add_metric\(|_count\(|else |^ +)\"(\w+)\"(?:[:,] |\))"
         assert alarm["MetricName"] in re.findall(call, written, re.MULTILINE)
 
 
 def test_the_workers_are_watched_like_publish(sharded: Synthesised) -> None:
     watched = alarms(sharded)
     theirs = {name.removeprefix("Worker"): alarm for name, alarm in watched.items() if name.startswith("Worker")}
-    assert theirs.keys() == {*OF_PUBLISH, "Errors"}
+    assert theirs.keys() == {*OF_PUBLISH, "Errors", "Throttles", "sOvertaken"}
+    assert dimension(watched["WorkersOvertaken"]) == ("service", "worker")
     service = sharded.worker()["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
     for name in OF_PUBLISH:
         assert dimension(theirs[name]) == ("service", service)
@@ -117,8 +165,26 @@ def test_an_alarm_says_what_it_means_and_what_to_look_at(stack: Synthesised, nam
     assert re.fullmatch(r"[A-Z][^.:]+: look at [^.:]+\.", description)
 
 
+def test_without_a_budget_no_alarm_counts_messages(tmp_path: Path) -> None:
+    without = synthesise(tmp_path, daily_budget_usd=0, alarm_email="ops@example.com")
+    assert WATCHED.keys() - alarms(without).keys() == {"PostsOverBudget", "MessagesOverBudget"}
+    without.template.resource_count_is("AWS::Budgets::Budget", 0)
+
+
+def test_an_address_also_gets_a_bill_above_the_budget(alarming: Synthesised) -> None:
+    (budget,) = alarming.properties("AWS::Budgets::Budget").values()
+    assert budget["Budget"] == {
+        "BudgetType": "COST",
+        "TimeUnit": "DAILY",
+        "BudgetLimit": {"Amount": 10, "Unit": "USD"},
+    }
+    (notice,) = budget["NotificationsWithSubscribers"]
+    assert notice["Subscribers"] == [{"Address": "ops@example.com", "SubscriptionType": "EMAIL"}]
+    assert (notice["Notification"]["NotificationType"], notice["Notification"]["Threshold"]) == ("ACTUAL", 100)
+
+
 def test_nobody_is_notified_by_default(stack: Synthesised) -> None:
-    for kind in ("AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::KMS::Key"):
+    for kind in ("AWS::Budgets::Budget", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::KMS::Key"):
         stack.template.resource_count_is(kind, 0)
     assert not any("AlarmActions" in alarm or "OKActions" in alarm for alarm in alarms(stack).values())
 

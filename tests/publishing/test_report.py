@@ -21,9 +21,13 @@ class Said:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.metrics: dict[str, int] = {}
+        self.metadata: dict[str, int] = {}
 
     def add_metric(self, name: str, _unit: object, value: int) -> None:
         self.metrics[name] = value
+
+    def add_metadata(self, name: str, value: int) -> None:
+        self.metadata[name] = value
 
     def debug(self, text: str, **fields: Any) -> None:
         self.lines.append(("debug", text, fields))
@@ -73,3 +77,9 @@ def test_closed_clients_and_a_broken_batch_are_said_apart() -> None:
         ("error", "batch broken"),
     ]
     assert lines[1][2]["connections"] == 2
+
+
+def test_the_log_tells_the_tick_and_who_missed_it() -> None:
+    told = said(Posted(failures=2, failed={"b": REFUSED, "a": THROTTLED}))
+    assert told.metadata == {"seq": 2}
+    assert [fields["missed"] for _, text, fields in told.lines if text == "posts failed"] == [["a", "b"]]

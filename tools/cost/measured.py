@@ -9,16 +9,17 @@ from shared.model.assets import catalogue, price_sources
 from shared.model.candles import DAY_MS, INTERVAL_MS, KEPT_MS
 from shared.model.staleness import HEARTBEAT_MS
 from shared.publishing.periodic import NOTICE_S, SNAPSHOT_MS
+from shared.sources.all_sources import SOURCES
 
 # --- Settings of the template
 
 INGEST_GB = Decimal(512) / 1024
 PUBLISH_GB = Decimal(1769) / 1024
 ROUTE_GB = Decimal(512) / 1024
-ALARMS = 17 + len(price_sources())  # one per source that may become suspect
+ALARMS = 39 + len(price_sources()) + len(SOURCES)  # one per source that may become suspect, or be down
 # The handlers of ingest and publish write these on every tick. A failing source adds SourceDown, a suspect one
 # SourceSuspect.
-CUSTOM_METRICS = 18
+CUSTOM_METRICS = 21
 LOG_RETENTION_DAYS = 14
 RATE_PER_S = Decimal(7_000)  # the pace of the posts of one worker: 70 % of the account's quota
 BURST = Decimal(3_500)
@@ -68,7 +69,7 @@ UNHEARD_RUN_S = Decimal(2)
 INVOCATION_LOG_BYTES = Decimal(450)  # START, END and REPORT
 PUBLISH_LOG_BYTES = Decimal(750)  # its metrics
 INGEST_TICK_LOG_BYTES = Decimal(150)
-ACCESS_LOG_BYTES = Decimal(330)
+ACCESS_LOG_BYTES = Decimal(800)  # 500 with a browser's user agent, and a line of the function that takes it
 
 # --- Assumed of the other designs
 

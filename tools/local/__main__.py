@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tools.local import aws, market
 from tools.local.aws import ROOT, RUNNING, CannotStart, Deployed
 from tools.local.certificates import Certificates, ensure, trust_instructions
 from tools.local.edge import Edge, start_edge
+from tools.local.metrics import StackMetrics
 from tools.local.origin import OriginSecret
 from tools.local.ports import free_port
 from tools.local.processes import Processes, StillOwned
@@ -127,7 +128,12 @@ class LocalStack:
             try:
                 secret = OriginSecret(deployed.endpoint, deployed.origin_secret)
                 self._edge = await start_edge(
-                    certificates, deployed.socket_url, self._options.port, PAGE, secret.added_to
+                    certificates,
+                    deployed.socket_url,
+                    self._options.port,
+                    PAGE,
+                    added=secret.added_to,
+                    metrics=stack_metrics(deployed),
                 )
             except OSError as error:
                 raise CannotStart(f"cannot listen on port {self._options.port}: {error.strerror}") from error
@@ -152,6 +158,18 @@ class LocalStack:
         with self._console.status(what):
             yield say
         self._console.print(f"  [green]ok[/] {what}: {say.outcome} [dim]({time.monotonic() - began:.1f} s)[/]")
+
+
+def stack_metrics(deployed: Deployed) -> Callable[[], str]:
+    """What /metrics answers; it asks the emulator with the first request."""
+    made: list[StackMetrics] = []
+
+    def text() -> str:
+        if not made:
+            made.append(StackMetrics(deployed.stack, aws.client_options(deployed.endpoint)))
+        return made[0].text()
+
+    return text
 
 
 class Say:
@@ -219,6 +237,7 @@ def _announce(running: Running, options: argparse.Namespace, console: Console) -
     else:
         console.print("  prices     live")
     console.print(f"  trust      SSL_CERT_FILE={running.ca}, or `make trust`")
+    console.print(f"  metrics    {running.dashboard}metrics, as Prometheus reads them")
     console.print("  watch      `make watch` in another terminal; Ctrl-C here stops everything")
 
 

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -66,6 +67,17 @@ def client_environment(endpoint: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+
+
+def client_options(endpoint: str) -> dict[str, Any]:
+    """Return the options of a boto3 client that talks only to the emulator, as its root user."""
+    found = client_environment(endpoint)
+    return {
+        "endpoint_url": endpoint,
+        "region_name": REGION,
+        "aws_access_key_id": found["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": found["AWS_SECRET_ACCESS_KEY"],
     }
 
 
@@ -166,14 +178,7 @@ async def deploy_assembly(processes: Processes, endpoint: str, state: Path, asse
 
 def _tick(endpoint: str, stack: str) -> None:
     """Start the first ingest, which the schedule would start within a minute."""
-    found = client_environment(endpoint)
-    client = boto3.client(
-        "lambda",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = boto3.client("lambda", **client_options(endpoint))
     pages = client.get_paginator("list_functions").paginate()
     names = [function["FunctionName"] for page in pages for function in page["Functions"]]
     name = next(name for name in names if name.startswith(f"{stack}-IngestFunction"))

@@ -1,8 +1,9 @@
 """The local stack's TLS edge: the dashboard and the feed's WebSocket on one port, as CloudFront has them on AWS."""
 
+import asyncio
 import errno
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
 from tools.local.certificates import Certificates, server_context
+from tools.local.metrics import CONTENT_TYPE
 from tools.local.relay import CLOSE_TIMEOUT_S, Added, Relays
 
 HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
@@ -37,11 +39,18 @@ class Edge:
 
 
 async def start_edge(
-    certificates: Certificates, upstream_url: str, port: int, web_folder: Path, added: Added = _nothing
+    certificates: Certificates,
+    upstream_url: str,
+    port: int,
+    web_folder: Path,
+    added: Added = _nothing,
+    metrics: Callable[[], str] | None = None,
 ) -> Edge:
     """Serve `web_folder` and, at /markets/ws and /markets/ws/, the WebSocket at `upstream_url`, on 127.0.0.1 and ::1.
 
-    Port 0 takes a free one. `added` returns the headers to add to a client's handshake.
+    `added` returns the headers to add to a client's handshake. `metrics` gives the text of /metrics; it may block.
+
+    Port 0 takes a free one.
 
     Raises:
         OSError: the port is taken.
@@ -56,6 +65,8 @@ async def start_edge(
         return web.FileResponse(web_folder / "index.html")
 
     app.router.add_get("/", index)
+    if metrics:
+        app.router.add_get("/metrics", _metrics_of(metrics))
     app.router.add_static("/", web_folder)
 
     # With handler_cancellation a client that is cut ends its relay at once, even while that waits to send.
@@ -75,6 +86,18 @@ async def start_edge(
         await runner.cleanup()
         raise
     return Edge(runner, relays, bound)
+
+
+def _metrics_of(metrics: Callable[[], str]) -> Handler:
+    """Ask for the metrics in a thread, one request after the other."""
+    one_at_a_time = asyncio.Lock()
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        async with one_at_a_time:
+            text = await asyncio.to_thread(metrics)
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    return answer
 
 
 @web.middleware

@@ -1,0 +1,296 @@
+"""Each grant of the template is needed by a call that its Lambda makes, and each call is granted.
+
+The emulator does not know `dynamodb:LeadingKeys` and lets such a grant cover every item, so the keys are held here.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from types import ModuleType
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared import aws as shared_aws
+from shared.model.candles import INTERVAL_MS, Candle
+from shared.model.explanation import Explanations
+from shared.model.values import Snapshot
+from shared.publishing.images import change_in, worker_image
+from shared.sources.all_sources import SOURCES
+from shared.store.backfill_jobs import BackfillJobs, Taken
+from shared.store.candles_table import CandlesTable
+from shared.store.connections_table import ConnectionsTable
+from shared.store.quotes_table import QuotesTable
+from tests.clients import ConnectionsServer
+from tests.infra.recorded_calls import Call, Recorder
+from tests.infra.synthesis import Synthesised, as_list, in_words, synthesise
+from tests.lambdas import CONNECTION_ID, Context, Load, stream_record, websocket_event
+from tests.samples import after, quotes
+from tools.local.market import base_urls
+from tools.simulator.server import exchange_in_thread
+from tools.simulator.simulated import SimulatedMarket
+
+PRICE = Decimal(100)
+SHARDS = 2
+NOW_MS = int(time.time() * 1000)
+CANDLE = Candle(NOW_MS // 60_000 * 60_000 - 120_000, PRICE, PRICE, PRICE, PRICE, 1)
+# What AWS itself does with a function's role, or with its own: no code of the feed makes these calls.
+BY_AWS = {
+    "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
+    "dynamodb:ListStreams", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+    "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage",
+}  # fmt: skip
+TABLES = {"quotes": "<StorageQuotes.Arn>", "connections": "<StorageConnections.Arn>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One action on one resource, for one pattern of partition keys (empty: none is asked for)."""
+
+    function: str
+    action: str
+    resource: str
+    keys: str
+
+    def covers(self, call: Call) -> bool:
+        same = (self.function, self.action) == (call.function, call.action)
+        return (
+            same and fnmatchcase(call.resource, self.resource) and (not self.keys or fnmatchcase(call.key, self.keys))
+        )
+
+
+def grants(stack: Synthesised) -> set[Grant]:
+    """What the functions' roles are granted, in the smallest parts."""
+    found = set()
+    for policy in stack.properties("AWS::IAM::Policy").values():
+        (role,) = policy["Roles"]
+        name = in_words(role).strip("<>").removesuffix("Role").removeprefix("Api").removeprefix("Publish").lower()
+        function = name or "publish"
+        for statement in policy["PolicyDocument"]["Statement"]:
+            condition = statement.get("Condition", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ""}})
+            assert condition.keys() == {"ForAllValues:StringLike"}
+            assert condition["ForAllValues:StringLike"].keys() == {"dynamodb:LeadingKeys"}
+            for action in as_list(statement["Action"]):
+                for resource in map(in_words, as_list(statement["Resource"])):
+                    for keys in as_list(condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]):
+                        found.add(Grant(function, action, resource, keys))
+    return found
+
+
+@pytest.fixture(scope="module")
+def granted(tmp_path_factory: pytest.TempPathFactory) -> set[Grant]:
+    """The grants of a stack with all that is granted only on request."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    return grants(synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2))
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    made = Recorder()
+    made.install(monkeypatch)
+    return made
+
+
+@dataclass
+class Feed:
+    """The Lambdas with two shards, whose calls are recorded."""
+
+    load: Load
+    recorder: Recorder
+    quotes_items: Table
+    connections_items: Table
+    api: ConnectionsServer
+
+    def module(self, name: str) -> ModuleType:
+        with self.recorder.running(name):
+            return self.load(name)
+
+    def call(self, name: str, module: ModuleType, *events: dict[str, Any]) -> None:
+        with self.recorder.running(name):
+            for event in events:
+                module.handler(event, Context())
+            self.note_posts()
+
+    def do(self, name: str, *calls: Callable[[], object]) -> None:
+        """Make calls of a Lambda's own objects, on paths that one invocation does not take."""
+        with self.recorder.running(name):
+            for each in calls:
+                each()
+
+    def note_posts(self) -> None:
+        stage = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<ApiWebSocket>/live"
+        for method, paths in (("POST", [path for path, _ in self.api.posts]), ("DELETE", self.api.deleted)):
+            for path in paths:
+                connection = path.replace("%40", "@").rsplit("/", 1)[1]
+                self.recorder.note("execute-api:ManageConnections", f"{stage}/{method}/@connections/{connection}")
+        self.api.posts.clear()
+        self.api.deleted.clear()
+
+
+@pytest.fixture
+def feed(
+    load: Load,
+    recorder: Recorder,
+    quotes_items: Table,
+    connections_items: Table,
+    api: ConnectionsServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Feed]:
+    for name, value in {
+        "CONNECTION_SHARDS": str(SHARDS),
+        "MAX_CONNECTIONS_PER_CLIENT": "2",
+        "BACKFILL_FUNCTION": "<BackfillFunction.Arn>",
+        "INGEST_FUNCTION": "<IngestFunction.Arn>",
+        "WORKER_FUNCTION": "<PublishWorkerFunction.Arn>",
+        "MESSAGES_PER_SECOND": "1",
+        "CONNECTIONS_PER_WORKER": "1000",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    class Functions:
+        def invoke(self, *, FunctionName: str, **_given: object) -> None:  # noqa: N803 - boto3's name
+            recorder.note("lambda:InvokeFunction", FunctionName)
+
+    monkeypatch.setattr(shared_aws, "functions", Functions)
+    with exchange_in_thread(SimulatedMarket(seed=1)) as running:
+        for name, url in base_urls(running.url).items():
+            monkeypatch.setenv(name.upper(), url)
+        assert SOURCES
+        yield Feed(load, recorder, quotes_items, connections_items, api)
+
+
+def scenes(feed: Feed) -> None:
+    """Everything that the Lambdas do with AWS."""
+    ticks(feed)  # nobody listens yet, so that a run is one tick
+    history(feed)
+    clients(feed)
+    fan_out(feed)
+
+
+def clients(feed: Feed) -> None:
+    connect, disconnect = feed.module("connect"), feed.module("disconnect")
+    subscribe, request = feed.module("subscribe"), feed.module("request")
+    opened = [websocket_event("$connect", kind="CONNECT") for _ in range(3)]
+    for number, event in enumerate(opened):
+        event["requestContext"]["connectionId"] = f"{number}="
+    feed.call("connect", connect, *opened)  # the third is refused
+    left = websocket_event("$disconnect", kind="DISCONNECT")
+    left["requestContext"]["connectionId"] = "0="
+    feed.call("disconnect", disconnect, left, left)  # the second time it is looked for in other shards
+    ConnectionsTable(feed.connections_items, SHARDS).add(CONNECTION_ID, NOW_MS // 1000)
+    base = {"channel": "rates_batch", "symbol": "ETH_CAD", "interval": "1m"}
+    feed.call("subscribe", subscribe, websocket_event("subscribe", {**base, "event": "subscribe"}))
+    CandlesTable(feed.quotes_items).write([("ETH_CAD", "1m", CANDLE)])
+    for name in ("snapshot", "explain", "history", "trends", "ping"):
+        feed.call("request", request, websocket_event(name, {**base, "event": name, "id": 1}))
+    for module, name in ((request, "request"), (subscribe, "subscribe")):
+        for _ in range(70):  # it floods, so it is closed
+            feed.call(name, module, websocket_event("$default", {"event": "ping", "id": 1}))
+        gone = websocket_event("$default", {"event": "ping"})
+        gone["requestContext"]["connectionId"] = "gone="
+        feed.call(name, module, gone)
+
+
+def ticks(feed: Feed) -> None:
+    ingest = feed.module("ingest")
+    feed.call("ingest", ingest, {})
+    hour = replace(CANDLE, open_ms=CANDLE.open_ms // INTERVAL_MS["1h"] * INTERVAL_MS["1h"])
+    feed.do(
+        "ingest",
+        lambda: ingest.candles.write([("BTC_CAD", "1m", CANDLE)]),
+        lambda: ingest.candles.read("BTC_CAD", "1m", 10, now_ms=NOW_MS),
+        lambda: ingest.past.ticked([("BTC_CAD", "1h", hour)]),
+        lambda: ingest.past._beginnings.read(),
+        lambda: ingest.quotes.write_explanations(Explanations(9, NOW_MS)),
+    )
+
+
+def history(feed: Feed) -> None:
+    backfill = feed.module("backfill")
+    feed.call("backfill", backfill, {"minutes_of": "BTC_CAD"})
+
+    def work() -> None:
+        try:
+            BackfillJobs(backfill.quotes).take()
+        except Taken as error:
+            raise AssertionError from error
+        backfill.CandleBlocksTable(backfill.quotes).add("BTC_CAD", "1h", [CANDLE])
+        backfill.TrendsTable(backfill.quotes).add([("BTC_CAD", CANDLE)])
+        backfill.BeginningsTable(backfill.quotes).add({("BTC_CAD", "1d"): CANDLE})
+
+    feed.do("backfill", work)
+
+
+def fan_out(feed: Feed) -> None:
+    connections = ConnectionsTable(feed.connections_items, SHARDS)
+    stored = QuotesTable(feed.quotes_items)
+    stored.join_audience(NOW_MS)
+    for connection_id in (CONNECTION_ID, "gone=", "slow="):
+        connections.add(connection_id, NOW_MS // 1000 - 100)
+        connections.subscribe(connection_id, "rates_batch", None)
+    feed.api.statuses |= {f"/live/{at}connections/gone%3D": 410 for at in ("@", "%40")}
+    publish, worker = feed.module("publish"), feed.module("worker")
+    first = after(Snapshot(), quotes(), NOW_MS)
+    feed.quotes_items.delete_item(Key={"pk": "SNAPSHOT", "sk": "CURRENT"})
+    stored.write_snapshot(first, 1)
+    layout = {"pk": "SHARD#0", "sk": f"LAYOUT#{SHARDS}"}
+    feed.connections_items.delete_item(Key=layout)  # as an older version left it
+    feed.call("publish", publish, {"Records": [stream_record(None, first)]})
+    feed.do("publish", lambda: publish.publisher._begin_again())
+    change, _ = change_in([stream_record(None, first)["dynamodb"]])
+    assert change
+    delta = change.judged(publish.settings.ages)
+
+    def start(_shard: int, _audience: str) -> None:
+        feed.recorder.note("lambda:InvokeFunction", publish.settings.worker_function)
+
+    connections.add("gone=", NOW_MS // 1000 - 100)
+    connections.subscribe("gone=", "rates_batch", None)
+    feed.connections_items.delete_item(Key=layout)
+    for shard in range(SHARDS):
+        event = {"shard": shard, "old": None, "new": worker_image(change.new), "audience": ""}
+        newer = json.loads(json.dumps(event))
+        feed.call("worker", worker, newer)
+    feed.do("worker", lambda: worker.worker._progress_table.overtaken(0, 1))
+    feed.do("publish", lambda: publish.publisher.delegate(delta, start), lambda: publish.publisher._stop_workers(delta))
+    for name, module in (("publish", publish), ("worker", worker)):
+        gateway = (module.publisher if name == "publish" else module.worker)._fan_out._gateway
+        with feed.recorder.running(name):
+            gateway.close("slow=")
+            feed.note_posts()
+
+
+def as_granted(call: Call) -> Call:
+    return replace(call, resource=TABLES.get(call.resource, call.resource))
+
+
+def test_each_call_is_granted_and_each_grant_is_needed(feed: Feed, granted: set[Grant]) -> None:
+    """Without any one of its grants, a Lambda could not make a call that it makes."""
+    scenes(feed)
+    calls = {as_granted(call) for call in feed.recorder.calls}
+    assert {call for call in calls if not any(grant.covers(call) for grant in granted)} == set()
+    ours = {grant for grant in granted if grant.action not in BY_AWS and grant.function != "ingestschedule"}
+    assert len(ours) > 50
+    needless = {grant for grant in ours if all(any(other.covers(call) for other in ours - {grant}) for call in calls)}
+    assert needless == set()
+
+
+def test_a_grant_to_write_the_snapshot_is_the_ingests_alone(granted: set[Grant]) -> None:
+    """Whoever could write the snapshot or the lease could make prices."""
+    written = {"SNAPSHOT": {"ingest"}, "LEASE": {"ingest", "subscribe"}, "CANDLE#1d#BTC_CAD": {"ingest"}}
+    for key, writers in written.items():
+        writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+        calls = (Call(grant.function, grant.action, TABLES["quotes"], key) for grant in granted)
+        found = {call.function for call in calls if call.action in writing and any(g.covers(call) for g in granted)}
+        assert found == writers
+
+
+def test_only_aws_itself_uses_what_no_function_calls(granted: set[Grant]) -> None:
+    assert {grant.action for grant in granted} >= BY_AWS
+    assert {(grant.action, grant.resource) for grant in granted if grant.function == "ingestschedule"} == {
+        ("lambda:InvokeFunction", "<IngestFunction.Arn>")
+    }
