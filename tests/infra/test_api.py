@@ -107,7 +107,7 @@ def test_the_stage_waits_for_the_log_role_and_the_role_stays(stack: Synthesised)
 def test_posts_go_to_the_apis_own_address_whatever_the_domain(stack: Synthesised) -> None:
     public = "https://<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>/live"
     given = [each["Environment"]["Variables"].get("CONNECTIONS_URL") for each in stack.functions().values()]
-    assert [in_words(url) for url in given if url] == [public] * 3
+    assert [in_words(url) for url in given if url] == [public] * 5
 
 
 def test_posts_go_to_an_emulator_if_so_chosen(tmp_path: Path) -> None:

@@ -226,12 +226,13 @@ def test_a_bad_subscription_changes_nothing(feed: Feed) -> None:
 
 
 def test_a_client_that_left_before_subscribing_stays_gone(feed: Feed) -> None:
+    connection, asked = feed.connections.get(ID), message("subscribe", channel="rates_batch")
     feed.connections.remove(ID)
     with pytest.raises(NotConnected):
-        feed.subscribe()
+        feed.subscriptions.subscribe(connection, asked)
     feed.clients.refusals[ID] = gone
     with pytest.raises(Gone):
-        feed.subscribe()
+        feed.subscriptions.subscribe(connection, asked)
     assert feed.woken == []
 
 
