@@ -17,7 +17,7 @@ class RatesCount:
         self._since_seq = 0
 
     def begin_again(self) -> None:
-        """Forget the tick in which the number was read: the feed counts its ticks anew."""
+        """Forget the tick in which the number was read: the feed counts its ticks from the start."""
         self._seen = None
 
     def correct(self, seq: int, counted_since: Callable[[int], int | None]) -> None:

@@ -1,8 +1,8 @@
 """How many posts a second the long answers of all connections get together: one item of the connections table.
 
 Long answers are those of `rates`, with a frame for each symbol; all others have a few frames, and the stage's throttle
-bounds the messages. The item holds the time at which the posts that were reserved so far will have been made. An answer
-adds its own, and begins when those before it are due to end. So long answers never need more than their share of the
+bounds the messages. The item holds the time at which the posts that were reserved will have been made. An answer adds
+its own, and begins when those before it are due to end. Therefore long answers never need more than their share of the
 account's quota, and `publish` keeps its own. One conditional write of one unit, two after a pause.
 """
 

@@ -1,4 +1,4 @@
-"""Only so many connections listen to `rates`, and an operator can switch it off."""
+"""The connections on `rates` are limited, and an operator can switch it off."""
 
 import time
 

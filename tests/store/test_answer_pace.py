@@ -43,7 +43,7 @@ def test_a_refused_answer_takes_no_time(pace: AnswerPace) -> None:
 
 
 def test_no_second_has_more_posts_than_the_share(pace: AnswerPace) -> None:
-    """Whoever asks, and whenever: the answers do not overlap."""
+    """No two answers overlap, however often clients ask."""
     times: list[tuple[int, int]] = []
     for step in range(400):
         now_ms = NOW_MS + step * 37

@@ -27,7 +27,7 @@ CLIENTS = 100
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 CONNECTS_PER_S = Decimal(500)
 SAMPLED = Decimal("0.05")  # by X-Ray
-POST_S = Decimal("0.003")  # of an answer with many frames, eight of which are under way at a time
+POST_S = Decimal("0.003")  # of an answer with many frames, sent eight at a time
 GOAL = Decimal(1)  # dollars a day of one client
 
 
@@ -40,7 +40,7 @@ class Attack:
     most: int | None = None
 
     def cost(self, connections: int) -> Decimal:
-        """Return the dollars a day of so many connections."""
+        """Return the dollars a day of that many connections."""
         return self.dollars * (connections if self.most is None else min(self.most, connections))
 
 
@@ -110,7 +110,7 @@ def of_a_reconnect() -> Decimal:
 
 
 def reconnecting(config: FeedConfig | None = None) -> Mapping[str, Decimal]:
-    """Return the dollars a day of whoever reconnects as often as AWS lets all clients together: without a message, and
+    """Return the dollars a day of clients that reconnect as often as AWS lets them together: without a message, and
     with as many plain ones as the stage lets through."""
     rate = message_pace(config or FeedConfig()).rate
     plain = of_a_message(PLAIN)

@@ -73,7 +73,7 @@ def test_before_prices_a_snapshot_cost_dollars() -> None:
     assert 30 < was < 40
 
 
-def test_whoever_reconnects_pays_by_the_stages_throttle() -> None:
+def test_a_client_that_reconnects_pays_by_the_throttle() -> None:
     slow, fast = (list(reconnecting(FeedConfig(throttle_rate=rate)).values()) for rate in (100, 1_000))
     assert slow[0] == fast[0]
     assert fast[1] - fast[0] == pytest.approx(10 * (slow[1] - slow[0]))
