@@ -1,5 +1,6 @@
 """One job at a time, one run at a time, and a job that is cut off goes on."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from shared.model.candles import DAY_MS
 from shared.store.backfill_jobs import (
     JOB_KEY,
     MINUTES_EVERY_MS,
+    MINUTES_KEY,
     ONE_JOB_PER_MS,
     PAUSE_MS,
     SILENT_AFTER_MS,
@@ -122,6 +124,41 @@ def test_a_symbols_minutes_are_claimed_every_five_minutes(jobs: BackfillJobs, cl
     jobs.release_minutes()
     clock.ms += PAUSE_MS
     jobs.claim_minutes("BTC_CAD")
+
+
+@pytest.mark.parametrize(
+    ("claimed_ms", "is_free"),
+    [
+        (-MINUTES_EVERY_MS, True),
+        (1 - MINUTES_EVERY_MS, False),
+        (MINUTES_EVERY_MS - 1, False),
+        (MINUTES_EVERY_MS, True),
+    ],
+)
+def test_minutes_claimed_within_five_minutes_are_taken(
+    jobs: BackfillJobs, quotes_items: Table, claimed_ms: int, *, is_free: bool
+) -> None:
+    """By a clock that was ahead, too; but one that was further ahead keeps nobody waiting."""
+    quotes_items.put_item(Item={**MINUTES_KEY, "sk": "MINUTES#BTC_CAD", "claimed_ms": NOW_MS + claimed_ms})
+    with nullcontext() if is_free else pytest.raises(Taken):
+        jobs.claim_minutes("BTC_CAD")
+
+
+@pytest.mark.parametrize(
+    ("until_ms", "is_free"), [(0, True), (1, False), (2 * SILENT_AFTER_MS, False), (2 * SILENT_AFTER_MS + 1, True)]
+)
+def test_another_runs_minutes_are_its_own_until_they_end(
+    jobs: BackfillJobs, quotes_items: Table, until_ms: int, *, is_free: bool
+) -> None:
+    quotes_items.put_item(Item={**MINUTES_KEY, "until_ms": NOW_MS + until_ms})
+    with nullcontext() if is_free else pytest.raises(Taken):
+        jobs.claim_minutes("BTC_CAD")
+
+
+def test_the_claim_of_a_symbol_expires_after_two_hours(jobs: BackfillJobs, quotes_items: Table) -> None:
+    jobs.claim_minutes("BTC_CAD")
+    item = quotes_items.get_item(Key={**MINUTES_KEY, "sk": "MINUTES#BTC_CAD"})["Item"]
+    assert (item["claimed_ms"], item["expires_at"]) == (NOW_MS, NOW_MS // 1000 + 7_200)
 
 
 def test_one_run_at_a_time_has_minutes(jobs: BackfillJobs, clock: Clock) -> None:

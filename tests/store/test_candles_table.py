@@ -219,9 +219,12 @@ def test_refused_candles_are_resent_after_growing_random_pauses(
 def test_after_a_few_tries_unwritten_candles_are_returned(
     candles_table: CandlesTable, quotes_items: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pauses: list[tuple[float, float]] = []
+    monkeypatch.setattr("random.uniform", lambda *between: pauses.append(between))
     client = Refusing(quotes_items, monkeypatch, [7, 0, 0, 0])
     with pytest.raises(NotWritten, match="3 candles") as raised:
         candles_table.write(minutes(10))
+    assert pauses == [(0, 0.1), (0, 0.2), (0, 0.4)]
     assert client.batches == [10, 3, 3, 3]
     assert raised.value.left == minutes(10)[7:]
     assert len(candles_table.read(BTC, "1m", 500, now_ms=MIDNIGHT_MS)) == 7
