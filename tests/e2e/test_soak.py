@@ -86,7 +86,7 @@ def test_the_feed_outlives_faults_and_everybody_ends_right(stack: Stack) -> None
     assert soak.told.errors.keys() <= EXPECTED_ERRORS
     assert ledger.judged > CLIENTS * SECONDS / TICK
     assert ledger.unknown() < 0.05 * ledger.judged
-    # Whoever left in the last moment without a word is found by the next post that it would have got.
+    # A client that left in the last moment without a word is found by the next post to it.
     assert CLIENTS <= soak.sizes[-1].connections <= CLIENTS + 2, "connections that ended are still stored"
     assert soak.sizes[-1].candles <= len(catalogue()) * ((time.monotonic() - soak.began_s) / 60 + CANDLES_PER_SYMBOL)
     grown = {name: seen for name, of in MEASURES.items() if not is_flat(seen := [of(size) for size in soak.sizes])}
