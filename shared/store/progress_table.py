@@ -6,7 +6,7 @@ version, which compare it: during an upgrade they see that they are overtaken.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,28 @@ class Counted:
 
     connections: int
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The items of all shards as they were read, in the shards' order; an empty one if there is none."""
+
+    items: Sequence[Mapping[str, Any]]
+
+    def counted(self, since_seq: int, version: str | None) -> int | None:
+        """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
+        version of the audience (`None`: with any)."""
+        current = [
+            item
+            for item in self.items
+            if believed(item.get("counted_seq")) >= since_seq and version in (None, item.get("audience"))
+        ]
+        return sum(believed(item.get("connections")) for item in current) if len(current) == len(self.items) else None
+
+    def ahead(self, seq: int) -> list[tuple[int, int]]:
+        """The shards in which a tick after this one was begun, each with that tick."""
+        begun = [(shard, believed(item.get("seq"))) for shard, item in enumerate(self.items)]
+        return [(shard, tick) for shard, tick in begun if tick > seq]
 
 
 class ProgressTable:
@@ -98,20 +120,11 @@ class ProgressTable:
         for shard in range(shards):
             self._table.delete_item(Key=_key(shard))
 
-    def counted(self, shards: int, since_seq: int, version: str | None) -> int | None:
-        """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
-        version of the audience (`None`: with any)."""
-        current = [
-            item
-            for item in self._of(shards)
-            if believed(item.get("counted_seq")) >= since_seq and version in (None, item.get("audience"))
-        ]
-        return sum(believed(item.get("connections")) for item in current) if len(current) >= shards else None
-
-    def ahead(self, shards: int, seq: int) -> list[tuple[int, int]]:
-        """The shards in which a tick after this one was begun, each with that tick."""
-        begun = [(int(item["sk"].removeprefix("SHARD#")), believed(item.get("seq"))) for item in self._of(shards)]
-        return [(shard, tick) for shard, tick in begun if tick > seq]
+    def workers(self, shards: int) -> "Workers":
+        """The items of as many shards; there may have been more."""
+        items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
+        by_key = {str(item["sk"]): item for item in items}
+        return Workers([by_key.get(_key(shard)["sk"], {}) for shard in range(shards)])
 
     def forget(self, shard: int, seq: int) -> None:
         """Delete the item of a shard, if this is the tick that was begun."""
@@ -122,12 +135,6 @@ class ProgressTable:
         except ClientError as error:
             if not condition_failed(error):
                 raise
-
-    def _of(self, shards: int) -> list[dict[str, Any]]:
-        """The items of as many shards; there may have been more."""
-        items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
-        workers = {_key(shard)["sk"] for shard in range(shards)}
-        return [item for item in items if item["sk"] in workers]
 
 
 def _key(shard: int) -> dict[str, str]:
