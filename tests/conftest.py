@@ -1,4 +1,7 @@
-"""The fixtures of several rooms, and the order of the tests: the slowest start first."""
+"""The fixtures of several rooms, and the order of the tests: the slowest start first.
+
+Those that take both cores come last, since tests of real time run beside them.
+"""
 
 import os
 import signal
@@ -29,6 +32,7 @@ LONGEST_FIRST = (
     "fan_out/",
     "infra/",
 )
+LAST = "changing/"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -51,4 +55,9 @@ def _last_line(report: pytest.TestReport) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST_FIRST) if part in item.nodeid), 99))
+    items.sort(key=lambda item: _place(item.nodeid))
+
+
+def _place(name: str) -> int:
+    after_all = len(LONGEST_FIRST) + (LAST in name)
+    return next((n for n, part in enumerate(LONGEST_FIRST) if part in name), after_all)

@@ -10,7 +10,7 @@ from shared.model.delta import Delta
 from shared.publishing.fan_out import UNKNOWN_PROGRESS, FanOut
 from shared.publishing.images import Change
 from shared.publishing.rates_count import RatesCount
-from shared.store.progress_table import Counted, Overtaken, ProgressTable
+from shared.store.progress_table import Counted, Overtaken, ProgressTable, Workers
 from shared.store.quotes_table import Audience, QuotesTable
 
 COUNTED_WITHIN_TICKS = 12
@@ -111,10 +111,9 @@ class Publisher:
         self._delegated.append(delta.new.seq)
         failed = [error for shard in self._shards if (error := _error_starting(start_worker, shard, before.version))]
         self._is_done = not failed
-        self._count_workers()
-        self._forget_ticks_that_never_were(delta.new.seq)
-        shards, table = len(self._shards), self._progress_table
-        self._rates_count.correct(delta.new.seq, lambda since: table.on_rates(shards, since))
+        workers = self._count_workers()
+        self._forget_ticks_that_never_were(workers, delta.new.seq)
+        self._rates_count.correct(delta.new.seq, workers.on_rates)
         if failed:
             raise failed[0]
 
@@ -135,22 +134,25 @@ class Publisher:
                 self._progress_table.begin(shard, delta.new)
         self._workers_may_run = False
 
-    def _count_workers(self) -> None:
+    def _count_workers(self) -> Workers:
+        """Store the audience that the workers counted. Returns what was read of them."""
         current = self._quotes.counted_audience()
-        counted = self._progress_table.counted(len(self._shards), self._delegated[0], current.version)
+        workers = self._progress_table.workers(len(self._shards))
+        counted = workers.counted(self._delegated[0], current.version)
         is_current = counted is not None
         if counted is None and not current.connections:
-            counted = self._progress_table.counted(len(self._shards), self._delegated[0], None)
+            counted = workers.counted(self._delegated[0], None)
         if counted is None:
             self._audience = current
         else:
             self._connections = counted
             self._store_audience(counted, current, is_current=is_current)
+        return workers
 
-    def _forget_ticks_that_never_were(self, begun_seq: int) -> None:
+    def _forget_ticks_that_never_were(self, workers: Workers, begun_seq: int) -> None:
         """No worker has begun a tick after the stored one. If an item says so, the workers of its shard would post
         nothing until the feed is there."""
-        ahead = self._progress_table.ahead(len(self._shards), begun_seq)
+        ahead = workers.ahead(begun_seq)
         stored_seq = self._quotes.readable_snapshot().seq if ahead else 0
         for shard, seq in ahead:
             if seq > stored_seq >= begun_seq:

@@ -6,7 +6,7 @@ version, which compare it: during an upgrade they see that they are overtaken.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,37 @@ class Counted:
     connections: int
     version: str
     on_rates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The items of all shards as they were read, in the shards' order; an empty one if there is none."""
+
+    items: Sequence[Mapping[str, Any]]
+
+    def counted(self, since_seq: int, version: str | None) -> int | None:
+        """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
+        version of the audience (`None`: with any)."""
+        current = [item for item in self._counted(since_seq) if version in (None, item.get("audience"))]
+        return self._sum("connections", current)
+
+    def on_rates(self, since_seq: int) -> int | None:
+        """How many connections of all shards listen to `rates`, or `None` if a shard has not been counted since that
+        tick."""
+        return self._sum("on_rates", [item for item in self._counted(since_seq) if "on_rates" in item])
+
+    def ahead(self, seq: int) -> list[tuple[int, int]]:
+        """The shards in which a tick after this one was begun, each with that tick."""
+        begun = [(shard, believed(item.get("seq"))) for shard, item in enumerate(self.items)]
+        return [(shard, tick) for shard, tick in begun if tick > seq]
+
+    def _counted(self, since_seq: int) -> list[Mapping[str, Any]]:
+        """The items that have been counted since that tick."""
+        return [item for item in self.items if believed(item.get("counted_seq")) >= since_seq]
+
+    def _sum(self, name: str, items: Sequence[Mapping[str, Any]]) -> int | None:
+        """The sum of a number over all shards, or `None` if one is missing."""
+        return sum(believed(item.get(name)) for item in items) if len(items) == len(self.items) else None
 
 
 class ProgressTable:
@@ -100,22 +131,11 @@ class ProgressTable:
         for shard in range(shards):
             self._table.delete_item(Key=_key(shard))
 
-    def counted(self, shards: int, since_seq: int, version: str | None) -> int | None:
-        """The connections of all shards, or `None` if a shard has not been counted since that tick, or not with that
-        version of the audience (`None`: with any)."""
-        current = [item for item in self._counted(shards, since_seq) if version in (None, item.get("audience"))]
-        return sum(believed(item.get("connections")) for item in current) if len(current) >= shards else None
-
-    def on_rates(self, shards: int, since_seq: int) -> int | None:
-        """How many connections of all shards listen to `rates`, or `None` if a shard has not been counted since that
-        tick."""
-        current = [item for item in self._counted(shards, since_seq) if "on_rates" in item]
-        return sum(believed(item["on_rates"]) for item in current) if len(current) >= shards else None
-
-    def ahead(self, shards: int, seq: int) -> list[tuple[int, int]]:
-        """The shards in which a tick after this one was begun, each with that tick."""
-        begun = [(int(item["sk"].removeprefix("SHARD#")), believed(item.get("seq"))) for item in self._of(shards)]
-        return [(shard, tick) for shard, tick in begun if tick > seq]
+    def workers(self, shards: int) -> "Workers":
+        """The items of as many shards; there may have been more."""
+        items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
+        by_key = {str(item["sk"]): item for item in items}
+        return Workers([by_key.get(_key(shard)["sk"], {}) for shard in range(shards)])
 
     def forget(self, shard: int, seq: int) -> None:
         """Delete the item of a shard, if this is the tick that was begun."""
@@ -126,16 +146,6 @@ class ProgressTable:
         except ClientError as error:
             if not condition_failed(error):
                 raise
-
-    def _counted(self, shards: int, since_seq: int) -> list[dict[str, Any]]:
-        """The items of these shards that have been counted since that tick."""
-        return [item for item in self._of(shards) if believed(item.get("counted_seq")) >= since_seq]
-
-    def _of(self, shards: int) -> list[dict[str, Any]]:
-        """The items of as many shards; there may have been more."""
-        items: list[dict[str, Any]] = self._table.query(KeyConditionExpression=Key("pk").eq(PARTITION))["Items"]
-        workers = {_key(shard)["sk"] for shard in range(shards)}
-        return [item for item in items if item["sk"] in workers]
 
 
 def _key(shard: int) -> dict[str, str]:

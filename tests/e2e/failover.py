@@ -58,7 +58,9 @@ NOT_SHOWN = {
 DEAD_MARKETS = {("binance", "DAIUSDT")}  # on the real exchange, and so in the simulation
 # Simulated sources agree within 20 basis points; a wrong price is off by far more.
 NEAR = Decimal("0.01")
-LATE_S = 0.5  # a tick's time is when its sources answered
+# A tick's time is when its sources answered, and beside all other tests the machine asks them late. `make reliability`
+# measures the same faults on a quiet one, and allows two ticks.
+LATE_S = 4
 PASSED_OVER_WITHIN_S = 75  # the feed notices a frozen clock after a minute, any other fault at once
 LONGEST_BACK_OFF_S = 9.6  # of Coinbase and CoinGecko; the others are back within two ticks
 

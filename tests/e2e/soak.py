@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from shared.model.assets import catalogue
-from shared.model.channels import RATES, RATES_BATCH
+from shared.model.channels import CHANNELS, RATES, RATES_BATCH
 from shared.model.values import Quote
 from shared.model.wire import loads
 from shared.protocol.quotes import quote_fields
@@ -162,10 +162,11 @@ class SoakClient:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The memory of the largest process of each function, MiB, and what the tables hold."""
+    """The memory of the largest process of each function, MiB, and what the tables hold: `subscribed` counts the
+    connections with a subscription. One that ended without has no posts that would find it gone; its TTL deletes it."""
 
     memory_mb: Mapping[str, int]
-    connections: int
+    subscribed: int
     state_items: int
     state_bytes: int
     candles: int
@@ -176,7 +177,7 @@ def size_of(stack: Stack) -> Size:
     state = [item for item in quotes if not str(item["pk"]).startswith(PAST)]
     return Size(
         memory_mb=_memory_mb(stack),
-        connections=len(connections),
+        subscribed=sum(any(channel in item for channel in CHANNELS) for item in connections),
         state_items=len(state),
         state_bytes=sum(map(item_bytes, state)),
         candles=len(quotes) - len(state),

@@ -86,7 +86,7 @@ def test_the_feed_outlives_faults_and_everybody_ends_right(stack: Stack) -> None
     assert soak.told.errors.keys() <= EXPECTED_ERRORS
     assert ledger.judged > CLIENTS * SECONDS / TICK
     assert ledger.unknown() < 0.05 * ledger.judged
-    assert soak.sizes[-1].connections == CLIENTS, "connections that ended are still stored"
+    assert soak.sizes[-1].subscribed == CLIENTS, "subscribers that left are still stored"
     assert soak.sizes[-1].candles <= len(catalogue()) * ((time.monotonic() - soak.began_s) / 60 + CANDLES_PER_SYMBOL)
     grown = {name: seen for name, of in MEASURES.items() if not is_flat(seen := [of(size) for size in soak.sizes])}
     assert grown == {}
@@ -228,7 +228,7 @@ def report(soak: Soak) -> str:
             f"unhandled {len(found := unhandled(soak.stack))}: {found[:3]}",
             f"complaints {dict(complaints(soak.stack))}",
             *(f"{name}: {[of(size) for size in soak.sizes]}" for name, of in MEASURES.items()),
-            f"connections stored {[size.connections for size in soak.sizes]}, candles {soak.sizes[-1].candles}",
+            f"subscribers stored {[size.subscribed for size in soak.sizes]}, candles {soak.sizes[-1].candles}",
         ]
     )
 

@@ -280,7 +280,7 @@ def test_each_call_is_granted_and_each_grant_is_needed(feed: Feed, granted: set[
 
 
 def test_a_grant_to_write_the_snapshot_is_the_ingests_alone(granted: set[Grant]) -> None:
-    """Whoever could write the snapshot or the lease could make prices."""
+    """A function that writes the snapshot or the lease makes prices."""
     written = {"SNAPSHOT": {"ingest"}, "LEASE": {"ingest", "subscribe"}, "CANDLE#1d#BTC_CAD": {"ingest"}}
     for key, writers in written.items():
         writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}

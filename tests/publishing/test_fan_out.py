@@ -546,10 +546,10 @@ def test_a_worker_that_was_cut_short_has_not_counted(
         patched.setattr(ConnectionsTable, "subscribers", unreadable)
         for shard in range(SHARDS):
             worker.publish(MOVED, shard, DEADLINE_S, "seen")
-    assert progress.counted(SHARDS, 0, "seen") is None
+    assert progress.workers(SHARDS).counted(0, "seen") is None
     for shard in range(SHARDS):
         worker.publish(moved(MOVED.new, 7, "BTC_CAD"), shard, DEADLINE_S, "seen")
-    assert progress.counted(SHARDS, 0, "seen") == 0
+    assert progress.workers(SHARDS).counted(0, "seen") == 0
 
 
 def test_one_worker_that_cannot_start_does_not_stop_the_others(publisher: Publisher) -> None:

@@ -152,5 +152,5 @@ def test_a_tick_that_another_publisher_has_begun_stays_begun(
     for shard in range(SHARDS):
         progress.begin(shard, newer.new)
     publish_with_workers(publisher, connections_items, clients, late)
-    assert progress.ahead(SHARDS, late.new.seq) == [(shard, newer.new.seq) for shard in range(SHARDS)]
+    assert progress.workers(SHARDS).ahead(late.new.seq) == [(shard, newer.new.seq) for shard in range(SHARDS)]
     assert clients.received == {}

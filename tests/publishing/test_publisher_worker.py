@@ -81,4 +81,4 @@ def test_only_a_whole_batch_of_a_known_audience_counts(
     stub.ends = Progress(ends)
     worker = Worker(progress, cast("FanOut", stub))
     worker.publish(Delta(Snapshot(1), Snapshot(2)), 0, DEADLINE_S, audience)
-    assert progress.counted(1, 2, None) == counted
+    assert progress.workers(1).counted(2, None) == counted

@@ -1,4 +1,4 @@
-"""The items of workers: what DynamoDB refuses for another reason is no news of another worker."""
+"""The items of workers: a write that DynamoDB refuses for another reason does not mean another worker."""
 
 import pytest
 from botocore.exceptions import ClientError
