@@ -129,7 +129,7 @@ class Api(Construct):
             self.origin_secret.allow_read(connect)
 
         disconnect = self._function("disconnect", connections)
-        disconnect.allow_items(table, {"DeleteItem": [SHARDS, CLIENTS]})
+        disconnect.allow_items(table, {"DeleteItem": [SHARDS, CLIENTS], "PutItem": [CLIENTS]})
         for function in (connect, disconnect):
             self._allow_counting(function, table)
             self.allow_posts(function)

@@ -116,7 +116,7 @@ class Publish(Construct):
             "Query": [SHARDS],
             "BatchGetItem": [SHARDS],
             "DeleteItem": [SHARDS, CLIENTS],
-            "PutItem": [SHARDS, COUNTS],
+            "PutItem": [SHARDS, CLIENTS, COUNTS],
         }
         function.allow_items(storage.connections.table_arn, grants)
         api.allow_posts(function)

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared.connecting.entrance import Entrance
 from shared.connecting.secret_pair import SecretPair
 from shared.model.logged_address import logged_address
+from shared.model.message_limit import MessageLimit
 from shared.model.refused import Refused
 from shared.requests.misnamed import Misnamed
 from shared.settings import ConnectSettings, read
@@ -23,7 +24,11 @@ logger = Logger()
 settings = read(ConnectSettings, os.environ)
 items = table(settings.connections_table)
 connections = ConnectionsTable(items, settings.connection_shards)
-places = ClientPlaces(items, Limits(settings.max_connections_per_client, settings.max_connections_per_block))
+places = ClientPlaces(
+    items,
+    Limits(settings.max_connections_per_client, settings.max_connections_per_block),
+    MessageLimit(settings.messages_per_minute, settings.message_burst),
+)
 counts = ConnectionCounts(items)
 entrance = Entrance(
     SecretPair(settings.origin_secret) if settings.origin_secret else None,
@@ -55,11 +60,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def connect(event: dict[str, Any], connection_id: str) -> None:
     """Raises: Refused."""
-    now_s = int(time.time())
+    now_ms = int(time.time() * 1000)
+    now_s = now_ms // 1000
     viewer = entrance.viewer(event)
     most = settings.max_connections * settings.connection_shards
     if most and counts.total(now_s) >= most:
         raise Refused(429, "the feed has too many connections")
-    place = places.take(viewer, connection_id, now_s + LIFETIME_S, now_s)
+    place = places.take(viewer, connection_id, now_s + LIFETIME_S, now_ms)
     connections.add(connection_id, now_s, place)
     logger.info("connected", address=logged_address(viewer.name, settings.address_key))

@@ -3,22 +3,34 @@
 `CLIENT#203.0.113.0/24` has `203.0.113.7#ID`, so one query counts a viewer's connections and its block's. The
 connection's own item names the viewer, so whatever removes it removes the place. What is lost all the same expires by
 its TTL with the connection.
+
+If the connection has used more of its limit of messages than has come back meanwhile, its place stays until it has
+come back, with the number of the limit (`shared/model/message_limit.py`) and as the place of an ended connection. When
+the viewer has used all of its places, a new connection takes over the ended one that has used the least, number and
+all. So reconnecting gives nobody more messages than as many connections as the viewer may have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
 
+from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.refused import Refused
 from shared.model.viewer import Viewer, viewer_of
+from shared.store.conditional import condition_failed
+from shared.store.stored_number import believed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 VIEWER = "viewer"  # the attribute of a connection's item
+USED = "tat_ms"  # the attribute of a connection's item and of an ended connection's place
 PARTITION = "CLIENT#"
+TOO_OFTEN = "the viewer connects too often"
+HANDSHAKE = 2  # the plain messages that a connection counts as, by its cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +41,27 @@ class Limits:
     per_block: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`used_ms`: the number of an ended connection's limit; 0 for a connection that is open."""
+
+    name: str
+    used_ms: int
+
+    @property
+    def viewer(self) -> str:
+        return self.name.partition("#")[0]
+
+
 class ClientPlaces:
     """Reads and writes the places of connections."""
 
-    def __init__(self, table: "Table", limits: Limits) -> None:
+    def __init__(self, table: "Table", limits: Limits, messages: MessageLimit) -> None:
         self._table = table
         self._limits = limits
+        self._messages = messages
 
-    def take(self, viewer: Viewer, connection_id: str, expires_s: int, now_s: int) -> Mapping[str, str]:
+    def take(self, viewer: Viewer, connection_id: str, expires_s: int, now_ms: int) -> Mapping[str, Any]:
         """Take a place for a connection. Returns the attributes for the connection's item; none without a limit.
 
         A first look refuses without a write, so somebody who goes on trying costs little. Then the place is written
@@ -44,42 +69,87 @@ class ClientPlaces:
         the limit, but all of them may be refused.
 
         Raises:
-            Refused: the viewer or its block has too many.
+            Refused: the viewer or its block has too many connections, or has used up the messages of all of them.
         """
         if not (self._limits.per_client or self._limits.per_block):
             return {}
-        self._check(viewer, now_s, others=1, consistent=False)
+        spare = self._spare(viewer, now_ms, others=1, consistent=False)
+        self._used_after(spare[0].used_ms if spare else 0, now_ms)
         key = _key(viewer, connection_id)
         self._table.put_item(Item={**key, "expires_at": expires_s})
         try:
-            self._check(viewer, now_s, others=0)
+            spare = self._spare(viewer, now_ms, others=0)
+            used_ms = self._used_after(self._take_over(viewer, spare) if spare else 0, now_ms)
         except Refused:
             self._table.delete_item(Key=key)
             raise
-        return {VIEWER: viewer.name}
+        return {VIEWER: viewer.name, USED: used_ms}
 
-    def _check(self, viewer: Viewer, now_s: int, *, others: int, consistent: bool = True) -> None:
-        """Raises: Refused, if `others` more connections are too many."""
-        names = self._viewers(viewer.block, now_s, consistent=consistent)
-        if 0 < self._limits.per_client < names.count(viewer.name) + others:
-            raise Refused(429, "the viewer has too many connections")
-        if 0 < self._limits.per_block < len(names) + others:
-            raise Refused(429, "the viewer's block of addresses has too many connections")
+    def _spare(self, viewer: Viewer, now_ms: int, *, others: int, consistent: bool = True) -> Sequence[Place]:
+        """Places of ended connections, the least used first. A new connection has to take over one of them; none if
+        there is room for another place.
 
-    def _viewers(self, block: str, now_s: int, *, consistent: bool = True) -> list[str]:
-        """The viewer of each connection from a block."""
+        Raises:
+            Refused: `others` more open connections are too many.
+        """
+        of_block = self._places(viewer.block, now_ms // 1000, consistent=consistent)
+        of_viewer = [place for place in of_block if place.viewer == viewer.name]
+        for limit, places, whose in (
+            (self._limits.per_client, of_viewer, "the viewer"),
+            (self._limits.per_block, of_block, "the viewer's block of addresses"),
+        ):
+            ended = [place for place in places if place.used_ms]
+            if 0 < limit < len(places) - len(ended) + others:
+                raise Refused(429, f"{whose} has too many connections")
+            if 0 < limit < len(places) + others:
+                return sorted(ended, key=lambda place: place.used_ms)
+        return []
+
+    def _take_over(self, viewer: Viewer, spare: Sequence[Place]) -> int:
+        """Delete the first of these places that no other connection has taken over meanwhile. Returns its number.
+
+        Raises:
+            Refused: others have taken over all of them.
+        """
+        for place in spare:
+            key = {"pk": PARTITION + viewer.block, "sk": place.name}
+            try:
+                self._table.delete_item(Key=key, ConditionExpression=Attr(USED).eq(place.used_ms))
+            except ClientError as error:
+                if not condition_failed(error):
+                    raise
+            else:
+                return place.used_ms
+        raise Refused(429, TOO_OFTEN)
+
+    def _used_after(self, used_ms: int, now_ms: int) -> int:
+        """The number of a new connection that takes over this one.
+
+        Raises:
+            Refused: it leaves no message, and the handshake counts as one.
+        """
+        charged_ms = self._messages.charge_ms(used_ms, now_ms, HANDSHAKE)
+        after_ms = max(used_ms, now_ms) + charged_ms
+        try:
+            self._messages.check(after_ms, now_ms, HANDSHAKE, charged_ms)
+        except RateLimited:
+            raise Refused(429, TOO_OFTEN) from None
+        return after_ms
+
+    def _places(self, block: str, now_s: int, *, consistent: bool = True) -> list[Place]:
+        """The places of a block."""
         query: dict[str, Any] = {
             "KeyConditionExpression": Key("pk").eq(PARTITION + block),
             "FilterExpression": Attr("expires_at").gt(now_s),  # TTL deletes late
-            "ProjectionExpression": "sk",
+            "ProjectionExpression": f"sk, {USED}",
             "ConsistentRead": consistent,
         }
-        names: list[str] = []
+        places: list[Place] = []
         while True:
             page = self._table.query(**query)
-            names += [str(item["sk"]).partition("#")[0] for item in page["Items"]]
+            places += [Place(str(item["sk"]), believed(item.get(USED))) for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
-                return names
+                return places
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
@@ -90,6 +160,15 @@ def places_of(connection: Mapping[str, Any]) -> list[dict[str, str]]:
         return [_key(viewer_of(address), str(connection["sk"]))]
     except ValueError:
         return []
+
+
+def left_by(connection: Mapping[str, Any], now_ms: int) -> list[dict[str, Any]]:
+    """The places that stay when a connection with this item ends, since it has used more of its limit than has come
+    back."""
+    used_ms = believed(connection.get(USED))
+    if used_ms <= now_ms:
+        return []
+    return [{**key, USED: used_ms, "expires_at": used_ms // 1000 + 1} for key in places_of(connection)]
 
 
 def _key(viewer: Viewer, connection_id: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
-from shared.store.client_places import places_of
+from shared.store.client_places import left_by, places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
 from shared.store.stored_number import LARGEST, believed
@@ -80,12 +80,11 @@ class ConnectionsTable:
         self._table.put_item(Item={**key, "connected_at": now_s, "expires_at": now_s + LIFETIME_S, **more})
 
     def remove(self, connection_id: str) -> None:
-        """Remove a connection, and its places."""
+        """Remove a connection, and its place."""
         for shard in self._where_it_may_be(connection_id):
             removed = self._table.delete_item(Key=_key(shard, connection_id), ReturnValues="ALL_OLD")
             if "Attributes" in removed:
-                for place in places_of(removed["Attributes"]):
-                    self._table.delete_item(Key=place)
+                self._leave(removed["Attributes"])
                 return
 
     def remove_all(self, connection_ids: Sequence[str], known_s: int) -> None:
@@ -105,7 +104,7 @@ class ConnectionsTable:
                 {"Delete": {"TableName": self._table.name, "Key": _key(self.shard_of(each), each), **condition}}
                 for each in ended
             ]
-            places: list[Any] = [{"Delete": {"TableName": self._table.name, "Key": key}} for key in self._places(ended)]
+            places = self._changes_of_places(ended)
             try:
                 client.transact_write_items(TransactItems=[*items, *places])
             except client.exceptions.TransactionCanceledException:
@@ -328,14 +327,26 @@ class ConnectionsTable:
             if not condition_failed(error):
                 raise
         else:
-            for place in places_of(removed.get("Attributes", {})):
-                self._table.delete_item(Key=place)
+            self._leave(removed.get("Attributes", {}))
 
-    def _places(self, connection_ids: Sequence[str]) -> list[dict[str, str]]:
-        """The keys of these connections' places. Places that DynamoDB does not read now will expire."""
+    def _leave(self, ended: Mapping[str, Any]) -> None:
+        """Write what an ended connection with this item leaves of its place."""
+        left = left_by(ended, _now_ms())
+        for item in left:
+            self._table.put_item(Item=item)
+        for key in () if left else places_of(ended):
+            self._table.delete_item(Key=key)
+
+    def _changes_of_places(self, connection_ids: Sequence[str]) -> list[Any]:
+        """The same, of these connections, for a transaction. Places that DynamoDB does not read now will expire."""
         keys: list[Any] = [_key(self.shard_of(each), each) for each in connection_ids]
         found = self._table.meta.client.batch_get_item(RequestItems={self._table.name: {"Keys": keys}})
-        return [place for item in found["Responses"].get(self._table.name, []) for place in places_of(item)]
+        changes: list[Any] = []
+        for ended in found["Responses"].get(self._table.name, []):
+            left = left_by(ended, _now_ms())
+            changes += [{"Put": {"TableName": self._table.name, "Item": item}} for item in left]
+            changes += [{"Delete": {"TableName": self._table.name, "Key": key}} for key in places_of(ended) if not left]
+        return changes
 
     def _get(self, connection_id: str) -> tuple[dict[str, Any], int]:
         """The item of a connection and its shard.
@@ -365,6 +376,10 @@ class ConnectionsTable:
 
 def _shard(connection_id: str, shards: int) -> int:
     return zlib.crc32(connection_id.encode()) % shards
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _partition(shard: int) -> str:

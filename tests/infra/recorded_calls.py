@@ -66,6 +66,10 @@ def touched(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str,
         for table, writes in request["RequestItems"].items():
             for write in writes:
                 yield operation, table, write["PutRequest"]["Item"]["pk"]["S"]
+    elif operation == "BatchGetItem":
+        for table, asked in request["RequestItems"].items():
+            for key in asked["Keys"]:
+                yield operation, table, key["pk"]["S"]
     elif operation == "Query":
         yield operation, request["TableName"], _queried(request)
     else:

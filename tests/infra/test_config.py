@@ -106,6 +106,8 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
     for name in ("subscribe", "request", "connect", "disconnect"):
         given = variables(changed, name)
         assert (given["MESSAGES_PER_MINUTE"], given["MESSAGE_BURST"]) == ("2", "70")
+    for name in ("subscribe", "request"):
+        given = variables(changed, name)
         assert (given["RATES"], given["ANSWER_RATE"]) == ("false", "6")
     for function in ("subscribe", "publish"):
         assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "7"

@@ -38,6 +38,9 @@ PRICE = Decimal(100)
 SHARDS = 2
 NOW_MS = int(time.time() * 1000)
 CANDLE = Candle(NOW_MS // 60_000 * 60_000 - 120_000, PRICE, PRICE, PRICE, PRICE, 1)
+# The places of a connection whose messages have come back, and of one that sent many.
+IDLE = {"viewer": "203.0.113.7"}
+BUSY = {**IDLE, "tat_ms": NOW_MS + 3_600_000}
 # What AWS itself does with a function's role, or with its own: no code of the feed makes these calls.
 BY_AWS = {
     "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
@@ -143,10 +146,14 @@ def feed(
     for name, value in {
         "CONNECTION_SHARDS": str(SHARDS),
         "MAX_CONNECTIONS_PER_CLIENT": "2",
+        "MAX_CONNECTIONS": "1000",
+        "MAX_RATES_CONNECTIONS": "5",
+        "ANSWER_RATE": "1000",
+        "MESSAGES_PER_MINUTE": "600",
+        "MESSAGE_BURST": "100",
         "BACKFILL_FUNCTION": "<BackfillFunction.Arn>",
         "INGEST_FUNCTION": "<IngestFunction.Arn>",
         "WORKER_FUNCTION": "<PublishWorkerFunction.Arn>",
-        "MESSAGES_PER_SECOND": "1",
         "CONNECTIONS_PER_WORKER": "1000",
     }.items():
         monkeypatch.setenv(name, value)
@@ -174,25 +181,37 @@ def scenes(feed: Feed) -> None:
 def clients(feed: Feed) -> None:
     connect, disconnect = feed.module("connect"), feed.module("disconnect")
     subscribe, request = feed.module("subscribe"), feed.module("request")
-    opened = [websocket_event("$connect", kind="CONNECT") for _ in range(3)]
+    opened = [websocket_event("$connect", kind="CONNECT") for _ in range(4)]
     for number, event in enumerate(opened):
         event["requestContext"]["connectionId"] = f"{number}="
-    feed.call("connect", connect, *opened)  # the third is refused
+    feed.call("connect", connect, *opened[:3])  # the third is refused
     left = websocket_event("$disconnect", kind="DISCONNECT")
     left["requestContext"]["connectionId"] = "0="
-    feed.call("disconnect", disconnect, left, left)  # the second time it is looked for in other shards
+    idle = websocket_event("$disconnect", kind="DISCONNECT")
+    idle["requestContext"]["connectionId"] = "idle="
+    ConnectionsTable(feed.connections_items, SHARDS).add("idle=", NOW_MS // 1000, IDLE)
+    feed.call("disconnect", disconnect, left, left, idle)  # the second time it is looked for in other shards
+    feed.call("connect", connect, opened[3])  # it takes over what the first one has used
     ConnectionsTable(feed.connections_items, SHARDS).add(CONNECTION_ID, NOW_MS // 1000)
     base = {"channel": "rates_batch", "symbol": "ETH_CAD", "interval": "1m"}
     feed.call("subscribe", subscribe, websocket_event("subscribe", {**base, "event": "subscribe"}))
     CandlesTable(feed.quotes_items).write([("ETH_CAD", "1m", CANDLE)])
     for name in ("snapshot", "explain", "history", "trends", "ping"):
         feed.call("request", request, websocket_event(name, {**base, "event": name, "id": 1}))
-    for module, name in ((request, "request"), (subscribe, "subscribe")):
-        for _ in range(70):  # it floods, so it is closed
-            feed.call(name, module, websocket_event("$default", {"event": "ping", "id": 1}))
-        gone = websocket_event("$default", {"event": "ping"})
+    feed.call("subscribe", subscribe, websocket_event("subscribe", {"event": "subscribe", "channel": "rates"}))
+    feed.call("request", request, websocket_event("snapshot", {"event": "snapshot", "channel": "rates"}))
+    feed.call("subscribe", subscribe, websocket_event("unsubscribe", {"event": "unsubscribe", "channel": "rates"}))
+    for name, module, route in (
+        ("connect", connect, "$connect"),
+        ("disconnect", disconnect, "$disconnect"),
+        ("request", request, "$default"),
+        ("subscribe", subscribe, "$default"),
+    ):
+        flooding, gone = (websocket_event(route, {"event": "ping", "id": 1}) for _ in range(2))
+        flooding["requestContext"]["connectionId"] = f"{name}="
         gone["requestContext"]["connectionId"] = "gone="
-        feed.call(name, module, gone)
+        ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}=", NOW_MS // 1000)
+        feed.call(name, module, *[flooding] * 200, gone)  # it is closed
 
 
 def ticks(feed: Feed) -> None:
@@ -229,10 +248,11 @@ def fan_out(feed: Feed) -> None:
     connections = ConnectionsTable(feed.connections_items, SHARDS)
     stored = QuotesTable(feed.quotes_items)
     stored.join_audience(NOW_MS)
-    for connection_id in (CONNECTION_ID, "gone=", "slow="):
+    for connection_id in (CONNECTION_ID, "slow="):
         connections.add(connection_id, NOW_MS // 1000 - 100)
         connections.subscribe(connection_id, "rates_batch", None)
-    feed.api.statuses |= {f"/live/{at}connections/gone%3D": 410 for at in ("@", "%40")}
+    end(connections)
+    feed.api.statuses |= {f"/live/{at}connections/{end}%3D": 410 for at in ("@", "%40") for end in ("gone", "idle")}
     publish, worker = feed.module("publish"), feed.module("worker")
     first = after(Snapshot(), quotes(), NOW_MS)
     feed.quotes_items.delete_item(Key={"pk": "SNAPSHOT", "sk": "CURRENT"})
@@ -248,8 +268,7 @@ def fan_out(feed: Feed) -> None:
     def start(_shard: int, _audience: str) -> None:
         feed.recorder.note("lambda:InvokeFunction", publish.settings.worker_function)
 
-    connections.add("gone=", NOW_MS // 1000 - 100)
-    connections.subscribe("gone=", "rates_batch", None)
+    end(connections)
     feed.connections_items.delete_item(Key=layout)
     for shard in range(SHARDS):
         event = {"shard": shard, "old": None, "new": worker_image(change.new), "audience": ""}
@@ -262,6 +281,13 @@ def fan_out(feed: Feed) -> None:
         with feed.recorder.running(name):
             gateway.close("slow=")
             feed.note_posts()
+
+
+def end(connections: ConnectionsTable) -> None:
+    """End two subscribers without `$disconnect`, so that a post finds it: one that sent much, and one that did not."""
+    for connection_id, place in (("gone=", BUSY), ("idle=", IDLE)):
+        connections.add(connection_id, NOW_MS // 1000 - 100, place)
+        connections.subscribe(connection_id, "rates_batch", None)
 
 
 def as_granted(call: Call) -> Call:

@@ -21,7 +21,7 @@ GRANTS = {
     "ApiDisconnectRole": {
         "<ApiDisconnectLogs.Arn>": LOGS,
         "*": XRAY,
-        "<StorageConnections.Arn>": COUNTED | {"dynamodb:DeleteItem"},
+        "<StorageConnections.Arn>": COUNTED | {"dynamodb:DeleteItem", "dynamodb:PutItem"},
         POST: {"execute-api:ManageConnections"},
         CLOSE: {"execute-api:ManageConnections"},
     },

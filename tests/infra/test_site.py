@@ -24,6 +24,9 @@ CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
+DASHBOARD = (
+    "https://<AWS::Region>.console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/<Dashboard>"
+)
 NODE = Path(sys.executable).with_name("node")
 RUN = "const run = new Function(`${process.argv[1]}; return handler;`)(); "
 RUN += "console.log(JSON.stringify(run(JSON.parse(process.argv[2]))));"
@@ -75,7 +78,7 @@ def request(uri: str, host: str = "d111111abcdef8.cloudfront.net") -> dict[str, 
 def test_there_is_no_site_unless_one_is_chosen(stack: Synthesised) -> None:
     for kind in ("AWS::CloudFront::Distribution", "AWS::CloudFront::Function", "AWS::S3::Bucket"):
         stack.template.resource_count_is(kind, 0)
-    assert outputs(stack).keys() == {"ApiId", "FeedUrl", "QuotesTable"}
+    assert outputs(stack).keys() == {"ApiId", "FeedUrl", "QuotesTable", "DashboardUrl"}
 
 
 def test_the_local_stack_has_none(tmp_path: Path) -> None:
@@ -94,6 +97,7 @@ def test_the_outputs_are_the_page_and_the_feed_beside_it(with_site: Synthesised)
         "ApiId": "<ApiWebSocket>",
         "OriginSecret": "<ApiOriginSecret.Id>",
         "QuotesTable": "<StorageQuotes>",
+        "DashboardUrl": DASHBOARD,
         "SiteUrl": f"https://{host}/",
         "FeedUrl": f"wss://{host}/markets/ws/",
     }
@@ -312,6 +316,7 @@ def test_an_own_domain_has_its_certificate_and_tls_1_2(with_own_domain: Synthesi
         "ApiId": "<ApiWebSocket>",
         "OriginSecret": "<ApiOriginSecret.Id>",
         "QuotesTable": "<StorageQuotes>",
+        "DashboardUrl": DASHBOARD,
         "SiteUrl": "https://rates.example.com/",
         "FeedUrl": "wss://rates.example.com/markets/ws/",
         "SiteTarget": "<SiteDistribution.DomainName>",

@@ -27,7 +27,9 @@ READS: dict[str, Callable[[Table], object]] = {
     "a message": lambda items: ConnectionsTable(items, 2).count_message(
         "here", MessageLimit(1, 9), NOW_MS, lambda _: 1
     ),
-    "the connections of a client": lambda items: ClientPlaces(items, Limits(9))._viewers("192.0.2.0/24", NOW_S),
+    "the connections of a client": lambda items: ClientPlaces(items, Limits(9), MessageLimit(1, 1))._places(
+        "192.0.2.0/24", NOW_S
+    ),
     "a job": lambda items: BackfillJobs(items, lambda: NOW_MS).current(),
     "candles": lambda items: CandlesTable(items).read("BTC_CAD", "1h", 9, now_ms=NOW_MS),
     "beginnings": lambda items: BeginningsTable(items).read(),

@@ -10,9 +10,9 @@ from decimal import Decimal
 from functools import partial
 
 from infra.config import FeedConfig
-from infra.region_quota import message_pace
 from shared.model.channels import CHANNELS, RATES, RATES_BATCH
-from shared.requests.prices import PLAIN, Work, kinds, price_of
+from shared.requests.prices import Work, kinds, price_of
+from shared.store.client_places import HANDSHAKE
 from tools.cost import measured, prices
 from tools.cost.designs import Design, bill
 from tools.cost.frames import metered
@@ -21,11 +21,11 @@ from tools.cost.workload import Options, workload
 DAY_MINUTES = Decimal(1_440)
 DAY_S = DAY_MINUTES * 60
 MONTH_DAYS = prices.MONTH_HOURS / 24
-LIFE_MINUTES = Decimal(120)  # API Gateway ends a connection then
 CLIENT_CONNECTIONS = FeedConfig().max_connections_per_client or 20
 CLIENTS = 100
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 CONNECTS_PER_S = Decimal(500)
+PLACES_READ_UNITS = 4  # of 400 places with 70 bytes each, not consistently
 SAMPLED = Decimal("0.05")  # by X-Ray
 POST_S = Decimal("0.003")  # of an answer with many frames, sent eight at a time
 GOAL = Decimal(1)  # dollars a day of one client
@@ -52,6 +52,7 @@ def attacks(config: FeedConfig | None = None) -> list[Attack]:
         Attack(f"sends {name}", times_a_day(price_of(work), config) * of_a_message(work))
         for name, work in kinds().items()
     ]
+    asked.append(Attack("reconnects", times_a_day(HANDSHAKE, config) * of_a_reconnect()))
     return [*heard, *sorted(asked, key=lambda attack: -attack.dollars)]
 
 
@@ -77,9 +78,9 @@ def listening(channel: str) -> Decimal:
 
 
 def times_a_day(price: int, config: FeedConfig) -> Decimal:
-    """Return how often a connection may send a message of a price: a burst every two hours, and the rate."""
-    plain = DAY_MINUTES / LIFE_MINUTES * config.message_burst + DAY_MINUTES * config.messages_per_minute
-    return plain / price
+    """Return how often a connection may send a message of a price: the burst, and the rate. API Gateway ends it after
+    two hours; the next one takes over what it has used (`shared/store/client_places.py`)."""
+    return (config.message_burst + DAY_MINUTES * config.messages_per_minute) / price
 
 
 def of_a_message(work: Work) -> Decimal:
@@ -96,29 +97,33 @@ def of_a_message(work: Work) -> Decimal:
 
 
 def of_a_reconnect() -> Decimal:
-    """Return the dollars of a handshake and the end of the connection, without any message. Both write, and so does the
-    client's place; the handshake counts the client's places."""
+    """Return the dollars of a handshake and the end of the connection, without any message. Both write the connection
+    and its place, and the handshake deletes the place that it takes over; it counts the client's places twice."""
     log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
     return (
         prices.CLOUDFRONT_REQUEST.of(Decimal(1))
         + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
-        + prices.DYNAMODB_WRITE.of(Decimal(4))
+        + prices.DYNAMODB_WRITE.of(Decimal(5))
         + prices.DYNAMODB_READ.of(Decimal(2))
         + _invoked(measured.CONNECT_S, log_bytes)
         + _invoked(measured.DISCONNECT_S, log_bytes)
     )
 
 
-def reconnecting(config: FeedConfig | None = None) -> Mapping[str, Decimal]:
-    """Return the dollars a day of clients that reconnect as often as AWS lets them together: without a message, and
-    with as many plain ones as the stage lets through."""
-    rate = message_pace(config or FeedConfig()).rate
-    plain = of_a_message(PLAIN)
-    return {
-        f"reconnects {CONNECTS_PER_S:,} times a second": CONNECTS_PER_S * DAY_S * of_a_reconnect(),
-        f"reconnects and sends {rate:,} plain messages a second": (CONNECTS_PER_S * of_a_reconnect() + rate * plain)
-        * DAY_S,
-    }
+def of_a_refusal() -> Decimal:
+    """Return the dollars of a handshake that is refused after it has counted the places of a full block."""
+    log_bytes = 2 * measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    return (
+        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
+        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
+        + prices.DYNAMODB_READ.of(Decimal(PLACES_READ_UNITS))
+        + _invoked(measured.CONNECT_S, log_bytes)
+    )
+
+
+def flooding() -> Mapping[str, Decimal]:
+    """Return the dollars a day of clients that are refused as often as AWS lets all of them connect."""
+    return {f"is refused {CONNECTS_PER_S:,} times a second": CONNECTS_PER_S * DAY_S * of_a_refusal()}
 
 
 def awake() -> Decimal:
@@ -134,7 +139,7 @@ def table() -> str:
     heads = f"alone | one client, {CLIENT_CONNECTIONS} of them | a hundred clients, {sizes[-1]:,}"
     rows = [f"| a connection that all day | {heads} |", "|---|---:|---:|---:|"]
     rows += [f"| {attack.name} | {' | '.join(_dollars(attack.cost(size)) for size in sizes)} |" for attack in attacks()]
-    for name, dollars in reconnecting().items():
+    for name, dollars in flooding().items():
         rows.append(f"| {name} | {' | '.join([_dollars(dollars)] * len(sizes))} |")
     rows.append(f"| is the only one, so that the feed runs | {' | '.join([_dollars(awake())] * len(sizes))} |")
     return "\n".join(rows)

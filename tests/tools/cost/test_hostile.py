@@ -9,16 +9,19 @@ from infra.config import FeedConfig
 from shared.model.assets import catalogue
 from shared.model.channels import RATES, RATES_BATCH
 from shared.requests.prices import PLAIN, kinds, price_of, snapshot_work
+from shared.store.client_places import HANDSHAKE
 from tests.tools.cost.test_command import run
 from tools.cost.designs import Design, bill
 from tools.cost.hostile import (
     CLIENT_CONNECTIONS,
     GOAL,
     attacks,
+    flooding,
     listening,
     most_on,
     of_a_message,
-    reconnecting,
+    of_a_reconnect,
+    of_a_refusal,
     table,
     times_a_day,
 )
@@ -39,9 +42,13 @@ def test_one_client_asks_for_no_more_than_the_goal() -> None:
     assert above == [f"listens to `{RATES}`"]
 
 
-def test_a_connection_sends_bursts_and_its_rate() -> None:
+def test_a_handshake_costs_no_more_than_it_counts_as() -> None:
+    assert of_a_reconnect() <= HANDSHAKE * of_a_message(PLAIN)
+
+
+def test_a_connection_sends_a_burst_and_its_rate() -> None:
     config = FeedConfig(messages_per_minute=3, message_burst=50)
-    assert times_a_day(1, config) == 12 * 50 + 1_440 * 3
+    assert times_a_day(1, config) == 50 + 1_440 * 3
     assert times_a_day(10, config) == times_a_day(1, config) / 10
 
 
@@ -73,10 +80,10 @@ def test_before_prices_a_snapshot_cost_dollars() -> None:
     assert 30 < was < 40
 
 
-def test_a_client_that_reconnects_pays_by_the_throttle() -> None:
-    slow, fast = (list(reconnecting(FeedConfig(throttle_rate=rate)).values()) for rate in (100, 1_000))
-    assert slow[0] == fast[0]
-    assert fast[1] - fast[0] == pytest.approx(10 * (slow[1] - slow[0]))
+def test_a_refusal_costs_less_than_half_a_connection() -> None:
+    """Clients that try as often as AWS lets them are the one thing that no limit of the feed bounds."""
+    assert of_a_refusal() < of_a_reconnect() / 2
+    assert list(flooding().values()) == [500 * 86_400 * of_a_refusal()]
 
 
 def test_the_command_prints_the_table() -> None:
