@@ -65,9 +65,14 @@ class Api(Construct):
             "ANSWER_RATE": str(answer_rate(self._config)),
         }
         quotes, table = storage.quotes.table_arn, storage.connections.table_arn
-        rates = {"MAX_RATES_CONNECTIONS": str(self._config.max_rates_connections)}
+        rates = {
+            "MAX_RATES_CONNECTIONS": str(self._config.max_rates_connections),
+            "MAX_RATES_CONNECTIONS_PER_CLIENT": str(self._config.max_rates_connections_per_client),
+        }
         subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})
         self._allow_counting(subscribe, table, PACE)
+        if self._config.max_rates_connections_per_client:
+            subscribe.allow_items(table, {"UpdateItem": [CLIENTS], "Query": [CLIENTS]})
         subscribe.allow_items(quotes, {"GetItem": ["SNAPSHOT", "LEASE"], "UpdateItem": ["AUDIENCE", "LEASE"]})
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
         self.allow_posts(subscribe)

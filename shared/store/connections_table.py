@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
-from shared.store.client_places import left_by, places_of
+from shared.store.client_places import VIEWER, left_by, places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
 from shared.store.stored_number import LARGEST, believed
@@ -327,7 +327,8 @@ class ConnectionsTable:
             if not condition_failed(error):
                 raise
         else:
-            self._leave(removed.get("Attributes", {}))
+            if "Attributes" in removed:
+                self._leave(removed["Attributes"])
 
     def _leave(self, ended: Mapping[str, Any]) -> None:
         """Write what an ended connection with this item leaves of its place."""
@@ -393,7 +394,8 @@ def _key(shard: int, connection_id: str) -> dict[str, str]:
 def _connection(item: Mapping[str, Any], shard: int) -> Connection:
     connection_id = str(item["sk"])
     subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if _are_symbols(item.get(channel))}
-    return Connection(connection_id, subscriptions, believed(item.get("connected_at")), f"{shard}/{connection_id}")
+    connected_s, place = believed(item.get("connected_at")), f"{shard}/{connection_id}"
+    return Connection(connection_id, subscriptions, connected_s, place, str(item.get(VIEWER, "")))
 
 
 def _are_symbols(value: object) -> bool:
