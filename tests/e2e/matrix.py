@@ -10,6 +10,6 @@ ALL = os.environ.get("CADFEED_FAULTS") == "all"
 
 
 def cells(rows: Iterable[str], columns: Iterable[str], one_in: int) -> list[tuple[str, str]]:
-    """Return one of so many cells, along the diagonals; `one_in` is at most the number of rows and of columns."""
+    """Return one cell of `one_in`, along the diagonals; `one_in` is at most the number of rows and of columns."""
     every = [(number, row, place, column) for number, row in enumerate(rows) for place, column in enumerate(columns)]
     return [(row, column) for number, row, place, column in every if ALL or (number + place) % one_in == 0]
