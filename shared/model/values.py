@@ -163,13 +163,20 @@ class Connection:
     """A client's connection and its subscriptions: channel -> symbols (`None`: all of them).
 
     `connected_s`: when the client connected, in Unix seconds. `place`: where it is stored, for those who read on from
-    there.
+    there. `ends_s`: when its token ends, in Unix seconds; 0 without one. `allowed`: the channels that its token allows;
+    `None` for all.
     """
 
     connection_id: str
     subscriptions: Mapping[str, tuple[str, ...] | None]
     connected_s: int = 0
     place: str = field(default="", compare=False)
+    ends_s: int = 0
+    allowed: tuple[str, ...] | None = None
+
+    def has_ended(self, now_s: int) -> bool:
+        """Whether its token has ended, so that it gets and may do nothing more."""
+        return 0 < self.ends_s <= now_s
 
 
 @dataclass(frozen=True, slots=True)
