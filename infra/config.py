@@ -191,9 +191,7 @@ def _check_auth(config: FeedConfig) -> None:
     if config.auth not in {NO_AUTH, TOKEN}:
         raise ValueError(f"auth is {config.auth!r}; it must be {NO_AUTH} or {TOKEN}")
     if config.needs_token and config.site_access_logs:
-        raise ValueError(
-            "site_access_logs writes the addresses' queries, where a token may be; set it or auth=token"
-        )
+        raise ValueError("site_access_logs writes the addresses' queries, where a token may be; set it or auth=token")
 
 
 def _check_site(config: FeedConfig) -> None:

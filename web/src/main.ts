@@ -11,6 +11,7 @@ import { prepare } from "./format.ts";
 import { element, setText } from "./page.ts";
 import type { Row } from "./row.ts";
 import { QuoteTable } from "./table.ts";
+import { takeToken } from "./token.ts";
 import type { View } from "./view.ts";
 import { queryOf, viewOf } from "./view.ts";
 
@@ -28,8 +29,10 @@ let pointedAt = 0;
 let orderedAt = 0;
 let announcement: ReturnType<typeof setTimeout> | undefined;
 
+const token = takeToken();
 // First, so that the connection opens while the table is made.
 const feed = new Feed(`${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`, {
+  ...(token && { token }),
   onState: showState,
   onHeard: showNews,
 });

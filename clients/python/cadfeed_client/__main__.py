@@ -54,6 +54,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--symbols", metavar="BTC_CAD,ETH_CAD", help="only these (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON objects, prices as strings with every digit")
     parser.add_argument("--count", type=int, metavar="N", help="stop after N lines")
+    parser.add_argument("--token", help="for a feed that asks for one; or in the variable CADFEED_TOKEN")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="a CA to trust besides the system's")
     options = parser.parse_args(arguments)
     if not is_address(options.url):
@@ -92,7 +93,8 @@ async def _follow(options: argparse.Namespace) -> None:
                 _tell(f"the feed does not have {', '.join(told)}")
             was_live = True
 
-    feed = Feed(options.url, options.symbols, on_state=on_state, ssl=options.tls)
+    token = options.token or os.environ.get("CADFEED_TOKEN") or None
+    feed = Feed(options.url, options.symbols, token=token, on_state=on_state, ssl=options.tls)
     left = options.count
     async with feed:
         async for change in feed.changes():
