@@ -95,7 +95,9 @@ class Api(Construct):
             for route in routes:
                 authorizer = tokens.authorizer if tokens and route == "$connect" else None
                 self.api.add_route(route, integration=integration, authorizer=authorizer)
-        reason = "A WebSocket API has an authorizer for $connect only: the other routes serve whom that let in."
+        reason = (
+            "A WebSocket API has an authorizer for $connect only: the other routes serve the clients that it let in."
+        )
         if not tokens:
             reason = "The feed is public: anyone may connect and listen."
         Validations.of(self.api).acknowledge(Acknowledgment(id="AwsSolutions-APIG4", reason=reason))

@@ -66,8 +66,8 @@ class FeedConfig:
     count as several (`shared/requests/prices.py`).
     `max_connections_per_client`: of one viewer, an IPv4 address or an IPv6 /64; `max_connections_per_block`: of a /24
     or a /48; `max_connections`: of all, for each of the `connection_shards`. 0 for no limit.
-    `auth`: `none`, or `token` for clients with a signed token only. Then `max_connections_per_client` is of one subject
-    of tokens, wherever it connects from, unless its token says another number.
+    `auth`: `none`, or `token` for clients with a signed token only. Then `max_connections_per_client` counts the
+    connections of a token's subject, wherever it connects from, unless the token says another number.
     `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
     `direct`: clients may also connect at the API's own address, round the site or the proxy.
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.

@@ -80,7 +80,7 @@ def current_key(deployment: Deployment) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.sign_token", description="Prints a token for one client.")
-    parser.add_argument("--subject", required=True, help="whom the token is for, e.g. a customer's number")
+    parser.add_argument("--subject", required=True, help="the client that the token is for, e.g. a customer's number")
     parser.add_argument("--channels", default="", help="the channels that it allows, with commas between; all without")
     parser.add_argument("--connections", type=int, help="how many connections the subject may have at the same time")
     parser.add_argument("--minutes", type=int, default=60, help="how long it is valid (default 60)")

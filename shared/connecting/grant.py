@@ -1,4 +1,4 @@
-"""What a token grants: to whom, until when, on which channels, and how many connections.
+"""What a token grants: to which subject, until when, on which channels, and how many connections.
 
 `authorize` makes it of a token's claims. API Gateway hands it to `connect` as the authorizer's context, which holds
 only texts and numbers:

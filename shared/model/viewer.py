@@ -12,8 +12,8 @@ SUBJECT = "sub:"  # no address begins like this
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """`name`: an IPv4 address, or the /64 of an IPv6 address; `block`: the /24 or /48 around it. Of a subject both are
-    its name after `sub:`."""
+    """`name`: an IPv4 address, or the /64 of an IPv6 address; `block`: the /24 or /48 around it. A subject has
+    its name after `sub:` in both."""
 
     name: str
     block: str

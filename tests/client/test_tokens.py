@@ -24,6 +24,10 @@ def offered(connection: ServerConnection) -> str:
     return connection.request.headers.get("Sec-WebSocket-Protocol", "")
 
 
+def is_live(feed: Feed) -> bool:
+    return feed.state.link is Link.LIVE
+
+
 async def fetched(token: str) -> str:
     await asyncio.sleep(0)
     return token
@@ -106,11 +110,9 @@ def test_other_subprotocols_are_offered_too() -> None:
 
     async def run() -> None:
         async with serving(session) as url:
-            for options in ({}, {"subprotocols": ["own"]}):
-                async with Feed(url, token="a", **options) as feed:  # noqa: S106 - not a secret
-                    await eventually(lambda feed=feed: feed.state.link is Link.LIVE)
-            async with Feed(url) as feed:
-                await eventually(lambda: feed.state.link is Link.LIVE)
+            for feed in (Feed(url, token="a"), Feed(url, token="a", subprotocols=["own"]), Feed(url)):
+                async with feed:
+                    await eventually(partial(is_live, feed))
 
     asyncio.run(run())
     assert seen == ["cadfeed, cadfeed.token.a", "own, cadfeed, cadfeed.token.a", ""]

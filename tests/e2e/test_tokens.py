@@ -1,15 +1,17 @@
-"""Who has a valid token gets in over wss, and stays no longer than the token; no log has one."""
+"""A client with a valid token gets in over wss, and stays no longer than the token; no log has one."""
 
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from cadfeed_client import Feed, Link
 from shared.connecting.token_keys import kid_of
 from tests.e2e.clients import Client
 from tests.e2e.local_stack import SESSION, Stack
@@ -34,13 +36,18 @@ REFUSED: dict[str, dict[str, Any]] = {
 SENT: list[str] = []  # every token that a client has sent
 
 
+@cache
+def key_of(state: Path) -> str:
+    return current_key(find("", state))
+
+
 def token(stack: Stack, key: str = "", **changed: Any) -> str:
-    return signed(key or current_key(find("", stack.state)), **changed)
+    return signed(key or key_of(stack.state), **changed)
 
 
 async def dial(stack: Stack, text: str = "", *, in_query: bool = False) -> ClientConnection:
     SENT.append(text)
-    offered: Sequence[str] = ["cadfeed", f"cadfeed.token.{text}"] if text and not in_query else ["cadfeed"]
+    offered = ["cadfeed", f"cadfeed.token.{text}"] if text and not in_query else ["cadfeed"]
     url = f"{stack.feed}?token={text}" if in_query else stack.feed
     return await connect(url, ssl=stack.tls, subprotocols=offered, open_timeout=60)  # type: ignore[arg-type]
 
@@ -74,7 +81,7 @@ def test_every_other_handshake_is_refused(stack: Stack) -> None:
     bad |= {
         "none": "",
         "of another key": token(stack, OTHER_KEY),
-        "under a kid of the feed": token(stack, OTHER_KEY, kid=kid_of(current_key(find("", stack.state)))),
+        "under a kid of the feed": token(stack, OTHER_KEY, kid=kid_of(key_of(stack.state))),
         "forged": f"{header}.{payload[:-4]}AAAA.{signature}",
         "unsigned": f"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}.",
         "not a token": "abc",
@@ -105,12 +112,21 @@ def test_a_token_says_how_many_connections_and_which_channels(stack: Stack) -> N
 
 
 def test_a_connection_does_not_outlive_its_token(stack: Stack) -> None:
-    """It is told in time. A client that listens is closed with the next tick, one that asks with its message."""
+    """It is told in time. A client that listens is closed with the next tick, one that asks with its message. The
+    Python client has a new connection with a new token by then."""
+    links: list[Link] = []
+    fetched: list[str] = []
+
+    def another() -> str:
+        fetched.append(token(stack, sub="dave", exp=int(time.time()) + 15))
+        SENT.append(fetched[-1])
+        return fetched[-1]
 
     async def run() -> None:
-        ends_s = int(time.time()) + 20
+        ends_s = int(time.time()) + 15
         text = token(stack, sub="carol", exp=ends_s)
-        async with await dial(stack, text) as listening, await dial(stack, text) as asking:
+        own = Feed(stack.feed, token=another, ssl=stack.tls, on_state=lambda state: links.append(state.link))
+        async with own, await dial(stack, text) as listening, await dial(stack, text) as asking:
             client = Client(socket=listening)
             await client.subscribe("rates_batch")
             closing = await client.until(lambda frame: frame["event"] == "closing", 60)
@@ -123,9 +139,12 @@ def test_a_connection_does_not_outlive_its_token(stack: Stack) -> None:
             await asking.send('{"event": "ping"}')
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(asking.recv(), 60)
+            assert own.state.link is Link.LIVE
         assert await refusal(stack, text) == 403
 
     asyncio.run(run())
+    assert len(fetched) >= 2
+    assert Link.RECONNECTING not in links
 
 
 def test_no_log_has_a_token(stack: Stack) -> None:
@@ -133,7 +152,7 @@ def test_no_log_has_a_token(stack: Stack) -> None:
     assert len(SENT) > 30
     logs = "".join(path.read_text(errors="replace") for path in stack.state.glob("*.log")) + emulated_logs(stack)
     assert "token refused" in logs
-    key = current_key(find("", stack.state))
+    key = key_of(stack.state)
     parts = {part for text in SENT for part in text.split(".") if len(part) > 20}
     assert len(parts) > 30
     assert not [part for part in (*parts, key) if part in logs]

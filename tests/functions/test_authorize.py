@@ -131,10 +131,15 @@ def test_a_key_that_was_added_counts_after_a_pause(entry: Entry, monkeypatch: py
 
 
 def test_strangers_cannot_make_it_read_often(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads = []
+    reads: list[str] = []
     client = secret_pair._client()
     get = client.get_secret_value
-    monkeypatch.setattr(client, "get_secret_value", lambda **given: reads.append(1) or get(**given))
+
+    def counted(**given: str) -> Any:
+        reads.append(given["SecretId"])
+        return get(**given)
+
+    monkeypatch.setattr(client, "get_secret_value", counted)
     assert {entry("a", token(OTHER_KEY, kid=f"invented{each}")) for each in range(200)} == {403}
     assert len(reads) == 1
 

@@ -6,12 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.config import config_from
-from tests.infra.synthesis import Synthesised, in_words, make_app, synthesise
-
-
-@pytest.fixture(scope="module")
-def with_tokens(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    return synthesise(tmp_path_factory.mktemp("cdk.out"), auth="token", max_connections_per_client=0)
+from tests.infra.synthesis import Synthesised, in_words, make_app
 
 
 def test_only_connect_has_an_authorizer(with_tokens: Synthesised, stack: Synthesised) -> None:

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from shared.model.values import Snapshot
 from shared.model.delta import Delta
+from shared.model.values import Snapshot
 from shared.publishing.fan_out import UNKNOWN_PROGRESS, FanOut
 from shared.publishing.slow_clients import MOST_CLOSED
 from shared.store.connections_table import ConnectionsTable, NotConnected
@@ -54,7 +54,7 @@ def test_of_many_that_end_at_once_none_gets_anything(connections_table: Connecti
     assert clients.posts == 0
 
 
-def test_an_end_that_cannot_be_read_is_none(connections_table: ConnectionsTable, clients: Clients) -> None:
+def test_an_end_that_cannot_be_read_does_not_count(connections_table: ConnectionsTable, clients: Clients) -> None:
     listen(connections_table, "odd")
     key = {"pk": "SHARD#0", "sk": "odd"}
     connections_table._table.update_item(

@@ -1,6 +1,8 @@
 """`make token` signs what the feed takes, and says why it does not sign."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource
 
 from functions.authorize.check import TokenCheck
+from infra.bundle import ROOT
 from shared.connecting.token_keys import TokenKeys
 from tests.tokens import KEY, Pair
 from tools import sign_token
-from tools.deployment import Deployment, NotFound
+from tools.deployment import Deployment
 from tools.stored_secret import KIND
 
 
@@ -67,5 +70,12 @@ def test_a_feed_without_tokens_says_so(deployment: Deployment, capsys: pytest.Ca
 
 
 def test_without_a_deployment_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="make run"):
-        sign_token.find("", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.sign_token", "--subject=alice", f"--state={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "start one with `make run`" in done.stderr

@@ -1,9 +1,10 @@
-"""A token is checked as a whole: whoever changes a bit of it, or signs it otherwise, does not get in."""
+"""A token is checked as a whole: with a changed bit, or signed otherwise, it lets nobody in."""
 
 import base64
 import json
 import time
 import warnings
+from typing import Any
 
 import jwt
 import pytest
@@ -80,11 +81,12 @@ def test_a_changed_claim_breaks_the_signature() -> None:
 
 @pytest.mark.parametrize("name", ["sub", "iat", "nbf", "exp", "iss", "aud"])
 def test_a_missing_claim_is_named(name: str) -> None:
-    assert refusal(token(**{name: None})) == f"the token has no {name}"
+    without: dict[str, Any] = {name: None}
+    assert refusal(token(**without)) == f"the token has no {name}"
 
 
 @pytest.mark.parametrize("changed", [{"aud": "Other"}, {"aud": ["Other"]}, {"iss": "somebody"}])
-def test_a_token_is_for_this_feed(changed: dict[str, object]) -> None:
+def test_a_token_is_for_this_feed(changed: dict[str, Any]) -> None:
     assert refusal(token(**changed)) == "the token is for something else"
 
 
@@ -101,7 +103,7 @@ def test_the_times_count() -> None:
         f"{written(5)}.{written(5)}.a", f"{written([])}.{written({})}.a", f"{written('x' * 9_000)}.a.b",
     ],
 )  # fmt: skip
-def test_what_is_no_token_is_refused(text: str) -> None:
+def test_a_text_of_another_shape_is_refused(text: str) -> None:
     assert refusal(text) == "not a token"
 
 
