@@ -13,7 +13,7 @@ from typing import Any
 from shared.model.channels import CHANNELS
 from shared.model.refused import Refused
 
-LEEWAY_S = 10  # how far ahead the clock of the signer may be
+AHEAD_S = 10  # how far ahead the clock of the signer may be
 LONGEST_S = 24 * 3600  # a token that is lost is of use for that long
 MOST_CONNECTIONS = 1_000_000
 SUBJECT = re.compile(r"[A-Za-z0-9._@:+-]{1,128}")
@@ -48,7 +48,7 @@ def grant_of(claims: Mapping[str, Any], now_s: int) -> Grant:
     issued_s, from_s, expires_s = (_seconds(claims, name) for name in ("iat", "nbf", "exp"))
     if expires_s <= now_s:
         raise Refused(403, "the token has expired")
-    if max(issued_s, from_s) > now_s + LEEWAY_S:
+    if max(issued_s, from_s) > now_s + AHEAD_S:
         raise Refused(403, "the token is from the future")
     if expires_s - issued_s > LONGEST_S:
         raise Refused(403, "the token lives too long")

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -176,3 +177,13 @@ def test_a_message_after_the_end_closes_the_connection(
     event["requestContext"]["connectionId"] = "old="
     load(name).handler(event, Context())
     assert (api.frames(), len(api.deleted)) == ([], 1)
+
+
+@pytest.mark.parametrize("key", ["", "arn:aws:cloudformation:::stack/Cadfeed/0a1b2c3d"])
+def test_a_log_names_the_subject_or_its_hash(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    monkeypatch.setattr(entry.connect, "settings", replace(entry.connect.settings, address_key=key))
+    assert entry("a", token()) == 200
+    (line,) = [line for line in logged_lines(entry.connect, caplog) if line["message"] == "connected"]
+    assert (line["subject"] == "alice") == (not key)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 SUBPROTOCOL = "cadfeed"
 TOKEN_PREFIX = f"{SUBPROTOCOL}.token."
 FETCH_TIMEOUT_S = 20
+VARIABLE = "CADFEED_TOKEN"  # of the environment, for programs on the command line
 
 Token = str | Callable[[], str | Awaitable[str]]
 
