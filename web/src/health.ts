@@ -43,7 +43,7 @@ const LEAST_QUIET_MS = 4000;
 /** A working feed sends a frame at least every 30 s and a tick. */
 const MOST_QUIET_MS = 35_000;
 
-const TOKEN_HINT = "Some feeds ask for a token: it belongs into the address of this page, after #token=.";
+const TOKEN_HINT = "If the feed asks for a token, add #token= and the token to the address.";
 
 export function healthOf(facts: Facts): Health {
   const { state, isOnline, now, lastFrameAt, lostAt, quietAfterMs } = facts;

@@ -29,10 +29,9 @@ let pointedAt = 0;
 let orderedAt = 0;
 let announcement: ReturnType<typeof setTimeout> | undefined;
 
-const token = takeToken();
 // First, so that the connection opens while the table is made.
 const feed = new Feed(`${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`, {
-  ...(token && { token }),
+  token: takeToken(),
   onState: showState,
   onHeard: showNews,
 });

@@ -5,9 +5,7 @@
  * `#` to any server, so no log has it.
  */
 export function takeToken(): string | undefined {
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const token = asked.get("token");
-  if (!token) return undefined;
-  history.replaceState(null, "", `${location.pathname}${location.search}`);
+  const token = new URLSearchParams(location.hash.slice(1)).get("token") || undefined;
+  if (token) history.replaceState(null, "", location.pathname + location.search);
   return token;
 }

@@ -25,7 +25,7 @@ export interface Options extends Observer {
    * For a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called for each
    * connection. If it fails, the client tries again later, as after a lost connection.
    */
-  readonly token?: Token;
+  readonly token?: Token | undefined;
 }
 
 /** What a frame changed; nothing, when it only said that the feed is alive. */
@@ -49,9 +49,8 @@ export class Feed implements AsyncIterable<Quote> {
   readonly #token: Token | undefined;
   readonly #observers: Set<Observer>;
   readonly #session: Session;
-  readonly #sockets = new Map<number, WebSocket>();
-  /** Connections whose token is being fetched. */
-  readonly #fetching = new Set<number>();
+  /** By connection; without a socket while its token is being fetched. */
+  readonly #sockets = new Map<number, WebSocket | undefined>();
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
   #loops = 0;
@@ -205,7 +204,6 @@ export class Feed implements AsyncIterable<Quote> {
         if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(command.message));
         break;
       case "close":
-        this.#fetching.delete(connection);
         this.#sockets.delete(connection);
         socket?.close(1000);
     }
@@ -213,16 +211,13 @@ export class Feed implements AsyncIterable<Quote> {
 
   /** Fetch a token, then open the connection, unless it has been given up meanwhile. */
   async #openWith(fetch: () => string | Promise<string>, connection: number): Promise<void> {
-    this.#fetching.add(connection);
+    this.#sockets.set(connection, undefined);
     try {
       const token = await fetch();
-      if (!token) throw new Error("the function gave none");
-      if (this.#fetching.has(connection)) this.#open(connection, token);
+      if (!token) throw token;
+      if (this.#sockets.has(connection)) this.#open(connection, token);
     } catch {
-      const reason = "No token could be fetched.";
-      if (this.#fetching.has(connection)) this.#apply(this.#session.lost(connection, reason, steadyNow()));
-    } finally {
-      this.#fetching.delete(connection);
+      if (this.#sockets.delete(connection)) this.#lost(connection, "No token could be fetched.");
     }
   }
 
@@ -236,8 +231,12 @@ export class Feed implements AsyncIterable<Quote> {
     };
     socket.onclose = ({ code, reason }) => {
       this.#sockets.delete(connection);
-      this.#apply(session.lost(connection, wordsOf(code, reason), steadyNow()));
+      this.#lost(connection, wordsOf(code, reason));
     };
+  }
+
+  #lost(connection: number, reason: string): void {
+    this.#apply(this.#session.lost(connection, reason, steadyNow()));
   }
 
   #wakeAt(time: number): void {
