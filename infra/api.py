@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
 from infra.function import FeedFunction
-from infra.region_quota import answer_rate, message_pace
+from infra.region_quota import answer_rate, message_pace, rates_places
 from infra.secret_pair import SecretPair
 from infra.storage import CLIENTS, COUNTS, PACE, SHARDS, Storage
 from infra.token_auth import TokenAuth
@@ -66,9 +66,14 @@ class Api(Construct):
             "ANSWER_RATE": str(answer_rate(self._config)),
         }
         quotes, table = storage.quotes.table_arn, storage.connections.table_arn
-        rates = {"MAX_RATES_CONNECTIONS": str(self._config.max_rates_connections)}
+        rates = {
+            "MAX_RATES_CONNECTIONS": str(rates_places(self._config)),
+            "MAX_RATES_CONNECTIONS_PER_CLIENT": str(self._config.max_rates_connections_per_client),
+        }
         subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})
         self._allow_counting(subscribe, table, PACE)
+        if self._config.max_rates_connections_per_client:
+            subscribe.allow_items(table, {"UpdateItem": [CLIENTS], "Query": [CLIENTS]})
         subscribe.allow_items(quotes, {"GetItem": ["SNAPSHOT", "LEASE"], "UpdateItem": ["AUDIENCE", "LEASE"]})
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
         self.allow_posts(subscribe)
@@ -95,11 +100,9 @@ class Api(Construct):
             for route in routes:
                 authorizer = tokens.authorizer if tokens and route == "$connect" else None
                 self.api.add_route(route, integration=integration, authorizer=authorizer)
-        reason = (
-            "A WebSocket API has an authorizer for $connect only: the other routes serve the clients that it let in."
-        )
-        if not tokens:
-            reason = "The feed is public: anyone may connect and listen."
+        reason = "The feed is public: anyone may connect and listen."
+        if tokens:
+            reason = "Only $connect can have an authorizer: the other routes serve the clients that it let in."
         Validations.of(self.api).acknowledge(Acknowledgment(id="AwsSolutions-APIG4", reason=reason))
 
     def _origin_secret(self) -> SecretPair:

@@ -28,6 +28,7 @@ BOUNDS = {
     "max_connections_per_block": (0, 1_000_000),
     "max_connections": (0, 1_000_000),
     "max_rates_connections": (0, 1_000_000),
+    "max_rates_connections_per_client": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
     "daily_budget_usd": (0, 1_000_000),
 }
@@ -71,8 +72,10 @@ class FeedConfig:
     `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
     `direct`: clients may also connect at the API's own address, round the site or the proxy.
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
-    `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on. `max_rates_connections`: how
-    many connections may be subscribed to it; 0 for no limit.
+    `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on.
+    `max_rates_connections`: how many connections may be subscribed to `rates`, fewer if they would take more than half
+    of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on. 0
+    for no limit.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
@@ -113,6 +116,7 @@ class FeedConfig:
     message_burst: int = 200
     rates: bool = True
     max_rates_connections: int = 200
+    max_rates_connections_per_client: int = 2
     max_connections_per_client: int = 20
     max_connections_per_block: int = 400
     max_connections: int = 25_000

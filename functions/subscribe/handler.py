@@ -16,6 +16,7 @@ from shared.requests.routes import CONNECTION_ID, Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read
 from shared.store.answer_pace import AnswerPace
+from shared.store.client_rates import ClientRates
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
 from shared.store.quotes_table import QuotesTable
@@ -33,7 +34,12 @@ subscriptions = Subscriptions(
     gateway,
     partial(invoke, settings.ingest_function),
     settings.ages,
-    RatesCap(settings.rates, RatesPlaces(table(settings.quotes_table)), settings.max_rates_connections),
+    RatesCap(
+        settings.rates,
+        RatesPlaces(table(settings.quotes_table)),
+        settings.max_rates_connections,
+        ClientRates(connections_items, settings.max_rates_connections_per_client),
+    ),
     LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
 )
 

@@ -163,14 +163,16 @@ class Connection:
     """A client's connection and its subscriptions: channel -> symbols (`None`: all of them).
 
     `connected_s`: when the client connected, in Unix seconds. `place`: where it is stored, for those who read on from
-    there. `ends_s`: when its token ends, in Unix seconds; 0 without one. `allowed`: the channels that its token allows;
-    `None` for all.
+    there. `viewer`: the name of the one at its other end, if it is counted (`shared/model/viewer.py`); it is known to
+    those who read one connection, not to those who read all of them. `ends_s`: when its token ends, in Unix seconds; 0
+    without one. `allowed`: the channels that its token allows, `None` for all; known as `viewer` is.
     """
 
     connection_id: str
     subscriptions: Mapping[str, tuple[str, ...] | None]
     connected_s: int = 0
     place: str = field(default="", compare=False)
+    viewer: str = field(default="", compare=False)
     ends_s: int = 0
     allowed: tuple[str, ...] | None = None
 

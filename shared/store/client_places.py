@@ -162,10 +162,16 @@ class ClientPlaces:
 
 def places_of(connection: Mapping[str, Any]) -> list[dict[str, str]]:
     """The keys of the places that a connection's item holds; none if it names no viewer that can be read."""
+    key = place_of(str(connection.get(VIEWER, "")), str(connection["sk"]))
+    return [key] if key else []
+
+
+def place_of(viewer: str, connection_id: str) -> dict[str, str] | None:
+    """The key of a connection's place, by the name of its viewer; `None` if that cannot be read."""
     try:
-        return [_key(viewer_named(str(connection.get(VIEWER, ""))), str(connection["sk"]))]
+        return _key(viewer_named(viewer), connection_id)
     except ValueError:
-        return []
+        return None
 
 
 def left_by(connection: Mapping[str, Any], now_ms: int) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
-from shared.store.client_places import left_by, places_of
+from shared.store.client_places import VIEWER, left_by, places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
 from shared.store.stored_number import LARGEST, believed
@@ -329,7 +329,8 @@ class ConnectionsTable:
             if not condition_failed(error):
                 raise
         else:
-            self._leave(removed.get("Attributes", {}))
+            if "Attributes" in removed:
+                self._leave(removed["Attributes"])
 
     def _leave(self, ended: Mapping[str, Any]) -> None:
         """Write what an ended connection with this item leaves of its place."""
@@ -400,6 +401,7 @@ def _connection(item: Mapping[str, Any], shard: int) -> Connection:
         subscriptions,
         believed(item.get("connected_at")),
         f"{shard}/{connection_id}",
+        str(item.get(VIEWER, "")),
         believed(item.get(ENDS)),
         _allowed(item),
     )

@@ -46,6 +46,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         answer_rate="6",
         rates="false",
         max_rates_connections="7",
+        max_rates_connections_per_client="5",
         messages_per_minute="2",
         message_burst="70",
         max_connections_per_client="3",
@@ -111,7 +112,8 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
         given = variables(changed, name)
         assert (given["RATES"], given["ANSWER_RATE"]) == ("false", "6")
     for function in ("subscribe", "publish"):
-        assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "7"
+        assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "1"
+    assert variables(changed, "subscribe")["MAX_RATES_CONNECTIONS_PER_CLIENT"] == "5"
     given = variables(changed, "connect")
     assert [given[f"MAX_CONNECTIONS{of}"] for of in ("_PER_CLIENT", "_PER_BLOCK", "")] == ["3", "30", "300"]
 

@@ -150,6 +150,7 @@ def feed(
         "MAX_CONNECTIONS_PER_CLIENT": "2",
         "MAX_CONNECTIONS": "1000",
         "MAX_RATES_CONNECTIONS": "5",
+        "MAX_RATES_CONNECTIONS_PER_CLIENT": "1",
         "ANSWER_RATE": "1000",
         "MESSAGES_PER_MINUTE": "600",
         "MESSAGE_BURST": "100",
@@ -204,7 +205,8 @@ def clients(feed: Feed) -> None:
     ConnectionsTable(feed.connections_items, SHARDS).add("idle=", NOW_MS // 1000, IDLE)
     feed.call("disconnect", disconnect, left, left, idle)  # the second time it is looked for in other shards
     feed.call("connect", connect, opened[3])  # it takes over what the first one has used
-    ConnectionsTable(feed.connections_items, SHARDS).add(CONNECTION_ID, NOW_MS // 1000)
+    feed.connections_items.put_item(Item={"pk": "CLIENT#203.0.113.0/24", "sk": f"203.0.113.7#{CONNECTION_ID}"})
+    ConnectionsTable(feed.connections_items, SHARDS).add(CONNECTION_ID, NOW_MS // 1000, IDLE)
     base = {"channel": "rates_batch", "symbol": "ETH_CAD", "interval": "1m"}
     feed.call("subscribe", subscribe, websocket_event("subscribe", {**base, "event": "subscribe"}))
     CandlesTable(feed.quotes_items).write([("ETH_CAD", "1m", CANDLE)])

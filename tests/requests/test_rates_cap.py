@@ -1,14 +1,21 @@
 """The connections on `rates` are limited, and an operator can switch it off."""
 
 import time
+from functools import partial
 
 import pytest
+from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.channels import RATES, RATES_BATCH
+from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.values import Snapshot
-from shared.protocol import BadRequest, Message
+from shared.model.viewer import viewer_of
+from shared.protocol import BadRequest, Message, View
+from shared.requests.long_answers import LongAnswers
 from shared.requests.rates_cap import RatesCap
 from shared.requests.subscriptions import Requests, Subscriptions
+from shared.store.client_places import ClientPlaces, Limits
+from shared.store.client_rates import ClientRates
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from shared.store.rates_places import RatesPlaces
@@ -102,3 +109,68 @@ def test_a_channel_that_is_off_answers_nothing(
     assert feed.send("a", "snapshot", channel=RATES) == "channel_off"
     assert feed.send("a", "snapshot", channel=RATES_BATCH) == ""
     assert feed.send("a", "subscribe", channel=RATES_BATCH) == ""
+
+
+ME, OTHER = {"viewer": "203.0.113.7"}, {"viewer": "203.0.113.8"}
+
+
+@pytest.fixture
+def shared(quotes_table: QuotesTable, connections_items: Table, places: RatesPlaces) -> Feed:
+    """Three connections of one viewer, which may have two on `rates`, and one of its neighbour; three places in all."""
+    cap = RatesCap(places=places, most=3, of_client=ClientRates(connections_items, 2))
+    feed = Feed(quotes_table, ConnectionsTable(connections_items), cap)
+    viewers = ClientPlaces(connections_items, Limits(per_client=9), MessageLimit(5, 200))
+    now_s = int(time.time())
+    for each, viewer in {"a": ME, "b": ME, "c": ME, "other": OTHER}.items():
+        place = viewers.take(viewer_of(viewer["viewer"]), each, now_s + 60, now_s * 1000)
+        feed.connections.add(each, now_s, place)
+    return feed
+
+
+def test_a_viewer_has_some_of_the_places(shared: Feed) -> None:
+    """The answer says so. Others still get theirs, and the viewer another one when it gives one back."""
+    subscribe = partial(shared.send, event="subscribe", channel=RATES)
+    assert [subscribe(each) for each in ("a", "a", "b", "c")] == ["", "", "", "channel_full"]
+    assert shared.connections.get("c").subscriptions == {}
+    assert subscribe("other") == ""
+    shared.send("a", "unsubscribe", channel=RATES)
+    assert subscribe("c") == ""
+
+
+def test_an_ended_connection_gives_its_viewers_place_back(shared: Feed) -> None:
+    for each in ("a", "b"):
+        shared.send(each, "subscribe", channel=RATES)
+    shared.connections.remove("a")
+    assert shared.send("c", "subscribe", channel=RATES) == ""
+
+
+def test_a_viewer_that_finds_all_places_taken_keeps_its_own(shared: Feed, places: RatesPlaces) -> None:
+    while places.take(3):
+        pass
+    assert shared.send("a", "subscribe", channel=RATES) == "channel_full"
+    places.give_back()
+    places.give_back()
+    assert [shared.send(each, "subscribe", channel=RATES) for each in ("b", "c")] == ["", ""]
+
+
+def test_a_connection_without_a_place_has_no_limit_of_a_viewer(shared: Feed) -> None:
+    """One of an older version, or where viewers have no limits."""
+    shared.connections.add("old", int(time.time()))
+    shared.connections.add("expired", int(time.time()), ME)
+    assert [shared.send(each, "subscribe", channel=RATES) for each in ("a", "b", "old")] == ["", "", ""]
+    assert shared.send("old", "unsubscribe", channel=RATES) == shared.send("expired", "subscribe", channel=RATES) == ""
+
+
+def test_a_subscription_that_may_not_wait_gives_its_place_back(feed: Feed, places: RatesPlaces) -> None:
+    class Busy(LongAnswers):
+        def wait(self, _channel: str, _view: View) -> None:
+            raise RateLimited(1, 0)
+
+    free, feed._subscriptions._long_answers = feed._subscriptions._long_answers, Busy(None)
+    with pytest.raises(RateLimited):
+        feed.send("a", "subscribe", channel=RATES)
+    assert places.read().taken == 0
+    feed._subscriptions._long_answers = free
+    assert [feed.send(each, "subscribe", channel=RATES) for each in ("b", "c", "a")] == ["", "", "channel_full"]
+    feed._subscriptions._long_answers = Busy(None)
+    assert feed.send("a", "subscribe", channel=RATES) == "channel_full"  # at once, and not after a wait

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from infra.config import FeedConfig
+from infra.region_quota import rates_places
 from shared.model.channels import CHANNELS, RATES, RATES_BATCH
 from shared.requests.prices import Work, kinds, price_of
 from shared.store.client_places import HANDSHAKE
@@ -33,21 +34,24 @@ GOAL = Decimal(1)  # dollars a day of one client
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What a connection does all day, its dollars for that, and how many connections can do it (`None`: any number)."""
+    """What a connection does all day, its dollars for that, and how many connections can do it, in all and of one
+    client (`None`: any number)."""
 
     name: str
     dollars: Decimal
     most: int | None = None
+    most_of_client: int | None = None
 
-    def cost(self, connections: int) -> Decimal:
-        """Return the dollars a day of that many connections."""
-        return self.dollars * (connections if self.most is None else min(self.most, connections))
+    def cost(self, clients: int) -> Decimal:
+        """Return the dollars a day of that many clients, each with all the connections that it may have."""
+        of_client = _least(CLIENT_CONNECTIONS, self.most_of_client)
+        return self.dollars * _least(clients * of_client, self.most)
 
 
 def attacks(config: FeedConfig | None = None) -> list[Attack]:
     """Return what one connection can do, dearest first within listening and asking."""
     config = config or FeedConfig()
-    heard = [Attack(f"listens to `{channel}`", listening(channel), most_on(channel, config)) for channel in CHANNELS]
+    heard = [Attack(f"listens to `{channel}`", listening(channel), *most_on(channel, config)) for channel in CHANNELS]
     asked = [
         Attack(f"sends {name}", times_a_day(price_of(work), config) * of_a_message(work))
         for name, work in kinds().items()
@@ -56,11 +60,13 @@ def attacks(config: FeedConfig | None = None) -> list[Attack]:
     return [*heard, *sorted(asked, key=lambda attack: -attack.dollars)]
 
 
-def most_on(channel: str, config: FeedConfig) -> int | None:
-    """Return how many connections may listen to a channel."""
+def most_on(channel: str, config: FeedConfig) -> tuple[int | None, int | None]:
+    """Return how many connections may listen to a channel, in all and of one client."""
     if channel != RATES:
-        return None
-    return (config.max_rates_connections or None) if config.rates else 0
+        return None, None
+    if not config.rates:
+        return 0, 0
+    return rates_places(config) or None, config.max_rates_connections_per_client or None
 
 
 def listening(channel: str) -> Decimal:
@@ -135,13 +141,13 @@ def awake() -> Decimal:
 
 def table() -> str:
     """Return a row per attack, as Markdown: its US dollars a day for a connection, a client, and a hundred clients."""
-    sizes = (1, CLIENT_CONNECTIONS, CLIENTS * CLIENT_CONNECTIONS)
-    heads = f"alone | one client, {CLIENT_CONNECTIONS} of them | a hundred clients, {sizes[-1]:,}"
-    rows = [f"| a connection that all day | {heads} |", "|---|---:|---:|---:|"]
-    rows += [f"| {attack.name} | {' | '.join(_dollars(attack.cost(size)) for size in sizes)} |" for attack in attacks()]
-    for name, dollars in flooding().items():
-        rows.append(f"| {name} | {' | '.join([_dollars(dollars)] * len(sizes))} |")
-    rows.append(f"| is the only one, so that the feed runs | {' | '.join([_dollars(awake())] * len(sizes))} |")
+    heads = f"one connection | one client, {CLIENT_CONNECTIONS} of them | {CLIENTS} clients"
+    rows = [f"| what it does all day | {heads} |", "|---|---:|---:|---:|"]
+    for attack in attacks():
+        costs = (attack.dollars, attack.cost(1), attack.cost(CLIENTS))
+        rows.append(f"| {attack.name} | {' | '.join(map(_dollars, costs))} |")
+    for name, dollars in {**flooding(), "is the only one, so that the feed runs": awake()}.items():
+        rows.append(f"| {name} | {' | '.join([_dollars(dollars)] * 3)} |")
     return "\n".join(rows)
 
 
@@ -161,6 +167,10 @@ def _invoked(seconds: Decimal, log_bytes: Decimal) -> Decimal:
         + prices.CLOUDWATCH_LOGS_GB.of(log_bytes / prices.GB)
         + prices.XRAY_TRACE.of(SAMPLED)
     )
+
+
+def _least(number: int, most: int | None) -> int:
+    return number if most is None else min(number, most)
 
 
 def _dollars(dollars: Decimal) -> str:

@@ -13,7 +13,6 @@ from shared.store.client_places import HANDSHAKE
 from tests.tools.cost.test_command import run
 from tools.cost.designs import Design, bill
 from tools.cost.hostile import (
-    CLIENT_CONNECTIONS,
     GOAL,
     attacks,
     flooding,
@@ -37,9 +36,10 @@ def test_the_price_of_a_message_is_its_dollars() -> None:
 
 
 def test_one_client_asks_for_no_more_than_the_goal() -> None:
-    """The exception is `rates`, whose frames alone cost more."""
-    above = [attack.name for attack in attacks() if attack.cost(CLIENT_CONNECTIONS) > GOAL]
+    """The exception is `rates`: the frames of one connection cost more."""
+    above = [attack.name for attack in attacks() if attack.cost(1) > GOAL]
     assert above == [f"listens to `{RATES}`"]
+    assert listening(RATES) > GOAL
 
 
 def test_a_handshake_costs_no_more_than_it_counts_as() -> None:
@@ -62,10 +62,11 @@ def test_a_larger_limit_lets_a_client_cost_more() -> None:
 
 def test_the_cap_bounds_what_a_hundred_clients_cost() -> None:
     (rates,) = (attack for attack in attacks() if attack.name == f"listens to `{RATES}`")
-    assert rates.cost(2_000) == rates.cost(200) == 200 * listening(RATES)
-    assert most_on(RATES, FeedConfig(rates=False)) == 0
-    assert most_on(RATES, FeedConfig(max_rates_connections=0)) is None
-    assert most_on(RATES_BATCH, FeedConfig()) is None
+    assert rates.cost(1) == 2 * listening(RATES)
+    assert rates.cost(1_000) == rates.cost(100) == 200 * listening(RATES)
+    assert most_on(RATES, FeedConfig(rates=False)) == (0, 0)
+    assert most_on(RATES, FeedConfig(max_rates_connections=0, max_rates_connections_per_client=0)) == (None, None)
+    assert most_on(RATES_BATCH, FeedConfig()) == (None, None)
 
 
 def test_listening_costs_as_much_as_in_the_bill() -> None:

@@ -1,0 +1,71 @@
+"""How many connections of a viewer are subscribed to `rates`: those whose places (`client_places`) have a mark.
+
+The place ends with its connection, so the mark does, too.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from shared.model.values import Connection
+from shared.store.client_places import place_of
+from shared.store.conditional import condition_failed
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+MARK = "on_rates"
+
+
+class ClientRates:
+    """Reads and writes the marks. `most`: the connections of a viewer that may be subscribed; 0 for no limit."""
+
+    def __init__(self, table: "Table", most: int) -> None:
+        self._table = table
+        self.most = most
+
+    def take(self, connection: Connection) -> bool:
+        """Mark the place of a connection. Returns whether its viewer may have one more; a connection without a place,
+        as they are where viewers have no limits, always may.
+
+        The mark is written first and counted afterwards: there are never more than the limit, but of several
+        subscriptions at the same time all may be refused.
+        """
+        key = place_of(connection.viewer, connection.connection_id) if self.most else None
+        marked = {"UpdateExpression": "SET #mark = :marked", "ExpressionAttributeValues": {":marked": True}}
+        if not (key and self._change(key, **marked)) or self._marked(key) <= self.most:
+            return True
+        self.give_back(connection)
+        return False
+
+    def give_back(self, connection: Connection) -> None:
+        """Remove the mark."""
+        if self.most and (key := place_of(connection.viewer, connection.connection_id)):
+            self._change(key, UpdateExpression="REMOVE #mark")
+
+    def _marked(self, key: dict[str, str]) -> int:
+        """How many places of the viewer are marked."""
+        viewers = f"{key['sk'].partition('#')[0]}#"
+        found = self._table.query(
+            KeyConditionExpression=Key("pk").eq(key["pk"]) & Key("sk").begins_with(viewers),
+            FilterExpression=Attr(MARK).exists(),
+            Select="COUNT",
+            ConsistentRead=True,
+        )
+        return found["Count"]
+
+    def _change(self, key: dict[str, str], **change: Any) -> bool:
+        """Returns whether there is such a place."""
+        try:
+            self._table.update_item(
+                Key=key,
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#mark": MARK},
+                **change,
+            )
+        except ClientError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
