@@ -155,13 +155,14 @@ def test_no_log_has_a_token(entry: Entry, connections_items: Table, caplog: pyte
         assert not [part for part in each.split(".") if part in seen]
 
 
-def test_the_subscription_to_another_channel_is_refused(
-    entry: Entry, load: Load, api: ConnectionsServer, connections_table: ConnectionsTable
+@pytest.mark.parametrize(("name", "event_name"), [("subscribe", "subscribe"), ("request", "snapshot")])
+def test_another_channel_than_the_tokens_is_refused(
+    entry: Entry, load: Load, api: ConnectionsServer, connections_table: ConnectionsTable, name: str, event_name: str
 ) -> None:
     assert entry("a=", token(channels=["rates_batch"])) == 200
-    event = websocket_event("subscribe", {"event": "subscribe", "channel": "rates", "id": 1})
+    event = websocket_event(event_name, {"event": event_name, "channel": "rates", "id": 1})
     event["requestContext"]["connectionId"] = "a="
-    load("subscribe").handler(event, Context())
+    load(name).handler(event, Context())
     (frame,) = api.frames()
     assert (frame["code"], frame["retryable"], frame["id"]) == ("channel_denied", False, 1)
     assert connections_table.get("a=").subscriptions == {}
