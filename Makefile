@@ -205,7 +205,7 @@ backup: ready ## the candles and settings of a deployment to a file: STACK=Cadfe
 restore: ready ## the candles of a file into a deployment that lacks them: FILE=backups/x.jsonl.gz STACK=Cadfeed
 	@$(BIN)/python -m tools.backup restore $(if $(STACK),--stack $(STACK)) $(if $(FILE),--file $(FILE)) $(ARGS)
 
-rotate: ready ## a new secret for the edge, step by step, without downtime: STACK=Cadfeed ARGS=--finish
+rotate: ready ## a new secret for the edge, or key for tokens, without downtime: STACK=Cadfeed ARGS='--secret tokens'
 	@$(BIN)/python -m tools.rotate $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 token: ready ## a token for a client of a feed with auth=token: SUBJECT=alice CHANNELS=rates_batch MINUTES=60 STACK=Cadfeed
