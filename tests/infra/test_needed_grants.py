@@ -24,7 +24,7 @@ from shared.publishing.images import change_in, worker_image
 from shared.sources.all_sources import SOURCES
 from shared.store.backfill_jobs import BackfillJobs, Taken
 from shared.store.candles_table import CandlesTable
-from shared.store.connections_table import ConnectionsTable
+from shared.store.connections_table import ENDS, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from tests.clients import ConnectionsServer
 from tests.infra.recorded_calls import Call, Recorder
@@ -221,11 +221,13 @@ def clients(feed: Feed) -> None:
         ("request", request, "$default"),
         ("subscribe", subscribe, "$default"),
     ):
-        flooding, gone = (websocket_event(route, {"event": "ping", "id": 1}) for _ in range(2))
-        flooding["requestContext"]["connectionId"] = f"{name}="
+        asking, closed, gone = (websocket_event(route, {"event": "ping", "id": 1}) for _ in range(3))
+        asking["requestContext"]["connectionId"] = f"{name}="
+        closed["requestContext"]["connectionId"] = f"{name}-ended="
         gone["requestContext"]["connectionId"] = "gone="
         ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}=", NOW_MS // 1000)
-        feed.call(name, module, *[flooding] * 200, gone)  # it is closed
+        ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}-ended=", NOW_MS // 1000, {ENDS: NOW_MS // 1000})
+        feed.call(name, module, asking, closed, gone)
 
 
 def ticks(feed: Feed) -> None:
