@@ -20,7 +20,7 @@ REAL_TIME := tests/functions/ingest/test_kills.py
 TRY_AGAIN := --reruns 1 --reruns-delay 2
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate upgrade-test lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate token upgrade-test lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -211,8 +211,12 @@ backup: ready ## the candles and settings of a deployment to a file: STACK=Cadfe
 restore: ready ## the candles of a file into a deployment that lacks them: FILE=backups/x.jsonl.gz STACK=Cadfeed
 	@$(BIN)/python -m tools.backup restore $(if $(STACK),--stack $(STACK)) $(if $(FILE),--file $(FILE)) $(ARGS)
 
-rotate: ready ## a new secret for the edge, step by step, without downtime: STACK=Cadfeed ARGS=--finish
+rotate: ready ## a new secret for the edge, or key for tokens, without downtime: STACK=Cadfeed ARGS='--secret tokens'
 	@$(BIN)/python -m tools.rotate $(if $(STACK),--stack $(STACK)) $(ARGS)
+
+token: ready ## a token for a client of a feed with auth=token: SUBJECT=alice CHANNELS=rates_batch MINUTES=60 STACK=Cadfeed
+	@$(BIN)/python -m tools.sign_token --subject '$(SUBJECT)' $(if $(CHANNELS),--channels $(CHANNELS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 upgrade-test: setup ## an upgrade and a change of shards under clients, and back: CLIENTS=200 TICK=5
 	@CADFEED_UPGRADE_CLIENTS=$(or $(CLIENTS),200) CADFEED_UPGRADE_TICK=$(TICK) \

@@ -15,6 +15,7 @@ from infra.function import FeedFunction
 from infra.region_quota import answer_rate, message_pace, rates_places
 from infra.secret_pair import SecretPair
 from infra.storage import CLIENTS, COUNTS, PACE, SHARDS, Storage
+from infra.token_auth import TokenAuth
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
 
 
@@ -86,6 +87,9 @@ class Api(Construct):
         self.allow_posts(request)
 
         connect, disconnect = self._connections(counted, storage)
+        tokens = TokenAuth(self, config=self._config) if self._config.needs_token else None
+        if tokens:
+            self.functions[tokens.function.service] = tokens.function
         for function, routes in (
             (connect, ["$connect"]),
             (disconnect, ["$disconnect"]),
@@ -94,10 +98,12 @@ class Api(Construct):
         ):
             integration = WebSocketLambdaIntegration(f"{function.node.id}Integration", function.function)
             for route in routes:
-                self.api.add_route(route, integration=integration)
-        Validations.of(self.api).acknowledge(
-            Acknowledgment(id="AwsSolutions-APIG4", reason="The feed is public: anyone may connect and listen.")
-        )
+                authorizer = tokens.authorizer if tokens and route == "$connect" else None
+                self.api.add_route(route, integration=integration, authorizer=authorizer)
+        reason = "The feed is public: anyone may connect and listen."
+        if tokens:
+            reason = "Only $connect can have an authorizer: the other routes serve the clients that it let in."
+        Validations.of(self.api).acknowledge(Acknowledgment(id="AwsSolutions-APIG4", reason=reason))
 
     def _origin_secret(self) -> SecretPair:
         """What the edge sends with every handshake."""
@@ -113,7 +119,7 @@ class Api(Construct):
             "MAX_CONNECTIONS_PER_BLOCK": config.max_connections_per_block,
             "MAX_CONNECTIONS": config.max_connections,
         }
-        entrance = {"DIRECT": str(config.direct).lower()}
+        entrance = {"DIRECT": str(config.direct).lower(), "TOKENS": str(config.needs_token).lower()}
         if self.origin_secret:
             entrance["ORIGIN_SECRET"] = self.origin_secret.arn
         if config.allowed_origins:
@@ -123,7 +129,9 @@ class Api(Construct):
         connect = self._function(
             "connect", {**connections, **entrance, **{name: str(most) for name, most in limits.items()}, **key}
         )
-        places = [CLIENTS] if config.max_connections_per_client or config.max_connections_per_block else []
+        # A token may have a limit of its own.
+        per_viewer = config.max_connections_per_client or config.max_connections_per_block or config.needs_token
+        places = [CLIENTS] if per_viewer else []
         counts = [COUNTS] if config.max_connections else []
         connect.allow_items(table, {"PutItem": [SHARDS, *places]})
         if places:

@@ -44,6 +44,7 @@ TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global/webacl/[\w-]+/[\w-]+")
 LEAST_WAF_RATE = 10
+NO_AUTH, TOKEN = "none", "token"  # the values of `auth`
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
@@ -66,6 +67,8 @@ class FeedConfig:
     count as several (`shared/requests/prices.py`).
     `max_connections_per_client`: of one viewer, an IPv4 address or an IPv6 /64; `max_connections_per_block`: of a /24
     or a /48; `max_connections`: of all, for each of the `connection_shards`. 0 for no limit.
+    `auth`: `none`, or `token` for clients with a signed token only. Then `max_connections_per_client` counts the
+    connections of a token's subject, wherever it connects from, unless the token says another number.
     `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
     `direct`: clients may also connect at the API's own address, round the site or the proxy.
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
@@ -117,6 +120,7 @@ class FeedConfig:
     max_connections_per_client: int = 20
     max_connections_per_block: int = 400
     max_connections: int = 25_000
+    auth: str = NO_AUTH
     allowed_origins: str = ""
     direct: bool = False
     own_proxy: bool = False
@@ -139,6 +143,10 @@ class FeedConfig:
     cli_credentials: bool = False
     native_wheels: bool = False
     sources: Mapping[SourceSetting, str] = field(default_factory=dict)
+
+    @property
+    def needs_token(self) -> bool:
+        return self.auth == TOKEN
 
     @property
     def has_edge(self) -> bool:
@@ -171,6 +179,7 @@ def config_from(node: Node) -> FeedConfig:
     for origin in filter(None, config.allowed_origins.split(",")):
         if not ORIGIN.fullmatch(origin):
             raise ValueError(f"allowed_origins has {origin!r}; an origin is like https://example.com, in lower case")
+    _check_auth(config)
     _check_site(config)
     return config
 
@@ -180,6 +189,13 @@ def chosen_settings(config: FeedConfig) -> dict[str, Any]:
     own = {each.name: getattr(config, each.name) for each in fields(config) if each.name != "sources"}
     chosen = {name: value for name, value in own.items() if value != getattr(FeedConfig(), name)}
     return chosen | {setting.name: text for setting, text in config.sources.items()}
+
+
+def _check_auth(config: FeedConfig) -> None:
+    if config.auth not in {NO_AUTH, TOKEN}:
+        raise ValueError(f"auth is {config.auth!r}; it must be {NO_AUTH} or {TOKEN}")
+    if config.needs_token and config.site_access_logs:
+        raise ValueError("site_access_logs writes the addresses' queries, where a token may be; set it or auth=token")
 
 
 def _check_site(config: FeedConfig) -> None:

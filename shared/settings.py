@@ -30,6 +30,14 @@ class BackfillSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorizeSettings:
+    """For `authorize`. `token_keys`: the secret with the keys of tokens. `audience`: the feed that tokens are for."""
+
+    token_keys: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
 class MisnamedSettings:
     """For `disconnect`, and for the messages that name its route or that of `connect`."""
 
@@ -45,9 +53,11 @@ class ConnectSettings(MisnamedSettings):
     """For `connect`. `origin_secret`: the secret that the edge sends, empty if no edge stands before the API. `direct`:
     the API's own address is open as well. `allowed_origins`: of pages, with commas between; empty for all. The limits
     of connections are for a viewer, for a block of addresses, and for a shard; 0 for no limit. `address_key`: the log
-    shows addresses hashed with this key; empty for the addresses themselves."""
+    shows addresses hashed with this key; empty for the addresses themselves. `tokens`: only what a token grants gets
+    in."""
 
     origin_secret: str = ""
+    tokens: bool = False
     direct: bool = False
     allowed_origins: str = ""
     max_connections_per_client: int = 0

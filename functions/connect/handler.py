@@ -8,15 +8,18 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.connecting.entrance import Entrance
+from shared.connecting.grant import Grant, grant_in
+from shared.connecting.offered import subprotocol_for
 from shared.connecting.secret_pair import SecretPair
 from shared.model.logged_address import logged_address
 from shared.model.message_limit import MessageLimit
 from shared.model.refused import Refused
+from shared.model.viewer import viewer_of_subject
 from shared.requests.misnamed import Misnamed
 from shared.settings import ConnectSettings, read
 from shared.store.client_places import ClientPlaces, Limits
 from shared.store.connection_counts import ConnectionCounts
-from shared.store.connections_table import LIFETIME_S, ConnectionsTable
+from shared.store.connections_table import ALLOWED, ENDS, LIFETIME_S, ConnectionsTable
 from shared.store.dynamodb import table
 
 CONNECTION_ID = "requestContext.connectionId"  # under which every log line of a connection is found
@@ -55,7 +58,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             request_id=context["requestId"],
         )
         return {"statusCode": refusal.status}
-    return {"statusCode": 200}
+    return {"statusCode": 200, **headers_for(event)}
+
+
+def headers_for(event: dict[str, Any]) -> dict[str, Any]:
+    """API Gateway passes these on to the client.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-connect-route-subprotocol.html
+    """
+    headers = subprotocol_for(event)
+    return {"headers": headers} if headers else {}
 
 
 def connect(event: dict[str, Any], connection_id: str) -> None:
@@ -63,9 +75,28 @@ def connect(event: dict[str, Any], connection_id: str) -> None:
     now_ms = int(time.time() * 1000)
     now_s = now_ms // 1000
     viewer = entrance.viewer(event)
+    grant = grant_in(event)
+    if settings.tokens and not grant:
+        raise Refused(403, "nobody has checked a token")
     most = settings.max_connections * settings.connection_shards
     if most and counts.total(now_s) >= most:
         raise Refused(429, "the feed has too many connections")
-    place = places.take(viewer, connection_id, now_s + LIFETIME_S, now_ms)
-    connections.add(connection_id, now_s, place)
-    logger.info("connected", address=logged_address(viewer.name, settings.address_key))
+    address = logged_address(viewer.name, settings.address_key)
+    if grant:
+        add_with_token(grant, connection_id, now_ms)
+        logger.info("connected", address=address, subject=logged_address(grant.subject, settings.address_key))
+    else:
+        connections.add(connection_id, now_s, places.take(viewer, connection_id, now_s + LIFETIME_S, now_ms))
+        logger.info("connected", address=address)
+
+
+def add_with_token(grant: Grant, connection_id: str, now_ms: int) -> None:
+    """The limits of connections are those of the token's subject, wherever it connects from.
+
+    Raises: Refused.
+    """
+    now_s = now_ms // 1000
+    limits = Limits(grant.max_connections or settings.max_connections_per_client)
+    place = places.take(viewer_of_subject(grant.subject), connection_id, now_s + LIFETIME_S, now_ms, limits)
+    allowed = {} if grant.channels is None else {ALLOWED: list(grant.channels)}
+    connections.add(connection_id, now_s, {**place, ENDS: grant.expires_s, **allowed})

@@ -24,11 +24,12 @@ class Posted:
     Connections: `reached` got all their frames, `gone` have ended, `failures` missed a frame after its retries (with
     the reasons of the first 1,000 in `failed`), `throttled` of these because of a last answer of 429, `unsent` were
     given up at the deadline or because newer frames overtook these. The caller says how many of the throttled are
-    `slow` clients, how many of those it has `closed`, and how many of the connections are subscribed to `rates`
-    (`on_rates`). `posts`: requests including retries; `frames` and `bytes`: those answered with 200. `outcomes`: per
-    request, "ok", "gone", "throttled", "server_error", "broken", "timeout", "too_large", "forbidden", "rejected",
-    "untrusted" or "given_up". `error`: the first exception of the iterator of connections, `on_gone` or `overtaken`.
-    `complete`: every connection was taken, and all were reached or gone.
+    `slow` clients, how many of those it has `closed`, how many of the connections are subscribed to `rates`
+    (`on_rates`), and how many it has closed because their token had `ended`; these are in no other number. `posts`:
+    requests including retries; `frames` and `bytes`: those answered with 200. `outcomes`: per request, "ok", "gone",
+    "throttled", "server_error", "broken", "timeout", "too_large", "forbidden", "rejected", "untrusted" or "given_up".
+    `error`: the first exception of the iterator of connections, `on_gone` or `overtaken`. `complete`: every connection
+    was taken, and all were reached or gone.
     """
 
     reached: int = 0
@@ -41,6 +42,7 @@ class Posted:
     slow: int = 0
     closed: int = 0
     on_rates: int = 0
+    ended: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     unsent: int = 0

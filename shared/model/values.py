@@ -164,7 +164,8 @@ class Connection:
 
     `connected_s`: when the client connected, in Unix seconds. `place`: where it is stored, for those who read on from
     there. `viewer`: the name of the one at its other end, if it is counted (`shared/model/viewer.py`); it is known to
-    those who read one connection, not to those who read all of them.
+    those who read one connection, not to those who read all of them. `ends_s`: when its token ends, in Unix seconds; 0
+    without one. `allowed`: the channels that its token allows, `None` for all; known as `viewer` is.
     """
 
     connection_id: str
@@ -172,6 +173,12 @@ class Connection:
     connected_s: int = 0
     place: str = field(default="", compare=False)
     viewer: str = field(default="", compare=False)
+    ends_s: int = 0
+    allowed: tuple[str, ...] | None = None
+
+    def has_ended(self, now_s: int) -> bool:
+        """Whether its token has ended, so that it gets and may do nothing more."""
+        return 0 < self.ends_s <= now_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from shared.protocol.assets import assets_frames
 from shared.protocol.errors import ERRORS, BadRequest, Id, unknown_event, unknown_symbol
 from shared.protocol.explain import explain_frame, parse_explain
 from shared.protocol.frames import (
+    MAX_DURATION,
+    TOKEN_ENDS,
     closing_frame,
     error_frame,
     heartbeat_frame,
@@ -46,6 +48,7 @@ from shared.protocol.views import View, symbols_of
 __all__ = [
     "ERRORS",
     "EVENTS",
+    "MAX_DURATION",
     "MAX_FRAME_BYTES",
     "MAX_ID_LENGTH",
     "MAX_MESSAGE_BYTES",
@@ -53,6 +56,7 @@ __all__ = [
     "MAX_TRENDS_FRAME_BYTES",
     "REQUEST_EVENTS",
     "SUBSCRIPTION_EVENTS",
+    "TOKEN_ENDS",
     "BadRequest",
     "Id",
     "Message",

@@ -10,6 +10,9 @@ from shared.protocol.messages_in import Subscription, Timestamp
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.views import View, symbols_of
 
+# Why a connection will end: API Gateway ends it after two hours, or its token ends.
+MAX_DURATION, TOKEN_ENDS = "max_duration", "token_ends"
+
 
 def subscribed_frames(subscription: Subscription, message_id: Id) -> tuple[bytes, ...]:
     """The answer to `subscribe`: the symbols that are subscribed now, and the rejected ones with a code each. One
@@ -77,11 +80,9 @@ def heartbeat_frame(snapshot: Snapshot) -> bytes:
     ).encode()
 
 
-def closing_frame(reconnect_in_ms: int, ts_ms: int) -> bytes:
-    """Sent before a connection reaches its maximum duration."""
-    return dumps(
-        {"event": "closing", "reason": "max_duration", "reconnect_in_ms": reconnect_in_ms, "ts": ts_ms}
-    ).encode()
+def closing_frame(reconnect_in_ms: int, ts_ms: int, reason: str = MAX_DURATION) -> bytes:
+    """Sent before a connection ends."""
+    return dumps({"event": "closing", "reason": reason, "reconnect_in_ms": reconnect_in_ms, "ts": ts_ms}).encode()
 
 
 def source_status(snapshot: Snapshot) -> dict[str, str]:

@@ -11,8 +11,8 @@ from shared.model.channels import RATES
 from shared.model.delta import Delta
 from shared.model.values import Connection, Progress
 from shared.protocol import QuoteTexts, SnapshotFrames, UpdateFrames, closing_frame, heartbeat_frame
-from shared.publishing.periodic import Period, reconnect_in_ms, spread_of
-from shared.publishing.slow_clients import SlowClients
+from shared.publishing.periodic import Period, notice_of, reconnect_in_ms, spread_of
+from shared.publishing.slow_clients import MOST_CLOSED, SlowClients
 from shared.store.connections_table import ConnectionsTable
 
 # A client that is further behind notices it by `prev_seq` and asks for a snapshot.
@@ -33,6 +33,7 @@ class FanOut:
     comes twice if its post was answered too late or its batch is tried again.
 
     A client that takes no frames for several ticks is closed: it gets one post after another, and is behind anyway.
+    A connection whose token has ended gets nothing more and is closed.
     """
 
     def __init__(self, connections: ConnectionsTable, gateway: Gateway) -> None:
@@ -55,10 +56,11 @@ class FanOut:
         Ends at the deadline, or soon after `overtaken` says that a newer delta is being posted. The result says what
         went wrong; pass the progress to the next call.
         """
-        batch = _Batch(delta, _since(delta, progress.complete_seq), self._behind, watched=self._slow)
         began_s = int(time.time())
         # By the earlier of two clocks: this one may be ahead, and then every connection would seem to have expired.
         expired_s = min(began_s, delta.new.ts_ms // 1000)
+        since = _since(delta, progress.complete_seq)
+        batch = _Batch(delta, since, self._behind, watched=self._slow, expired_s=expired_s)
         connections = self._connections.subscribers(shards, expired_s, progress.stopped_after)
         posted = self._gateway.post_all(
             batch.addressed(connections),
@@ -77,40 +79,45 @@ class FanOut:
         }
         self._behind = still_behind | {connection_id: batch.since(connection_id) for connection_id in posted.failed}
         unheard = still_behind.keys() | batch.without_frames
-        self._close(posted, self._slow.after(posted, unheard), began_s)
+        posted.closed = self._close(posted, self._slow.after(posted, unheard), began_s)
+        posted.ended = self._close(posted, batch.ended[:MOST_CLOSED], began_s)
         return posted, Progress(delta.new.seq) if all_posted else Progress(batch.since_all, batch.last)
 
     def shards_of_worker(self, worker: int) -> Sequence[int]:
         """The shards to whose connections this worker posts."""
         return self._connections.shards_of_worker(worker)
 
-    def _close(self, posted: Posted, slow: Sequence[str], known_s: int) -> None:
-        """Close connections and delete them. One that cannot be closed stays until the next batch, as do the others
-        after it: a service that refuses does not get more requests."""
+    def _close(self, posted: Posted, useless: Sequence[str], known_s: int) -> int:
+        """Close connections and delete them. Returns how many. One that cannot be closed stays until the next batch, as
+        do the others after it: a service that refuses does not get more requests."""
         ended: list[str] = []
         try:
-            for connection_id in slow:
+            for connection_id in useless:
                 with suppress(Gone):
                     self._gateway.close(connection_id)
                 ended.append(connection_id)
         except PostFailed as error:
             posted.error = posted.error or error
         for connection_id in ended:
-            del self._behind[connection_id]
-        posted.closed = len(ended)
+            self._behind.pop(connection_id, None)
         try:
             if ended:
                 self._connections.remove_all(ended, known_s)
         except (ClientError, BotoCoreError) as error:  # the next post to them finds them gone
             posted.error = posted.error or error
+        return len(ended)
 
 
 class _Batch:
     """Each connection with its frames, in the order in which to post them."""
 
-    def __init__(self, delta: Delta, since: int, behind: dict[str, int], watched: Container[str] = ()) -> None:
+    def __init__(
+        self, delta: Delta, since: int, behind: dict[str, int], watched: Container[str] = (), expired_s: int = 0
+    ) -> None:
         self.since_all = since
         self.without_frames: set[str] = set()  # of the watched connections
+        self.ended: list[str] = []  # connections whose token has ended
+        self._expired_s = expired_s
         self._watched = watched
         self.last = ""
         self.on_rates = 0
@@ -127,6 +134,9 @@ class _Batch:
     def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         for connection in connections:
             self.last = connection.place
+            if connection.has_ended(self._expired_s):
+                self.ended.append(connection.connection_id)
+                continue
             self.on_rates += RATES in connection.subscriptions
             frames = self._frames(connection)
             if not frames and connection.connection_id in self._watched:
@@ -147,8 +157,10 @@ class _Batch:
         prices = self._snapshots if is_due else self._updates_since(self.since(connection.connection_id))
         wanted = [prices.of(channel, view) for channel, view in connection.subscriptions.items()]
         frames = tuple(frame for channel in wanted for frame in channel) or self._heartbeat
-        if self._period.has_notice(connection.connected_s):
-            frames += (closing_frame(reconnect_in_ms(spread), self._delta.new.ts_ms),)
+        notice = notice_of(connection)
+        if self._period.has_notice(notice):
+            in_ms = reconnect_in_ms(spread, notice.within_ms)
+            frames += (closing_frame(in_ms, self._delta.new.ts_ms, notice.reason),)
         return frames
 
     def _updates_since(self, seq: int) -> UpdateFrames:

@@ -8,10 +8,24 @@ import zlib
 from typing import NamedTuple
 
 from shared.model.staleness import HEARTBEAT_MS
+from shared.model.values import Connection
+from shared.protocol import MAX_DURATION, TOKEN_ENDS
 
 SNAPSHOT_MS = 60_000
 NOTICE_S = 110 * 60  # API Gateway ends a connection after two hours
 RECONNECT_WITHIN_MS = 480_000
+# A token may end earlier. The notice comes as long before, or after three quarters of a shorter time.
+BEFORE_TOKEN_ENDS_S = 600
+PART_OF_TIME = 4
+WITHIN_MS_PER_S = 800  # of the time after the notice, four fifths
+
+
+class Notice(NamedTuple):
+    """When the closing notice of a connection is due (Unix seconds), why, and how soon its client should be back."""
+
+    due_s: int
+    reason: str
+    within_ms: int
 
 
 class Period(NamedTuple):
@@ -29,9 +43,9 @@ class Period(NamedTuple):
         phase = spread % SNAPSHOT_MS
         return (self.to_ms + phase) // SNAPSHOT_MS != (self.from_ms + phase) // SNAPSHOT_MS
 
-    def has_notice(self, connected_s: int) -> bool:
-        """Whether the closing notice is due for a connection that began at `connected_s`, in Unix seconds."""
-        return self.from_ms < (connected_s + NOTICE_S) * 1000 <= self.to_ms
+    def has_notice(self, notice: Notice) -> bool:
+        """Whether a closing notice is due."""
+        return self.from_ms < notice.due_s * 1000 <= self.to_ms
 
 
 def spread_of(connection_id: str) -> int:
@@ -39,6 +53,15 @@ def spread_of(connection_id: str) -> int:
     return zlib.crc32(connection_id.encode())
 
 
-def reconnect_in_ms(spread: int) -> int:
+def notice_of(connection: Connection) -> Notice:
+    """The closing notice of a connection: before API Gateway ends it, or before its token ends."""
+    by_age = Notice(connection.connected_s + NOTICE_S, MAX_DURATION, RECONNECT_WITHIN_MS)
+    if not connection.ends_s:
+        return by_age
+    before_s = min(BEFORE_TOKEN_ENDS_S, (connection.ends_s - connection.connected_s) // PART_OF_TIME)
+    return min(by_age, Notice(connection.ends_s - before_s, TOKEN_ENDS, before_s * WITHIN_MS_PER_S))
+
+
+def reconnect_in_ms(spread: int, within_ms: int = RECONNECT_WITHIN_MS) -> int:
     """How long a client should wait before it reconnects, so that they do not all reconnect at the same time."""
-    return spread % (RECONNECT_WITHIN_MS + 1)
+    return spread % (within_ms + 1)

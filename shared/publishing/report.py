@@ -83,5 +83,7 @@ def report(logger: Logger, metrics: Metrics, began: Moment, delta: Delta, posted
         )
     if posted.closed:
         logger.warning("slow clients closed", seq=delta.new.seq, connections=posted.closed)
+    if posted.ended:
+        logger.info("connections closed because their token has ended", seq=delta.new.seq, connections=posted.ended)
     if posted.error:
         logger.error("batch broken", seq=delta.new.seq, exc_info=posted.error)

@@ -22,7 +22,11 @@ class RatesCap:
     of_client: ClientRates | None = None
 
     def check(self, channel: str, message: Message) -> None:
-        """Raises: BadRequest: the channel is off."""
+        """Let a message on a channel pass.
+
+        Raises:
+            BadRequest: the channel is off.
+        """
         if channel == RATES and not self.is_on:
             raise BadRequest("channel_off", f'"{RATES}" is off; use "{RATES_BATCH}"', message.message_id)
 

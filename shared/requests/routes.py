@@ -45,7 +45,8 @@ class Admission:
 def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) -> dict[str, int]:
     """Call `act` with the connection and its message. Post an error frame if it raises.
 
-    `admit` counts every message and raises RateLimited. A connection far over the limit is closed. Errors of AWS
+    `admit` counts every message and raises RateLimited. A connection far over the limit is closed, as is one whose
+    token has ended. Errors of AWS
     become the error frame `unavailable` and count as `RequestsFailed`, as does an answer that cannot be posted. A
     client that has left is not an error, nor is one that reads too slowly for its answers.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
@@ -57,6 +58,10 @@ def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) ->
     try:
         try:
             connection = admit(connection_id, message)
+            if connection.has_ended(int(time.time())):
+                logger.info("connection closed because its token has ended")
+                gateway.close(connection_id)
+                return {"statusCode": 200}
             if isinstance(message, BadRequest):
                 raise message
             act(connection, message)

@@ -12,6 +12,7 @@ from shared.model.delta import Delta
 from shared.model.staleness import Ages
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message, Unsubscription, View
+from shared.requests.allowed import check_allowed
 from shared.requests.history import history_frames
 from shared.requests.long_answers import UNPACED, LongAnswers
 from shared.requests.minutes import MinutesBackfill
@@ -75,6 +76,7 @@ class Subscriptions:
         """
         subscription = protocol.parse_subscription(message)
         connection_id, channel, view = connection.connection_id, subscription.channel, subscription.view
+        check_allowed(connection, channel, message)
         with self._rates_cap.taken(connection, channel, message):
             self._long_answers.wait(channel, view)
         self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
@@ -219,6 +221,7 @@ class Requests:
     def _snapshot(self, connection: Connection, message: Message) -> tuple[bytes, ...]:
         """The quotes of the symbols in the message, else of the channel's subscription, else of all."""
         asked = protocol.parse_subscription(message)
+        check_allowed(connection, asked.channel, message)
         self._rates_cap.check(asked.channel, message)
         view = asked.view
         if message.body.get("symbols") is None:

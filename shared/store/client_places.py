@@ -1,6 +1,7 @@
 """The places of connections, which are counted: an item per connection, in the partition of its block of addresses.
 
-`CLIENT#203.0.113.0/24` has `203.0.113.7#ID`, so one query counts a viewer's connections and its block's. The
+`CLIENT#203.0.113.0/24` has `203.0.113.7#ID`, so one query counts a viewer's connections and its block's. With a token
+the viewer is its subject: `CLIENT#sub:alice` has `sub:alice#ID`. The
 connection's own item names the viewer, so whatever removes it removes the place. What is lost all the same expires by
 its TTL with the connection.
 
@@ -19,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.refused import Refused
-from shared.model.viewer import Viewer, viewer_of
+from shared.model.viewer import Viewer, viewer_named
 from shared.store.conditional import condition_failed
 from shared.store.stored_number import believed
 
@@ -61,8 +62,11 @@ class ClientPlaces:
         self._limits = limits
         self._messages = messages
 
-    def take(self, viewer: Viewer, connection_id: str, expires_s: int, now_ms: int) -> Mapping[str, Any]:
+    def take(
+        self, viewer: Viewer, connection_id: str, expires_s: int, now_ms: int, limits: Limits | None = None
+    ) -> Mapping[str, Any]:
         """Take a place for a connection. Returns the attributes for the connection's item; none without a limit.
+        `limits`: those of this viewer, in place of everybody's.
 
         A first look refuses without a write, so somebody who goes on trying costs little. Then the place is written
         first and counted afterwards: none of several concurrent connections is overlooked and there are never more than
@@ -71,21 +75,24 @@ class ClientPlaces:
         Raises:
             Refused: the viewer or its block has too many connections, or has used up the messages of all of them.
         """
-        if not (self._limits.per_client or self._limits.per_block):
+        limits = limits or self._limits
+        if not (limits.per_client or limits.per_block):
             return {}
-        spare = self._spare(viewer, now_ms, others=1, consistent=False)
+        spare = self._spare(viewer, limits, now_ms, others=1, consistent=False)
         self._used_after(spare[0].used_ms if spare else 0, now_ms)
         key = _key(viewer, connection_id)
         self._table.put_item(Item={**key, "expires_at": expires_s})
         try:
-            spare = self._spare(viewer, now_ms, others=0)
+            spare = self._spare(viewer, limits, now_ms, others=0)
             used_ms = self._used_after(self._take_over(viewer, spare) if spare else 0, now_ms)
         except Refused:
             self._table.delete_item(Key=key)
             raise
         return {VIEWER: viewer.name, USED: used_ms}
 
-    def _spare(self, viewer: Viewer, now_ms: int, *, others: int, consistent: bool = True) -> Sequence[Place]:
+    def _spare(
+        self, viewer: Viewer, limits: Limits, now_ms: int, *, others: int, consistent: bool = True
+    ) -> Sequence[Place]:
         """Places of ended connections, the least used first. A new connection has to take over one of them; none if
         there is room for another place.
 
@@ -95,8 +102,8 @@ class ClientPlaces:
         of_block = self._places(viewer.block, now_ms // 1000, consistent=consistent)
         of_viewer = [place for place in of_block if place.viewer == viewer.name]
         for limit, places, whose in (
-            (self._limits.per_client, of_viewer, "the viewer"),
-            (self._limits.per_block, of_block, "the viewer's block of addresses"),
+            (limits.per_client, of_viewer, "the viewer"),
+            (limits.per_block, of_block, "the viewer's block of addresses"),
         ):
             ended = [place for place in places if place.used_ms]
             if 0 < limit < len(places) - len(ended) + others:
@@ -162,7 +169,7 @@ def places_of(connection: Mapping[str, Any]) -> list[dict[str, str]]:
 def place_of(viewer: str, connection_id: str) -> dict[str, str] | None:
     """The key of a connection's place, by the name of its viewer; `None` if that cannot be read."""
     try:
-        return _key(viewer_of(viewer.partition("/")[0]), connection_id)
+        return _key(viewer_named(viewer), connection_id)
     except ValueError:
         return None
 

@@ -40,6 +40,7 @@ LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
 MOST_IN_A_TRANSACTION = 100 // 2  # connections, each with its place
 MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
+ENDS, ALLOWED = "ends_at", "allowed"  # what a token grants: until when, and which channels
 IDLE = "NOT attribute_type(tat_ms, :number) OR tat_ms <= :now OR tat_ms > :largest"  # also if it cannot be believed
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
 LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
@@ -300,7 +301,8 @@ class ConnectionsTable:
         attributes = (*CHANNELS, "layout")
         query: dict[str, Any] = {
             "KeyConditionExpression": key & condition if condition else key,
-            "ProjectionExpression": f"sk, connected_at, {', '.join(attributes)}",  # what else there is costs CPU
+            # What else there is costs CPU.
+            "ProjectionExpression": f"sk, connected_at, {ENDS}, {', '.join(attributes)}",
             "FilterExpression": Attr("expires_at").gt(now_s)
             & reduce(or_, (Attr(attribute).exists() for attribute in attributes)),
             "ConsistentRead": True,  # includes every client that subscribed before the tick was written
@@ -394,8 +396,22 @@ def _key(shard: int, connection_id: str) -> dict[str, str]:
 def _connection(item: Mapping[str, Any], shard: int) -> Connection:
     connection_id = str(item["sk"])
     subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if _are_symbols(item.get(channel))}
-    connected_s, place = believed(item.get("connected_at")), f"{shard}/{connection_id}"
-    return Connection(connection_id, subscriptions, connected_s, place, str(item.get(VIEWER, "")))
+    return Connection(
+        connection_id,
+        subscriptions,
+        believed(item.get("connected_at")),
+        f"{shard}/{connection_id}",
+        str(item.get(VIEWER, "")),
+        believed(item.get(ENDS)),
+        _allowed(item),
+    )
+
+
+def _allowed(item: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The channels that a connection's token allows: none if they cannot be read."""
+    if ALLOWED not in item:
+        return None
+    return tuple(item[ALLOWED]) if _are_symbols(item[ALLOWED]) else ()
 
 
 def _are_symbols(value: object) -> bool:

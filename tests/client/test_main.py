@@ -211,3 +211,18 @@ def test_help_tells_the_exit_codes() -> None:
     code, out, _ = run_alone("--help")
     assert code == 0
     assert "exit codes: 0" in "\n".join(out)
+
+
+def test_a_token_comes_from_an_option_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[str] = []
+
+    async def notes(connection: ServerConnection, number: int) -> None:
+        assert connection.request
+        offered.append(connection.request.headers.get("Sec-WebSocket-Protocol", ""))
+        await steady(connection, number)
+
+    monkeypatch.setenv("CADFEED_TOKEN", "variable")
+    assert run(notes, "--count", "1", "--token", "option")[0] == run(notes, "--count", "1")[0] == 0
+    monkeypatch.delenv("CADFEED_TOKEN")
+    assert run(notes, "--count", "1")[0] == 0
+    assert offered == ["cadfeed, cadfeed.token.option", "cadfeed, cadfeed.token.variable", ""]

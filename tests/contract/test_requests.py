@@ -110,7 +110,7 @@ def hold(message: dict[str, Any]) -> str | None:
 def test_contract_and_server_agree_on_one_changed_field() -> None:
     """A request fits the contract exactly when the server accepts it."""
     codes = Counter(hold({**example, field: edge}) for example in EXAMPLES for field in FIELDS for edge in EDGES)
-    by_state = {"channel_off", "channel_full", "unavailable", "rate_limited"}
+    by_state = {"channel_denied", "channel_off", "channel_full", "unavailable", "rate_limited"}
     assert codes.keys() == ERRORS.keys() - {"bad_json", "too_large", *by_state} | {None}
 
 

@@ -10,6 +10,6 @@ ALL = os.environ.get("CADFEED_FAULTS") == "all"
 
 
 def cells(rows: Iterable[str], columns: Iterable[str], one_in: int) -> list[tuple[str, str]]:
-    """Return one cell of `one_in`, along the diagonals; `one_in` is at most the number of rows and of columns."""
+    """Return each `one_in`-th cell, along the diagonals; it is at most the number of rows and of columns."""
     every = [(number, row, place, column) for number, row in enumerate(rows) for place, column in enumerate(columns)]
     return [(row, column) for number, row, place, column in every if ALL or (number + place) % one_in == 0]

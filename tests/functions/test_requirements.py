@@ -31,6 +31,7 @@ LOCKED = ("requirements.txt", "requirements-run.txt", "requirements-uv.txt", "to
 # The direct requirements; the rest of each file are their dependencies.
 FILES = {
     "functions/requirements.txt": {"aws-lambda-powertools"},
+    "functions/authorize/requirements.txt": {"pyjwt"},
     "functions/ingest/requirements.txt": {"requests"},
     "functions/backfill/requirements.txt": {"requests"},
 }
@@ -140,7 +141,7 @@ def test_every_import_of_a_lambda_is_bundled_or_in_the_runtime() -> None:
 def test_only_what_asks_exchanges_needs_requests() -> None:
     names = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
     others = [name for name in names if name not in ("backfill", "ingest")]
-    assert len(others) == 6
+    assert len(others) == 7
     lines = [f"import functions.{name}.handler" for name in others]
     lines.append("import sys; print('requests' in sys.modules)")
     environment = {
@@ -156,6 +157,8 @@ def test_only_what_asks_exchanges_needs_requests() -> None:
         "MESSAGE_BURST": "10",
         "TICK_SECONDS": "5",
         "STALE_AFTER_SECONDS": "30",
+        "TOKEN_KEYS": "keys",
+        "AUDIENCE": "Cadfeed",
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(

@@ -22,6 +22,13 @@ def alarming(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 
 
 @pytest.fixture(scope="session")
+def with_tokens(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """A stack for clients with a token only, without a limit of connections but the tokens' own."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    return synthesise(folder, auth="token", max_connections_per_client=0, max_connections_per_block=0)
+
+
+@pytest.fixture(scope="session")
 def with_site(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     """The stack of cdk.json as it is."""
     return synthesise(tmp_path_factory.mktemp("cdk.out"), site=True)

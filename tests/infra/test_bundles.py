@@ -65,10 +65,12 @@ def variables(stack: Synthesised, name: str) -> str:
     return json.dumps({key: value if isinstance(value, str) else "https://example.com" for key, value in given.items()})
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_bundle_imports_with_nothing_but_the_runtime_beside_it(stack: Synthesised, runtime: Path, name: str) -> None:
-    handler = stack.functions()[name]["Handler"]
-    result = imported(bundle(name), runtime, handler, variables(stack, name))
+@pytest.mark.parametrize("name", [*FUNCTIONS, "authorize"])
+def test_a_bundle_imports_with_nothing_but_the_runtime_beside_it(
+    stack: Synthesised, with_tokens: Synthesised, runtime: Path, name: str
+) -> None:
+    of = stack if name in FUNCTIONS else with_tokens
+    result = imported(bundle(name), runtime, of.functions()[name]["Handler"], variables(of, name))
     assert result.returncode == 0, result.stderr
     modules = result.stdout.strip().split(",")
     assert {"aws_lambda_powertools", "boto3"} <= set(modules)
@@ -82,7 +84,7 @@ def test_a_dependency_that_the_bundle_lacks_is_noticed(stack: Synthesised, runti
     assert "No module named 'requests'" in result.stderr
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker", "authorize"])
 def test_a_bundle_holds_one_handler_and_shared(name: str) -> None:
     folder = bundle(name)
     assert {path.name for path in (folder / "functions").iterdir()} - {"__pycache__"} == {"__init__.py", name}
@@ -97,16 +99,17 @@ def files(folder: Path) -> set[str]:
     return {str(path) for path in found if path.suffix != ".pyc"}
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker", "authorize"])
 def test_a_bundle_holds_no_sdk_and_no_build_files(name: str) -> None:
     folder = bundle(name)
     top = {path.name for path in folder.iterdir()}
     assert not top & {"boto3", "botocore", "s3transfer", "pip", "bin", "infra", "tools", "web"}
     assert not [file for file in files(folder) if re.search(r"(^|/)(tests|bin)/|requirements", file)]
     assert ("requests" in top) == (name in ASKING)
+    assert ("jwt" in top) == (name == "authorize")
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker", "authorize"])
 def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
     tag = f"cpython-{PYTHON_VERSION.replace('.', '')}-aarch64-linux-gnu.so"
     compiled = list(bundle(name).rglob("*.so"))
@@ -116,7 +119,7 @@ def test_compiled_code_is_for_the_lambda_platform(name: str) -> None:
         assert int.from_bytes(path.read_bytes()[18:20], "little") == AARCH64, path.name
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, "worker"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "worker", "authorize"])
 def test_a_bundle_is_small(name: str, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / name), "zip", bundle(name)))
     size = archive.stat().st_size

@@ -54,6 +54,7 @@ FILES = {
     "Cadfeed/Site/Page": {"AwsSolutions-S1"},
 }
 SECRET = {"Cadfeed/Api/Origin/Secret": {"AwsSolutions-SMG4"}}
+TOKENS = {"Cadfeed/Api/Token/Secret": {"AwsSolutions-SMG4"}, "Cadfeed/Api/Authorize/Role": {ANY}}
 SITE = FILES | SECRET | {"Cadfeed/Site/Distribution": {f"AwsSolutions-CFR{number}" for number in (1, 2, 3, 4)}}
 OWN_DOMAIN = (
     FILES
@@ -66,7 +67,11 @@ OWN_DOMAIN = (
 
 
 @pytest.mark.parametrize(
-    ("name", "more"), [("stack", {}), ("alarming", {}), ("with_site", SITE), ("with_own_domain", OWN_DOMAIN)]
+    ("name", "more"),
+    [
+        *(("stack", {}), ("alarming", {}), ("with_tokens", TOKENS)),
+        *(("with_site", SITE), ("with_own_domain", OWN_DOMAIN)),
+    ],
 )
 def test_every_cdk_nag_exception_is_explicit_and_has_a_reason(
     name: str, more: dict[str, set[str]], request: pytest.FixtureRequest
@@ -101,7 +106,7 @@ def test_a_wildcard_that_nobody_accepted_stops_the_synthesis(
     assert finding in (tmp_path / "validation-report.json").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["stack", "alarming", "with_site", "with_own_domain"])
+@pytest.mark.parametrize("name", ["stack", "alarming", "with_tokens", "with_site", "with_own_domain"])
 def test_cfn_lint_finds_nothing(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     template = tmp_path / "template.json"
     template.write_text(json.dumps(request.getfixturevalue(name).template.to_json()), encoding="utf-8")

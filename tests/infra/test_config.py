@@ -52,6 +52,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         max_connections_per_client="3",
         max_connections_per_block="30",
         max_connections="300",
+        auth="token",
         allowed_origins="https://shop.example,http://localhost:5173",
         own_proxy="true",
         direct="true",
@@ -120,6 +121,7 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
 def test_the_way_in_is_as_chosen(changed: Synthesised, stack: Synthesised) -> None:
     given = variables(changed, "connect")
     assert in_words(given["ORIGIN_SECRET"]) == "<ApiOriginSecret.Id>"
+    assert (given["TOKENS"], variables(changed, "authorize")["AUDIENCE"]) == ("true", "Other")
     assert (given["DIRECT"], given["ALLOWED_ORIGINS"]) == ("true", "https://shop.example,http://localhost:5173")
     assert variables(stack, "connect")["DIRECT"] == "false"
     assert not variables(stack, "connect").keys() & {"ORIGIN_SECRET", "ALLOWED_ORIGINS"}

@@ -18,10 +18,11 @@ POWERTOOLS = {
 }
 
 
-def test_there_is_a_lambda_per_folder(stack: Synthesised, sharded: Synthesised) -> None:
+def test_there_is_a_lambda_per_folder(stack: Synthesised, sharded: Synthesised, with_tokens: Synthesised) -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
     assert set(stack.functions()) == set(FUNCTIONS)
-    assert set(sharded.functions()) == folders == {*FUNCTIONS, "worker"}
+    assert set(sharded.functions()) == folders - {"authorize"} == {*FUNCTIONS, "worker"}
+    assert set(with_tokens.functions()) == folders - {"worker"} == {*FUNCTIONS, "authorize"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -71,14 +72,17 @@ def test_an_asynchronous_invocation_is_not_retried(stack: Synthesised) -> None:
         assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_given_exactly_the_settings_that_it_reads(stack: Synthesised, name: str) -> None:
+@pytest.mark.parametrize("name", [*FUNCTIONS, "authorize"])
+def test_a_function_is_given_exactly_the_settings_that_it_reads(
+    stack: Synthesised, with_tokens: Synthesised, name: str
+) -> None:
     source = (ROOT / "functions" / name / "handler.py").read_text(encoding="utf-8")
     kinds = re.findall(r"\bread\((\w+), os\.environ\)", source)
     assert len(kinds) == 1
     known = fields(getattr(settings, kinds[0]))
     required = {field.name.upper() for field in known if field.default is MISSING}
-    given = set(stack.functions()[name]["Environment"]["Variables"])
+    functions = stack.functions() if name in FUNCTIONS else with_tokens.functions()
+    given = set(functions[name]["Environment"]["Variables"])
     assert given >= POWERTOOLS | required
     assert given <= POWERTOOLS | {field.name.upper() for field in known}
 

@@ -16,6 +16,7 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared import aws as shared_aws
+from shared.connecting import secret_pair
 from shared.model.candles import INTERVAL_MS, Candle
 from shared.model.explanation import Explanations
 from shared.model.values import Snapshot
@@ -23,13 +24,14 @@ from shared.publishing.images import change_in, worker_image
 from shared.sources.all_sources import SOURCES
 from shared.store.backfill_jobs import BackfillJobs, Taken
 from shared.store.candles_table import CandlesTable
-from shared.store.connections_table import ConnectionsTable
+from shared.store.connections_table import ENDS, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from tests.clients import ConnectionsServer
 from tests.infra.recorded_calls import Call, Recorder
 from tests.infra.synthesis import Synthesised, as_list, in_words, synthesise
 from tests.lambdas import CONNECTION_ID, Context, Load, stream_record, websocket_event
 from tests.samples import after, quotes
+from tests.tokens import FEED, KEY, token
 from tools.local.market import base_urls
 from tools.simulator.server import exchange_in_thread
 from tools.simulator.simulated import SimulatedMarket
@@ -88,7 +90,7 @@ def grants(stack: Synthesised) -> set[Grant]:
 def granted(tmp_path_factory: pytest.TempPathFactory) -> set[Grant]:
     """The grants of a stack with all that is granted only on request."""
     folder = tmp_path_factory.mktemp("cdk.out")
-    return grants(synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2))
+    return grants(synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2, auth="token"))
 
 
 @pytest.fixture
@@ -156,6 +158,8 @@ def feed(
         "INGEST_FUNCTION": "<IngestFunction.Arn>",
         "WORKER_FUNCTION": "<PublishWorkerFunction.Arn>",
         "CONNECTIONS_PER_WORKER": "1000",
+        "TOKEN_KEYS": "<ApiTokenSecret.Id>",
+        "AUDIENCE": FEED,
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -163,7 +167,13 @@ def feed(
         def invoke(self, *, FunctionName: str, **_given: object) -> None:  # noqa: N803 - boto3's name
             recorder.note("lambda:InvokeFunction", FunctionName)
 
+    class Secrets:
+        def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+            recorder.note("secretsmanager:GetSecretValue", SecretId)
+            return {"SecretString": json.dumps({"current": KEY})}
+
     monkeypatch.setattr(shared_aws, "functions", Functions)
+    monkeypatch.setattr(secret_pair, "_client", Secrets)
     with exchange_in_thread(SimulatedMarket(seed=1)) as running:
         for name, url in base_urls(running.url).items():
             monkeypatch.setenv(name.upper(), url)
@@ -181,6 +191,8 @@ def scenes(feed: Feed) -> None:
 
 def clients(feed: Feed) -> None:
     connect, disconnect = feed.module("connect"), feed.module("disconnect")
+    offered = {"multiValueQueryStringParameters": {"token": [token()]}, "methodArn": "arn"}
+    feed.call("authorize", feed.module("authorize"), websocket_event("$connect", kind="CONNECT") | offered)
     subscribe, request = feed.module("subscribe"), feed.module("request")
     opened = [websocket_event("$connect", kind="CONNECT") for _ in range(4)]
     for number, event in enumerate(opened):
@@ -209,11 +221,13 @@ def clients(feed: Feed) -> None:
         ("request", request, "$default"),
         ("subscribe", subscribe, "$default"),
     ):
-        flooding, gone = (websocket_event(route, {"event": "ping", "id": 1}) for _ in range(2))
-        flooding["requestContext"]["connectionId"] = f"{name}="
+        asking, closed, gone = (websocket_event(route, {"event": "ping", "id": 1}) for _ in range(3))
+        asking["requestContext"]["connectionId"] = f"{name}="
+        closed["requestContext"]["connectionId"] = f"{name}-ended="
         gone["requestContext"]["connectionId"] = "gone="
         ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}=", NOW_MS // 1000)
-        feed.call(name, module, *[flooding] * 200, gone)  # it is closed
+        ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}-ended=", NOW_MS // 1000, {ENDS: NOW_MS // 1000})
+        feed.call(name, module, asking, closed, gone)
 
 
 def ticks(feed: Feed) -> None:

@@ -30,9 +30,11 @@ OF_INSIGHTS = {"@timestamp", "@message"}
 LANGUAGE = "filter fields sort limit by as and or desc like ispresent stats count max"
 
 
-def test_every_alarm_has_one_row_and_every_row_an_alarm(stack: Synthesised, sharded: Synthesised) -> None:
+def test_every_alarm_has_one_row_and_every_row_an_alarm(
+    stack: Synthesised, sharded: Synthesised, with_tokens: Synthesised
+) -> None:
     named = [name for names, *_ in ROWS for name in re.findall(r"`(\w+)`", names)]
-    assert sorted(named) == sorted(alarms(stack).keys() | alarms(sharded).keys())
+    assert sorted(named) == sorted(alarms(stack).keys() | alarms(sharded).keys() | alarms(with_tokens).keys())
 
 
 def test_each_row_says_what_it_means_and_what_to_type() -> None:
@@ -41,9 +43,10 @@ def test_each_row_says_what_it_means_and_what_to_type() -> None:
         assert re.match(r"`(logs|metric|aws) |the query for ", command), names
 
 
-def test_commands_name_what_the_stack_has(stack: Synthesised, sharded: Synthesised) -> None:
+def test_commands_name_what_the_stack_has(stack: Synthesised, sharded: Synthesised, with_tokens: Synthesised) -> None:
     kinds = {"logs": "AWS::Logs::LogGroup", "Function": "AWS::Lambda::Function", "Storage": "AWS::DynamoDB::Table"}
-    resources = stack.template.to_json()["Resources"] | sharded.template.to_json()["Resources"]
+    templates = [each.template.to_json()["Resources"] for each in (stack, sharded, with_tokens)]
+    resources = templates[0] | templates[1] | templates[2]
     names = {("logs", name) for name in re.findall(r"`logs (\w+)", ALARMS)}
     names |= {("logs", name) for name in re.findall(r"`(\w+Logs)`", QUESTIONS)}
     names |= {(re.search(r"Function|Storage", name)[0], name) for name in re.findall(r"\$\(of (\w+)\)", ALARMS)}  # type: ignore[index]

@@ -6,7 +6,18 @@ from itertools import pairwise
 import pytest
 
 from shared.model.staleness import HEARTBEAT_MS
-from shared.publishing.periodic import NOTICE_S, RECONNECT_WITHIN_MS, SNAPSHOT_MS, Period, reconnect_in_ms, spread_of
+from shared.model.values import Connection
+from shared.protocol import MAX_DURATION, TOKEN_ENDS
+from shared.publishing.periodic import (
+    NOTICE_S,
+    RECONNECT_WITHIN_MS,
+    SNAPSHOT_MS,
+    Notice,
+    Period,
+    notice_of,
+    reconnect_in_ms,
+    spread_of,
+)
 from tests.samples import NOW_MS
 
 IDS = [f"{number:06}aBcDeFgHi=" for number in range(2_000)]
@@ -14,6 +25,10 @@ IDS = [f"{number:06}aBcDeFgHi=" for number in range(2_000)]
 
 def periods(tick_ms: int, count: int, from_ms: int = NOW_MS) -> list[Period]:
     return [Period(*each) for each in pairwise(range(from_ms, from_ms + (count + 1) * tick_ms, tick_ms))]
+
+
+def notice_at(connected_s: int, ends_s: int = 0) -> Notice:
+    return notice_of(Connection("a", {}, connected_s, ends_s=ends_s))
 
 
 @pytest.mark.parametrize("tick_ms", [1_000, 5_000, 7_000, 60_000])
@@ -47,7 +62,7 @@ def test_heartbeats_are_30_s_and_at_most_a_tick_apart(tick_ms: int) -> None:
 def test_the_notice_comes_once_when_a_connection_gets_old() -> None:
     connected_s = NOW_MS // 1_000
     ticks = periods(5_000, 7_200 // 5)
-    due = [period for period in ticks if period.has_notice(connected_s)]
+    due = [period for period in ticks if period.has_notice(notice_at(connected_s))]
     (notice,) = due
     age_s = notice.to_ms / 1_000 - connected_s
     assert NOTICE_S <= age_s < NOTICE_S + 5
@@ -55,7 +70,7 @@ def test_the_notice_comes_once_when_a_connection_gets_old() -> None:
 
 
 def test_a_connection_whose_age_is_not_known_gets_no_notice() -> None:
-    assert not any(period.has_notice(0) for period in periods(5_000, 100))
+    assert not any(period.has_notice(notice_at(0)) for period in periods(5_000, 100))
 
 
 def test_clients_come_back_over_eight_minutes_and_before_the_end() -> None:
@@ -70,4 +85,23 @@ def test_clients_come_back_over_eight_minutes_and_before_the_end() -> None:
 def test_a_notice_is_due_in_the_one_period_that_holds_its_time() -> None:
     at_ms = (1_000 + NOTICE_S) * 1_000
     periods = [Period(at_ms - 2, at_ms - 1), Period(at_ms - 1, at_ms), Period(at_ms, at_ms + 1)]
-    assert [period.has_notice(1_000) for period in periods] == [False, True, False]
+    assert [period.has_notice(notice_at(1_000)) for period in periods] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("lives_s", "after_s", "within_ms", "reason"),
+    [
+        (20, 15, 4_000, TOKEN_ENDS),
+        (3, 3, 0, TOKEN_ENDS),
+        (3_600, 3_000, 480_000, TOKEN_ENDS),
+        (7_199, 6_599, 480_000, TOKEN_ENDS),
+        (7_201, NOTICE_S, RECONNECT_WITHIN_MS, MAX_DURATION),
+        (86_400, NOTICE_S, RECONNECT_WITHIN_MS, MAX_DURATION),
+    ],
+)
+def test_a_notice_comes_before_a_token_ends(lives_s: int, after_s: int, within_ms: int, reason: str) -> None:
+    """Every client has time to come back before its connection is closed."""
+    notice = notice_at(1_000, 1_000 + lives_s)
+    assert notice == (1_000 + after_s, reason, within_ms)
+    assert notice.due_s * 1000 + notice.within_ms <= 1_000_000 + lives_s * 1000
+    assert 0 <= reconnect_in_ms(spread_of("a"), within_ms) <= within_ms

@@ -92,8 +92,8 @@ def test_two_concurrent_connections_never_share_one_place(
     look = ClientPlaces._spare
     others: list[str] = []
 
-    def look_late(place: ClientPlaces, viewer: Viewer, now_ms: int, **more: Any) -> Sequence[Place]:
-        spare = look(place, viewer, now_ms, **more)
+    def look_late(place: ClientPlaces, viewer: Viewer, limits: Limits, now_ms: int, **more: Any) -> Sequence[Place]:
+        spare = look(place, viewer, limits, now_ms, **more)
         if not others:
             others.append("")
             others[0] = taken(place, viewer, "other")

@@ -9,15 +9,17 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from shared.connecting.secret_pair import READ_EVERY_S
 from tools.deployment import LOCAL, NotFound, find
 from tools.rotate.steps import CannotRotate, Rotation
+from tools.stored_secret import ORIGIN, TOKENS
 
 MARGIN_S = 30  # for a function that reads slowly
+SECRETS = {"origin": ORIGIN, "tokens": TOKENS}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 when it is done, else 1 after saying why."""
     options = _parser().parse_args(arguments)
     try:
-        rotation = Rotation(find(options.stack, options.state), options.wait, _say)
+        rotation = Rotation(find(options.stack, options.state), options.wait, _say, SECRETS[options.secret])
         rotation.finish() if options.finish else rotation.rotate()
     except (NotFound, CannotRotate) as error:
         _say(str(error))
@@ -33,9 +35,10 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.rotate", description="Replaces the origin secret.")
+    parser = argparse.ArgumentParser(prog="python -m tools.rotate", description="Replaces a secret.")
     parser.add_argument("--stack", default="", help="on AWS; without it, the local stack that runs")
     parser.add_argument("--state", type=Path, default=LOCAL, help="where the local stack keeps its state")
+    parser.add_argument("--secret", choices=SECRETS, default="origin", help="what the edge sends, or the tokens' key")
     parser.add_argument("--finish", action="store_true", help="make the old secret invalid")
     parser.add_argument(
         "--wait", type=float, default=READ_EVERY_S + MARGIN_S, help="seconds until all functions know a new secret"

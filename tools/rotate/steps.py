@@ -13,14 +13,14 @@ from infra.secret_pair import LENGTH
 from shared.connecting import headers
 from shared.connecting.secret_pair import CURRENT, OTHER
 from tools.deployment import PATIENT, Deployment
+from tools.stored_secret import ORIGIN, secret_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 Say = Callable[[str], None]
-DISTRIBUTION, SECRET = "AWS::CloudFront::Distribution", "AWS::SecretsManager::Secret"
-LOGICAL = "ApiOrigin"  # its logical ID begins like this
+DISTRIBUTION = "AWS::CloudFront::Distribution"
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -40,27 +40,21 @@ class Pair:
 
 
 class Rotation:
-    """Rotates the origin secret of a stack.
+    """Rotates a secret of a stack: `logical` is how its logical ID begins. Only CloudFront sends the origin secret.
 
     `wait_s`: how long functions may know only the earlier secrets.
 
     Raises:
-        CannotRotate: the stack has no such secret.
+        NotFound: the stack has no such secret.
     """
 
-    def __init__(self, deployment: Deployment, wait_s: float, say: Say) -> None:
-        found = {
-            kind: name
-            for resource, (kind, name) in deployment.resources.items()
-            if kind == DISTRIBUTION or (kind == SECRET and resource.startswith(LOGICAL))
-        }
-        if SECRET not in found:
-            raise CannotRotate(f"the stack {deployment.stack} has no such secret")
+    def __init__(self, deployment: Deployment, wait_s: float, say: Say, logical: str = ORIGIN) -> None:
+        fronts = [name for kind, name in deployment.resources.values() if kind == DISTRIBUTION and logical == ORIGIN]
         session, endpoint = deployment.session, deployment.endpoint
         self._manager: SecretsManagerClient = session.client("secretsmanager", endpoint_url=endpoint, config=PATIENT)
-        self._secret = found[SECRET]
+        self._secret = secret_of(deployment, logical)
         self._front: CloudFrontClient | None = None
-        self._distribution = found.get(DISTRIBUTION, "")
+        self._distribution = next(iter(fronts), "")
         if self._distribution:
             self._front = session.client("cloudfront", endpoint_url=endpoint, config=PATIENT)
         self._wait_s = wait_s

@@ -1,5 +1,6 @@
 """The feed to follow, how to connect to it, and plain words for why that failed."""
 
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from cadfeed_client import Feed, Heard, State
 from cadfeed_client.address import failure_of, is_loopback, is_refusal, tls_context
+from cadfeed_client.tokens import VARIABLE
 from shared.model.channels import RATES_BATCH
 
 LOCAL_CA = Path(__file__).resolve().parents[2] / ".local" / "tls" / "ca.pem"
@@ -15,7 +17,8 @@ LOCAL_CA = Path(__file__).resolve().parents[2] / ".local" / "tls" / "ca.pem"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to follow: a feed, a channel, symbols (none: all), and a CA to trust besides the system's."""
+    """What to follow: a feed, a channel, symbols (none: all), and a CA to trust besides the system's. If the feed asks
+    for a token, it comes from the environment."""
 
     url: str
     channel: str = RATES_BATCH
@@ -33,6 +36,7 @@ class Target:
             self.symbols or None,
             channel=self.channel,
             on_state=on_state,
+            token=os.environ.get(VARIABLE) or None,
             on_heard=on_heard,
             ssl=tls(self),
         )

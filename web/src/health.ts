@@ -43,6 +43,8 @@ const LEAST_QUIET_MS = 4000;
 /** A working feed sends a frame at least every 30 s and a tick. */
 const MOST_QUIET_MS = 35_000;
 
+const TOKEN_HINT = "If the feed asks for a token, add #token= and the token to the address.";
+
 export function healthOf(facts: Facts): Health {
   const { state, isOnline, now, lastFrameAt, lostAt, quietAfterMs } = facts;
   const silence = lastFrameAt === undefined ? 0 : now - lastFrameAt;
@@ -64,7 +66,9 @@ export function healthOf(facts: Facts): Health {
   }
   if (state.link === "reconnecting") {
     const seconds = Math.max(0, Math.ceil((facts.retryAt - now) / 1000));
-    const detail = `${asOf}${state.reason} If reconnecting does not help, check your network.`;
+    // A browser does not tell why a handshake was refused.
+    const hint = lastFrameAt === undefined ? ` ${TOKEN_HINT}` : "";
+    const detail = `${asOf}${state.reason} If reconnecting does not help, check your network.${hint}`;
     return { kind: "reconnecting", label: `Reconnecting in ${seconds} s`, detail, isStale };
   }
   // A feed that answers may still have only old prices; its snapshot will show that.

@@ -11,6 +11,7 @@ import { prepare } from "./format.ts";
 import { element, setText } from "./page.ts";
 import type { Row } from "./row.ts";
 import { QuoteTable } from "./table.ts";
+import { takeToken } from "./token.ts";
 import type { View } from "./view.ts";
 import { queryOf, viewOf } from "./view.ts";
 
@@ -30,6 +31,7 @@ let announcement: ReturnType<typeof setTimeout> | undefined;
 
 // First, so that the connection opens while the table is made.
 const feed = new Feed(`${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`, {
+  token: takeToken(),
   onState: showState,
   onHeard: showNews,
 });

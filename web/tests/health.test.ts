@@ -99,6 +99,8 @@ describe("the state", () => {
     expect(health).toMatchObject({ kind: "reconnecting", label: "Reconnecting in 3 s", isStale: false });
     expect(health.detail).toBe("Prices are 1s old. It broke. If reconnecting does not help, check your network.");
     expect(healthOf({ ...LOST, now: NOW + 9000 }).label).toBe("Reconnecting in 0 s");
+    // A refused handshake looks like a broken one.
+    expect(healthOf({ ...LOST, lastFrameAt: undefined }).detail).toContain("add #token= and the token");
   });
 
   it("has stale prices from 2 s after a loss until the next snapshot", () => {

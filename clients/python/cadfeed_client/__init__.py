@@ -53,6 +53,7 @@ from .machine import Heard, Link, State
 from .quote import Quote
 from .status import FeedStatus
 from .sync import SyncFeed
+from .tokens import Token
 
 __version__ = "0.1.0"
 
@@ -84,6 +85,7 @@ __all__ = [
     "SnapshotRequest",
     "State",
     "SyncFeed",
+    "Token",
     "Trends",
     "TrendsRequest",
     "Withdrawn",

@@ -18,6 +18,7 @@ from .errors import Refused
 from .feed import Feed
 from .machine import Link, State
 from .quote import Quote
+from .tokens import VARIABLE
 
 DONE, FAILED, INTERRUPTED = 0, 1, 128 + signal.SIGINT
 EPILOG = """exit codes: 0 after --count lines or when nobody reads any more, 1 when the feed cannot be reached at first
@@ -54,6 +55,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--symbols", metavar="BTC_CAD,ETH_CAD", help="only these (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON objects, prices as strings with every digit")
     parser.add_argument("--count", type=int, metavar="N", help="stop after N lines")
+    parser.add_argument("--token", help=f"for a feed that asks for one; or in the variable {VARIABLE}")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="a CA to trust besides the system's")
     options = parser.parse_args(arguments)
     if not is_address(options.url):
@@ -92,7 +94,8 @@ async def _follow(options: argparse.Namespace) -> None:
                 _tell(f"the feed does not have {', '.join(told)}")
             was_live = True
 
-    feed = Feed(options.url, options.symbols, on_state=on_state, ssl=options.tls)
+    token = options.token or os.environ.get(VARIABLE) or None
+    feed = Feed(options.url, options.symbols, token=token, on_state=on_state, ssl=options.tls)
     left = options.count
     async with feed:
         async for change in feed.changes():

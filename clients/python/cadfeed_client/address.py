@@ -84,7 +84,7 @@ def is_refusal(error: Exception) -> bool:
 
 def _advice(status: int) -> str:
     advice = {
-        403: "is the address right?",
+        403: "is the address right, and does the feed ask for a token?",
         404: "the path is unknown, the feed is at /markets/ws/",
         429: "too many connections, the client tries again later",
     }

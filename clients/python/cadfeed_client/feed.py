@@ -20,6 +20,7 @@ from .machine import Action, Changed, End, Heard, Link, Machine, Open, Send, Sta
 from .questions import Settled
 from .quote import Quote
 from .requests import Subscription
+from .tokens import NoToken, Token, subprotocols_with
 
 OPEN_TIMEOUT_S = 10
 CLOSE_TIMEOUT_S = 1
@@ -44,6 +45,8 @@ class Feed:
             frame was lost or a symbol has no price any more.
         dead_after_s: after this many seconds of silence the client gives up a connection; never, if `None`. The server
             sends something at least every 30 s. A server that does not count ticks may stay silent.
+        token: for a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called
+            for each connection. If it fails, the client tries again later, as after a lost connection.
         on_state: called with each change of `state`.
         on_heard: called with each frame as it came, and what it changed.
         options: for `websockets.asyncio.client.connect`, such as `ssl`, `proxy` or `additional_headers`. Unless `proxy`
@@ -60,6 +63,7 @@ class Feed:
         *,
         channel: str = "rates_batch",
         dead_after_s: float | None = 45.0,
+        token: Token | None = None,
         on_state: Callable[[State], object] | None = None,
         on_heard: Callable[[Heard], object] | None = None,
         **options: Any,
@@ -72,6 +76,7 @@ class Feed:
         timeouts = {"open_timeout": OPEN_TIMEOUT_S, "close_timeout": CLOSE_TIMEOUT_S}
         # A proxy of the environment does not lead to this machine.
         self._options = timeouts | ({"proxy": None} if is_loopback(url) else {}) | options
+        self._token = token
         self._on_state, self._on_heard = on_state, on_heard
         self._machine = Machine(
             Subscription(channel, tuple(symbols or ())),
@@ -236,7 +241,10 @@ class Feed:
     async def _serve(self, number: int, outbox: asyncio.Queue[str]) -> None:
         """One connection from its handshake to its end."""
         try:
-            socket = await connect(self._url, **self._options)
+            socket = await connect(self._url, **await self._options_now())
+        except NoToken as error:
+            self._lost(number, str(error), error)
+            return
         except (OSError, InvalidHandshake, EOFError) as error:
             self._lost(number, str(failure_of(error, self._url)), error)
             return
@@ -253,6 +261,17 @@ class Feed:
             self._lost(number, _closed(code.code, code.reason) if code else cut)
         finally:
             await _leave(socket, writer)
+
+    async def _options_now(self) -> dict[str, Any]:
+        """The options of the next connection.
+
+        Raises:
+            NoToken: the program's own function gave none.
+        """
+        if self._token is None:
+            return self._options
+        offered = [*(self._options.get("subprotocols") or ()), *await subprotocols_with(self._token)]
+        return self._options | {"subprotocols": offered}
 
     def _lost(self, number: int, reason: str, error: Exception | None = None) -> None:
         self._connections.pop(number, None)

@@ -14,6 +14,7 @@ from .explanation import Explanation
 from .feed import Feed
 from .machine import Heard, State
 from .quote import Quote
+from .tokens import Token
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +26,7 @@ class SyncFeed:
     Use it as a context manager and iterate over it, or only iterate over it. Every thread may use it.
 
     Args:
-        url, symbols, channel, dead_after_s, options: as for `Feed`.
+        url, symbols, channel, dead_after_s, token, options: as for `Feed`.
         on_state, on_heard: as for `Feed`. They are called in the feed's own thread and hold it up while they run.
 
     Raises:
@@ -39,6 +40,7 @@ class SyncFeed:
         *,
         channel: str = "rates_batch",
         dead_after_s: float | None = 45.0,
+        token: Token | None = None,
         on_state: Callable[[State], object] | None = None,
         on_heard: Callable[[Heard], object] | None = None,
         **options: Any,
@@ -47,6 +49,7 @@ class SyncFeed:
             *(url, symbols),
             channel=channel,
             dead_after_s=dead_after_s,
+            token=token,
             on_state=on_state,
             on_heard=on_heard,
             **options,

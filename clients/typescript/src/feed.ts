@@ -8,6 +8,8 @@ import type { Settled } from "./requests.ts";
 import type { Command, Outcome, State } from "./session.ts";
 import { Session } from "./session.ts";
 import { steadyNow } from "./steady.ts";
+import type { Token } from "./token.ts";
+import { subprotocolsWith } from "./token.ts";
 
 export interface Observer {
   /** Called when the connection's state changes. */
@@ -19,6 +21,11 @@ export interface Observer {
 export interface Options extends Observer {
   /** Only these, e.g. `["BTC_CAD"]`; all when there are none. */
   readonly symbols?: readonly string[];
+  /**
+   * For a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called for each
+   * connection. If it fails, the client tries again later, as after a lost connection.
+   */
+  readonly token?: Token | undefined;
 }
 
 /** What a frame changed; nothing, when it only said that the feed is alive. */
@@ -39,9 +46,11 @@ interface Waiting {
 
 export class Feed implements AsyncIterable<Quote> {
   readonly #url: string;
+  readonly #token: Token | undefined;
   readonly #observers: Set<Observer>;
   readonly #session: Session;
-  readonly #sockets = new Map<number, WebSocket>();
+  /** By connection; without a socket while its token is being fetched. */
+  readonly #sockets = new Map<number, WebSocket | undefined>();
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
   #loops = 0;
@@ -51,10 +60,11 @@ export class Feed implements AsyncIterable<Quote> {
   /**
    * Connects at once, and again whenever the connection is lost, until it is closed.
    *
-   * @throws SyntaxError: the address is not that of a WebSocket.
+   * @throws SyntaxError: the address is not that of a WebSocket, or the token has characters that no token has.
    */
   constructor(url: string, options: Options = {}) {
     this.#url = url;
+    this.#token = options.token;
     this.#observers = new Set([options]);
     this.#session = new Session(options.symbols);
     this.#apply(this.#session.start(steadyNow()));
@@ -187,7 +197,8 @@ export class Feed implements AsyncIterable<Quote> {
     const socket = this.#sockets.get(connection);
     switch (command.do) {
       case "open":
-        this.#open(connection);
+        if (typeof this.#token === "function") void this.#openWith(this.#token, connection);
+        else this.#open(connection, this.#token);
         break;
       case "send":
         if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(command.message));
@@ -198,8 +209,20 @@ export class Feed implements AsyncIterable<Quote> {
     }
   }
 
-  #open(connection: number): void {
-    const socket = new WebSocket(this.#url);
+  /** Fetch a token, then open the connection, unless it has been given up meanwhile. */
+  async #openWith(fetch: () => string | Promise<string>, connection: number): Promise<void> {
+    this.#sockets.set(connection, undefined);
+    try {
+      const token = await fetch();
+      if (!token) throw token;
+      if (this.#sockets.has(connection)) this.#open(connection, token);
+    } catch {
+      if (this.#sockets.delete(connection)) this.#lost(connection, "No token could be fetched.");
+    }
+  }
+
+  #open(connection: number, token: string | undefined): void {
+    const socket = new WebSocket(this.#url, subprotocolsWith(token));
     this.#sockets.set(connection, socket);
     const session = this.#session;
     socket.onopen = () => this.#apply(session.opened(connection, steadyNow()));
@@ -208,8 +231,12 @@ export class Feed implements AsyncIterable<Quote> {
     };
     socket.onclose = ({ code, reason }) => {
       this.#sockets.delete(connection);
-      this.#apply(session.lost(connection, wordsOf(code, reason), steadyNow()));
+      this.#lost(connection, wordsOf(code, reason));
     };
+  }
+
+  #lost(connection: number, reason: string): void {
+    this.#apply(this.#session.lost(connection, reason, steadyNow()));
   }
 
   #wakeAt(time: number): void {

@@ -43,3 +43,4 @@ export type { FeedStatus } from "./messages.ts";
 export type { Quote } from "./quote.ts";
 export type { Link, State } from "./session.ts";
 export { steadyNow } from "./steady.ts";
+export type { Token } from "./token.ts";

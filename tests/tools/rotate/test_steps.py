@@ -8,9 +8,10 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource
 
 from shared.connecting import headers
-from tools.deployment import Deployment
+from tools.deployment import Deployment, NotFound
 from tools.rotate import steps
-from tools.rotate.steps import DISTRIBUTION, SECRET, CannotRotate, Rotation
+from tools.rotate.steps import DISTRIBUTION, CannotRotate, Rotation
+from tools.stored_secret import KIND, ORIGIN, TOKENS
 
 
 class Stage:
@@ -21,7 +22,7 @@ class Stage:
         self.manager = self.session.client("secretsmanager")
         self.front = self.session.client("cloudfront")
         arn = self.manager.create_secret(Name="s", SecretString='{"current": "first", "other": ""}')["ARN"]
-        self.resources = {"ApiOriginSecret0A1B": (SECRET, arn), "OtherSecret": (SECRET, "other")}
+        self.resources = {"ApiOriginSecret0A1B": (KIND, arn), "OtherSecret": (KIND, "other")}
         self.distribution = ""
         if site:
             self.distribution = str(self.front.create_distribution(DistributionConfig=config())["Distribution"]["Id"])
@@ -29,9 +30,9 @@ class Stage:
         self.said: list[str] = []
         self.seen: list[tuple[str, str, str]] = []
 
-    def rotation(self) -> Rotation:
+    def rotation(self, logical: str = ORIGIN) -> Rotation:
         deployed = Deployment("Cadfeed", "us-east-1", "t", {}, {}, self.resources, False, self.session, None)
-        return Rotation(deployed, 0, self.said.append)
+        return Rotation(deployed, 0, self.said.append, logical)
 
     def pair(self) -> tuple[str, str]:
         value = json.loads(self.manager.get_secret_value(SecretId="s")["SecretString"])
@@ -134,5 +135,21 @@ def test_an_own_proxy_changes_between_two_commands() -> None:
 def test_a_stack_without_the_secret_says_so() -> None:
     stage = Stage(site=False)
     del stage.resources["ApiOriginSecret0A1B"]
-    with pytest.raises(CannotRotate, match="the stack Cadfeed has no such secret"):
+    with pytest.raises(NotFound, match="the stack Cadfeed has no such secret"):
         stage.rotation()
+
+
+def test_the_key_of_tokens_rotates_without_cloudfront() -> None:
+    """Its tokens are valid until the operator says that none is left."""
+    stage = Stage(site=True)
+    before = stage.pair()
+    stage.manager.create_secret(Name="t", SecretString='{"current": "key", "other": ""}')
+    stage.resources["ApiTokenSecret0A1B"] = (KIND, "t")
+    stage.rotation(TOKENS).rotate()
+    value = json.loads(stage.manager.get_secret_value(SecretId="t")["SecretString"])
+    assert value["other"] == "key"
+    assert value["current"] not in {"", "key"}
+    assert (stage.pair(), stage.sent()) == (before, "first")
+    stage.rotation(TOKENS).finish()
+    after = json.loads(stage.manager.get_secret_value(SecretId="t")["SecretString"])
+    assert after == {"current": value["current"], "other": ""}

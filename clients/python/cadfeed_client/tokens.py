@@ -1,0 +1,35 @@
+"""How a client shows who it is to a feed that asks for a token."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+
+SUBPROTOCOL = "cadfeed"
+TOKEN_PREFIX = f"{SUBPROTOCOL}.token."
+FETCH_TIMEOUT_S = 20
+VARIABLE = "CADFEED_TOKEN"  # of the environment, for programs on the command line
+
+Token = str | Callable[[], str | Awaitable[str]]
+
+
+class NoToken(Exception):
+    """The program's own function gave no token. The cause is its error."""
+
+
+async def subprotocols_with(token: Token) -> list[str]:
+    """The subprotocols that bring a token. A function is called in a thread, so that it may take its time.
+
+    Raises:
+        NoToken: the function failed, took more than 20 s, or gave something else than a text.
+    """
+    if isinstance(token, str):
+        return [SUBPROTOCOL, TOKEN_PREFIX + token]
+    try:
+        async with asyncio.timeout(FETCH_TIMEOUT_S):
+            given = await asyncio.to_thread(token)
+            fetched = await given if inspect.isawaitable(given) else given
+    except Exception as error:
+        raise NoToken(f"no token could be fetched: {type(error).__name__}") from error
+    if not isinstance(fetched, str) or not fetched:
+        raise NoToken("no token could be fetched: the function gave none")
+    return [SUBPROTOCOL, TOKEN_PREFIX + fetched]
