@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.access_logs import AccessLogs
 from infra.config import FeedConfig
 from infra.function import FeedFunction
-from infra.region_quota import answer_rate, message_pace
+from infra.region_quota import answer_rate, message_pace, rates_places
 from infra.secret_pair import SecretPair
 from infra.storage import CLIENTS, COUNTS, PACE, SHARDS, Storage
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
@@ -66,7 +66,7 @@ class Api(Construct):
         }
         quotes, table = storage.quotes.table_arn, storage.connections.table_arn
         rates = {
-            "MAX_RATES_CONNECTIONS": str(self._config.max_rates_connections),
+            "MAX_RATES_CONNECTIONS": str(rates_places(self._config)),
             "MAX_RATES_CONNECTIONS_PER_CLIENT": str(self._config.max_rates_connections_per_client),
         }
         subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})

@@ -69,9 +69,10 @@ class FeedConfig:
     `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
     `direct`: clients may also connect at the API's own address, round the site or the proxy.
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
-    `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on. `max_rates_connections`: how
-    many connections may be subscribed to it, `max_rates_connections_per_client`: how many of one viewer, whose limits
-    have to be on; 0 for no limit.
+    `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on.
+    `max_rates_connections`: how many connections may be subscribed to `rates`, fewer if they would take more than half
+    of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on. 0
+    for no limit.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.

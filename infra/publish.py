@@ -15,7 +15,7 @@ from infra.accepted import accept
 from infra.api import Api
 from infra.config import FeedConfig
 from infra.function import FeedFunction
-from infra.region_quota import Pace, posting_pace
+from infra.region_quota import Pace, posting_pace, rates_places
 from infra.storage import CLIENTS, COUNTS, PROGRESS, SHARDS, Storage
 
 MAX_RECORD_AGE = Duration.seconds(60)
@@ -45,7 +45,7 @@ class Publish(Construct):
             "POST_RATE": str(pace.rate),
             "POST_BURST": str(pace.burst),
             "CONNECTIONS_PER_WORKER": str(config.connections_per_worker),
-            "MAX_RATES_CONNECTIONS": str(config.max_rates_connections),
+            "MAX_RATES_CONNECTIONS": str(rates_places(config)),
         }
         if self.worker:
             environment["WORKER_FUNCTION"] = self.worker.function.function_name

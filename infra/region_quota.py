@@ -10,6 +10,7 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from infra.config import CLOUDFRONT_REGION, FeedConfig
+from shared.model.assets import catalogue
 
 
 class Pace(NamedTuple):
@@ -54,6 +55,13 @@ def message_pace(config: FeedConfig) -> Pace:
 def answer_rate(config: FeedConfig) -> int:
     """The posts per second of all long answers: what the settings say, or else a twentieth of the quota."""
     return config.answer_rate or max(1, default_pace(config).rate // POSTS_OF_A_TWENTIETH)
+
+
+def rates_places(config: FeedConfig) -> int:
+    """The connections that may be subscribed to `rates`: what the settings say, but no more than take half of the posts
+    of a tick, since each takes one per symbol. 0 for no limit."""
+    half = default_pace(config).rate * config.tick_seconds // 2
+    return config.max_rates_connections and max(1, min(config.max_rates_connections, half // len(catalogue())))
 
 
 def posting_pace(scope: Construct, config: FeedConfig) -> Pace:

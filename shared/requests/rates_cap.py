@@ -1,5 +1,7 @@
 """Who may listen to `rates`: its frames cost 30 times as much as those of `rates_batch`, so it has a cap of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.model.channels import RATES, RATES_BATCH
@@ -24,15 +26,31 @@ class RatesCap:
         if channel == RATES and not self.is_on:
             raise BadRequest("channel_off", f'"{RATES}" is off; use "{RATES_BATCH}"', message.message_id)
 
-    def take(self, connection: Connection, channel: str, message: Message) -> None:
-        """Take a place for a connection that subscribes to a channel, unless it has one.
+    @contextmanager
+    def taken(self, connection: Connection, channel: str, message: Message) -> Iterator[None]:
+        """Take a place for a connection that subscribes to a channel, unless it has one, and give it back if the block
+        raises.
 
         Raises:
             BadRequest: the channel is off, or all places are taken.
         """
         self.check(channel, message)
         if channel != RATES or RATES in connection.subscriptions:
+            yield
             return
+        self._take(connection, message)
+        try:
+            yield
+        except BaseException:
+            self._give_back(connection)
+            raise
+
+    def give_back(self, connection: Connection) -> None:
+        """Give back the places of a connection that has unsubscribed, if it had some."""
+        if RATES in connection.subscriptions:
+            self._give_back(connection)
+
+    def _take(self, connection: Connection, message: Message) -> None:
         if self.of_client and not self.of_client.take(connection):
             text = f'your address has {self.of_client.most} connections on "{RATES}" and gets no more'
             raise BadRequest("channel_full", f'{text}; use "{RATES_BATCH}"', message.message_id)
@@ -42,10 +60,7 @@ class RatesCap:
             text = f'"{RATES}" has {self.most} connections and takes no more; use "{RATES_BATCH}"'
             raise BadRequest("channel_full", text, message.message_id)
 
-    def give_back(self, connection: Connection) -> None:
-        """Give back the places of a connection that has unsubscribed, if it had some."""
-        if RATES not in connection.subscriptions:
-            return
+    def _give_back(self, connection: Connection) -> None:
         if self.of_client:
             self.of_client.give_back(connection)
         if self.places and self.most:

@@ -75,9 +75,8 @@ class Subscriptions:
         """
         subscription = protocol.parse_subscription(message)
         connection_id, channel, view = connection.connection_id, subscription.channel, subscription.view
-        self._rates_cap.check(channel, message)
-        self._long_answers.wait(channel, view)
-        self._rates_cap.take(connection, channel, message)
+        with self._rates_cap.taken(connection, channel, message):
+            self._long_answers.wait(channel, view)
         self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
         first = self._quotes.snapshot_now(self._limits)
         if first.seq:

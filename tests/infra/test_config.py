@@ -111,7 +111,7 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
         given = variables(changed, name)
         assert (given["RATES"], given["ANSWER_RATE"]) == ("false", "6")
     for function in ("subscribe", "publish"):
-        assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "7"
+        assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "1"
     assert variables(changed, "subscribe")["MAX_RATES_CONNECTIONS_PER_CLIENT"] == "5"
     given = variables(changed, "connect")
     assert [given[f"MAX_CONNECTIONS{of}"] for of in ("_PER_CLIENT", "_PER_BLOCK", "")] == ["3", "30", "300"]

@@ -12,10 +12,13 @@ from infra.region_quota import (
     WITH_SMALL_QUOTA,
     Pace,
     answer_rate,
+    default_pace,
     message_pace,
     posting_pace,
+    rates_places,
 )
 from shared.gateway.gateway import ANSWER_IN_FLIGHT, BURST, RATE
+from shared.model.assets import catalogue
 from shared.requests.prices import kinds
 from shared.store.answer_pace import FEW
 
@@ -75,6 +78,25 @@ def test_ticks_messages_and_answers_fit_into_the_quota(
     short = max(work.posts for work in kinds().values() if work.posts <= FEW)
     assert posts.rate + answer_rate(config) + messages.rate * (1 + short) <= quota.rate
     assert posts.burst + messages.burst * (1 + short) + ANSWER_IN_FLIGHT <= quota.burst
+
+
+@pytest.mark.parametrize(
+    ("region", "tick_seconds", "places"), [("us-east-1", 5, 200), ("us-east-1", 1, 46), ("eu-south-1", 5, 58)]
+)
+def test_rates_takes_at_most_half_of_a_tick(
+    monkeypatch: pytest.MonkeyPatch, region: str, tick_seconds: int, places: int
+) -> None:
+    """Also in a Region with the smaller quota, and with shorter ticks."""
+    monkeypatch.setenv("CDK_DEFAULT_REGION", region)
+    config = FeedConfig(tick_seconds=tick_seconds)
+    assert rates_places(config) == places
+    assert places * len(catalogue()) <= default_pace(config).rate * tick_seconds / 2
+
+
+def test_rates_keeps_a_place_and_may_have_no_limit() -> None:
+    assert rates_places(FeedConfig(post_rate=1)) == 1
+    assert rates_places(FeedConfig(max_rates_connections=3)) == 3
+    assert rates_places(FeedConfig(max_rates_connections=0)) == 0
 
 
 def test_who_chooses_the_pace_of_posts_chooses_the_others() -> None:

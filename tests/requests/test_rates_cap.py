@@ -7,10 +7,11 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.channels import RATES, RATES_BATCH
-from shared.model.message_limit import MessageLimit
+from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.values import Snapshot
 from shared.model.viewer import viewer_of
-from shared.protocol import BadRequest, Message
+from shared.protocol import BadRequest, Message, View
+from shared.requests.long_answers import LongAnswers
 from shared.requests.rates_cap import RatesCap
 from shared.requests.subscriptions import Requests, Subscriptions
 from shared.store.client_places import ClientPlaces, Limits
@@ -158,3 +159,18 @@ def test_a_connection_without_a_place_has_no_limit_of_a_viewer(shared: Feed) -> 
     shared.connections.add("expired", int(time.time()), ME)
     assert [shared.send(each, "subscribe", channel=RATES) for each in ("a", "b", "old")] == ["", "", ""]
     assert shared.send("old", "unsubscribe", channel=RATES) == shared.send("expired", "subscribe", channel=RATES) == ""
+
+
+def test_a_subscription_that_may_not_wait_gives_its_place_back(feed: Feed, places: RatesPlaces) -> None:
+    class Busy(LongAnswers):
+        def wait(self, _channel: str, _view: View) -> None:
+            raise RateLimited(1, 0)
+
+    free, feed._subscriptions._long_answers = feed._subscriptions._long_answers, Busy(None)
+    with pytest.raises(RateLimited):
+        feed.send("a", "subscribe", channel=RATES)
+    assert places.read().taken == 0
+    feed._subscriptions._long_answers = free
+    assert [feed.send(each, "subscribe", channel=RATES) for each in ("b", "c", "a")] == ["", "", "channel_full"]
+    feed._subscriptions._long_answers = Busy(None)
+    assert feed.send("a", "subscribe", channel=RATES) == "channel_full"  # at once, and not after a wait

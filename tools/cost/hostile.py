@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from infra.config import FeedConfig
+from infra.region_quota import rates_places
 from shared.model.channels import CHANNELS, RATES, RATES_BATCH
 from shared.requests.prices import Work, kinds, price_of
 from shared.store.client_places import HANDSHAKE
@@ -65,7 +66,7 @@ def most_on(channel: str, config: FeedConfig) -> tuple[int | None, int | None]:
         return None, None
     if not config.rates:
         return 0, 0
-    return config.max_rates_connections or None, config.max_rates_connections_per_client or None
+    return rates_places(config) or None, config.max_rates_connections_per_client or None
 
 
 def listening(channel: str) -> Decimal:

@@ -30,6 +30,7 @@ SETTINGS = {
     # All clients on this machine have one address.
     "max_connections_per_client": "0",
     "max_connections_per_block": "0",
+    "max_rates_connections": "0",  # the emulator has no quota of posts
     "tracing": "false",
     "retain_data": "false",
 }
