@@ -10,8 +10,10 @@ from aws_cdk.assertions import Template
 
 from infra.accepted import accepted
 from infra.app import build
+from infra.bundle import ROOT
 from infra.ingest import Ingest
 from tests.infra.synthesis import Synthesised, make_app
+from tools.tables import OF_STACKS, renewed
 
 POST = (
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:"
@@ -88,6 +90,11 @@ def test_every_cdk_nag_exception_is_explicit_and_has_a_reason(
         found.setdefault(each.path, set()).add(each.finding)
         assert len(each.reason.split()) >= 5, each
     assert found == ACKNOWLEDGED | more
+
+
+def test_the_page_has_every_exception_and_reason() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    assert renewed(text, OF_STACKS["docs/security.md"]) == text, "renew it with: python -m tools.tables"
 
 
 @pytest.mark.parametrize(

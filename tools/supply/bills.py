@@ -21,7 +21,7 @@ PYTHON = "python"
 CYCLONEDX = ("-m", "cyclonedx_py")
 QUICK = ("--no-validate", "--output-reproducible")
 NPM = ("npm", "sbom", "--package-lock-only", "--sbom-format=cyclonedx", "--sbom-type=application", "--loglevel=error")
-# npm writes such an address as it is, which is no URL.
+# npm writes such an address of Git as the package states it, and the schema wants a URL.
 SSH = re.compile(r"([\w.-]+@[\w.-]+):(?!/)")
 
 
