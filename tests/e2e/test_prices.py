@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import pytest
@@ -18,19 +19,21 @@ from tests.e2e.local_stack import Stack
 TICK = 5
 EXCHANGE = ["--seed=16"]
 QUOTA = 100  # posts a second
-CONTEXT = [f"post_rate={7 * QUOTA // 10}", f"post_burst={QUOTA // 2}", "max_rates_connections=200"]
+CONTEXT = ["post_rate=60", "post_burst=50", "answer_rate=20", "max_rates_connections=200"]  # fit into it
 EVERYTHING = {"event": "subscribe", "channel": "rates"}
+SNAPSHOT = {"event": "snapshot", "channel": "rates"}  # the dearest message that no cap refuses
 ANSWERING = ("ApiSubscribeFunction", "ApiRequestFunction")
 POSTING = ("PublishFunction", *ANSWERING)
 UNPACED = {"ANSWER_RATE": "500", "MAX_RATES_CONNECTIONS": "200"}
 GOOD, GREEDY, HOSTILE = 20, 100, 3
+TICKS = 8
 pytestmark = pytest.mark.timeout(600)
 
 
-async def ask_the_dearest(client: Client, until: float) -> None:
-    """Send the dearest message again and again, at once where it is accepted, else as soon as the feed says."""
+async def ask(client: Client, message: Mapping[str, str], until: float) -> None:
+    """Send a message again and again, at once where it is accepted, else as soon as the feed says."""
     while time.monotonic() < until:
-        await client.send({**EVERYTHING, "id": 1})
+        await client.send({**message, "id": 1})
         try:
             answer = await client.until(lambda frame: frame.get("id") == 1, until - time.monotonic())
         except TimeoutError:
@@ -48,7 +51,7 @@ def test_one_connection_causes_no_more_than_documented(stack: Stack) -> None:
 
     async def run() -> None:
         async with opened(stack) as client:
-            await ask_the_dearest(client, time.monotonic() + 45)
+            await ask(client, EVERYTHING, time.monotonic() + 45)
 
     with posts_proxy(stack, *ANSWERING) as posts, dynamodb_proxy(stack, *ANSWERING, settings=UNPACED) as calls:
         asyncio.run(run())
@@ -70,30 +73,27 @@ def test_with_a_small_quota_nobody_misses_a_tick(stack: Stack) -> None:
 
     async def run() -> None:
         async with AsyncExitStack() as open_clients:
-
-            async def come(*channels: str) -> Client:
-                client = await open_clients.enter_async_context(opened(stack))
-                for channel in channels:
-                    await client.send({"event": "subscribe", "channel": channel})
-                return client
-
-            good = [await come("rates_batch") for _ in range(GOOD)]
+            everybody = [await open_clients.enter_async_context(opened(stack)) for _ in range(GOOD + GREEDY + HOSTILE)]
+            good, greedy, hostile = everybody[:GOOD], everybody[GOOD:-HOSTILE], everybody[-HOSTILE:]
             for client in good:
-                await client.until(lambda frame: bool(frame.get("data")), 120)
-            greedy = [await come("rates", "rates_batch") for _ in range(GREEDY)]
-            hostile = [await come() for _ in range(HOSTILE)]
-            until = time.monotonic() + 12 * TICK
+                await client.subscribe("rates_batch")
+            for client in greedy:
+                await client.send({"event": "subscribe", "channel": "rates", "id": 1})
+                await client.send({"event": "subscribe", "channel": "rates_batch", "id": 2})
+            until = time.monotonic() + TICKS * TICK
             await asyncio.gather(
-                *[ask_the_dearest(client, until) for client in hostile],
-                *[client.listen(12 * TICK) for client in (*good, *greedy)],
+                *[ask(client, SNAPSHOT, until) for client in hostile],
+                *[client.listen(TICKS * TICK) for client in (*good, *greedy)],
             )
+        answers = Counter(
+            frame.get("code", frame["event"]) for each in greedy for frame in each.frames if "id" in frame
+        )
         heard = [len(client.ticks()) for client in good]
-        codes = Counter(frame["code"] for client in (*greedy, *hostile) for frame in client.of("error"))
-        print(f"ticks: {min(heard)} to {max(heard)}, refused: {dict(codes)}")
+        print(f"ticks: {min(heard)} to {max(heard)}; greedy clients got {dict(answers)}")
         assert [missed(client.ticks()) for client in good] == [[]] * GOOD
-        assert min(heard) >= 12
-        assert codes["channel_full"] >= GREEDY - 5
+        assert min(heard) >= TICKS - 2  # a machine that is late, too
+        assert answers["channel_full"] > GREEDY / 2
 
     with posts_proxy(stack, *POSTING, quota=TokenBucket(QUOTA, QUOTA)) as posts:
         asyncio.run(run())
-        print(f"{posts.calls}")
+        print(posts.calls)
