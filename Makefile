@@ -20,7 +20,7 @@ REAL_TIME := tests/functions/ingest/test_kills.py
 TRY_AGAIN := --reruns 1 --reruns-delay 2
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate upgrade-test audit licences sbom lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate upgrade-test audit licences sbom lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -124,6 +124,12 @@ reliability: setup ## every fault of docs/reliability.md on the local stack, and
 	@CADFEED_FAULTS=all $(if $(FAULTS),CADFEED_FAULTS_LIKE='$(FAULTS)') $(if $(SEED),CADFEED_SEED=$(SEED)) \
 		$(BIN)/python -m pytest -q -s tests/e2e/test_reliability.py \
 		$(if $(FAULTS),,tests/e2e/test_schedule.py::test_starts_119_s_apart_leave_no_silence)
+
+lies: setup ## every source lies in every way, on the local stack: the table of docs/prices.md
+	@CADFEED_FAULTS=all $(BIN)/python -m pytest -q -s tests/e2e/test_lies.py tests/e2e/test_lies_rest.py
+
+failover: setup ## every source fails in every way, on the local stack: the table of docs/ARCHITECTURE.md
+	@CADFEED_FAULTS=all $(BIN)/python -m pytest -q -s tests/e2e/test_failover.py tests/e2e/test_failover_rest.py
 
 kills: setup ## the ingest killed at random moments while clients listen: KILLS=50 CLIENTS=10 SEED=1
 	@CADFEED_KILLS=$(or $(KILLS),50) CADFEED_KILLS_CLIENTS=$(or $(CLIENTS),10) $(if $(SEED),CADFEED_SEED=$(SEED)) \

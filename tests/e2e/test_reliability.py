@@ -22,13 +22,13 @@ from tests.e2e.faults.stage import MOST_RECOVERY_TICKS, TICK, Case, Stage
 from tests.e2e.judged import Judgement, Watch, watched
 from tests.e2e.lies import beyond, honest_ranges, moment_of, sources_of
 from tests.e2e.local_stack import ROOT, Stack
+from tests.e2e.matrix import ALL
 from tools.tables import renewed
 
 __all__ = ["TICK"]  # of the module's stack
 EXCHANGE = ["--seed=29"]
 CONTEXT = sources.CONTEXT
 CHANNELS = ("rates_batch", "rates_batch", "rates")
-ALL = os.environ.get("CADFEED_FAULTS") == "all"
 ONLY = os.environ.get("CADFEED_FAULTS_LIKE", "")
 CASES = [case for case in EVERY if (ALL or ONLY or case.quick) and re.search(ONLY, case.name)]
 # A busy machine is late by itself; the table is measured on a quiet one.

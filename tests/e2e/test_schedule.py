@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.clients import Client, Frame, is_tick, opened
 from tests.e2e.local_stack import SESSION, Stack, workers_of
+from tests.e2e.matrix import ALL
 
 TICK = 5
 EXCHANGE = ["--seed=11"]
@@ -115,7 +116,7 @@ def start_ingest(stack: Stack) -> None:
 
 
 @pytest.mark.timeout(STARTS * APART_S + 300)
-@pytest.mark.skipif(os.environ.get("CADFEED_FAULTS") != "all", reason="it takes five minutes: make reliability")
+@pytest.mark.skipif(not ALL, reason="it takes five minutes: make reliability")
 def test_starts_119_s_apart_leave_no_silence(stack: Stack) -> None:
     """Nothing but these starts keeps the feed going: the schedule is off, and no run is left from before."""
     client = asyncio.run(heard_between_starts(stack))
