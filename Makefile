@@ -20,7 +20,7 @@ REAL_TIME := tests/functions/ingest/test_kills.py
 TRY_AGAIN := --reruns 1 --reruns-delay 2
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate token upgrade-test lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate token upgrade-test audit licences sbom lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -222,12 +222,23 @@ upgrade-test: setup ## an upgrade and a change of shards under clients, and back
 	@CADFEED_UPGRADE_CLIENTS=$(or $(CLIENTS),200) CADFEED_UPGRADE_TICK=$(TICK) \
 		$(BIN)/python -m pytest -s tests/e2e/test_upgrade.py tests/e2e/test_change_of_shards.py
 
+audit: setup ## known faults of all pinned packages, where an advisory service answers
+	@$(BIN)/python -m tools.supply.audit
+
+licences: setup ## the licences of all packages, held against tools/supply/licences.toml
+	@$(BIN)/python -m tools.supply.licences
+
+sbom: setup ## bills of materials in CycloneDX, into .local/sbom
+	@$(BIN)/python -m tools.supply.bills .local/sbom
+
 lock: setup ## every file of pins and hashes from the dependency groups in pyproject.toml
 	@$(LOCK) --group uv --output-file requirements-uv.txt
 	@$(LOCK) --group dev --output-file requirements.txt
 	@$(LOCK) --group run --constraint requirements.txt --output-file requirements-run.txt
 	@$(LOCK) --group bench --output-file tools/bench/requirements.txt
 	@$(LOCK) --group mutants --constraint requirements.txt --output-file tools/mutants/requirements.txt
+	@$(LOCK) --group checkov --output-file tools/checkov/requirements.txt
+	@$(LOCK) --group supply --output-file tools/supply/requirements.txt
 
 clean: ## all that was installed or made here
 	rm -rf .venv .local cdk.out tools/node_modules tools/browser/node_modules web/node_modules web/dist \

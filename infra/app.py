@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from aws_cdk import App, CfnOutput, CliCredentialsStackSynthesizer, DefaultStackSynthesizer, Stack, Validations
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from infra.api import Api
 from infra.backfill import Backfill
@@ -53,7 +53,7 @@ def build(app: App, page: Path = PAGE) -> Stack:
     feed_url = site.feed_url if site else api.stage.url
     CfnOutput(stack, "QuotesTable", value=storage.quotes.table_name, description="The table with the candles")
     CfnOutput(stack, "FeedUrl", value=feed_url, description="The address that clients connect to")
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     return stack
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.accepted import accept
 from infra.bundle import PYTHON_VERSION, bundle
 from infra.config import FeedConfig
 from infra.log_group import log_group
+
+NOT_KEPT = "The next tick, minute or request does what a failed run did not, and an alarm counts errors."
 
 
 class FeedFunction(Construct):
@@ -56,8 +59,12 @@ class FeedFunction(Construct):
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
         )
+        for rule in ("Serverless-LambdaAsyncFailureDestination", "Serverless-LambdaDLQ"):
+            accept(self, {rule: NOT_KEPT})
         if config.tracing:
             self.explain_wildcard("X-Ray's actions cannot be limited to a resource.", "Resource::*")
+        else:
+            accept(self, {"Serverless-LambdaTracing": "The setting `tracing` switches X-Ray off, which has a price."})
 
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Grant the function these actions on these resources."""
@@ -93,4 +100,4 @@ class FeedFunction(Construct):
 
     def explain_wildcard(self, reason: str, finding: str) -> None:
         """Tell cdk-nag why a grant of this function's role has a wildcard."""
-        Validations.of(self.role).acknowledge(Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason))
+        accept(self.role, {f"AwsSolutions-IAM5[{finding}]": reason})

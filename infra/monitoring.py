@@ -14,6 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.accepted import accept
 from infra.api import Api
 from infra.budget import Budget, watch_messages, watch_posts
 from infra.config import FeedConfig
@@ -283,7 +284,11 @@ class Monitoring(Construct):
         topic.add_to_resource_policy(
             iam.PolicyStatement(principals=[cloudwatch_itself], actions=["sns:Publish"], resources=[topic.topic_arn])
         )
-        topic.add_subscription(subscriptions.EmailSubscription(email))
+        subscription = topic.add_subscription(subscriptions.EmailSubscription(email))
+        accept(
+            subscription,
+            {"Serverless-SNSRedrivePolicy": "SNS tries an e-mail for six hours; CloudWatch shows the alarm itself."},
+        )
         return topic
 
 

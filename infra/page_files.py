@@ -5,12 +5,13 @@ Uses CDK's BucketDeployment, a Lambda with the AWS CLI: CloudFormation has no re
 
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, DefaultStackSynthesizer, Stack, Validations
+from aws_cdk import DefaultStackSynthesizer, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
+from infra.accepted import accept
 from infra.config import FeedConfig
 from infra.log_group import log_group
 from infra.security_headers import FOR_EVER, HASHED, REVALIDATED
@@ -80,10 +81,15 @@ class PageFiles(Construct):
             ),
         ):
             for finding in findings:
-                Validations.of(self._role).acknowledge(
-                    Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason)
-                )
+                accept(self._role, {f"AwsSolutions-IAM5[{finding}]": reason})
         (function,) = (each for each in stack.node.children if each.node.id.startswith("Custom::CDKBucketDeployment"))
-        Validations.of(function).acknowledge(
-            Acknowledgment(id="AwsSolutions-L1", reason="The function and its runtime come with aws-cdk-lib.")
+        came = "The function and its runtime come with aws-cdk-lib."
+        accept(
+            function,
+            {
+                "AwsSolutions-L1": came,
+                "Serverless-LambdaLatestVersion": came,
+                "Serverless-LambdaTracing": "It runs in a deployment only, and CDK offers no tracing for it.",
+                "Serverless-LambdaDLQ": "CloudFormation calls it and fails the deployment if it fails.",
+            },
         )

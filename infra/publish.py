@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 
 from collections.abc import Mapping
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_lambda_event_sources import DynamoEventSource, SqsDlq
 from constructs import Construct
 
+from infra.accepted import accept
 from infra.api import Api
 from infra.config import FeedConfig
 from infra.function import FeedFunction
@@ -56,10 +57,15 @@ class Publish(Construct):
         if self.worker:
             self.function.allow_items(storage.connections.table_arn, {"UpdateItem": [PROGRESS], "Query": [PROGRESS]})
             self.function.allow(["lambda:InvokeFunction"], [self.worker.function.function_arn])
-        self.failed = sqs.Queue(self, "Failed", enforce_ssl=True, retention_period=Duration.days(14))
-        Validations.of(self.failed).acknowledge(
-            Acknowledgment(id="AwsSolutions-SQS3", reason="This queue is the dead-letter queue.")
+        self.failed = sqs.Queue(
+            self,
+            "Failed",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
         )
+        for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
+            accept(self.failed, {rule: "This queue is the dead-letter queue."})
         snapshots = {
             "eventName": lambda_.FilterRule.or_("INSERT", "MODIFY"),
             "dynamodb": {"Keys": {"pk": {"S": lambda_.FilterRule.is_equal("SNAPSHOT")}}},

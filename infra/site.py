@@ -3,16 +3,16 @@
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/distribution-working-with.websockets.html
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.accepted import accept
 from infra.api import Api
 from infra.config import FeedConfig
 from infra.edge_functions import allow_own_socket, to_stage
@@ -41,7 +41,7 @@ class Site(Construct):
             )
         self._config = config
         bucket = self._bucket("Page", s3.ObjectOwnership.BUCKET_OWNER_ENFORCED)
-        _acknowledge(bucket, {"AwsSolutions-S1": "Only CloudFront can read it, and CloudFront has its own log."})
+        accept(bucket, {"AwsSolutions-S1": "Only CloudFront can read it, and CloudFront has its own log."})
         PageFiles(self, "Files", config=config, bucket=bucket, page=page)
         feed = self._feed_behavior(api)
         self.distribution = cloudfront.Distribution(
@@ -161,7 +161,7 @@ class Site(Construct):
     def _log_bucket(self) -> s3.Bucket:
         # CloudFront writes these logs by ACL, to any Region.
         bucket = self._bucket("AccessLogs", s3.ObjectOwnership.BUCKET_OWNER_PREFERRED)
-        _acknowledge(bucket, {"AwsSolutions-S1": "These are the logs; only CloudFront writes them."})
+        accept(bucket, {"AwsSolutions-S1": "These are the logs; only CloudFront writes them."})
         bucket.add_lifecycle_rule(expiration=Duration.days(self._config.log_retention_days))
         return bucket
 
@@ -188,8 +188,4 @@ class Site(Construct):
             reasons["AwsSolutions-CFR3"] = "Access logs of a public page are optional: site_access_logs."
         if not config.site_domain:
             reasons["AwsSolutions-CFR4"] = "CloudFront's certificate fixes the policy; with your own it is TLS 1.2."
-        _acknowledge(self.distribution, reasons)
-
-
-def _acknowledge(scope: Construct, reasons: Mapping[str, str]) -> None:
-    Validations.of(scope).acknowledge(*(Acknowledgment(id=rule, reason=why) for rule, why in reasons.items()))
+        accept(self.distribution, reasons)

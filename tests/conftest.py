@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ("tests.tables", "tests.lambdas")
+pytest_plugins = ("tests.no_network", "tests.tables", "tests.lambdas")
 
 # The time of an example is not a rule of the feed.
 settings.register_profile("cadfeed", deadline=None)

@@ -13,6 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools.supply.places import requirement_files
+
 ROOT = Path(__file__).parents[2]
 RUNTIME = {"boto3", "botocore"}  # and their dependencies, which the runtime has
 # The Lambdas' Python, for which markers are evaluated.
@@ -27,7 +29,9 @@ PLATFORM = {
     "platform_machine": "aarch64",
     "extra": "",
 }
-LOCKED = ("requirements.txt", "requirements-run.txt", "requirements-uv.txt", "tools/bench/requirements.txt")
+LOCKED = tuple(
+    path.relative_to(ROOT).as_posix() for path in requirement_files() if not path.is_relative_to(ROOT / "functions")
+)
 # The direct requirements; the rest of each file are their dependencies.
 FILES = {
     "functions/requirements.txt": {"aws-lambda-powertools"},

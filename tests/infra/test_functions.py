@@ -143,7 +143,7 @@ def test_a_failing_batch_delays_the_feed_for_at_most_a_minute(stack: Synthesised
 
 def test_the_dead_letter_queue_keeps_two_weeks_and_needs_tls(stack: Synthesised) -> None:
     (queue,) = stack.properties("AWS::SQS::Queue").values()
-    assert queue == {"MessageRetentionPeriod": 14 * 24 * 3600}
+    assert queue == {"MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": True}
     (policy,) = stack.properties("AWS::SQS::QueuePolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"

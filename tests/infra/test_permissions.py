@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from tests.infra.synthesis import FUNCTIONS, Synthesised, in_words, synthesise
+import pytest
+
+from tests.infra.synthesis import FUNCTIONS, Synthesised, as_list, in_words, synthesise
 
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -104,6 +106,31 @@ def test_connect_reads_the_origin_secret_and_nobody_else_does(with_site: Synthes
     }
     assert secrets == {("ApiConnectRole", "<ApiOriginSecret.Id>"): {"secretsmanager:GetSecretValue"}}
     stack.template.resource_count_is("AWS::SecretsManager::Secret", 0)
+
+
+# Each of them names the partition keys that it touches.
+ITEM_ACTIONS = {
+    f"dynamodb:{action}"
+    for action in ("BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+}
+OF_STREAMS = {f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+
+
+@pytest.mark.parametrize("name", ["stack", "sharded", "with_site"])
+def test_every_grant_on_items_names_their_keys(name: str, request: pytest.FixtureRequest) -> None:
+    """The names of actions that go round the condition, such as Scan, are in no grant."""
+    synthesised: Synthesised = request.getfixturevalue(name)
+    policies = synthesised.properties("AWS::IAM::Policy").values()
+    granted = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    of_items = [each for each in granted if {*as_list(each["Action"])} & ITEM_ACTIONS]
+    assert len(of_items) > 10
+    for statement in granted:
+        of_tables = {action for action in as_list(statement["Action"]) if action.startswith("dynamodb:")} - OF_STREAMS
+        assert of_tables <= ITEM_ACTIONS
+        if of_tables:
+            (keys,) = statement["Condition"]["ForAllValues:StringLike"].values()
+            assert keys
+            assert "*" not in as_list(keys)
 
 
 def test_without_limits_connect_may_not_delete(tmp_path: Path) -> None:

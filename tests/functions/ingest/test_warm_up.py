@@ -1,5 +1,6 @@
 """A new ingest opens its connections while it starts, and no source can stop or delay that."""
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -118,10 +119,18 @@ def test_the_start_waits_for_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("in_a_lambda")
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9", "https://no-such-host.invalid"])
-def test_a_source_without_a_connection_does_not_break_the_start(url: str) -> None:
+def test_a_source_without_a_connection_does_not_break_the_start(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, *args: Any, **options: Any) -> Any:
+        if host == "no-such-host.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *args, **options)
+
     def fail() -> None:
         raise RuntimeError
 
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     sources = sources_at(url)
     warm_up(sources, fail)
     polled = sources.poll(5)

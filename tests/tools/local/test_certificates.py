@@ -16,9 +16,13 @@ def handshake(made: Certificates, name: str) -> str | None:
     """Shake hands in memory as a client of `name`; return the negotiated TLS version."""
     client_context = ssl.create_default_context(cafile=str(made.ca_pem))
     client_context.verify_flags |= ssl.VERIFY_X509_STRICT  # what Python 3.13 does by default
+    return version_between(client_context, server_context(made), name)
+
+
+def version_between(client_context: ssl.SSLContext, of_server: ssl.SSLContext, name: str) -> str | None:
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
-    server = server_context(made).wrap_bio(to_server, to_client, server_side=True)
+    server = of_server.wrap_bio(to_server, to_client, server_side=True)
     unfinished = [client, server]
     while unfinished:
         for side in list(unfinished):
@@ -38,6 +42,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
 def test_a_strict_client_accepts_every_loopback_name(made: Certificates, name: str) -> None:
     assert handshake(made, name) in {"TLSv1.2", "TLSv1.3"}
+
+
+def test_a_machine_that_allows_old_tls_refuses_it(made: Certificates) -> None:
+    """OpenSSL's own level would refuse it on most machines; here only the version does."""
+    old, server = ssl.create_default_context(cafile=str(made.ca_pem)), server_context(made)
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    for context in (old, server):
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError, match="UNSUPPORTED_PROTOCOL"):
+        version_between(old, server, "localhost")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        server.minimum_version = ssl.TLSVersion.TLSv1
+    assert version_between(old, server, "localhost") == "TLSv1.1"  # so the refusal was the version's
 
 
 @pytest.mark.parametrize("name", ["example.com", "127.0.0.2"])

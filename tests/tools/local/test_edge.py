@@ -386,6 +386,50 @@ def test_an_older_tls_is_refused(certificates: Certificates) -> None:
     play(scene, certificates)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "/../secret.txt",
+            "/assets/../../secret.txt",
+            "/%2e%2e/secret.txt",
+            "/..%2fsecret.txt",
+            "/%252e%252e/secret.txt",
+        ),
+        *(
+            "/..%5csecret.txt",
+            "//secret.txt",
+            "/linked.txt",
+            "/linked/secret.txt",
+            "{secret}",
+            "/{secret}",
+            "/%00secret.txt",
+        ),
+    ],
+)
+def test_no_address_leads_out_of_the_pages_folder(
+    certificates: Certificates, tls: ssl.SSLContext, tmp_path: Path, target: str
+) -> None:
+    """As it is sent; a client would put most of them right."""
+    secret, folder = tmp_path / "secret.txt", tmp_path / "dist"
+    secret.write_text("the secret")
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("the page")
+    (folder / "linked.txt").symlink_to(secret)
+    (folder / "linked").symlink_to(tmp_path)
+
+    async def scene(edge: Edge) -> None:
+        reader, writer = await asyncio.open_connection("localhost", edge.port, ssl=tls)
+        path = target.format(secret=secret)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        assert re.match(rb"HTTP/1\.\d (400|403|404) ", answer), answer
+        assert b"the secret" not in answer
+
+    play(scene, certificates, web_folder=folder)
+
+
 def test_pages_come_with_headers_that_allow_only_their_own_parts(
     certificates: Certificates, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
