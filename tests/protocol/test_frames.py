@@ -340,7 +340,7 @@ def test_a_shared_view_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_error_says_whether_it_is_retryable() -> None:
     retryable = {code for code in ERRORS if loads(error_frame(code, "no"))["retryable"]}
-    assert retryable == {"unavailable", "rate_limited"}
+    assert retryable == {"unavailable", "rate_limited", "channel_full"}
     with pytest.raises(KeyError):
         error_frame("no_such_code", "no")
 
