@@ -28,7 +28,7 @@ def test_a_bill_that_the_schema_refuses_is_named(made: dict[str, Bill]) -> None:
 def test_each_lambdas_bill_has_its_pins(made: dict[str, Bill]) -> None:
     for path in of_functions():
         pinned = re.findall(r"^([\w.-]+)==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        assert len(pinned) > 2
+        assert pinned
         found = {(each["name"], each["version"]) for each in made[name_of(path)]["components"]}
         assert found == set(pinned)
         # Its licences are those of the environment.
