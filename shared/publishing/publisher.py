@@ -153,7 +153,9 @@ class Publisher:
         """No worker has begun a tick after the stored one. If an item says so, the workers of its shard would post
         nothing until the feed is there."""
         ahead = workers.ahead(begun_seq)
-        stored_seq = self._quotes.readable_snapshot().seq if ahead else 0
+        if not ahead:
+            return
+        stored_seq = self._quotes.readable_snapshot().seq
         for shard, seq in ahead:
             if seq > stored_seq >= begun_seq:
                 self._progress_table.forget(shard, seq)
