@@ -4,6 +4,7 @@ from typing import Any
 
 from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.store.answer_pace import KEY as PACE
 from shared.store.client_places import PARTITION as CLIENT
 from shared.store.client_places import USED
 from shared.store.connection_counts import PARTITION as COUNT
@@ -13,12 +14,12 @@ from shared.store.progress_table import PARTITION
 
 def stored(table: Table) -> list[dict[str, Any]]:
     """Return all items but the layouts, which say with how many shards connections are made, how many there were,
-    workers' progress, and what ended connections left."""
+    workers' progress, the pace of long answers, and what ended connections left."""
     items = table.scan(ConsistentRead=True)["Items"]
     return [
         item
         for item in items
-        if item["pk"] not in {PARTITION, COUNT}
+        if item["pk"] not in {PARTITION, COUNT, PACE["pk"]}
         and not str(item["sk"]).startswith(LAYOUT)
         and not (str(item["pk"]).startswith(CLIENT) and USED in item)
     ]

@@ -13,7 +13,7 @@ from tests.e2e.local_stack import Stack
 
 TICK = 1
 EXCHANGE = ["--seed=17"]
-CONTEXT = ["backfill=true"]
+CONTEXT = ["backfill=true", "message_burst=10000"]  # a client asks for every chart
 FULL = 500
 # CoinGecko comes first for these, or after one other exchange. It allows a request every few seconds, and has one year.
 SLOW = {"MKR_CAD", "QCAD_CAD", "ETHW_CAD", "ELF_CAD", "XMR_CAD", "DAI_CAD"}

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.e2e.local_stack import Stack
 from tests.packaged import Installed, python_client, typescript_client
 
 PATIENCE_S = 60
+PROGRAM = {"PYTHONUNBUFFERED": "1", "CADFEED_TOKEN": "that.nobody.asks-for"}
 PRICE = r"\d+(\.\d+)?"
 QUOTE = re.compile(rf"(BTC|ETH)_CAD {PRICE} -?{PRICE} (live|stale)")
 CANDLE = re.compile(rf"\d+ {PRICE} {PRICE}")
@@ -26,11 +28,11 @@ def client(request: pytest.FixtureRequest, common_stack: Stack, tmp_path_factory
 
 def trusting(client: Installed, stack: Stack) -> dict[str, str]:
     """The environment of a program that trusts the stack's CA, as Python and Node take it."""
-    return client.environment() | {"SSL_CERT_FILE": stack.ca, "NODE_EXTRA_CA_CERTS": stack.ca, "PYTHONUNBUFFERED": "1"}
+    return client.environment() | {"SSL_CERT_FILE": stack.ca, "NODE_EXTRA_CA_CERTS": stack.ca} | PROGRAM
 
 
 def first_lines(client: Installed, stack: Stack, program: str, count: int) -> list[str]:
-    """The first output of a program that never ends."""
+    """The first output of a program that never ends, or what it printed within a minute."""
     process = subprocess.Popen(
         [client.runner, program],
         cwd=client.folder,
@@ -39,10 +41,13 @@ def first_lines(client: Installed, stack: Stack, program: str, count: int) -> li
         stderr=subprocess.STDOUT,
         text=True,
     )
+    late = Timer(PATIENCE_S, process.kill)
+    late.start()
     try:
         assert process.stdout
         return [process.stdout.readline().rstrip() for _ in range(count)]
     finally:
+        late.cancel()
         process.kill()
         process.wait()
 
