@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tools.environments import ROOT
 from tools.supply.bills import Bill, bills, faults
@@ -32,7 +33,7 @@ def test_each_lambdas_bill_has_its_pins(made: dict[str, Bill]) -> None:
         found = {(each["name"], each["version"]) for each in made[name_of(path)]["components"]}
         assert found == set(pinned)
         # Its licences are those of the environment.
-        assert found <= {(each["name"].replace("_", "-"), each["version"]) for each in made["python"]["components"]}
+        assert found <= {(canonicalize_name(each["name"]), each["version"]) for each in made["python"]["components"]}
 
 
 def test_each_npm_bill_has_all_locked_packages(made: dict[str, Bill]) -> None:
