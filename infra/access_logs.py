@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-loggi
 
 import json
 
-from aws_cdk import Acknowledgment, ArnFormat, RemovalPolicy, Stack, Validations
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.accepted import accept
 from infra.config import FeedConfig
 from infra.log_group import log_group
 
@@ -79,12 +80,8 @@ class AccessLogs(Construct):
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(MANAGED_POLICY)],
         )
         role.apply_removal_policy(RemovalPolicy.RETAIN)
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{MANAGED_POLICY}]",
-                reason="AWS documents this managed policy for this role.",
-            )
-        )
+        finding = f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{MANAGED_POLICY}]"
+        accept(role, {finding: "AWS documents this managed policy for this role."})
         account = apigateway.CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
         account.apply_removal_policy(RemovalPolicy.RETAIN)
         return account

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from shared.connecting.secret_pair import CURRENT
 from shared.connecting.token_keys import ALGORITHM, ISSUER, kid_of
 from shared.model.refused import Refused
 from tools.deployment import LOCAL, PATIENT, Deployment, NotFound, find
+from tools.stored_pair import stored_pair
 from tools.stored_secret import TOKENS, secret_of
 
 
@@ -74,8 +74,7 @@ def current_key(deployment: Deployment) -> str:
         ClientError, BotoCoreError: Secrets Manager refuses, or does not answer.
     """
     manager = deployment.session.client("secretsmanager", endpoint_url=deployment.endpoint, config=PATIENT)
-    value = json.loads(manager.get_secret_value(SecretId=secret_of(deployment, TOKENS))["SecretString"])
-    return str(value[CURRENT])
+    return stored_pair(manager, secret_of(deployment, TOKENS))[CURRENT]
 
 
 def _parser() -> argparse.ArgumentParser:

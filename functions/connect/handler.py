@@ -16,13 +16,13 @@ from shared.model.message_limit import MessageLimit
 from shared.model.refused import Refused
 from shared.model.viewer import viewer_of_subject
 from shared.requests.misnamed import Misnamed
+from shared.requests.routes import CONNECTION_ID
 from shared.settings import ConnectSettings, read
 from shared.store.client_places import ClientPlaces, Limits
 from shared.store.connection_counts import ConnectionCounts
 from shared.store.connections_table import ALLOWED, ENDS, LIFETIME_S, ConnectionsTable
 from shared.store.dynamodb import table
 
-CONNECTION_ID = "requestContext.connectionId"  # under which every log line of a connection is found
 logger = Logger()
 settings = read(ConnectSettings, os.environ)
 items = table(settings.connections_table)

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.requests.misnamed import Misnamed
+from shared.requests.routes import CONNECTION_ID
 from shared.settings import MisnamedSettings, read
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
@@ -17,7 +18,7 @@ connections = ConnectionsTable(table(settings.connections_table), settings.conne
 misnamed = Misnamed(settings, connections)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=CONNECTION_ID)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Deleting twice is not an error: a post that found the connection gone may have deleted it."""
     context = event["requestContext"]

@@ -41,8 +41,8 @@ class TickReport:
     """What a tick did: the times of the sources and of the whole tick, the changes, and the errors.
 
     `priced_ms`: from the snapshot's time, when the sources had answered, to its write. `unexplained`: how many ticks of
-    this run have no stored explanations. `suspects`: the sources that cast no vote. `newly_held`: why
-    this tick holds prices that the one before did not, by symbol. `quotes_age_ms`, `sources_silent_ms`: see `health`.
+    this run have no stored explanations. `suspects`: the sources that cast no vote. `newly_held`: why this
+    tick holds prices that the one before did not, by symbol. `quotes_age_ms`, `sources_silent_ms`: see `health`.
     """
 
     seq: int

@@ -54,6 +54,7 @@ CANDLE_BYTES, CANDLE_ITEM_BYTES, BLOCK_BYTES, MOST_BLOCKS = 110, 170, 6_000, 10
 READ_UNIT_BYTES = 4_096
 # Each message reads its connection and counts itself there; the item is over 1 KB if it names many symbols.
 ITEM_READ_UNITS, ITEM_WRITE_UNITS = 1, 2
+MARK_READ_UNITS, MARK_WRITE_UNITS = 8, 1  # a viewer's places on `rates`, in a block of 400 (`client_rates`)
 TURN_WRITE_UNITS = 2  # a long answer waits for its turn (`shared/store/answer_pace.py`)
 
 PLAIN = Work(1, 4_000, ITEM_READ_UNITS, ITEM_WRITE_UNITS)
@@ -90,13 +91,14 @@ def subscribe_work(channel: str, symbols: int) -> Work:
     """The work of a `subscribe` to that many symbols: the acknowledgement, the view, and what ticks changed meanwhile.
     The subscription, the audience and a place on `rates` are written, and perhaps the claim to wake the ingest."""
     posts, size_bytes = _view(channel, symbols)
-    ticks = ROUNDS if has_one_frame_per_symbol(channel) else 1
+    is_capped = has_one_frame_per_symbol(channel)
+    ticks = ROUNDS if is_capped else 1
     snapshots = 1 + ticks + (ticks > 1)
     return Work(
         1 + (1 + ticks) * posts,
         NAMES_BYTES + (1 + ticks) * size_bytes,
-        ITEM_READ_UNITS + snapshots * SNAPSHOT_READ_UNITS + LEASE_READ_UNITS,
-        2 * ITEM_WRITE_UNITS + 3 + (TURN_WRITE_UNITS if ticks > 1 else 0),
+        ITEM_READ_UNITS + snapshots * SNAPSHOT_READ_UNITS + LEASE_READ_UNITS + is_capped * MARK_READ_UNITS,
+        2 * ITEM_WRITE_UNITS + 3 + is_capped * (TURN_WRITE_UNITS + MARK_WRITE_UNITS),
     )
 
 
@@ -113,7 +115,7 @@ def history_work(limit: int) -> Work:
 ASSETS = Work(1, ASSETS_BYTES, ITEM_READ_UNITS + SNAPSHOT_READ_UNITS, ITEM_WRITE_UNITS)
 EXPLAIN = Work(1, EXPLAIN_BYTES, ITEM_READ_UNITS + EXPLANATIONS_READ_UNITS, ITEM_WRITE_UNITS)
 TRENDS = Work(TRENDS_POSTS, TRENDS_BYTES, ITEM_READ_UNITS + TRENDS_READ_UNITS, ITEM_WRITE_UNITS)
-UNSUBSCRIBE = Work(1, NAMES_BYTES, 2 * ITEM_READ_UNITS, 2 * ITEM_WRITE_UNITS + 1)
+UNSUBSCRIBE = Work(1, NAMES_BYTES, 2 * ITEM_READ_UNITS, 2 * ITEM_WRITE_UNITS + 1 + MARK_WRITE_UNITS)
 
 
 def kinds() -> dict[str, Work]:

@@ -1,5 +1,6 @@
 """Who may listen to `rates`: its frames cost 30 times as much as those of `rates_batch`, so it has a cap of its own."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class RatesCap:
             self._give_back(connection)
 
     def _take(self, connection: Connection, message: Message) -> None:
-        if self.of_client and not self.of_client.take(connection):
+        if self.of_client and not self.of_client.take(connection, int(time.time())):
             text = f'your address has {self.of_client.most} connections on "{RATES}" and gets no more'
             raise BadRequest("channel_full", f'{text}; use "{RATES_BATCH}"', message.message_id)
         if self.places and self.most and not self.places.take(self.most):

@@ -46,9 +46,8 @@ def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) ->
     """Call `act` with the connection and its message. Post an error frame if it raises.
 
     `admit` counts every message and raises RateLimited. A connection far over the limit is closed, as is one whose
-    token has ended. Errors of AWS
-    become the error frame `unavailable` and count as `RequestsFailed`, as does an answer that cannot be posted. A
-    client that has left is not an error, nor is one that reads too slowly for its answers.
+    token has ended. Errors of AWS become the error frame `unavailable` and count as `RequestsFailed`, as does an answer
+    that cannot be posted. A client that has left is not an error, nor is one that reads too slowly for its answers.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
 
     Replies go through the gateway only: API Gateway delivers a returned body on some deployments and not on others.

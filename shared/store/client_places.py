@@ -1,9 +1,8 @@
 """The places of connections, which are counted: an item per connection, in the partition of its block of addresses.
 
 `CLIENT#203.0.113.0/24` has `203.0.113.7#ID`, so one query counts a viewer's connections and its block's. With a token
-the viewer is its subject: `CLIENT#sub:alice` has `sub:alice#ID`. The
-connection's own item names the viewer, so whatever removes it removes the place. What is lost all the same expires by
-its TTL with the connection.
+the viewer is its subject: `CLIENT#sub:alice` has `sub:alice#ID`. The connection's own item names the viewer, so
+whatever removes it removes the place. What is lost all the same expires by its TTL with the connection.
 
 If the connection has used more of its limit of messages than has come back meanwhile, its place stays until it has
 come back, with the number of the limit (`shared/model/message_limit.py`) and as the place of an ended connection. When
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 VIEWER = "viewer"  # the attribute of a connection's item
 USED = "tat_ms"  # the attribute of a connection's item and of an ended connection's place
+ON_RATES = "on_rates"  # the attribute of the place of a connection that is subscribed to `rates`
 PARTITION = "CLIENT#"
 TOO_OFTEN = "the viewer connects too often"
 HANDSHAKE = 2  # the plain messages that a connection counts as, by its cost
@@ -44,10 +44,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`used_ms`: the number of an ended connection's limit; 0 for a connection that is open."""
+    """`used_ms`: the number of an ended connection's limit; 0 for a connection that is open. `is_on_rates`: it is one
+    of those of its viewer that are subscribed to `rates` (`client_rates`)."""
 
     name: str
-    used_ms: int
+    used_ms: int = 0
+    is_on_rates: bool = False
 
     @property
     def viewer(self) -> str:
@@ -99,17 +101,18 @@ class ClientPlaces:
         Raises:
             Refused: `others` more open connections are too many.
         """
-        of_block = self._places(viewer.block, now_ms // 1000, consistent=consistent)
+        of_block = places_in(self._table, viewer.block, now_ms // 1000, consistent=consistent)
         of_viewer = [place for place in of_block if place.viewer == viewer.name]
-        for limit, places, whose in (
+        counted = (
             (limits.per_client, of_viewer, "the viewer"),
             (limits.per_block, of_block, "the viewer's block of addresses"),
-        ):
-            ended = [place for place in places if place.used_ms]
-            if 0 < limit < len(places) - len(ended) + others:
+        )
+        for limit, places, whose in counted:
+            if 0 < limit < sum(not place.used_ms for place in places) + others:
                 raise Refused(429, f"{whose} has too many connections")
+        for limit, places, _ in counted:
             if 0 < limit < len(places) + others:
-                return sorted(ended, key=lambda place: place.used_ms)
+                return sorted((place for place in places if place.used_ms), key=lambda place: place.used_ms)
         return []
 
     def _take_over(self, viewer: Viewer, spare: Sequence[Place]) -> int:
@@ -133,7 +136,7 @@ class ClientPlaces:
         """The number of a new connection that takes over this one.
 
         Raises:
-            Refused: it leaves no message, and the handshake counts as one.
+            Refused: it leaves fewer messages than the handshake counts as.
         """
         charged_ms = self._messages.charge_ms(used_ms, now_ms, HANDSHAKE)
         after_ms = max(used_ms, now_ms) + charged_ms
@@ -143,21 +146,24 @@ class ClientPlaces:
             raise Refused(429, TOO_OFTEN) from None
         return after_ms
 
-    def _places(self, block: str, now_s: int, *, consistent: bool = True) -> list[Place]:
-        """The places of a block."""
-        query: dict[str, Any] = {
-            "KeyConditionExpression": Key("pk").eq(PARTITION + block),
-            "FilterExpression": Attr("expires_at").gt(now_s),  # TTL deletes late
-            "ProjectionExpression": f"sk, {USED}",
-            "ConsistentRead": consistent,
-        }
-        places: list[Place] = []
-        while True:
-            page = self._table.query(**query)
-            places += [Place(str(item["sk"]), believed(item.get(USED))) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                return places
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+def places_in(table: "Table", block: str, now_s: int, *, consistent: bool = True) -> list[Place]:
+    """The places of a block that have not expired."""
+    query: dict[str, Any] = {
+        "KeyConditionExpression": Key("pk").eq(PARTITION + block),
+        "FilterExpression": Attr("expires_at").gt(now_s),  # TTL deletes late
+        "ProjectionExpression": f"sk, {USED}, {ON_RATES}",
+        "ConsistentRead": consistent,
+    }
+    places: list[Place] = []
+    while True:
+        page = table.query(**query)
+        places += [
+            Place(str(item["sk"]), believed(item.get(USED)), is_on_rates=ON_RATES in item) for item in page["Items"]
+        ]
+        if "LastEvaluatedKey" not in page:
+            return places
+        query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def places_of(connection: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -5,17 +5,15 @@ The place ends with its connection, so the mark does, too.
 
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
 from shared.model.values import Connection
-from shared.store.client_places import place_of
+from shared.model.viewer import viewer_named
+from shared.store.client_places import ON_RATES, place_of, places_in
 from shared.store.conditional import condition_failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-
-MARK = "on_rates"
 
 
 class ClientRates:
@@ -25,7 +23,7 @@ class ClientRates:
         self._table = table
         self.most = most
 
-    def take(self, connection: Connection) -> bool:
+    def take(self, connection: Connection, now_s: int) -> bool:
         """Mark the place of a connection. Returns whether its viewer may have one more; a connection without a place,
         as they are where viewers have no limits, always may.
 
@@ -34,7 +32,11 @@ class ClientRates:
         """
         key = place_of(connection.viewer, connection.connection_id) if self.most else None
         marked = {"UpdateExpression": "SET #mark = :marked", "ExpressionAttributeValues": {":marked": True}}
-        if not (key and self._change(key, **marked)) or self._marked(key) <= self.most:
+        if not (key and self._change(key, **marked)):
+            return True
+        viewer = viewer_named(connection.viewer)
+        places = places_in(self._table, viewer.block, now_s)
+        if sum(place.is_on_rates and place.viewer == viewer.name for place in places) <= self.most:
             return True
         self.give_back(connection)
         return False
@@ -44,24 +46,13 @@ class ClientRates:
         if self.most and (key := place_of(connection.viewer, connection.connection_id)):
             self._change(key, UpdateExpression="REMOVE #mark")
 
-    def _marked(self, key: dict[str, str]) -> int:
-        """How many places of the viewer are marked."""
-        viewers = f"{key['sk'].partition('#')[0]}#"
-        found = self._table.query(
-            KeyConditionExpression=Key("pk").eq(key["pk"]) & Key("sk").begins_with(viewers),
-            FilterExpression=Attr(MARK).exists(),
-            Select="COUNT",
-            ConsistentRead=True,
-        )
-        return found["Count"]
-
     def _change(self, key: dict[str, str], **change: Any) -> bool:
         """Returns whether there is such a place."""
         try:
             self._table.update_item(
                 Key=key,
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames={"#mark": MARK},
+                ExpressionAttributeNames={"#mark": ON_RATES},
                 **change,
             )
         except ClientError as error:

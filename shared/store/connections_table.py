@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.values import Connection
-from shared.store.client_places import VIEWER, left_by, places_of
+from shared.store.client_places import USED, VIEWER, left_by, places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
 from shared.store.stored_number import LARGEST, believed
@@ -41,7 +41,7 @@ MOST_IN_A_TRANSACTION = 100 // 2  # connections, each with its place
 MOST_SHARDS = 100
 LAYOUT = "LAYOUT#"
 ENDS, ALLOWED = "ends_at", "allowed"  # what a token grants: until when, and which channels
-IDLE = "NOT attribute_type(tat_ms, :number) OR tat_ms <= :now OR tat_ms > :largest"  # also if it cannot be believed
+IDLE = f"NOT attribute_type({USED}, :number) OR {USED} <= :now OR {USED} > :largest"  # also if it cannot be believed
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
 LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
 
@@ -164,14 +164,14 @@ class ConnectionsTable:
             RateLimited: the message is over the limit.
         """
         item, shard = self._get(connection_id)
-        connection, seen_ms = _connection(item, shard), believed(item.get("tat_ms"))
+        connection, seen_ms = _connection(item, shard), believed(item.get(USED))
         price = price_of(connection)
         charged_ms = limit.charge_ms(seen_ms, now_ms, price)
         counted = None
         if seen_ms <= now_ms:
             counted = self._update(
                 connection_id,
-                UpdateExpression="SET tat_ms = :next",
+                UpdateExpression=f"SET {USED} = :next",
                 ConditionExpression=f"attribute_exists(pk) AND ({IDLE})",
                 ExpressionAttributeValues={
                     ":next": now_ms + charged_ms,
@@ -183,13 +183,13 @@ class ConnectionsTable:
             )
         counted = counted or self._update(
             connection_id,
-            UpdateExpression="ADD tat_ms :more",
+            UpdateExpression=f"ADD {USED} :more",
             ExpressionAttributeValues={":more": charged_ms},
             ReturnValues="UPDATED_NEW",
         )
         if not counted:
             raise NotConnected(connection_id)
-        limit.check(int(counted["Attributes"]["tat_ms"]), now_ms, price, charged_ms)
+        limit.check(int(counted["Attributes"][USED]), now_ms, price, charged_ms)
         return connection
 
     def get(self, connection_id: str) -> Connection:

@@ -144,6 +144,18 @@ def test_an_ended_connection_gives_its_viewers_place_back(shared: Feed) -> None:
     assert shared.send("c", "subscribe", channel=RATES) == ""
 
 
+def test_what_expired_is_none_of_a_viewers(shared: Feed, connections_items: Table) -> None:
+    """TTL deletes late, and a lost `$disconnect` gives nothing back."""
+    for each in ("a", "b"):
+        shared.send(each, "subscribe", channel=RATES)
+    connections_items.update_item(
+        Key={"pk": "CLIENT#203.0.113.0/24", "sk": "203.0.113.7#a"},
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": int(time.time()) - 1},
+    )
+    assert shared.send("c", "subscribe", channel=RATES) == ""
+
+
 def test_a_viewer_that_finds_all_places_taken_keeps_its_own(shared: Feed, places: RatesPlaces) -> None:
     while places.take(3):
         pass

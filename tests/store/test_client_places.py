@@ -253,3 +253,14 @@ def test_two_connections_never_take_over_the_same(visits: Visits, monkeypatch: p
     assert [visits.come("this"), *others] == ["", ""]
     left = [item for item in visits.items.scan()["Items"] if "CLIENT#" in str(item["pk"])]
     assert {str(item["sk"]) for item in left} == {"203.0.113.7#this", "203.0.113.7#other"}
+
+
+def test_a_full_block_takes_nobody_for_an_ended_connection(
+    connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its viewer has a place to take over, but the block would have one open connection too many."""
+    visits = Visits(connections_items, monkeypatch, Limits(per_client=1, per_block=2))
+    visits.come("ended")
+    visits.go("ended")
+    assert [visits.come(str(number), viewer_of(f"203.0.113.{number}")) for number in (20, 21)] == ["", ""]
+    assert visits.come("again") == BLOCK_FULL

@@ -10,7 +10,7 @@ from shared.model.message_limit import MessageLimit
 from shared.store.backfill_jobs import BackfillJobs
 from shared.store.beginnings_table import BeginningsTable
 from shared.store.candles_table import CandlesTable
-from shared.store.client_places import ClientPlaces, Limits
+from shared.store.client_places import places_in
 from shared.store.conditional import change
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
@@ -27,9 +27,7 @@ READS: dict[str, Callable[[Table], object]] = {
     "a message": lambda items: ConnectionsTable(items, 2).count_message(
         "here", MessageLimit(1, 9), NOW_MS, lambda _: 1
     ),
-    "the connections of a client": lambda items: ClientPlaces(items, Limits(9), MessageLimit(1, 1))._places(
-        "192.0.2.0/24", NOW_S
-    ),
+    "the connections of a client": lambda items: places_in(items, "192.0.2.0/24", NOW_S),
     "a job": lambda items: BackfillJobs(items, lambda: NOW_MS).current(),
     "candles": lambda items: CandlesTable(items).read("BTC_CAD", "1h", 9, now_ms=NOW_MS),
     "beginnings": lambda items: BeginningsTable(items).read(),

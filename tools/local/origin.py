@@ -1,7 +1,6 @@
 """What the edge adds to a handshake, as CloudFront does on AWS: the origin secret, the viewer and the host."""
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 
@@ -10,7 +9,8 @@ from aiohttp import web
 
 from shared.connecting import headers
 from shared.connecting.secret_pair import CURRENT
-from tools.local.aws import REGION, client_environment
+from tools.local.aws import client_options
+from tools.stored_pair import stored_pair
 
 READ_EVERY_S = 5
 
@@ -35,9 +35,6 @@ class OriginSecret:
         return {headers.PROOF: self._text, headers.VIEWER: request.remote or "", headers.HOST: request.host}
 
     def _read(self) -> str:
-        found = client_environment(self._endpoint)
-        client = boto3.Session(found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], region_name=REGION).client(
-            "secretsmanager", endpoint_url=self._endpoint
-        )
-        value = json.loads(client.get_secret_value(SecretId=self._name)["SecretString"])
-        return str(value[CURRENT])
+        # A session of its own: this runs in a thread, and boto3's default one is not safe there.
+        manager = boto3.Session().client("secretsmanager", **client_options(self._endpoint))
+        return stored_pair(manager, self._name)[CURRENT]

@@ -13,6 +13,7 @@ from infra.secret_pair import LENGTH
 from shared.connecting import headers
 from shared.connecting.secret_pair import CURRENT, OTHER
 from tools.deployment import PATIENT, Deployment
+from tools.stored_pair import stored_pair
 from tools.stored_secret import ORIGIN, secret_of
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Rotation:
         )
 
     def _read(self) -> Pair:
-        value = json.loads(self._manager.get_secret_value(SecretId=self._secret)["SecretString"])
+        value = stored_pair(self._manager, self._secret)
         return Pair(value[CURRENT], value.get(OTHER, ""))
 
     def _store(self, pair: Pair) -> None:
