@@ -1,10 +1,12 @@
 """What hostile clients cause on the local stack: no more than the protocol's page says, and nobody misses a tick."""
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 
@@ -12,7 +14,7 @@ from infra.config import FeedConfig
 from shared.gateway.token_bucket import TokenBucket
 from shared.model.message_limit import MessageLimit
 from shared.requests.prices import most_in
-from tests.e2e.clients import Client, missed, opened
+from tests.e2e.clients import Client, Frame, missed, opened
 from tests.e2e.dynamodb_proxy import dynamodb_proxy, posts_proxy
 from tests.e2e.local_stack import Stack
 
@@ -32,17 +34,19 @@ pytestmark = pytest.mark.timeout(600)
 
 async def ask(client: Client, message: Mapping[str, str], until: float) -> None:
     """Send a message again and again, at once where it is accepted, else as soon as the feed says."""
-    while time.monotonic() < until:
-        await client.send({**message, "id": 1})
+    for number in itertools.count(1):
+        if (left := until - time.monotonic()) <= 0:
+            return
+        await client.send({**message, "id": number})
         try:
-            answer = await client.until(lambda frame: frame.get("id") == 1, until - time.monotonic())
+            answer = await client.until(partial(answers, number), left)
         except TimeoutError:
             return
-        wait_s = answer.get("retry_in_ms", 0) / 1000
-        if wait_s and wait_s < until - time.monotonic():
-            await client.listen(wait_s)
-        elif wait_s:
-            await client.listen(max(0.0, until - time.monotonic()))
+        await client.listen(min(answer.get("retry_in_ms", 0) / 1000, until - time.monotonic()))
+
+
+def answers(number: int, frame: Frame) -> bool:
+    return bool(frame.get("id") == number)
 
 
 def test_one_connection_causes_no_more_than_documented(stack: Stack) -> None:
