@@ -3,6 +3,11 @@
 from tools.deployment import Deployment, NotFound
 
 ORIGIN, TOKENS = "ApiOrigin", "ApiToken"
+# Why a stack may have none.
+NEEDS = {
+    ORIGIN: "has no edge that sends a secret: that needs site or own_proxy",
+    TOKENS: "takes no tokens: deploy it with auth=token",
+}
 KIND = "AWS::SecretsManager::Secret"
 
 
@@ -15,4 +20,4 @@ def secret_of(deployment: Deployment, logical: str) -> str:
     for resource, (kind, name) in deployment.resources.items():
         if kind == KIND and resource.startswith(logical):
             return name
-    raise NotFound(f"the stack {deployment.stack} has no such secret")
+    raise NotFound(f"the stack {deployment.stack} {NEEDS[logical]}")

@@ -66,7 +66,7 @@ def test_what_the_feed_would_refuse_is_not_signed(capsys: pytest.CaptureFixture[
 def test_a_feed_without_tokens_says_so(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     resources: Any = deployment.resources
     del resources["ApiTokenSecret0A1B"]
-    assert signed(capsys) == (1, "", "the stack Mine has no such secret\n")
+    assert signed(capsys) == (1, "", "the stack Mine takes no tokens: deploy it with auth=token\n")
 
 
 def test_without_a_deployment_it_says_what_to_do(tmp_path: Path) -> None:

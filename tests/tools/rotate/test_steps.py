@@ -135,7 +135,7 @@ def test_an_own_proxy_changes_between_two_commands() -> None:
 def test_a_stack_without_the_secret_says_so() -> None:
     stage = Stage(site=False)
     del stage.resources["ApiOriginSecret0A1B"]
-    with pytest.raises(NotFound, match="the stack Cadfeed has no such secret"):
+    with pytest.raises(NotFound, match="the stack Cadfeed has no edge that sends a secret"):
         stage.rotation()
 
 
