@@ -152,8 +152,8 @@ def feed(
         "MAX_RATES_CONNECTIONS": "5",
         "MAX_RATES_CONNECTIONS_PER_CLIENT": "1",
         "ANSWER_RATE": "1000",
-        "MESSAGES_PER_MINUTE": "600",
-        "MESSAGE_BURST": "100",
+        "MESSAGES_PER_MINUTE": "6",  # what a client has used is still there at the next call of a slow machine
+        "MESSAGE_BURST": "1000",
         "BACKFILL_FUNCTION": "<BackfillFunction.Arn>",
         "INGEST_FUNCTION": "<IngestFunction.Arn>",
         "WORKER_FUNCTION": "<PublishWorkerFunction.Arn>",
