@@ -16,14 +16,11 @@ from infra.accepted import accept
 from infra.api import Api
 from infra.config import FeedConfig
 from infra.edge_functions import allow_own_socket, to_stage
+from infra.feed_paths import FEED_PATH, FEED_PATTERNS
 from infra.page_files import PageFiles
 from infra.security_headers import HEADERS, HSTS_SECONDS, content_security_policy
 from infra.web_acl import web_acl_arn
 from shared.connecting import headers
-
-FEED_PATH = "/markets/ws/"
-# A pattern matches the whole path; `/markets/ws*` would match more than the feed.
-FEED_PATTERNS = ("/markets/ws", "/markets/ws/*")
 
 
 class Site(Construct):

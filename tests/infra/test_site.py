@@ -111,7 +111,8 @@ def test_every_path_but_the_feeds_serves_the_page(with_site: Synthesised) -> Non
     assert page["ViewerProtocolPolicy"] == "redirect-to-https"
     assert page["CachePolicyId"] == CACHING_OPTIMIZED
     assert page["Compress"] is True
-    assert [each["PathPattern"] for each in config["CacheBehaviors"]] == ["/markets/ws", "/markets/ws/*"]
+    patterns = ["/markets/ws", "/markets/ws/*", "//markets/ws", "//markets/ws/*"]
+    assert [each["PathPattern"] for each in config["CacheBehaviors"]] == patterns
 
 
 def test_the_feed_goes_to_the_api_over_tls_and_is_never_cached(with_site: Synthesised) -> None:
@@ -129,7 +130,7 @@ def test_the_handshakes_headers_reach_the_api_but_not_the_host(with_site: Synthe
         assert feed["OriginRequestPolicyId"] == ALL_VIEWER_EXCEPT_HOST_HEADER
 
 
-@pytest.mark.parametrize("uri", ["/markets/ws", "/markets/ws/", "/markets/ws/x"])
+@pytest.mark.parametrize("uri", ["/markets/ws", "/markets/ws/", "/markets/ws/x", "//markets/ws/"])
 def test_the_feeds_path_becomes_the_stages_and_the_rest_stays(with_site: Synthesised, uri: str) -> None:
     for feed in distribution(with_site)["CacheBehaviors"]:
         sent = run(code(with_site, feed, "viewer-request"), {"request": request(uri), "viewer": {"ip": "198.51.100.1"}})

@@ -33,9 +33,7 @@ def test_twenty_minutes_of_the_simulated_market_raise_no_alarm(capsys: pytest.Ca
         assert not any(quote.stale for quote in snapshot.quotes.values())
         alone = max(alone, sum(quote.sources == 1 for quote in snapshot.quotes.values()))
     with capsys.disabled():
-        print(
-            f"\ntwenty minutes of the simulated market: nothing held, nobody suspect, at most {alone} assets with one source"
-        )
+        print(f"\ntwenty minutes: nothing held, nobody suspect, at most {alone} assets with one source")
 
 
 def minutes() -> Iterator[tuple[int, dict[str, tuple[Decimal, ...]]]]:

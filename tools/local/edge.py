@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from infra.feed_paths import FEED_PATHS
 from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
 from tools.local.certificates import Certificates, server_context
 from tools.local.metrics import CONTENT_TYPE
@@ -46,7 +47,7 @@ async def start_edge(
     added: Added = _nothing,
     metrics: Callable[[], str] | None = None,
 ) -> Edge:
-    """Serve `web_folder` and, at /markets/ws and /markets/ws/, the WebSocket at `upstream_url`, on 127.0.0.1 and ::1.
+    """Serve `web_folder` and, at the feed's paths, the WebSocket at `upstream_url`, on 127.0.0.1 and ::1.
 
     `added` returns the headers to add to a client's handshake. `metrics` gives the text of /metrics; it may block.
 
@@ -58,7 +59,7 @@ async def start_edge(
     relays = Relays(upstream_url, added)
     app = web.Application(middlewares=[_compress])
     app.on_response_prepare.append(_harden)
-    for path in ("/markets/ws", "/markets/ws/"):
+    for path in FEED_PATHS:
         app.router.add_get(path, relays.handle, allow_head=False)
 
     async def index(_: web.Request) -> web.FileResponse:

@@ -100,7 +100,7 @@ def play(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("path", ["/markets/ws", "/markets/ws/"])
+@pytest.mark.parametrize("path", ["/markets/ws", "/markets/ws/", "//markets/ws/"])
 def test_messages_pass_both_ways_whole_and_in_order(certificates: Certificates, tls: ssl.SSLContext, path: str) -> None:
     async def scene(edge: Edge) -> None:
         async with websocket(edge, tls, path) as socket:
