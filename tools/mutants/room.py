@@ -26,9 +26,6 @@ CHILDREN = 2
 LIMIT_S, LIMIT_FACTORS = 4.0, (4.0, 12.0)
 # A survivor runs every test that reaches it. So the longer ones run only for what the others do not notice.
 LONGEST_FIRST_S = "1"
-# A test that takes longer than this hangs; in the first run, then in the others. It ends as a failure, long before the
-# limit of a mutant that many tests reach.
-HANGS_S, LONG_HANGS_S = 20, 90
 # Beside the mutated code, what tests read.
 READ_BY_TESTS = ("clients", "docs", "infra", "tools", "web", "cdk.json", "Makefile")
 # Log lines, and errors with their texts.
@@ -83,15 +80,15 @@ class Room:
     def run(self) -> int:
         """Run mutmut on the working copy; its progress goes to this terminal. Returns its exit code."""
         first, second = LIMIT_FACTORS
-        code = self._mutmut(first, HANGS_S, {LONGEST_TEST_S: LONGEST_FIRST_S})
+        code = self._mutmut(first, {LONGEST_TEST_S: LONGEST_FIRST_S})
         for outcomes, factor in ((("survived", "untested"), first), (("timed out",), second)):
             if code == 0 and any(mutant.outcome in outcomes for mutant in self.results()):
                 self._forget(outcomes)
-                code = self._mutmut(factor, LONG_HANGS_S, {})
+                code = self._mutmut(factor, {})
         return code
 
-    def _mutmut(self, limit_factor: float, hangs_s: int, settings: Mapping[str, str]) -> int:
-        (self.folder / "setup.cfg").write_text(self._settings(limit_factor, hangs_s), encoding="utf-8")
+    def _mutmut(self, limit_factor: float, settings: Mapping[str, str]) -> int:
+        (self.folder / "setup.cfg").write_text(self._settings(limit_factor), encoding="utf-8")
         command = ["mutmut", "run", "--max-children", str(CHILDREN)]
         environment = {**os.environ, **settings, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode  # noqa: S603 - fixed
@@ -151,19 +148,12 @@ class Room:
             stored["exit_code_by_key"] = {name: None if _outcome(code) in outcomes else code for name, code in codes}
             meta.write_text(json.dumps(stored), encoding="utf-8")
 
-    def _settings(self, limit_factor: float, hangs_s: int) -> str:
+    def _settings(self, limit_factor: float) -> str:
         left_out = [f"--ignore={path}" for path in self.without]
         values = {
             "source_paths": ["shared", "functions"],
             "only_mutate": self.mutated,
-            "pytest_add_cli_args": [
-                "-p",
-                "tools.mutants.plugin",
-                "-p",
-                "no:cacheprovider",
-                f"--timeout={hangs_s}",
-                *left_out,
-            ],
+            "pytest_add_cli_args": ["-p", "tools.mutants.plugin", "-p", "no:cacheprovider", *left_out],
             "pytest_add_cli_args_test_selection": self.tests,
             "do_not_mutate_patterns": UNMUTATED_LINES,
             "type_check_command": TYPES,
