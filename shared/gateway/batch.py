@@ -76,7 +76,7 @@ class Batch:
                     self._settle(delivery, status, kind, detail)
         finally:
             left = self._posts.abandon()
-        posted.outcomes["given_up"] += len(left)
+        posted.outcomes["given_up"] = len(left)
         posted.unsent += len(left) + len(self._next) + len(self._retries)
         posted.outcomes += type(posted.outcomes)()  # drops the zeros
         self._hand_over_gone()

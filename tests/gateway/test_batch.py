@@ -39,6 +39,10 @@ class Timed(Clients):
         self.answered = 10**9
         self.at_once: list[int] = []
         self.begun: list[tuple[float, bool]] = []
+        self.prepared_s: list[float] = []
+
+    def prepare(self, wait_s: float) -> None:
+        self.prepared_s.append(wait_s)
 
     def begin(self, tag: Delivery, request: bytes, *, fresh: bool) -> None:
         self.begun.append((self.clock.now_s - 1_000, fresh))
@@ -93,6 +97,46 @@ def test_a_retry_is_made_only_before_the_deadline(clients: Timed, deadline_s: fl
     assert (posted.posts, posted.failures, posted.unsent) == (posts, 1, 0)
 
 
+def test_a_batch_that_waits_for_tokens_ends_at_its_deadline(clients: Timed) -> None:
+    addressed = [("c0", FRAMES), ("c1", FRAMES)]
+    posted = clients.gateway_at(0.001, 1).post_all(
+        addressed, deadline_s=10, on_gone=lambda _ids: None, overtaken=lambda: False
+    )
+    assert (posted.posts, posted.unsent, posted.elapsed_ms) == (1, 1, 10_000)
+    assert clients.prepared_s == [10]
+
+
+def test_no_more_than_four_retries_wait_for_each_slot(clients: Timed) -> None:
+    """Meanwhile no other connection is read, so memory does not grow. Fewer retries keep nobody waiting."""
+    clients.refusals = {f"c{number}": throttled for number in range(20)}
+    addressed = [(f"c{number}", FRAMES[:1]) for number in range(20)]
+    clients.gateway_at(1e9, 10**6, in_flight=2).post_all(
+        addressed, deadline_s=10, on_gone=lambda _ids: None, overtaken=lambda: False
+    )
+    assert [at_s for at_s, _ in clients.begun].count(0) == 4 * 2
+
+
+def test_connections_without_a_frame_count_as_reached(clients: Timed) -> None:
+    assert post_all(clients, 3, (), never()).reached == 3
+
+
+def test_a_last_try_that_is_in_flight_when_overtaken_fails(clients: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There would be no other try of it."""
+    monkeypatch.setattr("shared.gateway.batch.ASK_EVERY_S", 0)
+    clients.refusals["c0"] = throttled
+
+    def during_the_third() -> Iterator[bool]:
+        while len(clients.begun) < 3:
+            clients.answered = 0 if len(clients.begun) == 2 else 10**9
+            clients.clock.now_s += 0.01
+            yield False
+        clients.answered = 10**9
+        yield True
+
+    posted = post_all(clients, 1, FRAMES, during_the_third())
+    assert (posted.posts, posted.failures, posted.unsent) == (3, 1, 0)
+
+
 def test_a_silent_connection_is_tried_over_a_new_one(clients: Timed) -> None:
     answers: Iterator[Answer] = iter([silent(""), (429, "", ""), (200, "", ""), silent(""), (200, "", "")])
     clients.refusals["c0"] = lambda _id: next(answers)
@@ -129,6 +173,22 @@ def test_a_batch_overtaken_while_it_reads_posts_nothing(clients: Timed) -> None:
         slow(), deadline_s=10, on_gone=lambda _ids: None, overtaken=lambda: True
     )
     assert (posted.posts, posted.unsent, posted.complete) == (0, 1, False)
+
+
+def test_a_batch_overtaken_while_it_reads_counts_its_retries(clients: Timed) -> None:
+    clients.refusals["c0"] = throttled
+
+    def slow_second() -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        yield "c0", FRAMES
+        clients.clock.now_s += 0.1  # so that the first one's retry waits
+        yield "c1", FRAMES
+        clients.clock.now_s += 2
+        yield "c2", FRAMES
+
+    posted = clients.gateway_at(1e9, 10**6, in_flight=1).post_all(
+        slow_second(), deadline_s=10, on_gone=lambda _ids: None, overtaken=lambda: clients.clock.now_s > 1_001
+    )
+    assert (posted.posts, posted.unsent) == (3, 2)
 
 
 def test_a_batch_cut_by_its_deadline_counts_all_that_is_left(clients: Timed) -> None:
