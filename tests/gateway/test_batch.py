@@ -121,7 +121,7 @@ def test_connections_without_a_frame_count_as_reached(clients: Timed) -> None:
 
 
 def test_a_last_try_that_is_in_flight_when_overtaken_fails(clients: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There would be no other try of it."""
+    """It has no more tries."""
     monkeypatch.setattr("shared.gateway.batch.ASK_EVERY_S", 0)
     clients.refusals["c0"] = throttled
 
