@@ -2,10 +2,12 @@
 
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.connecting.entrance import Entrance
 from shared.connecting.grant import Grant, grant_in
@@ -86,7 +88,7 @@ def connect(event: dict[str, Any], connection_id: str) -> None:
         add_with_token(grant, connection_id, now_ms)
         logger.info("connected", address=address, subject=logged_address(grant.subject, settings.address_key))
     else:
-        connections.add(connection_id, now_s, places.take(viewer, connection_id, now_s + LIFETIME_S, now_ms))
+        add(connection_id, now_s, places.take(viewer, connection_id, now_s + LIFETIME_S, now_ms))
         logger.info("connected", address=address)
 
 
@@ -99,4 +101,14 @@ def add_with_token(grant: Grant, connection_id: str, now_ms: int) -> None:
     limits = Limits(grant.max_connections or settings.max_connections_per_client)
     place = places.take(viewer_of_subject(grant.subject), connection_id, now_s + LIFETIME_S, now_ms, limits)
     allowed = {} if grant.channels is None else {ALLOWED: list(grant.channels)}
-    connections.add(connection_id, now_s, {**place, ENDS: grant.expires_s, **allowed})
+    add(connection_id, now_s, {**place, ENDS: grant.expires_s, **allowed})
+
+
+def add(connection_id: str, now_s: int, attributes: Mapping[str, Any]) -> None:
+    """Store a connection that has a place. If that fails the place is free again: else some failures would lock a
+    viewer out for as long as a connection may last."""
+    try:
+        connections.add(connection_id, now_s, attributes)
+    except (ClientError, BotoCoreError):
+        places.give_back(attributes, connection_id)
+        raise

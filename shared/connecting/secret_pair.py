@@ -50,18 +50,16 @@ class SecretPair:
         """The secrets, the current one first, read at most `most_s` seconds ago; older ones if they cannot be read.
 
         Raises:
-            ClientError, BotoCoreError: no secret could be read, now or before.
+            ClientError, BotoCoreError, ValueError: no secret could be read, now or before.
         """
         if self._valid and self._now_s() - self._read_s < most_s:
             return self._valid
         try:
-            text = _client().get_secret_value(SecretId=self._name)["SecretString"]
-        except (ClientError, BotoCoreError):
+            self._valid = _secrets_in(_client().get_secret_value(SecretId=self._name)["SecretString"])
+        except (ClientError, BotoCoreError, ValueError):
             if not self._valid:
                 raise
             logger.exception("could not read the secret again")
-        else:
-            self._valid = _secrets_in(text)
         self._read_s = self._now_s()
         return self._valid
 

@@ -26,7 +26,7 @@ class RateLimited(Exception):
 @dataclass(frozen=True, slots=True)
 class MessageLimit:
     """Allows `per_minute` plain messages per minute and `burst` at the same time. A message over the limit counts as
-    one plain message whatever its price, so a client that keeps sending stays over it."""
+    what it has cost by then, mostly one plain message, so a client that keeps sending stays over it."""
 
     per_minute: int
     burst: int
@@ -36,11 +36,11 @@ class MessageLimit:
         """The milliseconds that a plain message adds to the number."""
         return max(1, round(MINUTE_MS / self.per_minute))
 
-    def charge_ms(self, tat_ms: int, now_ms: int, price: int) -> int:
-        """The milliseconds that a message of this price adds to the number `tat_ms`: those of a plain message if it is
-        over the limit."""
+    def charge_ms(self, tat_ms: int, now_ms: int, price: int, over: int = 1) -> int:
+        """The milliseconds that a message of this price adds to the number `tat_ms`: those of `over` plain messages if
+        it is over the limit."""
         ahead_ms = max(0, tat_ms - now_ms) + price * self.interval_ms
-        return self.interval_ms * (price if ahead_ms <= self.burst * self.interval_ms else 1)
+        return self.interval_ms * (price if ahead_ms <= self.burst * self.interval_ms else over)
 
     def check(self, tat_ms: int, now_ms: int, price: int, charged_ms: int) -> None:
         """Check the number after a message that added `charged_ms` to it.

@@ -6,7 +6,7 @@ known before the work is done. So the limit bounds what one connection can cause
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -14,34 +14,43 @@ from shared.model.assets import catalogue
 from shared.model.channels import RATES, RATES_BATCH, has_one_frame_per_symbol
 from shared.model.message_limit import CLOSED_AFTER, MessageLimit
 from shared.model.values import Connection
-from shared.protocol import MAX_FRAME_BYTES, BadRequest, Message, parse_subscription, symbols_of
+from shared.protocol import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, BadRequest, Message, parse_subscription, symbols_of
 from shared.requests.history import DEFAULT_LIMIT, parse_history
 from shared.requests.subscriptions import TRIES as ROUNDS
 from shared.store.candle_blocks_table import BLOCK
 from shared.store.candles_table import MAX_READ
 
 # In billionths of a US dollar, us-east-1; `tests/requests/test_prices.py` holds them to the cost model's prices.
-POST = 1_000  # API Gateway, to 32 KB; a message from a client costs the same
+POST = 1_000  # API Gateway, for each started 32 KB; a message from a client costs the same
+POST_BYTES = 32 * 1_024
 READ_UNIT, WRITE_UNIT = 125, 625
-KILOBYTE = 83  # through CloudFront
+KILOBYTE, KILOBYTE_SENT = 83, 20  # through CloudFront, to a client and from it
 # The message itself; its invocation, 40 ms at 512 MB; its log lines, and the share of them that are traced.
 ARRIVAL = POST + 1_300
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The most that a message makes the feed do: posts to its sender, their bytes, DynamoDB's read and write units."""
+    """The most that a message makes the feed do: posts to its sender, their bytes, DynamoDB's read and write units.
+    `sent_bytes`: its own length, if it is longer than the feed reads."""
 
     posts: int
     size_bytes: int
     read_units: int
     write_units: int
+    sent_bytes: int = 0
 
     @property
     def cost(self) -> int:
         """What it costs, in billionths of a US dollar."""
         units = self.read_units * READ_UNIT + self.write_units * WRITE_UNIT
-        return ARRIVAL + self.posts * POST + units + self.size_bytes * KILOBYTE // 1_024
+        through = self.size_bytes * KILOBYTE // 1_024 + self.sent_bytes * KILOBYTE_SENT // 1_024
+        return ARRIVAL + (self.posts + self.more_messages) * POST + units + through
+
+    @property
+    def more_messages(self) -> int:
+        """The messages beyond the first that API Gateway counts its own length as."""
+        return max(0, -(-self.sent_bytes // POST_BYTES) - 1)
 
 
 # Sizes that the tests hold: those of the items on a simulated day, and frames with a third to spare.
@@ -58,11 +67,17 @@ MARK_READ_UNITS, MARK_WRITE_UNITS = 8, 1  # a viewer's places on `rates`, in a b
 TURN_WRITE_UNITS = 2  # a long answer waits for its turn (`shared/store/answer_pace.py`)
 
 PLAIN = Work(1, 4_000, ITEM_READ_UNITS, ITEM_WRITE_UNITS)
+TOO_LARGE = replace(PLAIN, sent_bytes=128 * 1_024)  # API Gateway takes no longer one
 
 
 def price(message: Message | BadRequest, connection: Connection) -> int:
     """How many plain messages the message of this connection counts as, at least 1."""
     return price_of(work(message, connection))
+
+
+def price_over(message: Message | BadRequest) -> int:
+    """How many plain messages it counts as over the limit. The feed then does not act on it, but it has arrived."""
+    return price_of(TOO_LARGE) if _is_too_large(message) else 1
 
 
 def price_of(done: Work) -> int:
@@ -71,7 +86,10 @@ def price_of(done: Work) -> int:
 
 
 def work(message: Message | BadRequest, connection: Connection) -> Work:
-    """The most that the message can make the feed do. One that will be refused is a plain message."""
+    """The most that the message can make the feed do. One that will be refused is a plain message, unless it is too
+    large."""
+    if _is_too_large(message):
+        return TOO_LARGE
     if isinstance(message, BadRequest) or message.event not in _WORK:
         return PLAIN
     try:
@@ -97,7 +115,7 @@ def subscribe_work(channel: str, symbols: int) -> Work:
     return Work(
         1 + (1 + ticks) * posts,
         NAMES_BYTES + (1 + ticks) * size_bytes,
-        ITEM_READ_UNITS + snapshots * SNAPSHOT_READ_UNITS + LEASE_READ_UNITS + is_capped * MARK_READ_UNITS,
+        ITEM_READ_UNITS + snapshots * SNAPSHOT_READ_UNITS + LEASE_READ_UNITS + is_capped * 2 * MARK_READ_UNITS,
         2 * ITEM_WRITE_UNITS + 3 + is_capped * (TURN_WRITE_UNITS + MARK_WRITE_UNITS),
     )
 
@@ -115,7 +133,7 @@ def history_work(limit: int) -> Work:
 ASSETS = Work(1, ASSETS_BYTES, ITEM_READ_UNITS + SNAPSHOT_READ_UNITS, ITEM_WRITE_UNITS)
 EXPLAIN = Work(1, EXPLAIN_BYTES, ITEM_READ_UNITS + EXPLANATIONS_READ_UNITS, ITEM_WRITE_UNITS)
 TRENDS = Work(TRENDS_POSTS, TRENDS_BYTES, ITEM_READ_UNITS + TRENDS_READ_UNITS, ITEM_WRITE_UNITS)
-UNSUBSCRIBE = Work(1, NAMES_BYTES, 2 * ITEM_READ_UNITS, 2 * ITEM_WRITE_UNITS + 1 + MARK_WRITE_UNITS)
+UNSUBSCRIBE = Work(1, NAMES_BYTES, 3 * ITEM_READ_UNITS, 2 * ITEM_WRITE_UNITS + 1 + MARK_WRITE_UNITS)
 
 
 def kinds() -> dict[str, Work]:
@@ -134,6 +152,7 @@ def kinds() -> dict[str, Work]:
         "`assets`": ASSETS,
         "`explain`": EXPLAIN,
         "`unsubscribe`": UNSUBSCRIBE,
+        f"a message of more than {MAX_MESSAGE_BYTES:,} bytes": TOO_LARGE,
         "any other message, one with an error included": PLAIN,
     }
 
@@ -153,6 +172,10 @@ def most_in(limit: MessageLimit, minutes: int) -> Work:
         most(lambda work: work.read_units),
         most(lambda work: work.write_units),
     )
+
+
+def _is_too_large(message: Message | BadRequest) -> bool:
+    return isinstance(message, BadRequest) and message.code == "too_large"
 
 
 def _view(channel: str, symbols: int) -> tuple[int, int]:

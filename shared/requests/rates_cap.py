@@ -50,6 +50,17 @@ class RatesCap:
             self._give_back(connection)
             raise
 
+    def keep(self, connection: Connection, channel: str, message: Message) -> None:
+        """Take the places of a connection that is subscribed to a channel if it has lost them: another message of it
+        may have given them back before its subscription was written. Where viewers have no limits, nothing tells that;
+        then the count in each tick corrects the number.
+
+        Raises:
+            BadRequest: others have taken them meanwhile.
+        """
+        if channel == RATES and self.of_client and not self.of_client.has(connection, int(time.time())):
+            self._take(connection, message)
+
     def give_back(self, connection: Connection) -> None:
         """Give back the places of a connection that has unsubscribed, if it had some."""
         if RATES in connection.subscriptions:

@@ -14,7 +14,7 @@ from shared.gateway.outcomes import THROTTLED
 from shared.model.message_limit import CLOSED_AFTER, MessageLimit, RateLimited
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message, error_frame, parse_message, rate_limited_frame
-from shared.requests.prices import price
+from shared.requests.prices import price, price_over
 from shared.store.connections_table import ConnectionsTable, NotConnected
 
 logger = Logger(child=True)
@@ -39,7 +39,9 @@ class Admission:
             RateLimited: the message is over the limit.
         """
         now_ms = time.time_ns() // 1_000_000
-        return self._connections.count_message(connection_id, self._limit, now_ms, partial(price, message))
+        return self._connections.count_message(
+            connection_id, self._limit, now_ms, partial(price, message), price_over(message)
+        )
 
 
 def route(event: Mapping[str, Any], gateway: Gateway, admit: Admit, act: Act) -> dict[str, int]:

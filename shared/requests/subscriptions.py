@@ -84,6 +84,7 @@ class Subscriptions:
         if first.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
         self._connections.subscribe(connection_id, channel, view)
+        self._keep_places(connection, channel, message)
         self._join_audience()
         logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
         moved = Delta(first, self._quotes.snapshot_now(self._limits))
@@ -113,10 +114,30 @@ class Subscriptions:
         else:
             left = self._reduce(connection, ended.channel, ended, message)
         if ends_rates and not left:
-            self._rates_cap.give_back(connection)
+            self._give_back_places(connection, message)
         logger.info("unsubscribed", channel=ended.channel, left=len(left))
         frame = protocol.unsubscribed_frame(message.message_id, ended.channel, left, ended.rejected)
         self._gateway.post(connection.connection_id, frame)
+
+    def _keep_places(self, connection: Connection, channel: str, message: Message) -> None:
+        """Let a connection keep a subscription that is written, or end it.
+
+        Raises:
+            BadRequest: others have its places on the channel now.
+        """
+        try:
+            self._rates_cap.keep(connection, channel, message)
+        except BadRequest:
+            self._connections.unsubscribe(connection.connection_id, channel)
+            raise
+
+    def _give_back_places(self, connection: Connection, message: Message) -> None:
+        """Give back the places of a connection that has unsubscribed, unless another message has subscribed it again
+        meanwhile: else a connection could stay subscribed without a place."""
+        self._rates_cap.give_back(connection)
+        now = self._connections.get(connection.connection_id)
+        if RATES in now.subscriptions:
+            self._keep_places(now, RATES, message)
 
     def _reduce(self, connection: Connection, channel: str, ended: Unsubscription, message: Message) -> Sequence[str]:
         """Remove symbols from a channel's subscription. Returns those left. Retries if another message changes it."""

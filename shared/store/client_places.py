@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.refused import Refused
@@ -76,6 +76,7 @@ class ClientPlaces:
 
         Raises:
             Refused: the viewer or its block has too many connections, or has used up the messages of all of them.
+            ClientError, BotoCoreError: DynamoDB refuses, or does not answer. The place is given back.
         """
         limits = limits or self._limits
         if not (limits.per_client or limits.per_block):
@@ -87,10 +88,15 @@ class ClientPlaces:
         try:
             spare = self._spare(viewer, limits, now_ms, others=0)
             used_ms = self._used_after(self._take_over(viewer, spare) if spare else 0, now_ms)
-        except Refused:
+        except (Refused, ClientError, BotoCoreError):
             self._table.delete_item(Key=key)
             raise
         return {VIEWER: viewer.name, USED: used_ms}
+
+    def give_back(self, place: Mapping[str, Any], connection_id: str) -> None:
+        """Remove the place of a connection that could not be stored. `place`: what `take` returned."""
+        for key in places_of({**place, "sk": connection_id}):
+            self._table.delete_item(Key=key)
 
     def _spare(
         self, viewer: Viewer, limits: Limits, now_ms: int, *, others: int, consistent: bool = True

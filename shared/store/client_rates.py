@@ -41,6 +41,14 @@ class ClientRates:
         self.give_back(connection)
         return False
 
+    def has(self, connection: Connection, now_s: int) -> bool:
+        """Whether the place of a connection has its mark, or needs none since there is no such place."""
+        key = place_of(connection.viewer, connection.connection_id) if self.most else None
+        if not key:
+            return True
+        places = places_in(self._table, viewer_named(connection.viewer).block, now_s)
+        return all(place.is_on_rates for place in places if place.name == key["sk"])
+
     def give_back(self, connection: Connection) -> None:
         """Remove the mark."""
         if self.most and (key := place_of(connection.viewer, connection.connection_id)):

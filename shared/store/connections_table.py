@@ -153,9 +153,15 @@ class ConnectionsTable:
             raise Changed
 
     def count_message(
-        self, connection_id: str, limit: MessageLimit, now_ms: int, price_of: Callable[[Connection], int]
+        self,
+        connection_id: str,
+        limit: MessageLimit,
+        now_ms: int,
+        price_of: Callable[[Connection], int],
+        price_over: int = 1,
     ) -> Connection:
         """Count a message of this connection by its price, with one read and one write. Returns the connection as read.
+        `price_over`: its price if it is over the limit.
 
         Simultaneous messages all count: the first one after a pause sets the number, the others add to it.
 
@@ -166,7 +172,7 @@ class ConnectionsTable:
         item, shard = self._get(connection_id)
         connection, seen_ms = _connection(item, shard), believed(item.get(USED))
         price = price_of(connection)
-        charged_ms = limit.charge_ms(seen_ms, now_ms, price)
+        charged_ms = limit.charge_ms(seen_ms, now_ms, price, price_over)
         counted = None
         if seen_ms <= now_ms:
             counted = self._update(

@@ -38,6 +38,19 @@ def test_a_token_is_a_text_or_is_fetched(token: tokens.Token) -> None:
     assert asyncio.run(subprotocols_with(token)) == ["cadfeed", "cadfeed.token.a.b.c"]
 
 
+@pytest.mark.parametrize("token", [" a.b.c\n", lambda: "a.b.c\r\n"])
+def test_white_space_around_a_token_does_not_count(token: tokens.Token) -> None:
+    """Files and the output of commands end with a new line."""
+    assert asyncio.run(subprotocols_with(token)) == ["cadfeed", "cadfeed.token.a.b.c"]
+
+
+@pytest.mark.parametrize("token", ["a.b.c\r\nHost: b", "a b", '"a.b.c"', "a,b", "é", " ", lambda: "<html>"])
+def test_a_text_of_another_kind_is_not_sent(token: tokens.Token) -> None:
+    """In a header a new line would begin another header, and a comma another subprotocol."""
+    with pytest.raises(NoToken, match="characters that no token has"):
+        asyncio.run(subprotocols_with(token))
+
+
 def fails() -> str:
     raise OSError("secret address")
 

@@ -103,6 +103,21 @@ def test_without_an_answer_the_last_secrets_stay_valid(manager: "SecretsManagerC
         SecretPair("origin").has("a")
 
 
+def test_a_broken_value_locks_nobody_out_at_once(
+    manager: "SecretsManagerClient", caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last good one stays valid and the log says so. It is not read again at each handshake."""
+    clock = Clock()
+    keep(manager, {"current": "a"})
+    pair = SecretPair("origin", clock)
+    assert pair.has("a")
+    keep(manager, "hush")
+    clock.now_s += READ_EVERY_S
+    assert [pair.has("a"), pair.has("a"), pair.has("hush")] == [True, True, False]
+    assert [each.getMessage() for each in caplog.records] == ["could not read the secret again"]
+    assert "hush" not in caplog.text
+
+
 @pytest.mark.parametrize("value", ["text", "[1]", {}, {"current": ""}, {"current": 5}, {"other": "hush"}])
 def test_a_value_without_a_current_secret_admits_nobody(manager: "SecretsManagerClient", value: object) -> None:
     keep(manager, value)

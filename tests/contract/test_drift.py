@@ -141,6 +141,12 @@ def test_the_contracts_limits_are_those_of_the_code() -> None:
     }
 
 
+def test_the_readme_tells_the_same_limit_of_messages() -> None:
+    told = contract()["info"]["x-limits"]
+    limit = f"may send {told['messages_burst']} plain messages at once and {told['messages_per_minute']} a minute"
+    assert limit in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_schemas_hold_to_the_same_limits() -> None:
     told = contract()["info"]["x-limits"]
     for name in ("MessageId", "RequestId"):

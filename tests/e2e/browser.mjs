@@ -30,6 +30,7 @@ for await (const _ of createInterface({ input: process.stdin })) {
     };
     const each = (row, said) => Object.fromEntries(cells(row).map(([name, cell]) => [name, said(cell)]));
     const read = () => ({
+      address: location.href,
       state: element("state").dataset.kind,
       label: element("state").textContent,
       detail: element("detail").textContent,

@@ -15,9 +15,12 @@ from cadfeed_client import Feed, Link
 from shared.connecting.token_keys import kid_of
 from tests.e2e.clients import Client
 from tests.e2e.local_stack import SESSION, Stack
+from tests.e2e.test_page import browser_on
 from tests.tokens import OTHER_KEY, claims
 from tests.tokens import token as signed
+from tools.browser import CHROMIUM, NO_CHROMIUM
 from tools.deployment import find
+from tools.rotate.__main__ import main as rotation
 from tools.sign_token import current_key
 
 TICK = 1
@@ -147,15 +150,67 @@ def test_a_connection_does_not_outlive_its_token(stack: Stack) -> None:
     assert Link.RECONNECTING not in links
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_the_page_takes_a_token_out_of_its_address(stack: Stack) -> None:
+    """And gets in with it."""
+
+    async def run() -> None:
+        text = token(stack, sub="page")
+        SENT.append(text)
+        async with browser_on(f"{stack.dashboard}#token={text}", stack) as browser:
+            shown = await browser.until(lambda shown: shown["state"] == "live" and shown["seq"] > 0)
+            assert (shown["address"], shown["errors"]) == (stack.dashboard, [])
+
+    asyncio.run(run())
+
+
+def test_a_new_key_ends_the_tokens_of_the_old_one(stack: Stack) -> None:
+    """Tokens of both keys get in until the rotation is finished, so nobody is locked out."""
+    old = current_key(find("", stack.state))
+    before = token(stack, old, sub="erin")
+
+    async def run() -> None:
+        await rotate(stack)
+        new = current_key(find("", stack.state))
+        after = token(stack, new, sub="erin")
+        async with asyncio.timeout(60):
+            while await answer(stack, after) != 101:
+                assert await answer(stack, before) == 101
+                await asyncio.sleep(1)
+        assert await answer(stack, before) == 101
+        await rotate(stack, "--finish")
+        async with asyncio.timeout(60):  # an unknown key makes a function look again, some seconds after its last look
+            while await answer(stack, before) == 101:
+                assert await answer(stack, token(stack, OTHER_KEY)) == 403
+                await asyncio.sleep(1)
+        assert [await answer(stack, each) for each in (before, after)] == [403, 101]
+
+    asyncio.run(run())
+
+
+async def rotate(stack: Stack, *more: str) -> None:
+    command = [f"--state={stack.state}", "--secret=tokens", "--wait=0", *more]
+    assert await asyncio.to_thread(rotation, command) == 0
+
+
+async def answer(stack: Stack, text: str) -> int:
+    """Return the status of a handshake with this token."""
+    try:
+        async with await dial(stack, text):
+            return 101
+    except InvalidStatus as refused:
+        return int(refused.response.status_code)
+
+
 def test_no_log_has_a_token(stack: Stack) -> None:
     """It runs last, when all the others have sent theirs."""
     assert len(SENT) > 30
     logs = "".join(path.read_text(errors="replace") for path in stack.state.glob("*.log")) + emulated_logs(stack)
     assert "token refused" in logs
-    key = key_of(stack.state)
+    keys = {key_of(stack.state), current_key(find("", stack.state))}
     parts = {part for text in SENT for part in text.split(".") if len(part) > 20}
     assert len(parts) > 30
-    assert not [part for part in (*parts, key) if part in logs]
+    assert not [part for part in (*parts, *keys) if part in logs]
 
 
 def emulated_logs(stack: Stack) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.connecting import headers, secret_pair
@@ -43,6 +44,25 @@ def test_a_viewer_has_at_most_its_configured_connections(
     assert status(disconnect, told("a", "$disconnect")) == 200
     assert [status(connect, told(each)) for each in "de"] == [200, 429]
     assert reasons(caplog) == [(429, "the viewer has too many connections", each) for each in "ce"]
+
+
+def test_a_connection_that_cannot_be_stored_keeps_no_place(
+    load: Load, connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a client that tries again while DynamoDB throttles would be locked out for hours."""
+    monkeypatch.setenv("MAX_CONNECTIONS_PER_CLIENT", "2")
+    module = load("connect")
+
+    def throttled(*_given: object) -> None:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.connections, "add", throttled)
+        for each in "abc":
+            with pytest.raises(ClientError):
+                module.handler(told(each), Context())
+    assert stored(connections_items) == []
+    assert [status(module.handler, told(each)) for each in "def"] == [200, 200, 429]
 
 
 def test_a_block_of_addresses_has_a_limit_of_its_own(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from shared.model.values import Snapshot
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from tests.clients import ConnectionsServer
-from tests.infra.synthesis import Synthesised
+from tests.infra.synthesis import Synthesised, in_words
 from tests.infra.test_monitoring import alarms
 from tests.lambdas import CONNECTION_ID, Context, Load, logged_lines, stream_record, websocket_event
 from tests.samples import after, quotes
@@ -41,6 +41,29 @@ def test_each_row_says_what_it_means_and_what_to_type() -> None:
     for names, meaning, command in ROWS:
         assert len(meaning.split()) >= 2, names
         assert re.match(r"`(logs|metric|aws) |the query for ", command), names
+
+
+def test_a_row_looks_into_the_log_of_its_function(stack: Synthesised, sharded: Synthesised) -> None:
+    """A worker's fault is not in the log of `publish`. `TicksRare` is measured where snapshots arrive, and has its
+    cause where they are made."""
+    groups = {
+        name: in_words(function["LoggingConfig"]["LogGroup"]).strip("<>")
+        for name, function in (stack.functions() | sharded.functions()).items()
+    }
+    known = alarms(stack) | alarms(sharded)
+    looked = {name: command for names, _, command in ROWS for name in re.findall(r"`(\w+)`", names)}
+    found = {
+        name: (group[1], groups[service])
+        for name, command in looked.items()
+        if name in known and (group := re.match(r"`logs (\w+)", command)) and (service := service_of(known[name]))
+    }
+    assert len(found) > 20
+    assert {name for name, (told, right) in found.items() if told != right} == {"TicksRare"}
+
+
+def service_of(alarm: dict[str, Any]) -> str:
+    """The function that writes the alarm's metric; empty if AWS does."""
+    return next((str(each["Value"]) for each in alarm["Dimensions"] if each["Name"] == "service"), "")
 
 
 def test_commands_name_what_the_stack_has(stack: Synthesised, sharded: Synthesised, with_tokens: Synthesised) -> None:

@@ -1,5 +1,6 @@
 """The price of a message covers what the feed does for it, and leaves an honest client far from its limit."""
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,11 +15,12 @@ from mypy_boto3_dynamodb.service_resource import Table
 from shared.model.assets import catalogue
 from shared.model.candles import INTERVAL_MS, Candle
 from shared.model.explanation import Explanations
-from shared.model.message_limit import CLOSED_AFTER, MessageLimit
+from shared.model.message_limit import CLOSED_AFTER, MessageLimit, RateLimited
 from shared.model.values import Connection, Snapshot
-from shared.protocol import EVENTS, BadRequest, Message, parse_message
+from shared.protocol import EVENTS, MAX_MESSAGE_BYTES, BadRequest, Message, parse_message
 from shared.requests import prices as priced
-from shared.requests.prices import PLAIN, Work, kinds, most_in, price, price_of, work
+from shared.requests.prices import DEAREST, PLAIN, Work, kinds, most_in, price, price_of, work
+from shared.requests.routes import Admission
 from shared.requests.subscriptions import Subscriptions
 from shared.store.candle_blocks_table import CandleBlocksTable
 from shared.store.candles_table import MAX_READ, CandlesTable
@@ -31,6 +33,8 @@ from tests.metered import metered
 from tests.samples import AGELESS
 from tools.cost import prices
 from tools.cost.frames import whole_snapshots
+from tools.cost.hostile import of_a_message
+from tools.local import relay
 
 ID = "L0SM9cOFvHcCIhw="
 NOBODY = Connection(ID, {})
@@ -48,7 +52,9 @@ def test_the_weights_are_the_prices_of_the_cost_model() -> None:
     assert prices.API_GATEWAY_MESSAGE.of(Decimal(1)) * billionths == priced.POST
     assert prices.DYNAMODB_READ.of(Decimal(1)) * billionths == priced.READ_UNIT
     assert prices.DYNAMODB_WRITE.of(Decimal(1)) * billionths == priced.WRITE_UNIT
+    assert prices.API_GATEWAY_MESSAGE_BYTES == priced.POST_BYTES
     assert abs(prices.CLOUDFRONT_OUT_GB.of(Decimal(1)) / 1024**2 * billionths - priced.KILOBYTE) < 3
+    assert abs(prices.CLOUDFRONT_IN_GB.of(Decimal(1)) / 1024**2 * billionths - priced.KILOBYTE_SENT) < 3
 
 
 def test_a_plain_message_costs_one() -> None:
@@ -66,6 +72,29 @@ def test_a_plain_message_costs_one() -> None:
 )
 def test_a_message_that_will_be_refused_is_a_plain_one(event: str, fields: dict[str, Any]) -> None:
     assert asked(event, **fields) == 1
+
+
+def test_a_message_that_is_too_large_costs_by_its_length() -> None:
+    """API Gateway takes up to 128 KB and counts them as four messages, though the feed reads none of them."""
+    with pytest.raises(BadRequest) as refused:
+        parse_message(" " * MAX_MESSAGE_BYTES + " ")
+    assert price(refused.value, NOBODY) == 3
+    longest = work(refused.value, NOBODY)
+    assert (longest.sent_bytes, longest.more_messages) == (relay.MAX_MESSAGE_BYTES, 3)
+    assert of_a_message(longest) <= 3 * of_a_message(PLAIN)
+
+
+def test_over_the_limit_a_large_message_costs_as_much(connections_table: ConnectionsTable) -> None:
+    """It has arrived all the same. Else a client at its limit could send twice as much of what costs."""
+    connections_table.add(ID, 0)
+    admission, over = Admission(connections_table, MessageLimit(1, DEAREST)), []
+    for _ in range(DEAREST // 3 + 5):
+        try:
+            admission(ID, BadRequest("too_large", "no"))
+        except RateLimited as refused:
+            over.append(refused.over)
+    assert [later - earlier for earlier, later in itertools.pairwise(over)] == [3] * (len(over) - 1)
+    assert len(over) >= 5
 
 
 def test_a_message_costs_by_what_it_asks() -> None:

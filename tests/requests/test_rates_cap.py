@@ -1,14 +1,16 @@
 """The connections on `rates` are limited, and an operator can switch it off."""
 
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.channels import RATES, RATES_BATCH
 from shared.model.message_limit import MessageLimit, RateLimited
-from shared.model.values import Snapshot
+from shared.model.values import Connection, Snapshot
 from shared.model.viewer import viewer_of
 from shared.protocol import BadRequest, Message, View
 from shared.requests.long_answers import LongAnswers
@@ -38,6 +40,15 @@ class Feed:
     def connect(self, *ids: str) -> None:
         for each in ids:
             self.connections.add(each, int(time.time()))
+
+    def during_answers(self, act: Callable[[], object]) -> None:
+        """Act once, when the next frame arrives at a client."""
+
+        def once(_frame: dict[str, Any]) -> None:
+            self.clients.on_post = lambda _frame: None
+            act()
+
+        self.clients.on_post = once
 
     def send(self, connection_id: str, event: str, **fields: object) -> str:
         """Send a message; return the code of its refusal."""
@@ -186,3 +197,42 @@ def test_a_subscription_that_may_not_wait_gives_its_place_back(feed: Feed, place
     assert [feed.send(each, "subscribe", channel=RATES) for each in ("b", "c", "a")] == ["", "", "channel_full"]
     feed._subscriptions._long_answers = Busy(None)
     assert feed.send("a", "subscribe", channel=RATES) == "channel_full"  # at once, and not after a wait
+
+
+def test_no_connection_stays_subscribed_without_its_place(shared: Feed) -> None:
+    """It unsubscribes while its next subscription is answered, and so before that is written."""
+    subscribe = partial(shared.send, event="subscribe", channel=RATES)
+    assert subscribe("a") == ""
+    shared.during_answers(lambda: shared.send("a", "unsubscribe", channel=RATES))
+    assert subscribe("a") == ""
+    assert RATES in shared.connections.get("a").subscriptions
+    assert [subscribe(each) for each in ("b", "c")] == ["", "channel_full"]
+
+
+def test_a_subscription_whose_place_others_took_is_ended(shared: Feed) -> None:
+    assert shared.send("a", "subscribe", channel=RATES) == ""
+
+    def make_room() -> None:
+        shared.send("a", "unsubscribe")
+        assert [shared.send(each, "subscribe", channel=RATES) for each in ("b", "c")] == ["", ""]
+
+    shared.during_answers(make_room)
+    assert shared.send("a", "subscribe", channel=RATES) == "channel_full"
+    assert shared.connections.get("a").subscriptions == {}
+
+
+@pytest.mark.parametrize("fields", [{}, {"channel": RATES}, {"channel": RATES, "symbols": ["BTC_CAD"]}])
+def test_unsubscribing_takes_no_place_from_a_new_subscription(shared: Feed, fields: dict[str, object]) -> None:
+    """The new one is written, with its place, between the end of the old one and the return of its place."""
+    give_back, patch = RatesCap.give_back, pytest.MonkeyPatch()
+
+    def late(cap: RatesCap, connection: Connection) -> None:
+        patch.undo()
+        assert shared.send("a", "subscribe", channel=RATES) == ""
+        give_back(cap, connection)
+
+    assert shared.send("a", "subscribe", channel=RATES, symbols=["BTC_CAD"]) == ""
+    patch.setattr(RatesCap, "give_back", late)
+    assert shared.send("a", "unsubscribe", **fields) == ""
+    assert shared.connections.get("a").subscriptions == {RATES: None}
+    assert [shared.send(each, "subscribe", channel=RATES) for each in ("b", "c")] == ["", "channel_full"]

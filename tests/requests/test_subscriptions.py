@@ -175,7 +175,8 @@ def test_an_ingest_is_woken_only_when_none_runs(feed: Feed) -> None:
 
 
 def test_of_50_subscribers_at_once_one_wakes_the_ingest(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    none_runs = feed.quotes.lease()
+    none_runs, now_ns = feed.quotes.lease(), time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)  # a claim lasts five seconds
     monkeypatch.setattr(feed.quotes, "lease", lambda: none_runs)  # each looked before the others claimed
     for _ in range(50):
         feed.subscriptions._join_audience()

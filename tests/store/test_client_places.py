@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.message_limit import MessageLimit, RateLimited
@@ -70,6 +71,24 @@ def test_a_refused_connection_leaves_nothing_behind(connections_items: Table) ->
     assert connections_items.scan()["Items"] == [
         {"pk": "CLIENT#203.0.113.0/24", "sk": "203.0.113.7#c0", "expires_at": NOW_S + 60}
     ]
+
+
+def test_a_place_that_cannot_be_counted_is_given_back(
+    connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, look = places_in(connections_items, per_client=1), ClientPlaces._spare
+
+    def throttled(place: ClientPlaces, *given: Any, **more: Any) -> Sequence[Place]:
+        if not more["others"]:
+            raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "Query")
+        return look(place, *given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClientPlaces, "_spare", throttled)
+        with pytest.raises(ClientError):
+            taken(places, ME, "c0")
+    assert connections_items.scan()["Items"] == []
+    assert not taken(places, ME, "c1")
 
 
 def test_without_limits_there_are_no_places(connections_items: Table) -> None:

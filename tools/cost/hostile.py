@@ -94,8 +94,9 @@ def of_a_message(work: Work) -> Decimal:
     seconds = measured.REQUEST_S + work.posts * POST_S
     log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
     return (
-        prices.API_GATEWAY_MESSAGE.of(Decimal(1 + work.posts))
+        prices.API_GATEWAY_MESSAGE.of(Decimal(1 + work.more_messages + work.posts))
         + prices.CLOUDFRONT_OUT_GB.of(work.size_bytes / prices.GB)
+        + prices.CLOUDFRONT_IN_GB.of(work.sent_bytes / prices.GB)
         + prices.DYNAMODB_READ.of(Decimal(work.read_units))
         + prices.DYNAMODB_WRITE.of(Decimal(work.write_units))
         + _invoked(seconds, log_bytes)

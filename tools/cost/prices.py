@@ -102,7 +102,7 @@ CLOUDWATCH_LOGS_GB_MONTH = _flat(_CLOUDWATCH, "0.03", free="5")
 XRAY_TRACE = _flat("https://aws.amazon.com/xray/pricing/", "5.00", MILLION, free="100000")
 
 # To the internet: from the Region, or from CloudFront, which gets it from an AWS origin at no charge
-# (https://aws.amazon.com/cloudfront/pricing/). CloudFront bills a WebSocket's handshake and the bytes from the server
+# (https://aws.amazon.com/cloudfront/pricing/). CloudFront bills a WebSocket's handshake and the bytes of both ways
 # (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CloudFrontPricing.html).
 TRANSFER_OUT_GB = _tiered(
     "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
@@ -124,6 +124,7 @@ CLOUDFRONT_OUT_GB = _tiered(  # to the United States, Mexico and Canada
     (BEYOND, "0.020"),
     free=TB_GB,
 )
+CLOUDFRONT_IN_GB = _flat(_CLOUDFRONT, "0.020")  # from the United States, Mexico and Canada to an origin
 CLOUDFRONT_REQUEST = _flat(_CLOUDFRONT, "0.0100", Decimal(10_000), free="10000000")  # HTTPS; a WebSocket is one
 CLOUDFRONT_FUNCTION = _flat(_CLOUDFRONT, "0.10", MILLION, free="2000000")
 

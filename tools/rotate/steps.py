@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 DISTRIBUTION = "AWS::CloudFront::Distribution"
+COMING = "coming"  # stored while the other secret is the new one; only a rotation reads it
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -31,10 +32,11 @@ class CannotRotate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The stored secrets. `repr` shows none of them."""
+    """The stored secrets. `is_coming`: the other one is new, and not the current one yet. `repr` shows none of them."""
 
     current: str
     other: str
+    is_coming: bool = False
 
     def __repr__(self) -> str:
         return f"Pair(current, {'other' if self.other else 'no other'})"
@@ -71,7 +73,8 @@ class Rotation:
         if self._front:
             self._through_cloudfront(self._front)
             return
-        if self._read().other:
+        before = self._read()
+        if before.other and not before.is_coming:
             raise CannotRotate("the last rotation is not finished: when the current secret is in use, run --finish")
         pair = self._with_new()
         self._store(Pair(pair.other, pair.current))
@@ -81,9 +84,12 @@ class Rotation:
         """Make every secret but the current one invalid.
 
         Raises:
-            CannotRotate: CloudFront sends another one.
+            CannotRotate: CloudFront sends another one, or the rotation was broken off before the new one became the
+                current one.
         """
         pair = self._read()
+        if pair.is_coming:
+            raise CannotRotate("the old secret is still the current one: run the same command without --finish first")
         if self._front and _sent(self._front.get_distribution_config(Id=self._distribution)) != pair.current:
             raise CannotRotate("CloudFront does not send the current secret: rotate once more, without --finish")
         self._store(Pair(pair.current, ""))
@@ -106,7 +112,7 @@ class Rotation:
         """Make a new secret valid beside the current one, and wait until all functions know it."""
         pair = self._read()
         if not pair.other:
-            pair = Pair(pair.current, "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)))
+            pair = Pair(pair.current, "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), is_coming=True)
             self._store(pair)
         self._say(f"a new secret is valid, too; waiting {self._wait_s:.0f} s until all functions know it")
         time.sleep(self._wait_s)
@@ -122,11 +128,11 @@ class Rotation:
 
     def _read(self) -> Pair:
         value = stored_pair(self._manager, self._secret)
-        return Pair(value[CURRENT], value.get(OTHER, ""))
+        return Pair(value[CURRENT], value.get(OTHER, ""), is_coming=COMING in value)
 
     def _store(self, pair: Pair) -> None:
-        text = json.dumps({CURRENT: pair.current, OTHER: pair.other})
-        self._manager.put_secret_value(SecretId=self._secret, SecretString=text)
+        value = {CURRENT: pair.current, OTHER: pair.other, **({COMING: "yes"} if pair.is_coming else {})}
+        self._manager.put_secret_value(SecretId=self._secret, SecretString=json.dumps(value))
 
 
 def _sent(answer: Any) -> str:

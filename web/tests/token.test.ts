@@ -41,7 +41,7 @@ async function offered(token: Token | undefined, wanted: number, ended = 0): Pro
 
 it("a client offers its token", async () => {
   expect(await offered("a.b.c", 1)).toEqual(["cadfeed, cadfeed.token.a.b.c"]);
-  expect(await offered(() => "a.b.c", 1)).toEqual(["cadfeed, cadfeed.token.a.b.c"]);
+  expect(await offered(() => "a.b.c\n", 1)).toEqual(["cadfeed, cadfeed.token.a.b.c"]);
   expect(await offered(undefined, 1)).toEqual([undefined]);
 });
 
@@ -79,6 +79,8 @@ it.each([
   ["#token=a.b.c", "a.b.c", 1],
   ["#other=1&token=a.b.c", "a.b.c", 1],
   ["", undefined, 0],
+  ["#token=a.b.c%20", "a.b.c", 1],
+  ["#token=%22a.b.c%22", undefined, 1],
   ["#token=", undefined, 0],
   ["#top", undefined, 0],
 ])("of the address %j the page takes %j", (hash, token, replaced) => {

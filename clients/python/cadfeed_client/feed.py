@@ -266,7 +266,7 @@ class Feed:
         """The options of the next connection.
 
         Raises:
-            NoToken: the program's own function gave none.
+            NoToken: the program gave none.
         """
         if self._token is None:
             return self._options

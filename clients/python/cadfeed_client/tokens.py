@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 
 SUBPROTOCOL = "cadfeed"
@@ -9,21 +10,25 @@ TOKEN_PREFIX = f"{SUBPROTOCOL}.token."
 FETCH_TIMEOUT_S = 20
 VARIABLE = "CADFEED_TOKEN"  # of the environment, for programs on the command line
 
+CHARACTERS = re.compile(r"[\w.-]+", re.ASCII)
+
 Token = str | Callable[[], str | Awaitable[str]]
 
 
 class NoToken(Exception):
-    """The program's own function gave no token. The cause is its error."""
+    """The program gave no token, or a text of another kind. The cause is the error of its own function."""
 
 
 async def subprotocols_with(token: Token) -> list[str]:
-    """The subprotocols that bring a token. A function is called in a thread, so that it may take its time.
+    """The subprotocols that bring a token. A function is called in a thread, so that it may take its time. White space
+    around a token does not count: files and the output of commands end with a new line.
 
     Raises:
-        NoToken: the function failed, took more than 20 s, or gave something else than a text.
+        NoToken: the function failed, took more than 20 s, or gave something else than a text; or the text has
+            characters that no token has.
     """
     if isinstance(token, str):
-        return [SUBPROTOCOL, TOKEN_PREFIX + token]
+        return _bringing(token)
     try:
         async with asyncio.timeout(FETCH_TIMEOUT_S):
             given = await asyncio.to_thread(token)
@@ -32,4 +37,10 @@ async def subprotocols_with(token: Token) -> list[str]:
         raise NoToken(f"no token could be fetched: {type(error).__name__}") from error
     if not isinstance(fetched, str) or not fetched:
         raise NoToken("no token could be fetched: the function gave none")
-    return [SUBPROTOCOL, TOKEN_PREFIX + fetched]
+    return _bringing(fetched)
+
+
+def _bringing(token: str) -> list[str]:
+    if not CHARACTERS.fullmatch(stripped := token.strip()):
+        raise NoToken("the token has characters that no token has")
+    return [SUBPROTOCOL, TOKEN_PREFIX + stripped]

@@ -132,6 +132,28 @@ def test_an_own_proxy_changes_between_two_commands() -> None:
     assert not [text for text in stage.said if new in text or old in text]
 
 
+@pytest.mark.parametrize("site", [False, True])
+def test_a_rotation_that_was_broken_off_is_not_finished(monkeypatch: pytest.MonkeyPatch, site: bool) -> None:
+    """The old secret, which may be known to others, is still the current one: to finish would keep it."""
+
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    stage = Stage(site=site)
+    with monkeypatch.context() as patch:
+        patch.setattr("time.sleep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stage.rotation().rotate()
+    current, coming = stage.pair()
+    assert current == "first"
+    with pytest.raises(CannotRotate, match="still the current one: run the same command without --finish"):
+        stage.rotation().finish()
+    assert stage.pair() == ("first", coming)
+    stage.rotation().rotate()
+    stage.rotation().finish()
+    assert stage.pair() == (coming, "")
+
+
 def test_a_stack_without_the_secret_says_so() -> None:
     stage = Stage(site=False)
     del stage.resources["ApiOriginSecret0A1B"]
