@@ -159,7 +159,7 @@ prices: ready ## one tick as a table, from the simulated market: ARGS=--live
 catalogue-check: ready ## the catalogue against the exchanges' own lists: ARGS=--simulated
 	@$(BIN)/python -m tools.catalogue_check $(ARGS)
 
-cost: ready ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_batch ARGS=--json
+cost: ready ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_compact ARGS=--json
 	@$(BIN)/python -m tools.cost --tick $(TICK) $(if $(CONNECTIONS),--connections $(CONNECTIONS)) \
 		$(if $(CHANNEL),--channel $(CHANNEL)) $(ARGS)
 

@@ -47,8 +47,8 @@ def change(copy: Copy) -> None:
     copy.edit(
         "docs/protocol.md",
         (
-            "So use `rates_batch` in a new client,",
-            "`rates_slim` is as `rates_batch`.\n\nSo use `rates_batch` in a new client,",
+            "So use `rates_compact` or `rates_batch` in a new client,",
+            "`rates_slim` is as `rates_batch`.\n\nSo use `rates_compact` or `rates_batch` in a new client,",
         ),
     )
     copy.edit("README.md", ("in a tick.\n\nPython", "in a tick, and so on `rates_slim`.\n\nPython"))

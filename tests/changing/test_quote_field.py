@@ -88,10 +88,7 @@ def change(copy: Copy) -> None:
     )
     copy.edit(
         "docs/asyncapi.yaml",
-        (
-            "        - {const: change_pct}\n      minItems: 10\n",
-            "        - {const: change_pct}\n        - {const: traded_24h}\n      minItems: 11\n",
-        ),
+        ("        - {const: change_pct}\n", "        - {const: change_pct}\n        - {const: traded_24h}\n"),
         (
             "number\n      additionalItems: false\n      examples:\n        - [0,",
             "number\n        - type: number\n      additionalItems: false\n      examples:\n        - [0,",

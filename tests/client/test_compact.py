@@ -41,11 +41,14 @@ def right_percent(change: Decimal, spot: Decimal) -> Decimal:
 
 
 sources_drawn = st.sampled_from(["kraken:XBTCAD", "binance:BTCUSDT x kraken:USDTCAD", "ndax:BTC_CAD"])
-quotes_drawn = st.fixed_dictionaries(
+fields_drawn: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     dict.fromkeys(("bid", "ask"), prices)
     | {"change": changes, "change_pct": st.decimals(-100, 10**9, places=6), "source": sources_drawn}
     | {"ts_ms": st.integers(NOW_MS - 10**6, NOW_MS + 10**5), "simulated": st.booleans(), "sources": st.integers(1, 5)}
-).flatmap(lambda told: st.builds(partial(quote, **told), st.sampled_from(SYMBOLS), prices.map(str)))
+)
+quotes_drawn = fields_drawn.flatmap(
+    lambda drawn: st.builds(partial(quote, **drawn), st.sampled_from(SYMBOLS), prices.map(str))
+)
 # Most say what follows from the other numbers, as the feed's own do.
 told_drawn = st.one_of(
     quotes_drawn,
