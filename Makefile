@@ -20,7 +20,7 @@ REAL_TIME := tests/functions/ingest/test_kills.py
 TRY_AGAIN := --reruns 1 --reruns-delay 2
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-page lint format synth bootstrap deploy destroy backup restore rotate token upgrade-test audit licences sbom lock clean
+.PHONY: help ready setup all-ready all-installed browser run watch trust test web-test reliability lies failover kills soak mutants stack-test parts-test packages prices catalogue-check cost bench bench-cold bench-latency bench-bytes bench-page lint format synth bootstrap deploy destroy backup restore rotate token upgrade-test audit licences sbom lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -159,7 +159,7 @@ prices: ready ## one tick as a table, from the simulated market: ARGS=--live
 catalogue-check: ready ## the catalogue against the exchanges' own lists: ARGS=--simulated
 	@$(BIN)/python -m tools.catalogue_check $(ARGS)
 
-cost: ready ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_batch ARGS=--json
+cost: ready ## what it costs a month on AWS: CONNECTIONS=1000 TICK=5 CHANNEL=rates_compact ARGS=--json
 	@$(BIN)/python -m tools.cost --tick $(TICK) $(if $(CONNECTIONS),--connections $(CONNECTIONS)) \
 		$(if $(CHANNEL),--channel $(CHANNEL)) $(ARGS)
 
@@ -173,6 +173,9 @@ bench-cold: setup ## how long each Lambda takes to import, against boto3 alone, 
 
 bench-latency: setup ## from the write of a tick to its arrival, on the local stack: ARGS=--write
 	@$(BIN)/python -m tools.bench.latency $(ARGS)
+
+bench-bytes: ready ## the bytes that a client gets a minute on each channel, on the simulated market: ARGS='--tick 1'
+	@$(BIN)/python -m tools.bench.frame_bytes $(ARGS)
 
 bench-page: setup browser ## the page in Chromium: first price, script per tick, heap with a chart open: ARGS=--write
 	@$(BIN)/python -m tools.bench.page $(ARGS)

@@ -4,7 +4,7 @@ Messages come from `shared.model.wire.loads`: a fraction is a `Decimal`, which c
 integer. https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -38,6 +38,12 @@ class Message:
         """Return its event, which identifies it in its direction. API Gateway's own message has none."""
         event = self.schema["properties"]["event"]
         return str(event["const"]) if isinstance(event, Mapping) else None
+
+    @property
+    def channel(self) -> str | None:
+        """Return its channel, if that tells it from others with the same event."""
+        channel = self.schema["properties"].get("channel", {})
+        return str(channel["const"]) if "const" in channel else None
 
     def check(self, payload: object) -> None:
         """Raises: Misfit."""
@@ -124,20 +130,25 @@ def _messages(operations: Iterable[Mapping[str, Any]]) -> dict[str, Message]:
 
 
 @cache
-def _by_event(sent_by: str) -> Mapping[str | None, Message]:
+def _by_event(sent_by: str) -> Mapping[str | None, Sequence[Message]]:
     messages = sent_by_clients() if sent_by == "client" else sent_by_server()
-    by_event = {message.event: message for message in messages.values()}
-    assert len(by_event) == len(messages), "two messages of one direction have the same event"
+    by_event: dict[str | None, list[Message]] = {}
+    for message in messages.values():
+        by_event.setdefault(message.event, []).append(message)
+    for named in by_event.values():
+        channels = {message.channel for message in named}
+        assert len(channels) == len(named), "two messages of one direction have the same event and channel"
     return by_event
 
 
-def _check(payload: object, by_event: Mapping[str | None, Message]) -> str:
+def _check(payload: object, by_event: Mapping[str | None, Sequence[Message]]) -> str:
     if not isinstance(payload, dict):
         raise Misfit(f"not an object: {payload!r:.2000}")
     event = payload.get("event")
     if not isinstance(event, str | None) or event not in by_event:
         raise Misfit(f"no message has this event: {payload!r:.2000}")
-    message = by_event[event]
+    first, *others = by_event[event]
+    message = next((each for each in others if each.channel == payload.get("channel")), first)
     message.check(payload)
     return message.name
 

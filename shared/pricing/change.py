@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 
 from shared.model.assets import Asset
+from shared.model.percent import percent_of
 from shared.pricing.consensus import near
 from shared.pricing.markets import Currency, MarketNow
 
-PERCENT_STEP = Decimal("0.000001")
 OPENED_DIGITS = Context(prec=15)  # a quotient: more digits would mean nothing
 
 
@@ -51,7 +51,7 @@ def change_since(spot: Decimal, before: Decimal | None) -> tuple[Decimal, Decima
     if not before:
         return Decimal(0), Decimal(0)
     change = spot - before
-    return change, (change * 100 / before).quantize(PERCENT_STEP)
+    return change, percent_of(change, before)
 
 
 def _rate_24h_ago(now: MarketNow) -> Decimal:

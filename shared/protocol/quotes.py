@@ -6,15 +6,18 @@ from shared.model.assets import catalogue
 from shared.model.channels import RATES
 from shared.model.values import Quote, Snapshot
 from shared.model.wire import Encoded, dumps
+from shared.protocol.compact import RowTexts
 from shared.protocol.errors import Id
 from shared.protocol.frames import reply
 
 
 class QuoteTexts:
-    """The quotes of a snapshot as JSON. Each is encoded on first use, once for all frames that hold it."""
+    """The quotes of a snapshot as JSON, in `rows` as rows. Each is encoded on first use, once for all frames that hold
+    it."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._quotes = snapshot.quotes
+        self.snapshot = snapshot
+        self.rows = RowTexts(snapshot)
         self._texts: dict[str, Encoded] = {}
 
     def of(self, symbol: str) -> Encoded:
@@ -24,7 +27,7 @@ class QuoteTexts:
             KeyError: the symbol has no price.
         """
         if symbol not in self._texts:
-            self._texts[symbol] = Encoded(dumps(quote_fields(self._quotes[symbol])))
+            self._texts[symbol] = Encoded(dumps(quote_fields(self.snapshot.quotes[symbol])))
         return self._texts[symbol]
 
 

@@ -7,6 +7,7 @@ from shared.model.channels import has_one_frame_per_symbol
 from shared.model.delta import view_seq
 from shared.model.values import Snapshot
 from shared.model.wire import Encoded
+from shared.protocol.bodies import body_of
 from shared.protocol.errors import Id
 from shared.protocol.frames import heartbeat_frame, reply, source_status
 from shared.protocol.parts import Part, in_parts
@@ -23,11 +24,12 @@ def snapshot_frames(
     """
     symbols = symbols_of(view)
     texts = texts or QuoteTexts(snapshot)
-    quotes = [texts.of(symbol) for symbol in symbols if symbol in snapshot.quotes]
+    told = [symbol for symbol in symbols if symbol in snapshot.quotes]
     if has_one_frame_per_symbol(channel):
-        frames = tuple(data_frame(quote, message_id) for quote in quotes)
+        frames = tuple(data_frame(texts.of(symbol), message_id) for symbol in told)
         return (*frames, heartbeat_frame(snapshot)) if snapshot.late else frames
     seq = view_seq(snapshot, symbols)
+    body = body_of(channel, texts, symbols, told, seq)
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:
         fields: dict[str, Any] = {
@@ -35,7 +37,8 @@ def snapshot_frames(
             "event": "snapshot",
             "seq": seq,
             "ts": snapshot.ts_ms,
-            "data": rows,
+            **body.fields,
+            body.name: rows,
             **part.fields(),
         }
         if part.is_last:
@@ -43,7 +46,7 @@ def snapshot_frames(
             fields["status"] = source_status(snapshot)
         return reply(fields, message_id)
 
-    return in_parts(quotes, frame)
+    return in_parts(body.items, frame)
 
 
 class SnapshotFrames:

@@ -7,6 +7,7 @@ from shared.model.channels import has_one_frame_per_symbol
 from shared.model.delta import Delta, view_seq
 from shared.model.staleness import HEARTBEAT_MS
 from shared.model.wire import Encoded, dumps
+from shared.protocol.bodies import body_of
 from shared.protocol.frames import source_status
 from shared.protocol.parts import Part, in_parts
 from shared.protocol.quotes import QuoteTexts, data_frame
@@ -43,13 +44,15 @@ class UpdateFrames:
         return self._encoded[key]
 
     def _encode(self, channel: str, symbols: Sequence[str]) -> tuple[bytes, ...]:
-        quotes = [self._texts.of(symbol) for symbol in symbols if symbol in self._quotes]
+        told = [symbol for symbol in symbols if symbol in self._quotes]
         unavailable = [symbol for symbol in symbols if symbol in self._unavailable]
         if has_one_frame_per_symbol(channel):
-            return tuple(map(data_frame, quotes))
-        if not quotes and not unavailable:
+            return tuple(data_frame(self._texts.of(symbol)) for symbol in told)
+        if not told and not unavailable:
             return ()
         seq, prev_seq = view_seq(self._delta.new, symbols), self._prev_seq(symbols)
+        known = self._delta.old if self._since == self._delta.old.seq else None
+        body = body_of(channel, self._texts, symbols, told, seq, known)
 
         def frame(rows: Sequence[Encoded], part: Part) -> bytes:
             fields: dict[str, Any] = {
@@ -59,7 +62,8 @@ class UpdateFrames:
                 # A client that does not know parts sees a gap only if it lost the first one.
                 "prev_seq": prev_seq if part.is_first else seq,
                 "ts": self._delta.new.ts_ms,
-                "data": rows,
+                **body.fields,
+                body.name: rows,
                 **part.fields(),
             }
             if part.is_last and unavailable:
@@ -68,7 +72,7 @@ class UpdateFrames:
                 fields["status"] = source_status(self._delta.new)
             return dumps(fields).encode()
 
-        return in_parts(quotes, frame)
+        return in_parts(body.items, frame)
 
     def _prev_seq(self, symbols: Iterable[str]) -> int:
         """The tick up to which a client of these symbols must know every change to miss nothing with this frame.

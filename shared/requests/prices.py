@@ -11,7 +11,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from shared.model.assets import catalogue
-from shared.model.channels import RATES, RATES_BATCH, has_one_frame_per_symbol
+from shared.model.channels import RATES, RATES_BATCH, RATES_COMPACT, has_one_frame_per_symbol, has_rows
 from shared.model.message_limit import CLOSED_AFTER, MessageLimit
 from shared.model.values import Connection
 from shared.protocol import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, BadRequest, Message, parse_subscription, symbols_of
@@ -57,6 +57,7 @@ class Work:
 SNAPSHOT_READ_UNITS, EXPLANATIONS_READ_UNITS, TRENDS_READ_UNITS, LEASE_READ_UNITS = 3, 2, 2, 1
 QUOTE_BYTES = 320  # in a frame of its own, with an id
 VIEW_BYTES = 24_000
+ROWS_VIEW_BYTES = 11_000  # the same view as rows, with its legend
 NAMES_BYTES = 16_000  # the acknowledgement of a message that names as many symbols as fit, none of which exists
 ASSETS_BYTES, EXPLAIN_BYTES, TRENDS_BYTES, TRENDS_POSTS = 16_000, 6_000, 24_000, 3
 CANDLE_BYTES, CANDLE_ITEM_BYTES, BLOCK_BYTES, MOST_BLOCKS = 110, 170, 6_000, 10
@@ -143,9 +144,11 @@ def kinds() -> dict[str, Work]:
         f"`subscribe` to `{RATES}`": subscribe_work(RATES, everything),
         f"`subscribe` to `{RATES}`, one symbol": subscribe_work(RATES, 1),
         f"`subscribe` to `{RATES_BATCH}`": subscribe_work(RATES_BATCH, everything),
+        f"`subscribe` to `{RATES_COMPACT}`": subscribe_work(RATES_COMPACT, everything),
         f"`snapshot` on `{RATES}`": snapshot_work(RATES, everything),
         f"`snapshot` on `{RATES}`, one symbol": snapshot_work(RATES, 1),
         f"`snapshot` on `{RATES_BATCH}`": snapshot_work(RATES_BATCH, everything),
+        f"`snapshot` on `{RATES_COMPACT}`": snapshot_work(RATES_COMPACT, everything),
         f"`history`, {MAX_READ} candles": history_work(MAX_READ),
         f"`history`, {DEFAULT_LIMIT} candles": history_work(DEFAULT_LIMIT),
         "`trends`": TRENDS,
@@ -182,7 +185,8 @@ def _view(channel: str, symbols: int) -> tuple[int, int]:
     """The posts and bytes of a view. A heartbeat may follow the quotes of `rates`."""
     if has_one_frame_per_symbol(channel):
         return symbols + 1, (symbols + 1) * QUOTE_BYTES
-    return 1, 1_000 + symbols * (VIEW_BYTES - 1_000) // len(catalogue())
+    whole_bytes = ROWS_VIEW_BYTES if has_rows(channel) else VIEW_BYTES
+    return 1, 1_000 + symbols * (whole_bytes - 1_000) // len(catalogue())
 
 
 def _subscribe(message: Message, _connection: Connection) -> Work:

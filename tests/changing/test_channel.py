@@ -23,12 +23,18 @@ def change(copy: Copy) -> None:
     copy.edit(
         "shared/model/channels.py",
         ('RATES_BATCH = "rates_batch"\n', 'RATES_BATCH = "rates_batch"\nRATES_SLIM = "rates_slim"\n'),
-        ("CHANNELS = (RATES, RATES_BATCH)", "CHANNELS = (RATES, RATES_BATCH, RATES_SLIM)"),
+        (
+            "CHANNELS = (RATES, RATES_BATCH, RATES_COMPACT)",
+            "CHANNELS = (RATES, RATES_BATCH, RATES_COMPACT, RATES_SLIM)",
+        ),
     )
     copy.edit(
         "docs/asyncapi.yaml",
-        ("      enum: [rates, rates_batch]\n", "      enum: [rates, rates_batch, rates_slim]\n"),
-        ("is one of rates, rates_batch'", "is one of rates, rates_batch, rates_slim'"),
+        (
+            "      enum: [rates, rates_batch, rates_compact]\n",
+            "      enum: [rates, rates_batch, rates_compact, rates_slim]\n",
+        ),
+        ("is one of rates, rates_batch, rates_compact'", "is one of rates, rates_batch, rates_compact, rates_slim'"),
         (
             "channel:\n          const: rates_batch\n        event:\n          const: snapshot\n",
             "channel:\n          enum: [rates_batch, rates_slim]\n        event:\n          const: snapshot\n",
@@ -41,8 +47,8 @@ def change(copy: Copy) -> None:
     copy.edit(
         "docs/protocol.md",
         (
-            "So use `rates_batch` in a new client,",
-            "`rates_slim` is as `rates_batch`.\n\nSo use `rates_batch` in a new client,",
+            "So use `rates_compact` or `rates_batch` in a new client,",
+            "`rates_slim` is as `rates_batch`.\n\nSo use `rates_compact` or `rates_batch` in a new client,",
         ),
     )
     copy.edit("README.md", ("in a tick.\n\nPython", "in a tick, and so on `rates_slim`.\n\nPython"))

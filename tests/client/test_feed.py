@@ -120,7 +120,7 @@ def test_a_cut_connection_is_reopened_and_subscribed_again() -> None:
             Link.LIVE,
             Link.CLOSED,
         ]
-        expected = {"event": "subscribe", "channel": "rates_batch", "id": 1, "symbols": ["BTC_CAD"]}
+        expected = {"event": "subscribe", "channel": "rates_compact", "id": 1, "symbols": ["BTC_CAD"]}
         assert subscriptions == [expected] * 3
 
     play(cuts, scene)
@@ -221,7 +221,7 @@ def test_a_gap_asks_for_one_snapshot_and_shows_until_closed() -> None:
             await eventually(lambda: states[-1].link is Link.LIVE and len(states) > 2)
             assert state(feed.book) == {"BTC_CAD": 46, "ETH_CAD": 43, "X_CAD": 42}
         assert [state.link for state in states] == [Link.LIVE, Link.STALE, Link.LIVE, Link.CLOSED]
-        assert questions == [{"event": "snapshot", "channel": "rates_batch", "id": 2}]
+        assert questions == [{"event": "snapshot", "channel": "rates_compact", "id": 2}]
 
     play(loses, scene)
 

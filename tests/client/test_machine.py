@@ -27,6 +27,7 @@ from cadfeed_client.machine import (
     BACKOFF_CAP_MS,
     SETTLED_MS,
     STABLE_MS,
+    WAIT_UNSAID_MS,
     Action,
     Changed,
     End,
@@ -364,6 +365,52 @@ def test_a_requested_snapshot_is_an_answer_and_changes_the_book(live: Stage) -> 
     book = live.machine.book
     assert ends(live) == [(1, Snapshot(44, 44_000, (book.quotes["BTC_CAD"],), ("ETH_CAD",)))]
     assert state(book) == {"BTC_CAD": 44, "ETH_CAD": None}
+
+
+def test_a_snapshot_is_asked_for_on_the_offered_channel() -> None:
+    """Also if the feed says only afterwards that it does not offer the first one."""
+    stage = Stage("rates_compact")
+    stage.opened(1)
+    (sent,) = ask(stage, 1, SnapshotRequest())
+    assert sent == {"event": "snapshot", "channel": "rates_compact", "id": "ask-1"}
+    refusal = {"event": "error", "code": "unknown_channel", "message": "no", "retryable": False}
+    stage.hear(1, refusal | {"id": 1})
+    assert stage.sent() == [(1, {"event": "subscribe", "channel": "rates_batch", "id": 2})]
+    stage.hear(1, refusal | {"id": "ask-1"})
+    assert ends(stage) == []
+    stage.at(WAIT_UNSAID_MS * 2)
+    assert stage.sent() == [(1, {"event": "snapshot", "channel": "rates_batch", "id": "ask-2"})]
+    stage.hear(1, refusal | {"id": "ask-2"})
+    assert ends(stage) == [(1, "unknown_channel")]
+
+
+@pytest.mark.parametrize("code", ["unknown_channel", "channel_denied"])
+def test_a_feed_without_rows_is_read_on_the_other_channel(code: str) -> None:
+    stage = Stage("rates_compact")
+    for number in (1, 2):
+        stage.opened(number)
+        assert [message["channel"] for _, message in stage.sent()] == ["rates_compact"]
+        stage.hear(number, {"event": "error", "code": code, "message": "no", "retryable": False, "id": 1})
+        assert stage.sent() == [(number, {"event": "subscribe", "channel": "rates_batch", "id": 2})]
+        (heard,) = [action for action in stage.did if isinstance(action, Heard)]
+        assert heard.message == ""
+        stage.hear(number, acknowledged("BTC_CAD", "ETH_CAD", id=2), WHOLE)
+        assert stage.link is Link.LIVE
+        stage.hear(number, update(45, 43, quote("BTC_CAD", 45)))
+        assert [message["channel"] for _, message in stage.sent()] == ["rates_batch"]
+        stage.lose(number)
+        stage.at(stage.now_ms + BACKOFF_CAP_MS)
+
+
+def test_a_refusal_of_the_other_channel_too_ends_the_feed() -> None:
+    stage = Stage("rates_compact")
+    stage.opened(1)
+    for message_id in (1, 2):
+        stage.hear(
+            1, {"event": "error", "code": "channel_denied", "message": "no", "retryable": False, "id": message_id}
+        )
+    assert stage.link is Link.CLOSED
+    assert isinstance(stage.did[-1], Refused)
 
 
 def test_a_request_waits_for_the_connection() -> None:

@@ -92,6 +92,8 @@ def seen(machine: Machine, actions: list[Action]) -> Fields:
         "unavailable": sorted(machine.book.unavailable),
         "stale": [symbol for symbol, quote in quotes.items() if quote.stale],
         "sources": {symbol: quote.sources for symbol, quote in quotes.items()},
+        "percents": {symbol: str(quote.change_pct) for symbol, quote in quotes.items()},
+        "times": {symbol: quote.ts_ms for symbol, quote in quotes.items()},
         "late": machine.book.status.late,
         "suspect": machine.book.status.that_are("suspect"),
         "changed": [change.symbol for change in changes if isinstance(change, Quote)],

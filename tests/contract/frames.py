@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from decimal import Decimal
 
 from shared.model.candles import Candle
-from shared.model.channels import RATES, RATES_BATCH
+from shared.model.channels import RATES, RATES_BATCH, RATES_COMPACT
 from shared.model.delta import Delta
 from shared.model.explanation import Explanation, Explanations
 from shared.model.trends import Trends
@@ -102,6 +102,16 @@ def built() -> dict[str, list[bytes]]:
             *snapshot_frames(NEW, RATES, None, LONG),
             *SnapshotFrames(NEW).of(RATES, VIEW),
             *UpdateFrames(Delta(OLD, NEW)).of(RATES, VIEW),
+        ],
+        "compactSnapshot": [
+            *snapshot_frames(NEW, RATES_COMPACT, None, LONG),
+            *snapshot_frames(Snapshot(), RATES_COMPACT, ("BTC_CAD",)),
+            *SnapshotFrames(NEW).of(RATES_COMPACT, VIEW),
+        ],
+        "compactUpdate": [
+            *UpdateFrames(Delta(OLD, NEW)).of(RATES_COMPACT, VIEW),
+            *UpdateFrames(Delta(OLD, NEW)).of(RATES_COMPACT, ("BTC_CAD",)),
+            *UpdateFrames(Delta(OLD, NEW), since=7).of(RATES_COMPACT, None),
         ],
         "snapshot": [
             *snapshot_frames(NEW, RATES_BATCH, None, LONG),

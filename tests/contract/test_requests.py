@@ -65,6 +65,7 @@ EDGES: list[Any] = [
         "BTC_CAD",
         "rates",
         "rates_batch",
+        "rates_compact",
         "1m",
         "1d",
     ),
@@ -164,7 +165,7 @@ def test_the_lambdas_answer_every_example_as_the_contract_says(
     replies = {message["name"] for message in operation["reply"]["messages"]} - {"error"}
     assert check(answer) in replies
     assert answer.get("id") == example.get("id")
-    assert {check(frame) for frame in more} <= replies | {"snapshot", "data"}
+    assert {check(frame) for frame in more} <= replies | {"snapshot", "compactSnapshot", "data"}
 
 
 def _is_of(operation: Mapping[str, Any], event: str) -> bool:

@@ -100,6 +100,7 @@ def test_over_the_limit_a_large_message_costs_as_much(connections_table: Connect
 def test_a_message_costs_by_what_it_asks() -> None:
     assert asked("snapshot", channel="rates") > 8 * asked("snapshot", channel="rates_batch")
     assert asked("subscribe", channel="rates") > 8 * asked("subscribe", channel="rates_batch")
+    assert asked("subscribe", channel="rates_batch") > asked("subscribe", channel="rates_compact")
     assert asked("snapshot", channel="rates", symbols=ALL[:1]) < asked("snapshot", channel="rates", symbols=ALL[:20])
     history: dict[str, Any] = {"symbol": "BTC_CAD", "interval": "1h"}
     assert asked("history", **history, limit=MAX_READ) > asked("history", **history)
@@ -161,7 +162,7 @@ def feed(
     quotes.write_snapshot(replace(before, seq=1), 1)
     quotes.write_explanations(Explanations(after.seq, after.ts_ms, after.explained))
     connections_table.add(ID, after.ts_ms // 1000)
-    for channel in ("rates", "rates_batch"):
+    for channel in ("rates", "rates_batch", "rates_compact"):
         connections_table.subscribe(ID, channel, tuple(ALL[1:]))
     TrendsTable(quotes_items).add(
         [
@@ -174,7 +175,7 @@ def feed(
     following = count(2)
 
     def move(frame: dict[str, Any]) -> None:
-        if "data" in frame and clients.posts % 20 == 2:
+        if ("data" in frame or "rows" in frame) and clients.posts % 20 == 2:
             seq = next(following)
             moved = {symbol: replace(quote, seq=seq) for symbol, quote in after.quotes.items()}
             quotes.write_snapshot(replace(after, seq=seq, quotes=moved), 1)
@@ -213,6 +214,8 @@ def nonsense() -> list[str]:
         ("subscribe", {"channel": "rates"}),
         ("subscribe", {"channel": "rates_batch"}),
         ("subscribe", {"channel": "rates_batch", "symbols": ["BTC_CAD", *nonsense()]}),
+        ("subscribe", {"channel": "rates_compact"}),
+        ("subscribe", {"channel": "rates_compact", "symbols": ALL[:1]}),
         ("subscribe", {"channel": "rates", "symbols": ["BTC_CAD", *nonsense()]}),
         ("unsubscribe", {"channel": "rates", "symbols": ["BTC_CAD", *nonsense()]}),
         ("unsubscribe", {"channel": "rates", "symbols": ALL[1:2]}),
@@ -222,6 +225,8 @@ def nonsense() -> list[str]:
         ("snapshot", {"channel": "rates", "symbols": ALL[:1]}),
         ("snapshot", {"channel": "rates_batch", "symbols": ALL}),
         ("snapshot", {"channel": "rates_batch", "symbols": ALL[:1]}),
+        ("snapshot", {"channel": "rates_compact", "symbols": ALL}),
+        ("snapshot", {"channel": "rates_compact", "symbols": ALL[:1]}),
         ("subscriptions", {}),
         ("ping", {"timestamp": "x" * 36}),
         ("assets", {}),
@@ -235,7 +240,7 @@ def test_no_message_makes_more_work_than_its_price_says(
     clients, act = feed
     text = json.dumps({"event": event, "id": "i" * 36, **fields}, ensure_ascii=False)
     message = parse_message(text)
-    subscribed = Connection(ID, {"rates": tuple(ALL[1:]), "rates_batch": tuple(ALL[1:])})
+    subscribed = Connection(ID, dict.fromkeys(("rates", "rates_batch", "rates_compact"), tuple(ALL[1:])))
     most = work(message, subscribed)
     done = counted(clients, lambda: act(message))
     assert done.posts

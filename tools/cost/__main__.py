@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.model.channels import CHANNELS, RATES_BATCH
+from shared.model.channels import CHANNELS, RATES_COMPACT
 from tools.cost.hostile import as_text
 from tools.cost.plot import plot
 from tools.cost.report import WIDTH, as_json, show
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--connections", type=_whole_number, default=1_000, metavar="N", help="concurrent connections (default: 1000)"
     )
     option("--tick", type=_whole_number, default=5, metavar="S", help="seconds from one tick to the next (default: 5)")
-    option("--channel", default=RATES_BATCH, help=f"{' or '.join(CHANNELS)} (default: %(default)s)")
+    option("--channel", default=RATES_COMPACT, help=f"{' or '.join(CHANNELS)} (default: %(default)s)")
     option("--symbols", type=_whole_number, default=0, metavar="N", help="symbols that each client sees (default: all)")
     option("--hours", type=_number, default=Decimal(24), metavar="H", help="hours a day with listeners (default: 24)")
     option(

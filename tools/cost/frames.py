@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 
 from multidict import MultiDict
 
@@ -48,10 +49,10 @@ STALE_AFTER_S = 30
 class Frames:
     """The frames of the measured ticks as their sizes in bytes, for one view. `ticks`: how many there were.
 
-    `rates` has one per changed symbol, `rates_batch` one a tick. `deflated`: what each comes to on a connection with
-    permessage-deflate and no context takeover (https://www.rfc-editor.org/rfc/rfc7692). `silent`: in which share of the
-    ticks nothing of the view changed. `snapshot`: the whole view, which a subscriber of a channel gets first and once
-    a minute; `acknowledged`, `heartbeat` and `closing`: one frame each.
+    `rates` has one per changed symbol, the other channels one a tick. `deflated`: what each comes to on a connection
+    with permessage-deflate and no context takeover (https://www.rfc-editor.org/rfc/rfc7692). `silent`: in which share
+    of the ticks nothing of the view changed. `snapshot`: the whole view, which a subscriber of a channel gets first and
+    once a minute; `acknowledged`, `heartbeat` and `closing`: one frame each.
     """
 
     symbols: int
@@ -117,32 +118,35 @@ def whole_snapshots(tick_s: int) -> tuple[Snapshot, Snapshot]:
     return first, next_snapshot(first, feed.poll(later_ms), later_ms, ages(tick_s, STALE_AFTER_S))
 
 
+def deltas(tick_s: int, ticks: int) -> list[Delta]:
+    """Return the changes of that many ticks of the simulated market, each of `tick_s` seconds."""
+    feed, snapshots = MarketFeed(), [Snapshot()]
+    for number in range(ticks + 1):
+        now_ms = STARTED_MS + number * tick_s * 1000
+        snapshots.append(next_snapshot(snapshots[-1], feed.poll(now_ms), now_ms, ages(tick_s, STALE_AFTER_S)))
+    return [Delta(old, new) for old, new in pairwise(snapshots[1:])]
+
+
 @cache
 def measure(tick_s: int, symbols: int | None = None) -> Frames:
     """Measure the frames of a view of the first `symbols` assets (`None`: all) at a tick of `tick_s` seconds."""
-    feed, old = MarketFeed(), Snapshot()
-    deltas: list[Delta] = []
-    for number in range(TICKS + 1):
-        now_ms = STARTED_MS + number * tick_s * 1000
-        new = next_snapshot(old, feed.poll(now_ms), now_ms, ages(tick_s, STALE_AFTER_S))
-        if old.seq:
-            deltas.append(Delta(old, new))
-        old = new
+    changes = deltas(tick_s, TICKS)
+    last = changes[-1].new
     view = None if symbols is None else tuple(catalogue())[:symbols]
-    encoded = [UpdateFrames(delta) for delta in deltas]
+    encoded = [UpdateFrames(delta) for delta in changes]
     frames = {channel: [frame for one in encoded for frame in one.of(channel, view)] for channel in CHANNELS}
-    snapshot = {channel: snapshot_frames(old, channel, view) for channel in CHANNELS}
+    snapshot = {channel: snapshot_frames(last, channel, view) for channel in CHANNELS}
     return Frames(
         symbols=len(symbols_of(view)),
-        ticks=len(deltas),
+        ticks=len(changes),
         sizes={channel: tuple(map(len, sent)) for channel, sent in frames.items()},
         deflated={channel: tuple(map(_deflated, sent)) for channel, sent in frames.items()},
-        silent=Decimal(sum(not one.of(RATES_BATCH, view) for one in encoded)) / len(deltas),
+        silent=Decimal(sum(not one.of(RATES_BATCH, view) for one in encoded)) / len(changes),
         snapshot={channel: tuple(map(len, sent)) for channel, sent in snapshot.items()},
         snapshot_deflated={channel: tuple(map(_deflated, sent)) for channel, sent in snapshot.items()},
         acknowledged=sum(map(len, subscribed_frames(Subscription(RATES_BATCH, view), None))),
-        heartbeat=len(heartbeat_frame(old)),
-        closing=len(closing_frame(RECONNECT_WITHIN_MS, old.ts_ms)),
+        heartbeat=len(heartbeat_frame(last)),
+        closing=len(closing_frame(RECONNECT_WITHIN_MS, last.ts_ms)),
     )
 
 

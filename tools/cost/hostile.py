@@ -11,7 +11,7 @@ from functools import partial
 
 from infra.config import FeedConfig
 from infra.region_quota import rates_places
-from shared.model.channels import CHANNELS, RATES, RATES_BATCH
+from shared.model.channels import CHANNELS, RATES
 from shared.requests.prices import Work, kinds, price_of
 from shared.store.client_places import HANDSHAKE
 from tools.cost import measured, prices
@@ -135,9 +135,9 @@ def flooding() -> Mapping[str, Decimal]:
 
 def awake() -> Decimal:
     """Return the dollars a day of a feed that somebody listens to, beyond those of one that nobody does."""
-    return (bill(Design.THIS, Options(1)).total - bill(Design.THIS, Options(0)).total) / MONTH_DAYS - listening(
-        RATES_BATCH
-    )
+    heard, unheard = Options(1), Options(0)
+    more = bill(Design.THIS, heard).total - bill(Design.THIS, unheard).total
+    return more / MONTH_DAYS - listening(heard.channel)
 
 
 def table() -> str:

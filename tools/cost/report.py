@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from shared.model.channels import RATES, RATES_BATCH
+from shared.model.channels import RATES, RATES_COMPACT
 from tools.cost import measured, prices
 from tools.cost.crossover import STEPS, Cheaper, cheaper
 from tools.cost.designs import ALTERNATIVES, Bill, Design, Service, bill
@@ -119,7 +119,7 @@ def warning(options: Options) -> str | None:
         f"warning: {options.connections:,} connections on {options.channel} at a tick of {options.tick_s} s need "
         f"{used:,.0f} requests/s, {used / prices.ACCOUNT_REQUESTS_PER_S:.0%} of the account's quota of "
         f"{prices.ACCOUNT_REQUESTS_PER_S:,}. Frames would be left out: have it raised, make the tick longer"
-        + (f", or move clients to {RATES_BATCH}." if options.channel == RATES else ".")
+        + (f", or move clients to {RATES_COMPACT}." if options.channel == RATES else ".")
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from shared.model.assets import catalogue
-from shared.model.channels import CHANNELS, RATES_BATCH
+from shared.model.channels import CHANNELS, RATES_COMPACT
 from tools.cost import measured
 from tools.cost.frames import Frames, measure
 from tools.cost.prices import ACCOUNT_REQUESTS_PER_S, MONTH_S
@@ -38,7 +38,7 @@ class Options:
 
     connections: int
     tick_s: int = 5
-    channel: str = RATES_BATCH
+    channel: str = RATES_COMPACT
     symbols: int = 0
     hours: Decimal = Decimal(24)
     quiet: Decimal = Decimal(0)

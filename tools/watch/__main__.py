@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from cadfeed_client import Change, Feed, Heard, Kind, Refused, RequestError, State, Withdrawn
-from shared.model.channels import CHANNELS, RATES_BATCH
+from shared.model.channels import CHANNELS, RATES, RATES_COMPACT
 from tools.watch.explained import explained
 from tools.watch.prices import percent_text, price_text
 from tools.watch.status import Status
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.watch", description="Follow live crypto quotes in CAD.")
     parser.add_argument("--url", default=DEFAULT_URL, help="the feed's address (default: %(default)s)")
-    parser.add_argument("--channel", choices=CHANNELS, default=RATES_BATCH)
+    parser.add_argument("--channel", choices=CHANNELS, default=RATES_COMPACT)
     parser.add_argument("--symbols", default="", metavar="BTC_CAD,ETH_CAD", help="only these (default: all)")
     parser.add_argument(
         "--ca", type=Path, metavar="FILE", help="a CA to trust besides the system's (default: the local stack's)"
@@ -70,8 +70,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     for name in ("count", "rows"):
         if (number := getattr(options, name)) is not None and number < 1:
             parser.error(f"--{name} is at least 1")
-    if options.screenshot and options.channel != RATES_BATCH:
-        parser.error(f"--screenshot needs --channel {RATES_BATCH}: only that has one snapshot")
+    if options.screenshot and options.channel == RATES:
+        parser.error(f"--screenshot does not go with --channel {RATES}, which has no snapshot")
     if options.explain and (options.json or options.screenshot or options.symbols or options.count):
         parser.error("--explain shows one symbol and leaves: it goes with --url, --channel and --ca")
     wanted = options.explain or options.symbols

@@ -10,7 +10,7 @@ from pathlib import Path
 from cadfeed_client import Feed, Heard, State
 from cadfeed_client.address import failure_of, is_loopback, is_refusal, tls_context
 from cadfeed_client.tokens import VARIABLE
-from shared.model.channels import RATES_BATCH
+from shared.model.channels import RATES_COMPACT
 
 LOCAL_CA = Path(__file__).resolve().parents[2] / ".local" / "tls" / "ca.pem"
 
@@ -21,7 +21,7 @@ class Target:
     for a token, it comes from the environment."""
 
     url: str
-    channel: str = RATES_BATCH
+    channel: str = RATES_COMPACT
     symbols: tuple[str, ...] = ()
     ca: Path | None = None
 

@@ -48,7 +48,7 @@ it("a loop gets the whole state, then changes, and closes the connection", async
         "XMR_CAD 7.00001",
         "BTC_CAD 2.500001",
       ]);
-      expect(asked).toEqual([{ event: "subscribe", channel: "rates_batch", symbols: ["BTC_CAD", "ETH_CAD"], id: 1 }]);
+      expect(asked).toEqual([{ event: "subscribe", channel: "rates_compact", symbols: ["BTC_CAD", "ETH_CAD"], id: 1 }]);
       expect(feed.state.link).toBe("closed");
       await expect.poll(() => closed).toEqual([1000]);
     },

@@ -39,7 +39,7 @@ it("the guide's example prints quotes as they come", async () => {
         expect(lines.filter((line) => !/^[A-Z]+_CAD \d+\.\d+/.test(line))).toEqual([]);
         const [symbols] = /symbols: (\[.*\])/.exec(example)?.slice(1) ?? [];
         expect(asked).toEqual([
-          { event: "subscribe", channel: "rates_batch", symbols: JSON.parse(symbols ?? ""), id: 1 },
+          { event: "subscribe", channel: "rates_compact", symbols: JSON.parse(symbols ?? ""), id: 1 },
         ]);
       } finally {
         child.kill();

@@ -21,6 +21,13 @@ export const ticks: fc.Arbitrary<Tick[]> = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
+/** These frames in any order, some of them twice. */
+export function disturbed(frames: readonly string[]): fc.Arbitrary<string[]> {
+  return fc
+    .subarray([...frames])
+    .chain((again) => fc.shuffledSubarray([...frames, ...again], { minLength: frames.length + again.length }));
+}
+
 /** The states after each tick, beginning with the state before all of them. */
 export function imagesOf(all: readonly Tick[]): Image[] {
   const images: Image[] = [new Map(SYMBOLS.map((symbol) => [symbol, { seq: 1, spot: `${symbol.length}.00001` }]))];

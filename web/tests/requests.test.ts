@@ -178,6 +178,25 @@ describe("an answer", () => {
     expect(quotes.get("BTC_CAD")?.seq).toBe(2);
   });
 
+  it("asks for a snapshot on the channel that the feed offers", () => {
+    const session = new Session(undefined, () => 0);
+    session.start(0);
+    session.opened(1, 0);
+    const channels = ({ commands }: Outcome): unknown[] =>
+      commands.flatMap((command) => (command.do === "send" && "channel" in command.message ? [command.message] : []));
+    const before = session.request(KEY, { event: "snapshot", channel: "rates_batch" }, 0);
+    expect(channels(before)).toMatchObject([{ event: "snapshot", channel: "rates_compact" }]);
+    const unknown = { event: "error", code: "unknown_channel", message: "no", retryable: false };
+    const fallen = session.received(1, JSON.stringify({ ...unknown, id: 1 }), 10);
+    expect(channels(fallen)).toEqual([{ event: "subscribe", channel: "rates_batch", id: 1 }]);
+    const refused = session.received(1, JSON.stringify({ ...unknown, id: 100 }), 20);
+    expect(refused.settled).toEqual([]);
+    const again = session.elapsed(session.wakeAt);
+    expect(channels(again)).toMatchObject([{ event: "snapshot", channel: "rates_batch", id: 101 }]);
+    const gone = session.received(1, JSON.stringify({ ...unknown, id: 101 }), 5000);
+    expect(gone.settled).toMatchObject([{ key: KEY, error: { code: "unknown_channel" } }]);
+  });
+
   it("that does not come is requested again under another id, then given up", () => {
     const session = live();
     const first = idOf(session.request(KEY, ASKED, 0));

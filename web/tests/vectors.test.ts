@@ -82,6 +82,8 @@ function seen(session: Session, { changed }: Outcome): Fields {
     unavailable: [...unavailable].sort(),
     stale: held.filter(({ stale }) => stale).map(({ symbol }) => symbol),
     sources: Object.fromEntries(held.map(({ symbol, sources }) => [symbol, sources])),
+    percents: Object.fromEntries(held.map(({ symbol, change_pct: percent }) => [symbol, percent])),
+    times: Object.fromEntries(held.map(({ symbol, ts }) => [symbol, ts])),
     late: status.late,
     suspect: Object.entries(status.sources)
       .filter(([, word]) => word === "suspect")

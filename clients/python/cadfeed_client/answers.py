@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
+from .compact import BATCH
 from .explanation import Explanation, explanation_of
 from .quote import Quote, integer, price_of, quote_of, symbols_in
 
@@ -97,7 +98,7 @@ class Request(ABC, Generic[Answer]):
 
     @abstractmethod
     def fields(self) -> dict[str, object]:
-        """The message to send, without an `id`."""
+        """The message to send, without an `id`. A `channel` in it gives way to that of the connection."""
 
     @abstractmethod
     def answer(self, frames: Sequence[Frame]) -> Answer:
@@ -176,11 +177,11 @@ class ExplainRequest(Request[Explanation]):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRequest(Request[Snapshot]):
-    """The whole state of the subscription on `rates_batch`, as the server has it now."""
+    """The whole state of the subscription, as the server has it now."""
 
     def fields(self) -> dict[str, object]:
         """See `Request`."""
-        return {"event": "snapshot", "channel": "rates_batch"}
+        return {"event": "snapshot", "channel": BATCH}
 
     def answer(self, frames: Sequence[Frame]) -> Snapshot:
         """See `Request`."""

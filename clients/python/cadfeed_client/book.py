@@ -13,6 +13,10 @@ from .continuity import Continuity, head_of, part_of
 from .quote import Quote, integer, quote_of, symbols_in
 from .status import FeedStatus
 
+# Another market may state an earlier time; the one that was shown stays, unless a wrong clock made it. The server takes
+# no price whose time is further ahead.
+MOST_AHEAD_MS = 300_000
+
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
@@ -92,7 +96,7 @@ class Book:
         if channel == "rates" and isinstance(frame.get("data"), Mapping):
             quote = quote_of(frame["data"], now_ms)
             self.status.quoted(quote.seq)
-            return Outcome(Kind.DATA, self._take((quote,), 0))
+            return Outcome(Kind.DATA, self._take((quote,), 0, 0))
         if event == "subscribed":
             return self._subscribed(frame)
         if event == "error":
@@ -142,7 +146,7 @@ class Book:
         unavailable = symbols_in(frame.get("unavailable", []))
         self.status.ticked(head.ts_ms, frame.get("status"))
 
-        changes: list[Change] = [*self._take(quotes, head.seq), *self._withdraw(unavailable, head.seq)]
+        changes: list[Change] = [*self._take(quotes, head.seq, head.ts_ms), *self._withdraw(unavailable, head.seq)]
         if is_update:
             self._continuity.update(head, previous)
             return Outcome(Kind.DATA, tuple(changes))
@@ -163,7 +167,8 @@ class Book:
         reasons = [f"{entry.get('symbol')} ({entry.get('code')})" for entry in rejected]
         return Outcome(Kind.SUBSCRIBED, message="not served: " + ", ".join(reasons) if reasons else "")
 
-    def _take(self, quotes: Iterable[Quote], frame_seq: int) -> tuple[Quote, ...]:
+    def _take(self, quotes: Iterable[Quote], frame_seq: int, frame_ms: int) -> tuple[Quote, ...]:
+        """Take the quotes of a frame with this `seq` and `ts`, both 0 on `rates`. Returns the quotes that changed."""
         changed = []
         unheard_of = self._listed if frame_seq else -1  # `rates` lists nothing
         for quote in quotes:
@@ -174,6 +179,8 @@ class Book:
             # A quote that is held and not known comes from an earlier connection.
             if held and symbol in self._known and (quote.seq, quote.ts_ms) < (held.seq, held.ts_ms):
                 continue
+            if held and symbol in self._known and quote.ts_ms < held.ts_ms <= frame_ms + MOST_AHEAD_MS:
+                quote = replace(quote, ts_ms=held.ts_ms)
             self._known[symbol] = tick
             self.unavailable.discard(symbol)
             if held != quote:

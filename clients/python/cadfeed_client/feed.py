@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from .address import failure_of, is_address, is_loopback
 from .answers import Answer, ExplainRequest, Request
 from .book import Book, Change
+from .compact import COMPACT
 from .conflation import Conflation
 from .errors import Refused, RequestError, ended_by
 from .explanation import Explanation
@@ -41,8 +42,9 @@ class Feed:
     Args:
         url: `wss://.../markets/ws/`.
         symbols: the ones wanted, e.g. `["BTC_CAD"]`, as many as the server allows; all when `None`.
-        channel: `rates_batch`, or `rates`, which other servers of the kind speak too. `rates` does not tell when a
-            frame was lost or a symbol has no price any more.
+        channel: `rates_compact`, or `rates_batch`, which the client takes by itself from a server that does not offer
+            the first; or `rates`, which other servers of the kind speak too. `rates` does not tell when a frame was
+            lost or a symbol has no price any more.
         dead_after_s: after this many seconds of silence the client gives up a connection; never, if `None`. The server
             sends something at least every 30 s. A server that does not count ticks may stay silent.
         token: for a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called
@@ -61,7 +63,7 @@ class Feed:
         url: str,
         symbols: Sequence[str] | None = None,
         *,
-        channel: str = "rates_batch",
+        channel: str = COMPACT,
         dead_after_s: float | None = 45.0,
         token: Token | None = None,
         on_state: Callable[[State], object] | None = None,

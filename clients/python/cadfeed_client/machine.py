@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from .answers import Request
 from .book import Book, Change, Kind, Outcome
+from .compact import BATCH, Legends
 from .errors import Refused, ended_by
 from .questions import Questions, Settled
 from .quote import loads
@@ -102,6 +103,7 @@ class _Connection:
     number: int
     requests: Requests
     book: Book = field(default_factory=Book)
+    legends: Legends = field(default_factory=Legends)
     opened: bool = False
     heard_ms: int = 0
     plain: bool = False
@@ -250,7 +252,8 @@ class Machine:
 
     def _put_questions(self, now_ms: int) -> None:
         number = self._open_number
-        for text in self._questions.due(number, now_ms):
+        channel = self._main.requests.channel if self._main and self._subscription.batch else BATCH
+        for text in self._questions.due(number, now_ms, channel):
             if number is not None:
                 self._actions.append(Send(number, text))
         self._actions += self._questions.settled()
@@ -263,6 +266,7 @@ class Machine:
             frame = loads(text)
             if not isinstance(frame, dict):
                 return Outcome(Kind.OTHER, message="a frame is not a JSON object")
+            frame = connection.legends.expanded(frame)
             if self._questions.is_asked(frame.get("id")):
                 self._answer(frame, now_ms)
                 if frame.get("event") != "snapshot":
@@ -280,6 +284,8 @@ class Machine:
             self._closing(connection, frame.get("reconnect_in_ms"), now_ms)
         elif outcome.kind is Kind.REFUSED or ("event" not in frame and "requestId" in frame):
             # API Gateway itself sends the latter when a Lambda failed.
+            if self._falls_back(connection, frame, now_ms):
+                return Outcome(Kind.OTHER)
             self._refused(connection, frame, now_ms)
         return outcome
 
@@ -291,6 +297,13 @@ class Machine:
             delay_ms = round(self._draw(0, CLOSING_UNSAID_MS))
         if connection.successor_ms is None:
             connection.successor_ms = now_ms + delay_ms
+
+    def _falls_back(self, connection: _Connection, frame: Mapping[str, object], now_ms: int) -> bool:
+        """Whether the server does not offer the channel, and there is another one to subscribe to."""
+        message = connection.requests.fall_back(frame.get("id"), str(frame.get("code", "")), now_ms)
+        if message is not None:
+            self._send(connection, message)
+        return message is not None
 
     def _refused(self, connection: _Connection, frame: Mapping[str, object], now_ms: int) -> None:
         message_id, code = frame.get("id"), str(frame.get("code", "error"))

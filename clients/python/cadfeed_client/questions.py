@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from .answers import Frame, Request
+from .compact import BATCH, offered
 from .continuity import part_of
 from .errors import RequestError
 
@@ -30,6 +31,7 @@ class _Pending:
     give_up_ms: int
     message_id: str = ""
     sent_on: int = 0
+    channel: str = ""
     again_ms: int = 0
     refusal: RequestError | None = None
     parts: dict[int, Frame] = field(default_factory=dict)
@@ -55,14 +57,15 @@ class Questions:
         """When `due` has something to do. `connection` is the open one, if there is one."""
         return min((min(each.give_up_ms, _send_ms(each, connection)) for each in self._pending.values()), default=None)
 
-    def due(self, connection: int | None, now_ms: int) -> list[str]:
-        """The messages to send now on the open connection. What has waited too long is given up."""
+    def due(self, connection: int | None, now_ms: int, channel: str = BATCH) -> list[str]:
+        """The messages to send now on the open connection, which is subscribed to this channel. What has waited too
+        long is given up."""
         messages = []
         for key, pending in list(self._pending.items()):
             if pending.give_up_ms <= now_ms:
                 self._settle(key, pending.refusal or _gave_up(pending, connection))
             elif connection is not None and _send_ms(pending, connection) <= now_ms:
-                messages.append(self._send(pending, connection, now_ms))
+                messages.append(self._send(pending, connection, now_ms, channel))
         return messages
 
     def is_asked(self, message_id: object) -> bool:
@@ -90,9 +93,10 @@ class Questions:
         """The server could not do it, or not before `again_ms`."""
         if (key := self._key_of(frame.get("id"))) is None:
             return
-        retryable = frame.get("retryable") is True
-        error = RequestError(str(frame.get("code", "error")), str(frame.get("message", "")), retryable=retryable)
-        pending = self._pending[key]
+        pending, code = self._pending[key], str(frame.get("code", "error"))
+        # If the server does not offer the channel, the connection is about to take another one.
+        retryable = frame.get("retryable") is True or offered(pending.channel, code) is not None
+        error = RequestError(code, str(frame.get("message", "")), retryable=retryable)
         pending.refusal, pending.again_ms = error, again_ms
         if not retryable or again_ms >= pending.give_up_ms:
             self._settle(key, error)
@@ -113,13 +117,16 @@ class Questions:
         ended, self._settled = self._settled, []
         return ended
 
-    def _send(self, pending: _Pending, connection: int, now_ms: int) -> str:
+    def _send(self, pending: _Pending, connection: int, now_ms: int, channel: str) -> str:
         self._last_id += 1
         pending.message_id, pending.sent_on = f"ask-{self._last_id}", connection
         pending.again_ms = now_ms + ANSWER_WITHIN_MS
         pending.refusal = None
         pending.parts.clear()
-        return json.dumps({**pending.request.fields(), "id": pending.message_id})
+        fields = pending.request.fields()
+        if "channel" in fields:
+            fields["channel"] = pending.channel = channel
+        return json.dumps({**fields, "id": pending.message_id})
 
     def _settle(self, key: int, end: object) -> None:
         del self._pending[key]

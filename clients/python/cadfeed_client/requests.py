@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .compact import BATCH, COMPACT, offered
+
 # After this long without an answer, a request counts as lost.
 ASK_AGAIN_AFTER_MS = 10_000
 # How long the missing parts of a frame may take.
@@ -17,13 +19,13 @@ MOST_SUBSCRIBES = 3
 class Subscription:
     """A channel, and some of its symbols (none: all)."""
 
-    channel: str = "rates_batch"
+    channel: str = COMPACT
     symbols: tuple[str, ...] = ()
 
     @property
     def batch(self) -> bool:
         """Whether the server says when the state is whole."""
-        return self.channel == "rates_batch"
+        return self.channel in (BATCH, COMPACT)
 
 
 class Requests:
@@ -31,6 +33,8 @@ class Requests:
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
+        # The one that the server offers, once it has answered.
+        self.channel: str = subscription.channel
         self.last_id: int = 0
         self._subscribes = 0
         self._subscribe_id = 0
@@ -74,7 +78,7 @@ class Requests:
         """Ask for the whole state."""
         self._snapshot_id = self._next_id()
         self.asking, self._snapshot_ms = True, now_ms + ASK_AGAIN_AFTER_MS
-        return _message("snapshot", self._subscription.channel, self._snapshot_id)
+        return _message("snapshot", self.channel, self._snapshot_id)
 
     def due(self, now_ms: int) -> list[str]:
         """The messages that have to be sent by now."""
@@ -93,6 +97,14 @@ class Requests:
         elif self.asking and message_id in (None, self._snapshot_id):
             self._snapshot_ms = again_ms
 
+    def fall_back(self, message_id: object, code: str, now_ms: int) -> str | None:
+        """The subscription to another channel, if the server refused this one because it does not offer it."""
+        channel = offered(self.channel, code)
+        if channel is None or not self.is_subscription(message_id):
+            return None
+        self.channel, self._subscribes = channel, 0
+        return self._subscribe(now_ms)
+
     def is_subscription(self, message_id: object) -> bool:
         """Whether this is the ID of a subscription that is not answered yet."""
         return self.answered_ms is None and message_id == self._subscribe_id
@@ -107,7 +119,7 @@ class Requests:
         # Plain servers may answer nothing until a price moves.
         self._subscribe_ms = now_ms + ASK_AGAIN_AFTER_MS if self._subscribes < MOST_SUBSCRIBES else None
         symbols = {"symbols": list(self._subscription.symbols)} if self._subscription.symbols else {}
-        return _message("subscribe", self._subscription.channel, self._subscribe_id, symbols)
+        return _message("subscribe", self.channel, self._subscribe_id, symbols)
 
 
 def _message(event: str, channel: str, message_id: int, more: Mapping[str, object] | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from .answers import Answer, ExplainRequest, Request
 from .book import Book, Change
+from .compact import COMPACT
 from .errors import RequestError, ended_by
 from .explanation import Explanation
 from .feed import Feed
@@ -38,7 +39,7 @@ class SyncFeed:
         url: str,
         symbols: Sequence[str] | None = None,
         *,
-        channel: str = "rates_batch",
+        channel: str = COMPACT,
         dead_after_s: float | None = 45.0,
         token: Token | None = None,
         on_state: Callable[[State], object] | None = None,

@@ -77,6 +77,7 @@ export interface ExplainRequest {
 /** The whole state of the subscription, as the server has it now. */
 export interface SnapshotRequest {
   readonly event: "snapshot";
+  /** Gives way to the channel of the connection. */
   readonly channel: "rates_batch";
 }
 

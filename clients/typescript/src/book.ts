@@ -8,6 +8,9 @@
 import type { FeedStatus } from "./messages.ts";
 import type { Quote } from "./quote.ts";
 
+/** The server takes no price whose time is further ahead. */
+const MOST_AHEAD_MS = 300_000;
+
 export class Book {
   /** The latest quote of each symbol. */
   readonly quotes = new Map<string, Quote>();
@@ -44,8 +47,8 @@ export class Book {
   }
 
   /** Take the quotes of a frame of that tick. Returns those that changed something. */
-  take(quotes: readonly Quote[], frameSeq: number): Quote[] {
-    return quotes.filter((quote) => this.#takeOne(quote, Math.max(frameSeq, quote.seq)));
+  take(quotes: readonly Quote[], { seq, ts }: { readonly seq: number; readonly ts: number }): Quote[] {
+    return quotes.flatMap((quote) => this.#takeOne(quote, Math.max(seq, quote.seq), ts) ?? []);
   }
 
   /** Take the price from symbols that have none as of that tick. Returns those that had one, or were not known. */
@@ -87,16 +90,18 @@ export class Book {
     return marked;
   }
 
-  #takeOne(quote: Quote, tick: number): boolean {
-    const { symbol } = quote;
+  #takeOne(told: Quote, tick: number, frameTs: number): Quote | undefined {
+    const { symbol } = told;
     const held = this.quotes.get(symbol);
-    if (tick < this.#asOf(symbol)) return false;
+    if (tick < this.#asOf(symbol)) return undefined;
     // A quote that is held and not known comes from an earlier connection: any quote replaces it.
-    if (held && this.#known.has(symbol) && isOlder(quote, held)) return false;
+    const before = this.#known.has(symbol) ? held : undefined;
+    if (before && isOlder(told, before)) return undefined;
+    const quote = before ? notBefore(before, told, frameTs) : told;
     this.#known.set(symbol, tick);
     this.unavailable.delete(symbol);
     this.quotes.set(symbol, quote);
-    return !held || !isSame(held, quote);
+    return held && isSame(held, quote) ? undefined : quote;
   }
 
   #asOf(symbol: string): number {
@@ -106,6 +111,11 @@ export class Book {
 
 function isOlder(one: Quote, other: Quote): boolean {
   return one.seq === other.seq ? one.ts < other.ts : one.seq < other.seq;
+}
+
+/** Another market may state an earlier time; the one that was shown stays, unless a wrong clock made it. */
+function notBefore({ ts, timestamp }: Quote, told: Quote, frameTs: number): Quote {
+  return told.ts < ts && ts <= frameTs + MOST_AHEAD_MS ? { ...told, ts, timestamp } : told;
 }
 
 function isSame(one: Quote, other: Quote): boolean {

@@ -1,6 +1,8 @@
 /** One connection as the session knows it: how long it has been silent, and what to send on it when. */
 
 import { Chain } from "./chain.ts";
+import type { Channel } from "./compact.ts";
+import { Legends } from "./compact.ts";
 import type { ClientMessage, Refusal, UpdateFrame } from "./messages.ts";
 
 const OPEN_TIMEOUT_MS = 15_000;
@@ -23,6 +25,9 @@ export class Connection {
   readonly since: number;
   readonly send: Send;
   readonly chain = new Chain();
+  readonly legends = new Legends();
+  /** The one that the server offers, once it has answered. */
+  channel: Channel = "rates_compact";
   isOpen = false;
   /** The server has answered the subscription. */
   isLive = false;
@@ -79,6 +84,14 @@ export class Connection {
     else if (id === IDS.subscribe || (id === undefined && !this.isLive)) this.#subscribeAt = at;
   }
 
+  /** Subscribe to the other channel, if the server refused this one because it does not offer it; returns whether. */
+  fallBack({ id, code }: Refusal, now: number): boolean {
+    if (id !== IDS.subscribe || !isNotOffered(code, this.channel)) return false;
+    this.channel = "rates_batch";
+    this.#subscribe(now);
+    return true;
+  }
+
   /** Do what is due. Returns why the connection is no longer of use, if so. */
   look(now: number): string | undefined {
     if (!this.isOpen)
@@ -99,12 +112,17 @@ export class Connection {
     // The subscription brings a snapshot by itself.
     this.#askedAt = now;
     const symbols = this.#symbols?.length ? { symbols: this.#symbols } : {};
-    this.send({ event: "subscribe", channel: "rates_batch", ...symbols, id: IDS.subscribe });
+    this.send({ event: "subscribe", channel: this.channel, ...symbols, id: IDS.subscribe });
   }
 
   #ask(now: number): void {
     this.#askAt = NEVER;
     this.#askedAt = now;
-    this.send({ event: "snapshot", channel: "rates_batch", id: IDS.snapshot });
+    this.send({ event: "snapshot", channel: this.channel, id: IDS.snapshot });
   }
+}
+
+/** Whether a server that answers so may offer another channel. */
+export function isNotOffered(code: string, channel: Channel): boolean {
+  return channel === "rates_compact" && /^(unknown_channel|channel_denied)$/.test(code);
 }

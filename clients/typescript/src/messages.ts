@@ -1,7 +1,8 @@
-/** The messages of the channel `rates_batch`, in and out. What the server sends is judged once, here. */
+/** The messages of the channels `rates_compact` and `rates_batch`, in and out. What the server sends is judged once, here. */
 
-import type { AnswerPart, Request } from "./answers.ts";
+import type { AnswerPart, Request, SnapshotRequest } from "./answers.ts";
 import { answerOf } from "./answers.ts";
+import type { Channel, Legends } from "./compact.ts";
 import { parseExact } from "./exact.ts";
 import type { Fields, Parts } from "./fields.ts";
 import { isFields, isStrings, isWhole, partsOf, textOf } from "./fields.ts";
@@ -74,25 +75,28 @@ export interface Refusal {
 export type ServerMessage = SnapshotFrame | UpdateFrame | Heartbeat | Subscribed | Closing | Refusal | AnswerPart;
 
 export type ClientMessage =
-  | { event: "subscribe"; channel: "rates_batch"; symbols?: readonly string[]; id: number }
-  | (Request & { id: number });
+  | { event: "subscribe"; channel: Channel; symbols?: readonly string[]; id: number }
+  | (Exclude<Request, SnapshotRequest> & { id: number })
+  | { event: "snapshot"; channel: Channel; id: number };
 
-/** What a frame says, or nothing when this client does not act on it: unknown, of another channel, or broken. */
-export function parseMessage(text: string): ServerMessage | undefined {
-  let parsed: unknown;
+/**
+ * What a frame says, or nothing when this client does not act on it: unknown, of another channel, or broken. `legends` are
+ * those of its connection.
+ */
+export function parseMessage(text: string, legends: Legends): ServerMessage | undefined {
   try {
-    parsed = parseExact(text);
+    const parsed = parseExact(text);
+    return isFields(parsed) ? messageOf(parsed, legends) : undefined;
   } catch {
     return undefined;
   }
-  return isFields(parsed) ? messageOf(parsed) : undefined;
 }
 
-function messageOf(frame: Fields): ServerMessage | undefined {
+function messageOf(frame: Fields, legends: Legends): ServerMessage | undefined {
   switch (frame["event"]) {
     case "snapshot":
     case "update":
-      return batchOf(frame);
+      return batchOf(frame, legends);
     case "heartbeat":
       return heartbeatOf(frame);
     case "subscribed":
@@ -114,15 +118,26 @@ function messageOf(frame: Fields): ServerMessage | undefined {
   }
 }
 
-function batchOf(frame: Fields): SnapshotFrame | UpdateFrame | undefined {
-  const { seq, ts, prev_seq: prevSeq, data, unavailable = [], id } = frame;
+/**
+ * An update without its legend tells no prices, and follows nothing that is known: the client sees a gap, and asks for a
+ * snapshot, which states the legend.
+ */
+function batchOf(frame: Fields, legends: Legends): SnapshotFrame | UpdateFrame | undefined {
+  const { channel, event, seq, ts, unavailable = [], id } = frame;
+  const told = channel === "rates_compact" ? legends.quotesOf(frame) : frame["data"];
+  const isUnexplained = !told && channel === "rates_compact" && event === "update";
+  const [data, prevSeq] = isUnexplained ? [[], seq] : [told, frame["prev_seq"]];
   const parts = partsOf(frame);
-  if (frame["channel"] !== "rates_batch" || !isWhole(seq) || !Array.isArray(data) || !parts) return undefined;
+  if (!isRead(channel) || !isWhole(seq) || !Array.isArray(data) || !parts) return undefined;
   if (!data.every(isQuote) || !isStrings(unavailable)) return undefined;
   const quotes = data.map((quote) => ({ sources: 1, ...quote }));
   const batch = { seq, ts: isWhole(ts) ? ts : 0, data: quotes, unavailable, ...parts, ...statusOf(frame) };
-  if (frame["event"] === "snapshot") return { event: "snapshot", ...batch, id: Number(id) };
+  if (event === "snapshot") return { event: "snapshot", ...batch, id: Number(id) };
   return isWhole(prevSeq) ? { event: "update", prev_seq: prevSeq, ...batch } : undefined;
+}
+
+function isRead(channel: unknown): channel is Channel {
+  return channel === "rates_compact" || channel === "rates_batch";
 }
 
 function heartbeatOf(frame: Fields): Heartbeat | undefined {
@@ -134,7 +149,7 @@ function heartbeatOf(frame: Fields): Heartbeat | undefined {
 function subscribedOf(frame: Fields): Subscribed | undefined {
   const { channel, symbols = [], rejected = [] } = frame;
   const parts = partsOf(frame);
-  if (channel !== "rates_batch" || !parts || !isStrings(symbols)) return undefined;
+  if (!isRead(channel) || !parts || !isStrings(symbols)) return undefined;
   return {
     event: "subscribed",
     symbols,

@@ -8,7 +8,9 @@
 
 import type { AnswerPart, Answers, Request } from "./answers.ts";
 import { joined } from "./answers.ts";
+import type { Channel } from "./compact.ts";
 import type { Connection } from "./connection.ts";
+import { isNotOffered } from "./connection.ts";
 import type { Refused } from "./errors.ts";
 import { RequestError } from "./errors.ts";
 import type { Refusal } from "./messages.ts";
@@ -36,6 +38,8 @@ interface Pending {
   /** The connection that it was sent on last. */
   sentOn: number;
   sendAt: number;
+  /** The connection had this one when it was sent. */
+  channel: Channel;
   refusal: Refusal | undefined;
 }
 
@@ -53,6 +57,7 @@ export class Requests {
       id: UNSENT,
       sentOn: 0,
       sendAt: now,
+      channel: "rates_batch",
       refusal: undefined,
     });
   }
@@ -101,7 +106,9 @@ export class Requests {
     const [key, pending] = found;
     pending.refusal = refusal;
     pending.sendAt = againAt;
-    if (!refusal.retryable || againAt >= pending.giveUpAt) this.#fail(key, errorOf(refusal));
+    // If the server does not offer the channel, the connection is about to take another one.
+    const mayBeAsked = refusal.retryable || isNotOffered(refusal.code, pending.channel);
+    if (!mayBeAsked || againAt >= pending.giveUpAt) this.#fail(key, errorOf(refusal));
     return true;
   }
 
@@ -124,7 +131,10 @@ export class Requests {
     pending.sendAt = now + ANSWER_WITHIN_MS;
     pending.refusal = undefined;
     pending.parts.clear();
-    connection.send({ ...pending.request, id: pending.id });
+    const { request, id } = pending;
+    const { channel } = connection;
+    pending.channel = channel;
+    connection.send(request.event === "snapshot" ? { ...request, channel, id } : { ...request, id });
   }
 
   #fail(key: number, error: RequestError): void {

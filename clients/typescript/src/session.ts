@@ -102,7 +102,7 @@ export class Session {
     const connection = this.#find(number);
     if (!connection) return this.#outcome();
     connection.heard(now);
-    const message = parseMessage(text);
+    const message = parseMessage(text, connection.legends);
     switch (message?.event) {
       case "subscribed":
         this.book.rejected = message.rejected;
@@ -180,7 +180,7 @@ export class Session {
     this.#isServed(connection);
     this.book.hear(frame);
     this.#requests.answered(frame);
-    const changed = this.book.take(frame.data, frame.seq);
+    const changed = this.book.take(frame.data, frame);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
     const listed = connection.chain.snapshot(frame);
     if (!listed) return this.#outcome({ changed, withdrawn, isSnapshot: true, ts: frame.ts });
@@ -193,7 +193,7 @@ export class Session {
     this.#isServed(connection);
     this.book.hear(frame);
     connection.update(frame, now);
-    const changed = this.book.take(frame.data, frame.seq);
+    const changed = this.book.take(frame.data, frame);
     return this.#outcome({ changed, withdrawn: this.book.withdraw(frame.unavailable, frame.seq), ts: frame.ts });
   }
 
@@ -212,6 +212,7 @@ export class Session {
 
   #refused(connection: Connection, refusal: Refusal, now: number): Outcome {
     if (this.#requests.refused(refusal, connection, now, this.#random)) return this.#outcome();
+    if (connection.fallBack(refusal, now)) return this.#outcome();
     const reason = `The server says: ${refusal.message}`;
     if (connection === this.#main) this.#reason = reason;
     if (refusal.retryable) {
