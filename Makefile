@@ -241,6 +241,7 @@ lock: setup ## every file of pins and hashes from the dependency groups in pypro
 	@$(LOCK) --group bench --output-file tools/bench/requirements.txt
 	@$(LOCK) --group mutants --constraint requirements.txt --output-file tools/mutants/requirements.txt
 	@$(LOCK) --group checkov --output-file tools/checkov/requirements.txt
+	@$(LOCK) --group documents --output-file tools/documents/requirements.txt
 	@$(LOCK) --group supply --output-file tools/supply/requirements.txt
 
 clean: ## all that was installed or made here

@@ -1,9 +1,10 @@
-"""The API's logs: an access line per connection, message and disconnection, and its own errors.
+"""The APIs' logs: an access line per connection, message, disconnection and document, and the WebSocket's own errors.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
 """
 
 import json
+from collections.abc import Mapping
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -31,8 +32,45 @@ FIELDS = {
     "integrationError": "integration.error",
     "integrationLatency": "integrationLatency",
 }
+# The same for a document. Behind CloudFront the address is CloudFront's.
+HTTP_FIELDS = {
+    "requestId": "requestId",
+    "requestTime": "requestTime",
+    "method": "httpMethod",
+    "path": "path",
+    "status": "status",
+    "bytes": "responseLength",
+    "error": "error.message",
+    "errorType": "error.responseType",
+    "userAgent": "identity.userAgent",
+    "integrationStatus": "integration.status",
+    "integrationError": "integration.error",
+    "integrationLatency": "integrationLatency",
+}
 ADDRESS = {"address": "identity.sourceIp"}
 MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+def write_access_log(
+    scope: Construct, stage: apigatewayv2.IStage, config: FeedConfig, fields: Mapping[str, str]
+) -> apigatewayv2.CfnStage:
+    """Make a stage write a line of these fields per request, to a log group of its own. Returns the stage."""
+    cfn_stage = stage.node.default_child
+    if not isinstance(cfn_stage, apigatewayv2.CfnStage):
+        raise TypeError("the stage is not a CloudFormation stage")
+    told = fields if config.hash_addresses else {**fields, **ADDRESS}
+    # The group's own ARN ends in `:*`, which API Gateway refuses or reports as drift.
+    destination = Stack.of(scope).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=log_group(scope, "Logs", config).log_group_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    cfn_stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
+        destination_arn=destination,
+        format=json.dumps({field: f"$context.{variable}" for field, variable in told.items()}),
+    )
+    return cfn_stage
 
 
 class AccessLogs(Construct):
@@ -45,21 +83,7 @@ class AccessLogs(Construct):
         self, scope: Construct, construct_id: str, *, config: FeedConfig, stage: apigatewayv2.WebSocketStage
     ) -> None:
         super().__init__(scope, construct_id)
-        cfn_stage = stage.node.default_child
-        if not isinstance(cfn_stage, apigatewayv2.CfnStage):
-            raise TypeError("the stage is not a CloudFormation stage")
-        fields = FIELDS if config.hash_addresses else FIELDS | ADDRESS
-        # The group's own ARN ends in `:*`, which API Gateway refuses or reports as drift.
-        destination = Stack.of(self).format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name=log_group(self, "Logs", config).log_group_name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        cfn_stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
-            destination_arn=destination,
-            format=json.dumps({field: f"$context.{variable}" for field, variable in fields.items()}),
-        )
+        cfn_stage = write_access_log(self, stage, config, FIELDS)
         # Only errors, without the messages themselves. Made here, the group expires and goes with the stack.
         cfn_stage.add_property_override("DefaultRouteSettings.LoggingLevel", "ERROR")
         cfn_stage.add_property_override("DefaultRouteSettings.DataTraceEnabled", False)

@@ -10,6 +10,7 @@ from infra.backfill import Backfill
 from infra.bundle import ROOT
 from infra.config import FeedConfig, chosen_settings, config_from
 from infra.dashboard import Dashboard
+from infra.documents import Documents
 from infra.ingest import Ingest
 from infra.metadata import METADATA
 from infra.monitoring import Monitoring
@@ -44,13 +45,20 @@ def build(app: App, page: Path = PAGE) -> Stack:
     api = Api(stack, "Api", config=config)
     api.add_routes(storage, ingest.function, backfill)
     publish = Publish(stack, "Publish", config=config, storage=storage, api=api)
+    documents = None
+    if config.serves_documents:
+        documents = Documents(stack, "Documents", config=config, storage=storage, ingest=ingest.function)
+    others = [each for each in (backfill, documents and documents.function) if each]
     Monitoring(
-        stack, "Monitoring", config=config, storage=storage, ingest=ingest, publish=publish, api=api, backfill=backfill
+        stack, "Monitoring", config=config, storage=storage, ingest=ingest, publish=publish, api=api, others=others
     )
     if config.dashboard:
-        Dashboard(stack, "Dashboard", storage=storage, ingest=ingest, publish=publish, api=api)
-    site = Site(stack, "Site", config=config, api=api, page=page) if config.site else None
+        Dashboard(stack, "Dashboard", storage=storage, ingest=ingest, publish=publish, api=api, documents=documents)
+    site = Site(stack, "Site", config=config, api=api, documents=documents, page=page) if config.site else None
     feed_url = site.feed_url if site else api.stage.url
+    if documents:
+        url = site.url if site else documents.api.api_endpoint
+        CfnOutput(stack, "DocumentsUrl", value=url, description="Before the paths of docs/openapi.yaml")
     CfnOutput(stack, "QuotesTable", value=storage.quotes.table_name, description="The table with the candles")
     CfnOutput(stack, "FeedUrl", value=feed_url, description="The address that clients connect to")
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))

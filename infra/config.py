@@ -72,6 +72,7 @@ class FeedConfig:
     `allowed_origins`: of the pages that may connect, with commas between; empty for all. Programs state none and may.
     `direct`: clients may also connect at the API's own address, round the site or the proxy.
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
+    `documents`: serve prices over HTTP, too. With `auth=token` there are none, since they are public.
     `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on.
     `max_rates_connections`: how many connections may be subscribed to `rates`, fewer if they would take more than half
     of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on. 0
@@ -114,6 +115,7 @@ class FeedConfig:
     answer_rate: int = 0
     messages_per_minute: int = 5
     message_burst: int = 200
+    documents: bool = True
     rates: bool = True
     max_rates_connections: int = 200
     max_rates_connections_per_client: int = 2
@@ -147,6 +149,10 @@ class FeedConfig:
     @property
     def needs_token(self) -> bool:
         return self.auth == TOKEN
+
+    @property
+    def serves_documents(self) -> bool:
+        return self.documents and not self.needs_token
 
     @property
     def has_edge(self) -> bool:

@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.api import Api
+from infra.documents import Documents
 from infra.ingest import Ingest
 from infra.publish import Publish
 from infra.storage import Storage
@@ -33,6 +34,7 @@ class Dashboard(Construct):
         ingest: Ingest,
         publish: Publish,
         api: Api,
+        documents: Documents | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._posters = [publish.function, *([publish.worker] if publish.worker else [])]
@@ -57,7 +59,12 @@ class Dashboard(Construct):
         ]
         run_time = [
             function.function.metric_duration(statistic="Sum", period=DAY).with_(label=function.service)
-            for function in (ingest.function, *self._posters, *api.functions.values())
+            for function in (
+                ingest.function,
+                *self._posters,
+                *api.functions.values(),
+                *([documents.function] if documents else []),
+            )
         ]
         board.add_widgets(
             graph("Quotes' age, ms", [ingest.function.metric("QuotesAge", "Maximum")]),

@@ -7,6 +7,7 @@ import json
 
 from infra.security_headers import content_security_policy
 from shared.connecting import headers
+from shared.documents.answers import Answer, answer_without_document
 
 HOST = "{host}"
 
@@ -26,6 +27,31 @@ def to_stage(stage_name: str) -> str:
   return request;
 }}
 """
+
+
+def only_reads() -> str:
+    """For a viewer request of a document: answers a method that reads none, as the Lambda would."""
+    preflight, refused = (answer_without_document(method) for method in ("OPTIONS", "POST"))
+    return f"""function handler(event) {{
+  const method = event.request.method;
+  if (method === "GET" || method === "HEAD") return event.request;
+  return method === "OPTIONS" ? {_response(preflight)} : {_response(refused)};
+}}
+"""
+
+
+def _response(answer: Answer | None) -> str:
+    """An answer as CloudFront Functions return it."""
+    if answer is None:
+        raise TypeError("a method that reads a document")
+    response: dict[str, object] = {
+        "statusCode": answer.status.value,
+        "statusDescription": answer.status.phrase,
+        "headers": {name.lower(): {"value": value} for name, value in answer.headers.items()},
+    }
+    if answer.body:
+        response["body"] = {"encoding": "text", "data": answer.body.decode()}
+    return json.dumps(response)
 
 
 def allow_own_socket() -> str:

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -50,7 +50,7 @@ class Monitoring(Construct):
         ingest: Ingest,
         publish: Publish,
         api: Api,
-        backfill: FeedFunction | None,
+        others: Iterable[FeedFunction],
     ) -> None:
         super().__init__(scope, construct_id)
         self._prefix = f"{config.stack_name}-"
@@ -62,8 +62,7 @@ class Monitoring(Construct):
         self._watch_posts(publish)
         self._watch_batches("", publish.function)
         functions = {"ingest": ingest.function, "publish": publish.function, **api.functions}
-        if backfill:
-            functions["backfill"] = backfill
+        functions |= {function.service: function for function in others}
         if publish.worker:
             self._watch_batches("Worker", publish.worker)
             functions["worker"] = publish.worker
@@ -78,7 +77,7 @@ class Monitoring(Construct):
         watch_publish(self._alarm, publish.function)
         watch_tables(self._alarm, storage)
         watch_api(self._alarm, api)
-        self._watch_requests(api.functions)
+        self._watch_requests(functions)
         if config.daily_budget_usd:
             watch_messages(self._alarm, api, config.daily_budget_usd)
             if config.alarm_email:
@@ -145,12 +144,14 @@ class Monitoring(Construct):
                 minutes=5,
             )
 
-    def _watch_requests(self, routes: Mapping[str, FeedFunction]) -> None:
-        """A client that is told `unavailable` gets status 200, so that no metric of AWS counts it."""
-        for name in ("request", "subscribe"):
+    def _watch_requests(self, functions: Mapping[str, FeedFunction]) -> None:
+        """A client that is told `unavailable` got an answer, so that no metric of Lambda counts it."""
+        for name in ("request", "subscribe", "documents"):
+            if name not in functions:
+                continue
             self._alarm(
                 f"{name.capitalize()}Failed",
-                routes[name].metric("RequestsFailed", "Sum").with_(period=Duration.minutes(5)),
+                functions[name].metric("RequestsFailed", "Sum").with_(period=Duration.minutes(5)),
                 f"A client of {name} was told that the feed is unavailable, or got no answer: look at the lines "
                 "`request failed` and `answer did not arrive` in its log group.",
             )

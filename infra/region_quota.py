@@ -21,7 +21,7 @@ class Pace(NamedTuple):
 
 
 # 70 % of the quota. The clients' messages have 5 %, their long answers 5 %, and their short answers up to 15 %: three
-# posts each.
+# posts each. Documents have 1 %.
 LARGE = Pace(7_000, 3_500)  # of 10,000 and 5,000
 SMALL = Pace(1_750, 875)  # of 2,500 and 1,250
 WITH_LARGE_QUOTA = {
@@ -37,6 +37,7 @@ WITH_SMALL_QUOTA = {
 
 
 POSTS_OF_A_TWENTIETH = 14  # 70 % are 14 times 5 %
+POSTS_OF_A_HUNDREDTH = 70
 
 
 def default_pace(config: FeedConfig) -> Pace:
@@ -50,6 +51,12 @@ def message_pace(config: FeedConfig) -> Pace:
     """The pace of all clients' messages together: what the settings say, or else a twentieth of the quota."""
     rate, burst = (max(1, posts // POSTS_OF_A_TWENTIETH) for posts in default_pace(config))
     return Pace(config.throttle_rate or rate, config.throttle_burst or burst)
+
+
+def document_pace(config: FeedConfig) -> Pace:
+    """The pace of requests for documents that no cache answers: a hundredth of the quota."""
+    rate, burst = (max(1, posts // POSTS_OF_A_HUNDREDTH) for posts in default_pace(config))
+    return Pace(rate, burst)
 
 
 def answer_rate(config: FeedConfig) -> int:

@@ -1,4 +1,4 @@
-"""The page and the feed on one address: CloudFront in front of a private bucket and the WebSocket API.
+"""The page, the feed and its documents on one address: CloudFront before a private bucket and both APIs.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/distribution-working-with.websockets.html
 """
@@ -14,13 +14,17 @@ from constructs import Construct
 
 from infra.accepted import accept
 from infra.api import Api
+from infra.cache_times import LATE_KEPT_S, LONGEST_KEPT_S
 from infra.config import FeedConfig
-from infra.edge_functions import allow_own_socket, to_stage
+from infra.documents import Documents
+from infra.edge_functions import allow_own_socket, only_reads, to_stage
 from infra.feed_paths import FEED_PATH, FEED_PATTERNS
 from infra.page_files import PageFiles
 from infra.security_headers import HEADERS, HSTS_SECONDS, content_security_policy
 from infra.web_acl import web_acl_arn
 from shared.connecting import headers
+from shared.documents.paths import PATTERNS
+from shared.documents.queries import PARAMETERS
 
 
 class Site(Construct):
@@ -30,7 +34,16 @@ class Site(Construct):
         FileNotFoundError: the page is not built.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: FeedConfig, api: Api, page: Path) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: FeedConfig,
+        api: Api,
+        documents: Documents | None,
+        page: Path,
+    ) -> None:
         super().__init__(scope, construct_id)
         if not (page / "index.html").exists():
             raise FileNotFoundError(
@@ -40,14 +53,17 @@ class Site(Construct):
         bucket = self._bucket("Page", s3.ObjectOwnership.BUCKET_OWNER_ENFORCED)
         accept(bucket, {"AwsSolutions-S1": "Only CloudFront can read it, and CloudFront has its own log."})
         PageFiles(self, "Files", config=config, bucket=bucket, page=page)
-        feed = self._feed_behavior(api)
+        behaviors = dict.fromkeys(FEED_PATTERNS, self._feed_behavior(api))
+        if documents:
+            behaviors |= dict.fromkeys(PATTERNS, self._document_behavior(documents))
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",
             comment=f"{config.stack_name}: the page and the feed",
             default_root_object="index.html",
             default_behavior=self._page_behavior(bucket),
-            additional_behaviors=dict.fromkeys(FEED_PATTERNS, feed),
+            additional_behaviors=behaviors,
+            error_responses=[cloudfront.ErrorResponse(http_status=503, ttl=Duration.seconds(LATE_KEPT_S))],
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,  # includes Canada, at the lowest price
             web_acl_id=web_acl_arn(self, config),
@@ -61,6 +77,7 @@ class Site(Construct):
         # `$connect` may not ask for the secret before CloudFront sends it.
         api.functions["connect"].node.add_dependency(self.distribution)
         self.feed_url = f"wss://{host}{FEED_PATH}"
+        self.url = f"https://{host}"
         stack = Stack.of(self)
         CfnOutput(stack, "SiteUrl", value=f"https://{host}/", description="The page")
         if config.site_domain:
@@ -104,6 +121,36 @@ class Site(Construct):
             function_associations=[
                 self._function("Path", to_stage(self._config.stage_name), cloudfront.FunctionEventType.VIEWER_REQUEST)
             ],
+        )
+
+    def _document_behavior(self, documents: Documents) -> cloudfront.BehaviorOptions:
+        """An edge keeps a document by its path and the query's known fields, and asks for it once at a time.
+
+        https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
+        """
+        stack = Stack.of(self)
+        policy = cloudfront.CachePolicy(
+            self,
+            "Documents",
+            cache_policy_name=self._name("documents"),
+            min_ttl=Duration.seconds(0),
+            default_ttl=Duration.seconds(0),
+            max_ttl=Duration.seconds(LONGEST_KEPT_S),
+            query_string_behavior=cloudfront.CacheQueryStringBehavior.allow_list(*PARAMETERS),
+            enable_accept_encoding_gzip=True,
+            enable_accept_encoding_brotli=True,
+        )
+        return cloudfront.BehaviorOptions(
+            origin=origins.HttpOrigin(
+                f"{documents.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}",
+                protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+                origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2],
+            ),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,  # the function refuses those that read nothing
+            cache_policy=policy,
+            compress=True,
+            function_associations=[self._function("Reads", only_reads(), cloudfront.FunctionEventType.VIEWER_REQUEST)],
         )
 
     def _function(

@@ -84,6 +84,21 @@ class ClientSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentSettings:
+    """For `documents`. `ingest_function`: invoked by a reader when no ingest runs. The tick and `stale_after_seconds`
+    give the ages by which it judges a snapshot."""
+
+    quotes_table: str
+    tick_seconds: int
+    stale_after_seconds: int
+    ingest_function: str
+
+    @property
+    def ages(self) -> Ages:
+        return ages(self.tick_seconds, self.stale_after_seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class PublishSettings(ClientSettings):
     """`post_rate`: posts per second; `post_burst`: posts at the same time. Above `connections_per_worker` connections,
     `worker_function`, if set, is invoked for each shard. `max_rates_connections`: as for `subscribe`; with 0 they are

@@ -72,6 +72,39 @@ def websocket_event(route: str, body: object = None, kind: str = "MESSAGE") -> d
     return event if body is None else event | {"body": body if isinstance(body, str) else json.dumps(body)}
 
 
+def http_event(path: str, query: str = "", method: str = "GET", **headers: str) -> dict[str, Any]:
+    """Return an event of an HTTP API in payload format 2.0.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"accept": "*/*", **{name.replace("_", "-"): value for name, value in headers.items()}},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "f6g7h8i9j0",
+            "domainName": "f6g7h8i9j0.execute-api.ca-central-1.amazonaws.com",
+            "domainPrefix": "f6g7h8i9j0",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7",
+                "userAgent": "curl/8.5.0",
+            },
+            "requestId": "Zjz0pHDLIAMFkVA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "18/Jun/2024:10:48:43 +0000",
+            "timeEpoch": 1718707723456,
+        },
+        "isBase64Encoded": False,
+    }
+
+
 def stream_record(old: Snapshot | None, new: Snapshot) -> dict[str, Any]:
     """Return a record of the table's stream for a Lambda, with binary in base64."""
 

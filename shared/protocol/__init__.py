@@ -1,6 +1,6 @@
 """The messages of the WebSocket, in and out. Inbound text is validated; outbound frames are UTF-8 JSON."""
 
-from shared.protocol.assets import assets_frames
+from shared.protocol.assets import assets_frames, listed_assets
 from shared.protocol.errors import ERRORS, BadRequest, Id, unknown_event, unknown_symbol
 from shared.protocol.explain import explain_frame, parse_explain
 from shared.protocol.frames import (
@@ -74,6 +74,7 @@ __all__ = [
     "explain_frame",
     "heartbeat_frame",
     "in_parts",
+    "listed_assets",
     "parse_channel",
     "parse_explain",
     "parse_message",

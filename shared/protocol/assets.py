@@ -12,12 +12,16 @@ from shared.protocol.parts import Part, in_parts
 
 def assets_frames(snapshot: Snapshot, message_id: Id) -> tuple[bytes, ...]:
     """Every asset in the catalogue's order, and whether it has a price now. One frame, or its parts."""
-    listed = [Encoded(dumps(_fields(asset, snapshot))) for asset in catalogue().values()]
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:
         return reply({"event": "assets", "assets": rows, **part.fields()}, message_id)
 
-    return in_parts(listed, frame)
+    return in_parts(listed_assets(snapshot), frame)
+
+
+def listed_assets(snapshot: Snapshot) -> list[Encoded]:
+    """Every asset in the catalogue's order, as JSON."""
+    return [Encoded(dumps(_fields(asset, snapshot))) for asset in catalogue().values()]
 
 
 def _fields(asset: Asset, snapshot: Snapshot) -> dict[str, str | int]:

@@ -67,15 +67,23 @@ def history_frames(
         BadRequest: the message is not a valid `history` request.
     """
     asked = parse_history(message)
-    closed = history.read(asked.symbol, asked.interval, asked.limit, now_ms=now_ms, before_ms=asked.before_ms)
+    closed, current = candles_asked(asked, history, open_candles, now_ms)
     if asked.interval == "1m":
         minutes.look(asked.symbol, closed, now_ms)
+    return encode_history(asked, closed, current)
+
+
+def candles_asked(
+    asked: HistoryRequest, history: WholeHistory, open_candles: OpenCandles, now_ms: int
+) -> tuple[list[Candle], Candle | None]:
+    """The closed candles that are asked for, oldest first, and the one in progress if it follows them."""
+    closed = history.read(asked.symbol, asked.interval, asked.limit, now_ms=now_ms, before_ms=asked.before_ms)
     current = open_candles.get(asked.symbol, {}).get(asked.interval)
     if current is not None and asked.before_ms is not None and current.open_ms >= asked.before_ms:
         current = None
     if current is not None and closed and current.open_ms <= closed[-1].open_ms:
         current = None
-    return encode_history(asked, closed, current)
+    return closed, current
 
 
 def encode_history(asked: HistoryRequest, closed: Sequence[Candle], current: Candle | None) -> tuple[bytes, ...]:
@@ -92,11 +100,11 @@ def encode_history(asked: HistoryRequest, closed: Sequence[Candle], current: Can
             "parts": part.parts,
         }
         if part.is_last and current is not None:
-            fields["in_progress"] = _row(current)
+            fields["in_progress"] = candle_row(current)
             fields["in_progress_ticks"] = current.ticks
         return reply(fields, asked.message_id)
 
-    items = [_Item(Encoded(dumps(_row(candle))), Encoded(dumps(candle.ticks))) for candle in closed]
+    items = [_Item(Encoded(dumps(candle_row(candle))), Encoded(dumps(candle.ticks))) for candle in closed]
     return in_parts(items, frame, size_of=_bytes_of)
 
 
@@ -111,7 +119,8 @@ def _bytes_of(item: _Item) -> int:
     return len(item.row) + 1 + len(item.ticks)
 
 
-def _row(candle: Candle) -> list[int | Decimal]:
+def candle_row(candle: Candle) -> list[int | Decimal]:
+    """A candle as messages have it."""
     return [candle.open_ms, candle.open, candle.high, candle.low, candle.close]
 
 

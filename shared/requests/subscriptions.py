@@ -17,6 +17,7 @@ from shared.requests.history import history_frames
 from shared.requests.long_answers import UNPACED, LongAnswers
 from shared.requests.minutes import MinutesBackfill
 from shared.requests.rates_cap import NO_CAP, RatesCap
+from shared.requests.wake import wake_ingest_if_none_runs
 from shared.store.connections_table import Changed, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from shared.store.trends_table import TrendsTable
@@ -175,13 +176,9 @@ class Subscriptions:
             frames = protocol.UpdateFrames(moved).of(channel, view) if moved.new.seq > moved.old.seq else ()
 
     def _join_audience(self) -> None:
-        """Join the audience, then start an ingest if none holds the lease and no other subscriber has started one. An
-        ingest that stops checks in the opposite order, so one of the two sees the other."""
         now_ms = time.time_ns() // 1_000_000
         self._quotes.join_audience(now_ms)
-        longest_ms = self._limits.late_ms
-        if not self._quotes.lease().is_live(now_ms, longest_ms) and self._quotes.claim_wake(now_ms, longest_ms):
-            self._wake_ingest()
+        wake_ingest_if_none_runs(self._quotes, now_ms, self._limits.late_ms, self._wake_ingest)
 
 
 class Requests:

@@ -37,6 +37,7 @@ NO_EPOCH = "attribute_not_exists(epoch) OR NOT attribute_type(epoch, :number) OR
 # An ingest that was invoked takes the lease earlier; if it never comes, another subscriber invokes one.
 CLAIM_MS = 5_000
 AHEAD_TICKS = 1_000  # more than in the longest run of an ingest
+READERS_STAY_MS = 60_000  # a reader of a document counts as a listener for this long
 
 
 class SnapshotMoved(Exception):
@@ -76,7 +77,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """How many connections were subscribed at the last count, and the write that stored that.
+    """How many connections were subscribed at the last count, and the write that stored that. `read_ms`: when somebody
+    last read prices over HTTP, in Unix ms (0: never).
 
     `write_id`: a random text that each write replaces. `ts_ms`: what an earlier version wrote in its place. Both are as
     stored, `None` if the item has none; they are compared for equality only, so no clock decides which write wins.
@@ -85,6 +87,11 @@ class Audience:
     connections: int = 0
     write_id: Any = None
     ts_ms: Any = None
+    read_ms: int = 0
+
+    def is_heard(self, now_ms: int) -> bool:
+        """Whether somebody listens: a connection, or a reader within the last minute."""
+        return self.connections > 0 or abs(now_ms - self.read_ms) < READERS_STAY_MS
 
     @property
     def version(self) -> str:
@@ -233,8 +240,9 @@ class QuotesTable:
         return _lease(item or {})
 
     def audience(self) -> int:
-        """How many connections were subscribed at the last count."""
-        return self.counted_audience().connections
+        """How many connections were subscribed at the last count; at least 1 while somebody reads documents."""
+        counted = self.counted_audience()
+        return counted.connections or int(counted.is_heard(time.time_ns() // 1_000_000))
 
     def counted_audience(self) -> Audience:
         """The stored audience; nobody if there is none. One that cannot be read may hide a client: it counts as 1."""
@@ -249,10 +257,18 @@ class QuotesTable:
             ExpressionAttributeValues={":one": 1, ":id": uuid4().hex, ":now": now_ms},
         )
 
+    def join_readers(self, now_ms: int) -> None:
+        """Count a reader of documents. It leaves the count of connections as it is."""
+        self._table.update_item(
+            Key=AUDIENCE_KEY,
+            UpdateExpression="SET read_ms = :now",
+            ExpressionAttributeValues={":now": now_ms},
+        )
+
     def count_audience(self, connections: int, seen: Audience) -> Audience:
         """Store a count, unless the audience was written after it was read as `seen`, which must be before the count
         began. Returns the audience that is stored now."""
-        written = Audience(connections, uuid4().hex, seen.ts_ms)
+        written = replace(seen, connections=connections, write_id=uuid4().hex)
         try:
             self._table.update_item(
                 Key=AUDIENCE_KEY,
@@ -301,7 +317,7 @@ def _audience(item: Mapping[str, Any]) -> Audience:
         connections = int(item["connections"])
     except (KeyError, TypeError, ValueError):
         connections = 1
-    return Audience(connections, item.get("write_id"), item.get("ts_ms"))
+    return Audience(connections, item.get("write_id"), item.get("ts_ms"), believed(item.get("read_ms")))
 
 
 def _is(name: str, value: Any) -> ConditionBase:

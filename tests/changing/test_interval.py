@@ -34,6 +34,7 @@ def test_history_answers_the_new_interval(quotes_items: Table) -> None:
 CHECKED = (
     "tests/contract/test_drift.py",
     "tests/contract/test_both_clients.py",
+    "tests/contract/test_openapi.py",
     "tests/pricing/test_candles.py",
     "tests/store/test_candles_table.py",
     "tests/requests/test_history.py",
@@ -48,7 +49,8 @@ def change(copy: Copy) -> None:
         ('"1m": 60_000, "1h"', '"1m": 60_000, "15m": 900_000, "1h"'),
         ('"1m": 2 * DAY_MS, "1h"', '"1m": 2 * DAY_MS, "15m": 14 * DAY_MS, "1h"'),
     )
-    copy.edit("docs/asyncapi.yaml", ("enum: [1m, 1h, 1d]", "enum: [1m, 15m, 1h, 1d]"))
+    for contract in ("docs/asyncapi.yaml", "docs/openapi.yaml"):
+        copy.edit(contract, ("enum: [1m, 1h, 1d]", "enum: [1m, 15m, 1h, 1d]"))
     copy.edit("README.md", ("Intervals are `1m`, `1h` and", "Intervals are `1m`, `15m`, `1h` and"))
     copy.edit(
         "docs/ARCHITECTURE.md", ("for 2 days, hours for 90", "for 2 days, quarters of an hour for 14, hours for 90")

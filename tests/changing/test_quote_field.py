@@ -47,6 +47,7 @@ console.log(parseMessage(process.argv[1]).data[0].traded_24h);
 """
 CHECKED = (
     "tests/contract",
+    "--ignore=tests/contract/test_openapi_valid.py",  # its validator is not installed in a copy
     "tests/store/test_codec.py",
     "tests/client/test_vectors.py",
     "tests/tools/cost/test_command.py",
@@ -101,6 +102,18 @@ def change(copy: Copy) -> None:
             ),
         ),
     )
+    copy.edit(
+        "docs/openapi.yaml",
+        (
+            "        renamed_to:\n          description: The symbol",
+            (
+                "        traded_24h:\n          description: What was traded in 24 h.\n          type: number\n"
+                "        renamed_to:\n          description: The symbol"
+            ),
+        ),
+        ("renamed_to,stale,simulated", "renamed_to,stale,simulated,traded_24h"),
+    )
+    copy.edit("shared/documents/quotes.py", ('("renamed_to", *MARKS),', '("renamed_to", *MARKS, "traded_24h"),'))
     copy.edit(
         "docs/protocol.md",
         (
@@ -179,6 +192,19 @@ def test_a_place_of_a_field_that_is_left_out_is_noticed(copy: Copy, path: str, n
     copy.undo(path)
     files = ("tests/contract/test_drift.py", "tests/contract/test_both_clients.py", "tests/client/test_compact.py")
     assert noticed_by in copy.failing(*files, "-k", "not book and not losses")
+
+
+@pytest.mark.parametrize(
+    ("path", "noticed_by"),
+    [
+        ("docs/openapi.yaml", "test_what_both_contracts_describe_is_described_alike"),
+        ("shared/documents/quotes.py", "test_csv_has_the_columns_that_are_described"),
+    ],
+)
+def test_a_field_that_documents_lack_is_noticed(copy: Copy, path: str, noticed_by: str) -> None:
+    change(copy)
+    copy.undo(path)
+    assert noticed_by in copy.failing("tests/contract/test_openapi.py", "-k", "alike or columns")
 
 
 def test_a_field_without_a_default_is_noticed(copy: Copy) -> None:

@@ -91,7 +91,8 @@ def test_the_apis_own_address_is_not_open(stack: Stack) -> None:
 
 
 def socket_url(stack: Stack) -> str:
-    (api,) = SESSION.client("apigatewayv2", endpoint_url=stack.aws).get_apis()["Items"]
+    apis = SESSION.client("apigatewayv2", endpoint_url=stack.aws).get_apis()["Items"]
+    (api,) = (each for each in apis if each["ProtocolType"] == "WEBSOCKET")
     return f"{stack.aws}/_aws/execute-api/{api['ApiId']}/live".replace("http://", "ws://")
 
 

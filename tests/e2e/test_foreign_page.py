@@ -70,5 +70,6 @@ def test_a_name_that_is_bound_to_this_machine_reaches_nothing(common_stack: Stac
 
 
 def api_id(stack: Stack) -> str:
-    (api,) = SESSION.client("apigatewayv2", endpoint_url=stack.aws).get_apis()["Items"]
+    apis = SESSION.client("apigatewayv2", endpoint_url=stack.aws).get_apis()["Items"]
+    (api,) = (each for each in apis if each["ProtocolType"] == "WEBSOCKET")
     return str(api["ApiId"])

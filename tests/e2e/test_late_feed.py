@@ -31,7 +31,7 @@ def late(stack: Stack) -> Iterator[Stack]:
     broken = {**variables, "TICK_SECONDS": "five"}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
     asyncio.run(quiet(stack, TICK))
-    _grow_old(stack)
+    grow_old(stack)
     yield stack
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
@@ -42,7 +42,7 @@ async def _first_tick(stack: Stack) -> None:
         await client.until(lambda frame: frame["event"] == "update", 60)
 
 
-def _grow_old(stack: Stack) -> None:
+def grow_old(stack: Stack) -> None:
     """Age the stored data as if nobody had connected for that long."""
     table = stack.table("Quotes")
     item: dict[str, Any] = table.get_item(Key=SNAPSHOT, ConsistentRead=True)["Item"]

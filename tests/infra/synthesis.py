@@ -16,7 +16,8 @@ from infra.bundle import ROOT
 
 CDK_JSON: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
 # The functions of one shard. With more there is also the `worker`.
-FUNCTIONS = ("backfill", "connect", "disconnect", "ingest", "publish", "request", "subscribe")
+FUNCTIONS = ("backfill", "connect", "disconnect", "documents", "ingest", "publish", "request", "subscribe")
+DOCUMENTS = "$default"  # the name of the stage of the documents' API
 HASH = re.compile(r"[0-9A-F]{8}$")
 
 
@@ -37,6 +38,12 @@ class Synthesised:
         found = self.properties("AWS::Lambda::Function").values()
         ours = (each for each in found if each["Handler"].startswith("functions."))
         return {each["Handler"].split(".")[1]: each for each in ours}
+
+    def stage(self, name: str = "live") -> dict[str, Any]:
+        """Return the stage of an API, the WebSocket's by default."""
+        stages = self.template.find_resources("AWS::ApiGatewayV2::Stage").values()
+        (found,) = (dict(each) for each in stages if each["Properties"]["StageName"] == name)
+        return found
 
     def worker(self) -> dict[str, Any]:
         """Return the properties of the worker of a shard."""

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.infra.synthesis import Synthesised, in_words, synthesise
+from tests.infra.synthesis import DOCUMENTS, Synthesised, in_words, synthesise
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html; the feed uses these fields
 LOGGED = {
@@ -15,7 +15,7 @@ LOGGED = {
 
 
 def test_the_route_is_the_messages_event(stack: Synthesised) -> None:
-    (api,) = stack.properties("AWS::ApiGatewayV2::Api").values()
+    api = stack.properties("AWS::ApiGatewayV2::Api")["ApiWebSocket"]
     assert api["ProtocolType"] == "WEBSOCKET"
     assert api["RouteSelectionExpression"] == "$request.body.event"
 
@@ -24,6 +24,8 @@ def test_each_route_goes_to_its_function(stack: Synthesised) -> None:
     integrations = stack.properties("AWS::ApiGatewayV2::Integration")
     behind = {}
     for route in stack.properties("AWS::ApiGatewayV2::Route").values():
+        if in_words(route["ApiId"]) != "<ApiWebSocket>":
+            continue
         integration = in_words(route["Target"]).removeprefix("integrations/").strip("<>")
         behind[route["RouteKey"]] = stack.function_of(integrations[integration]["IntegrationUri"])
         assert integrations[integration]["IntegrationType"] == "AWS_PROXY"
@@ -51,7 +53,7 @@ def test_nothing_is_answered_but_through_the_gateway(stack: Synthesised) -> None
 
 
 def test_the_stage_deploys_itself_and_is_throttled(stack: Synthesised) -> None:
-    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    stage = stack.stage()["Properties"]
     assert stage["StageName"] == "live"
     assert stage["AutoDeploy"] is True
     throttle = stage["DefaultRouteSettings"]
@@ -59,7 +61,7 @@ def test_the_stage_deploys_itself_and_is_throttled(stack: Synthesised) -> None:
 
 
 def test_every_access_is_logged_with_websocket_fields(stack: Synthesised) -> None:
-    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    stage = stack.stage()["Properties"]
     line = json.loads(stage["AccessLogSettings"]["Format"])
     assert set(line.values()) == {f"$context.{variable}" for variable in LOGGED}
     assert all(re.fullmatch(r"[a-zA-Z]+", name) for name in line)  # Logs Insights needs no quotes for such names
@@ -69,13 +71,13 @@ def test_hashed_addresses_are_in_no_access_log(stack: Synthesised, tmp_path: Pat
     """`connect` logs the hash, since API Gateway cannot make one."""
     assert "ADDRESS_KEY" not in stack.functions()["connect"]["Environment"]["Variables"]
     hashed = synthesise(tmp_path, hash_addresses=True)
-    (stage,) = hashed.properties("AWS::ApiGatewayV2::Stage").values()
-    assert "sourceIp" not in stage["AccessLogSettings"]["Format"]
+    for name in ("live", DOCUMENTS):
+        assert "sourceIp" not in hashed.stage(name)["Properties"]["AccessLogSettings"]["Format"]
     assert hashed.functions()["connect"]["Environment"]["Variables"]["ADDRESS_KEY"] == {"Ref": "AWS::StackId"}
 
 
 def test_the_stages_own_errors_are_logged_and_expire(stack: Synthesised) -> None:
-    (stage,) = stack.template.find_resources("AWS::ApiGatewayV2::Stage").values()
+    stage = stack.stage()
     settings = stage["Properties"]["DefaultRouteSettings"]
     assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("ERROR", False)
     ((name, group),) = (
@@ -90,13 +92,13 @@ def test_the_stages_own_errors_are_logged_and_expire(stack: Synthesised) -> None
 
 def test_the_access_log_goes_to_a_group_not_a_stream(stack: Synthesised) -> None:
     """For a WebSocket API `log-group:NAME:*` is refused or reported as drift: serverless issue 6304."""
-    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    stage = stack.stage()["Properties"]
     group = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<ApiAccessLogs>"
     assert in_words(stage["AccessLogSettings"]["DestinationArn"]) == group
 
 
 def test_the_stage_waits_for_the_log_role_and_the_role_stays(stack: Synthesised) -> None:
-    (stage,) = stack.template.find_resources("AWS::ApiGatewayV2::Stage").values()
+    stage = stack.stage()
     ((name, account),) = stack.template.find_resources("AWS::ApiGateway::Account").items()
     assert name in stage["DependsOn"]
     assert in_words(account["Properties"]["CloudWatchRoleArn"]) == "<ApiAccessLogsRole.Arn>"
@@ -121,6 +123,8 @@ def test_the_outputs_are_the_feeds_address_its_api_and_table(stack: Synthesised)
     assert outputs == {
         "FeedUrl": "wss://<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>/live",
         "ApiId": "<ApiWebSocket>",
+        "DocumentsApi": "<DocumentsHttp>",
+        "DocumentsUrl": "<DocumentsHttp.ApiEndpoint>",
         "QuotesTable": "<StorageQuotes>",
         "DashboardUrl": "https://<AWS::Region>.console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>"
         "#dashboards/dashboard/<Dashboard>",

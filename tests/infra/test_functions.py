@@ -1,4 +1,4 @@
-"""The six Lambdas: how they run, their settings, and their triggers."""
+"""The Lambdas: how they run, their settings, and their triggers."""
 
 import json
 import re
@@ -22,7 +22,9 @@ def test_there_is_a_lambda_per_folder(stack: Synthesised, sharded: Synthesised, 
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
     assert set(stack.functions()) == set(FUNCTIONS)
     assert set(sharded.functions()) == folders - {"authorize"} == {*FUNCTIONS, "worker"}
-    assert set(with_tokens.functions()) == folders - {"worker"} == {*FUNCTIONS, "authorize"}
+    assert (
+        set(with_tokens.functions()) == folders - {"worker", "documents"} == {*FUNCTIONS, "authorize"} - {"documents"}
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -36,7 +38,13 @@ def test_a_function_runs_its_handler_on_arm(stack: Synthesised, name: str) -> No
 
 def test_timeouts_fit_what_the_functions_do(stack: Synthesised) -> None:
     timeouts = {name: function["Timeout"] for name, function in stack.functions().items()}
-    routes = {"connect": 29, "disconnect": 29, "subscribe": 29, "request": 29}  # API Gateway does not wait longer
+    routes = {
+        "connect": 29,
+        "disconnect": 29,
+        "subscribe": 29,
+        "request": 29,
+        "documents": 29,
+    }  # API Gateway does not wait longer
     assert timeouts == {"backfill": 900, "ingest": 150, "publish": 60, **routes}
     assert timeouts["ingest"] * 1000 > STANDBY_RUN_MS
 
@@ -93,6 +101,7 @@ def test_every_function_writes_to_a_log_group_of_its_own(stack: Synthesised) -> 
         "backfill": "<BackfillLogs>",
         "connect": "<ApiConnectLogs>",
         "disconnect": "<ApiDisconnectLogs>",
+        "documents": "<DocumentsLogs>",
         "ingest": "<IngestLogs>",
         "publish": "<PublishLogs>",
         "request": "<ApiRequestLogs>",
@@ -102,7 +111,7 @@ def test_every_function_writes_to_a_log_group_of_its_own(stack: Synthesised) -> 
 
 def test_log_groups_expire_after_two_weeks(stack: Synthesised) -> None:
     groups = stack.properties("AWS::Logs::LogGroup")
-    assert len(groups) == len(FUNCTIONS) + 2  # and the access log and the execution log of the API
+    assert len(groups) == len(FUNCTIONS) + 3  # and the access logs of both APIs, and the WebSocket's execution log
     assert {group["RetentionInDays"] for group in groups.values()} == {14}
 
 

@@ -32,6 +32,7 @@ WATCHED: dict[str, tuple[object, ...]] = {
     "TicksRare": ("Cadfeed SnapshotGap", "Minimum", 60, 3, ABOVE, 25_000, "notBreaching"),
     "RequestFailed": FAILED,
     "SubscribeFailed": FAILED,
+    "DocumentsFailed": FAILED,
     "PostsOverBudget": ("Cadfeed Posts", "Sum", DAY_S, 1, ABOVE, BUDGET, "notBreaching"),
     "MessagesOverBudget": ("AWS/ApiGateway MessageCount", "Sum", DAY_S, 1, ABOVE, BUDGET, "notBreaching"),
     "PublishSilent": ("AWS/Lambda Invocations", "Sum", 60, 3, BELOW, 1, "breaching"),
@@ -59,12 +60,14 @@ OF_FUNCTION = {
     **dict.fromkeys({*OF_PUBLISH, "SnapshotsUnreadable", "TicksRare"}, "publish"),
     "RequestFailed": "request",
     "SubscribeFailed": "subscribe",
+    "DocumentsFailed": "documents",
 }
 WRITES = {
     "ingest": ["functions/ingest/handler.py"],
     "publish": ["shared/publishing/report.py", "functions/publish/handler.py"],
     "request": ["shared/requests/routes.py"],
     "subscribe": ["shared/requests/routes.py"],
+    "documents": ["functions/documents/handler.py"],
 }
 
 
@@ -138,7 +141,7 @@ def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> Non
         sources = [each["Value"].title().replace("_", "") for each in of_source]
         assert sources == re.findall(r"^(?:Suspect|Down)(\w+)", name)
         written = "".join((ROOT / path).read_text(encoding="utf-8") for path in WRITES[function])
-        call = r"(?:metrics\.add_metric\(|_count\(|else |^ +)\"(\w+)\"(?:[:,] |\))"
+        call = r"(?:metrics\.add_metric\(|_count\(|else |single_metric\(name=|^ +)\"(\w+)\"(?:[:,] |\))"
         assert alarm["MetricName"] in re.findall(call, written, re.MULTILINE)
 
 

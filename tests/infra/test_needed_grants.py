@@ -29,7 +29,7 @@ from shared.store.quotes_table import QuotesTable
 from tests.clients import ConnectionsServer
 from tests.infra.recorded_calls import Call, Recorder
 from tests.infra.synthesis import Synthesised, as_list, in_words, synthesise
-from tests.lambdas import CONNECTION_ID, Context, Load, stream_record, websocket_event
+from tests.lambdas import CONNECTION_ID, Context, Load, http_event, stream_record, websocket_event
 from tests.samples import after, quotes
 from tests.tokens import FEED, KEY, token
 from tools.local.market import base_urls
@@ -89,8 +89,9 @@ def grants(stack: Synthesised) -> set[Grant]:
 @pytest.fixture(scope="module")
 def granted(tmp_path_factory: pytest.TempPathFactory) -> set[Grant]:
     """The grants of a stack with all that is granted only on request."""
-    folder = tmp_path_factory.mktemp("cdk.out")
-    return grants(synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2, auth="token"))
+    folder, other = tmp_path_factory.mktemp("cdk.out"), tmp_path_factory.mktemp("cdk.out")
+    found = grants(synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2, auth="token"))
+    return found | {grant for grant in grants(synthesise(other)) if grant.function == "documents"}
 
 
 @pytest.fixture
@@ -186,6 +187,7 @@ def scenes(feed: Feed) -> None:
     ticks(feed)  # nobody listens yet, so that a run is one tick
     history(feed)
     clients(feed)
+    readers(feed)
     fan_out(feed)
 
 
@@ -228,6 +230,14 @@ def clients(feed: Feed) -> None:
         ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}=", NOW_MS // 1000)
         ConnectionsTable(feed.connections_items, SHARDS).add(f"{name}-ended=", NOW_MS // 1000, {ENDS: NOW_MS // 1000})
         feed.call(name, module, asking, closed, gone)
+
+
+def readers(feed: Feed) -> None:
+    """The ingest that the first subscriber invoked has not come, so the lease is free again after a while."""
+    feed.quotes_items.delete_item(Key={"pk": "LEASE", "sk": "INGEST"})
+    documents = feed.module("documents")
+    paths = ("/markets/rates.json", "/markets/status.json", "/markets/history/ETH_CAD/1m.json")
+    feed.call("documents", documents, *map(http_event, paths))
 
 
 def ticks(feed: Feed) -> None:
@@ -323,7 +333,7 @@ def test_each_call_is_granted_and_each_grant_is_needed(feed: Feed, granted: set[
 
 def test_a_grant_to_write_the_snapshot_is_the_ingests_alone(granted: set[Grant]) -> None:
     """A function that writes the snapshot or the lease makes prices."""
-    written = {"SNAPSHOT": {"ingest"}, "LEASE": {"ingest", "subscribe"}, "CANDLE#1d#BTC_CAD": {"ingest"}}
+    written = {"SNAPSHOT": {"ingest"}, "LEASE": {"documents", "ingest", "subscribe"}, "CANDLE#1d#BTC_CAD": {"ingest"}}
     for key, writers in written.items():
         writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
         calls = (Call(grant.function, grant.action, TABLES["quotes"], key) for grant in granted)

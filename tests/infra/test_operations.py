@@ -112,7 +112,7 @@ def test_queries_ask_for_fields_that_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Each field of a query is in a line of one of the log groups that its question names."""
-    (stage,) = stack.properties("AWS::ApiGatewayV2::Stage").values()
+    stage = stack.stage()["Properties"]
     logged = {"ApiAccessLogs": set(json.loads(stage["AccessLogSettings"]["Format"]))}
     first = after(Snapshot(), quotes(), int(time.time() * 1000))
     quotes_table.write_snapshot(first, 1)

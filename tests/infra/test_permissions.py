@@ -45,6 +45,12 @@ GRANTS = {
         POST: {"execute-api:ManageConnections"},
         CLOSE: {"execute-api:ManageConnections"},
     },
+    "DocumentsRole": {
+        "<DocumentsLogs.Arn>": LOGS,
+        "*": XRAY,
+        "<IngestFunction.Arn>": {"lambda:InvokeFunction"},
+        "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+    },
     "BackfillRole": {
         "<BackfillLogs.Arn>": LOGS,
         "*": XRAY,
@@ -173,9 +179,10 @@ def test_the_schedulers_role_serves_only_this_account(stack: Synthesised) -> Non
     }
 
 
-def test_only_this_api_may_invoke_the_functions_of_its_routes(stack: Synthesised) -> None:
+def test_only_its_own_api_may_invoke_the_functions_of_its_routes(stack: Synthesised) -> None:
     for permission in stack.properties("AWS::Lambda::Permission").values():
         assert permission["Action"] == "lambda:InvokeFunction"
         assert permission["Principal"] == "apigateway.amazonaws.com"
-        api = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<ApiWebSocket>/*"
+        name = "DocumentsHttp" if stack.function_of(permission["FunctionName"]) == "documents" else "ApiWebSocket"
+        api = f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{name}>/*"
         assert in_words(permission["SourceArn"]).startswith(api)

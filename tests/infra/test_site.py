@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 
 from infra.app import build
 from infra.config import FeedConfig
+from infra.feed_paths import FEED_PATTERNS
 from infra.page_files import PageFiles
 from infra.security_headers import FOR_EVER, HEADERS, content_security_policy
 from shared.connecting import headers
@@ -35,6 +36,11 @@ RUN += "console.log(JSON.stringify(run(JSON.parse(process.argv[2]))));"
 def distribution(stack: Synthesised) -> dict[str, Any]:
     (found,) = stack.properties("AWS::CloudFront::Distribution").values()
     return dict(found["DistributionConfig"])
+
+
+def feeds(stack: Synthesised) -> list[dict[str, Any]]:
+    """Return the behaviours of the feed's paths."""
+    return [each for each in distribution(stack)["CacheBehaviors"] if each["PathPattern"] in FEED_PATTERNS]
 
 
 def origin(stack: Synthesised, behavior: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +84,8 @@ def request(uri: str, host: str = "d111111abcdef8.cloudfront.net") -> dict[str, 
 def test_there_is_no_site_unless_one_is_chosen(stack: Synthesised) -> None:
     for kind in ("AWS::CloudFront::Distribution", "AWS::CloudFront::Function", "AWS::S3::Bucket"):
         stack.template.resource_count_is(kind, 0)
-    assert outputs(stack).keys() == {"ApiId", "FeedUrl", "QuotesTable", "DashboardUrl"}
+    names = {"ApiId", "FeedUrl", "QuotesTable", "DashboardUrl", "DocumentsApi", "DocumentsUrl"}
+    assert outputs(stack).keys() == names
 
 
 def test_the_local_stack_has_none(tmp_path: Path) -> None:
@@ -99,6 +106,8 @@ def test_the_outputs_are_the_page_and_the_feed_beside_it(with_site: Synthesised)
         "QuotesTable": "<StorageQuotes>",
         "DashboardUrl": DASHBOARD,
         "SiteUrl": f"https://{host}/",
+        "DocumentsApi": "<DocumentsHttp>",
+        "DocumentsUrl": f"https://{host}",
         "FeedUrl": f"wss://{host}/markets/ws/",
     }
 
@@ -111,12 +120,12 @@ def test_every_path_but_the_feeds_serves_the_page(with_site: Synthesised) -> Non
     assert page["ViewerProtocolPolicy"] == "redirect-to-https"
     assert page["CachePolicyId"] == CACHING_OPTIMIZED
     assert page["Compress"] is True
-    patterns = ["/markets/ws", "/markets/ws/*", "//markets/ws", "//markets/ws/*"]
-    assert [each["PathPattern"] for each in config["CacheBehaviors"]] == patterns
+    patterns = [each["PathPattern"] for each in config["CacheBehaviors"]]
+    assert patterns == ["/markets/ws", "/markets/ws/*", "//markets/ws", "//markets/ws/*", "/markets/*", "/api/*"]
 
 
 def test_the_feed_goes_to_the_api_over_tls_and_is_never_cached(with_site: Synthesised) -> None:
-    for feed in distribution(with_site)["CacheBehaviors"]:
+    for feed in feeds(with_site):
         api = origin(with_site, feed)
         assert in_words(api["DomainName"]) == "<ApiWebSocket>.execute-api.<AWS::Region>.<AWS::URLSuffix>"
         assert api["CustomOriginConfig"] == {"OriginProtocolPolicy": "https-only", "OriginSSLProtocols": ["TLSv1.2"]}
@@ -126,13 +135,13 @@ def test_the_feed_goes_to_the_api_over_tls_and_is_never_cached(with_site: Synthe
 
 
 def test_the_handshakes_headers_reach_the_api_but_not_the_host(with_site: Synthesised) -> None:
-    for feed in distribution(with_site)["CacheBehaviors"]:
+    for feed in feeds(with_site):
         assert feed["OriginRequestPolicyId"] == ALL_VIEWER_EXCEPT_HOST_HEADER
 
 
 @pytest.mark.parametrize("uri", ["/markets/ws", "/markets/ws/", "/markets/ws/x", "//markets/ws/"])
 def test_the_feeds_path_becomes_the_stages_and_the_rest_stays(with_site: Synthesised, uri: str) -> None:
-    for feed in distribution(with_site)["CacheBehaviors"]:
+    for feed in feeds(with_site):
         sent = run(code(with_site, feed, "viewer-request"), {"request": request(uri), "viewer": {"ip": "198.51.100.1"}})
         for name in (headers.HOST, headers.VIEWER):
             del sent["headers"][name]
@@ -146,7 +155,7 @@ def test_cloudfront_states_who_asks_and_at_which_name(with_site: Synthesised) ->
         headers.VIEWER: {"value": "192.0.2.1", "multiValue": [{"value": "192.0.2.1"}, {"value": "192.0.2.2"}]},
         headers.HOST: {"value": "evil.example"},
     }
-    for feed in distribution(with_site)["CacheBehaviors"]:
+    for feed in feeds(with_site):
         viewer = {"ip": "2001:db8::7"}
         sent = run(code(with_site, feed, "viewer-request"), {"request": spoofed, "viewer": viewer})["headers"]
         assert sent[headers.VIEWER] == {"value": "2001:db8::7"}
@@ -171,7 +180,7 @@ def test_cloudfront_sends_the_origin_secret_to_the_api_alone(with_site: Synthesi
 
 def test_the_path_is_that_of_the_chosen_stage(tmp_path: Path) -> None:
     stack = synthesise(tmp_path, site=True, stage_name="test")
-    for feed in distribution(stack)["CacheBehaviors"]:
+    for feed in feeds(stack):
         event = {"request": request("/markets/ws/"), "viewer": {"ip": "::1"}}
         assert run(code(stack, feed, "viewer-request"), event)["uri"] == "/test"
 
@@ -319,6 +328,8 @@ def test_an_own_domain_has_its_certificate_and_tls_1_2(with_own_domain: Synthesi
         "QuotesTable": "<StorageQuotes>",
         "DashboardUrl": DASHBOARD,
         "SiteUrl": "https://rates.example.com/",
+        "DocumentsApi": "<DocumentsHttp>",
+        "DocumentsUrl": "https://rates.example.com",
         "FeedUrl": "wss://rates.example.com/markets/ws/",
         "SiteTarget": "<SiteDistribution.DomainName>",
     }

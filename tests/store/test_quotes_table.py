@@ -1,5 +1,6 @@
 """A late writer writes nothing: the snapshot, the lease and the audience in one table."""
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from shared.store.quotes_table import (
     AUDIENCE_KEY,
     CLAIM_MS,
     EXPLAIN_KEY,
+    READERS_STAY_MS,
     Audience,
     Lease,
     LeaseLost,
@@ -318,6 +320,26 @@ def test_a_join_counts_whatever_was_counted_before(quotes_table: QuotesTable) ->
     quotes_table.count_audience(0, Audience())
     quotes_table.join_audience(5_000)
     assert quotes_table.audience() == 1
+
+
+def test_a_reader_listens_for_a_minute_whatever_publish_counts(quotes_table: QuotesTable) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    quotes_table.join_readers(now_ms - 50_000)
+    quotes_table.count_audience(0, quotes_table.counted_audience())
+    assert quotes_table.audience() == 1
+    quotes_table.count_audience(7, quotes_table.counted_audience())
+    assert quotes_table.audience() == 7
+    quotes_table.count_audience(0, quotes_table.counted_audience())
+    quotes_table.join_readers(now_ms - READERS_STAY_MS)
+    assert quotes_table.audience() == 0
+
+
+@pytest.mark.parametrize("poison", [-1, "soon", 2**60, NOW_MS + 86_400_000])
+def test_a_reader_of_a_wrong_clock_keeps_no_feed_running(
+    quotes_table: QuotesTable, quotes_items: Table, poison: Any
+) -> None:
+    quotes_items.put_item(Item={**AUDIENCE_KEY, "connections": 0, "read_ms": poison})
+    assert quotes_table.audience() == 0
 
 
 @pytest.mark.parametrize("poison", [{}, {"connections": "many"}, {"connections": None, "write_id": [1], "ts_ms": "x"}])

@@ -46,7 +46,17 @@ OTHER_TIMES = {
         "HOUR_MS",
         "INTERVAL_MS",
     ),
-    *("KEPT_S", "LIVE_MS", "LONGEST_BATCH_S", "MAX_IDLE_S", "MINUTE_MS", "RUN_MS", "SHORTEST_LEASE_MS", "SILENCE_MS"),
+    *(
+        "KEPT_S",
+        "LIVE_MS",
+        "LONGEST_BATCH_S",
+        "MAX_IDLE_S",
+        "MINUTE_MS",
+        "READERS_STAY_MS",
+        "RUN_MS",
+        "SHORTEST_LEASE_MS",
+        "SILENCE_MS",
+    ),
     *("SILENT_AFTER_MS", "SLOW_MS", "SNAPSHOT_MS", "STOPPED_BEFORE_TIMEOUT_S"),
 }
 # "rates" where it is a field of a source's answer or of a stored item, not the channel.

@@ -16,7 +16,7 @@ from shared.sources.all_sources import SOURCES
 INGEST_GB = Decimal(512) / 1024
 PUBLISH_GB = Decimal(1769) / 1024
 ROUTE_GB = Decimal(512) / 1024
-ALARMS = 39 + len(price_sources()) + len(SOURCES)  # one per source that may become suspect, or be down
+ALARMS = 42 + len(price_sources()) + len(SOURCES)  # one per source that may become suspect, or be down
 # The handlers of ingest and publish write these on every tick. A failing source adds SourceDown, a suspect one
 # SourceSuspect.
 CUSTOM_METRICS = 21

@@ -134,6 +134,7 @@ class LocalStack:
                     PAGE,
                     added=secret.added_to,
                     metrics=stack_metrics(deployed),
+                    documents_url=deployed.documents_url,
                 )
             except OSError as error:
                 raise CannotStart(f"cannot listen on port {self._options.port}: {error.strerror}") from error

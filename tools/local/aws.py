@@ -42,13 +42,14 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Where the deployed feed is: the AWS endpoint, the API's socket, and the names of the stack and of the secret that
-    the edge sends."""
+    """Where the deployed feed is: the AWS endpoint, the API's socket, the names of the stack and of the secret that the
+    edge sends, and the address of the documents' API (empty without one)."""
 
     endpoint: str
     socket_url: str
     stack: str
     origin_secret: str
+    documents_url: str = ""
 
 
 def environment_without_aws() -> dict[str, str]:
@@ -174,7 +175,8 @@ async def deploy_assembly(processes: Processes, endpoint: str, state: Path, asse
     stage = values["FeedUrl"].rsplit("/", 1)[1]
     socket = f"{endpoint}/_aws/execute-api/{values['ApiId']}/{stage}".replace("http://", "ws://")
     await asyncio.to_thread(_tick, endpoint, stack)
-    return Deployed(endpoint, socket, stack, values.get("OriginSecret", ""))
+    documents = f"{endpoint}/_aws/execute-api/{values['DocumentsApi']}" if "DocumentsApi" in values else ""
+    return Deployed(endpoint, socket, stack, values.get("OriginSecret", ""), documents)
 
 
 def _tick(endpoint: str, stack: str) -> None:

@@ -1,4 +1,5 @@
-"""The local stack's TLS edge: the dashboard and the feed's WebSocket on one port, as CloudFront has them on AWS."""
+"""The local stack's TLS edge: the dashboard, the feed's WebSocket and its documents on one port, as CloudFront has them
+on AWS."""
 
 import asyncio
 import errno
@@ -11,7 +12,9 @@ from aiohttp.typedefs import Handler
 
 from infra.feed_paths import FEED_PATHS
 from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
+from shared.documents.paths import PATTERNS
 from tools.local.certificates import Certificates, server_context
+from tools.local.documents import DocumentResponse, Documents
 from tools.local.metrics import CONTENT_TYPE
 from tools.local.relay import CLOSE_TIMEOUT_S, Added, Relays
 
@@ -25,9 +28,10 @@ async def _nothing(_: web.Request) -> Mapping[str, str]:
 class Edge:
     """A running edge. `port` is the one it listens on, also when any free one was asked for."""
 
-    def __init__(self, runner: web.AppRunner, relays: Relays, port: int) -> None:
+    def __init__(self, runner: web.AppRunner, relays: Relays, documents: Documents, port: int) -> None:
         self._runner = runner
         self._relays = relays
+        self._documents = documents
         self.port = port
 
     async def stop(self) -> None:
@@ -36,6 +40,7 @@ class Edge:
             await site.stop()
         # Before the runner's own clean-up, in which aiohttp no longer reads and so would miss the clients' answers.
         await self._relays.stop()
+        await self._documents.stop()
         await self._runner.cleanup()
 
 
@@ -46,10 +51,12 @@ async def start_edge(
     web_folder: Path,
     added: Added = _nothing,
     metrics: Callable[[], str] | None = None,
+    documents_url: str = "",
 ) -> Edge:
     """Serve `web_folder` and, at the feed's paths, the WebSocket at `upstream_url`, on 127.0.0.1 and ::1.
 
     `added` returns the headers to add to a client's handshake. `metrics` gives the text of /metrics; it may block.
+    `documents_url`: the address of the documents' API; empty if the feed serves none.
 
     Port 0 takes a free one.
 
@@ -61,6 +68,10 @@ async def start_edge(
     app.on_response_prepare.append(_harden)
     for path in FEED_PATHS:
         app.router.add_get(path, relays.handle, allow_head=False)
+
+    documents = Documents(documents_url)
+    for pattern in PATTERNS if documents_url else ():
+        app.router.add_route("*", pattern.replace("*", "{name:.*}"), documents.handle)
 
     async def index(_: web.Request) -> web.FileResponse:
         return web.FileResponse(web_folder / "index.html")
@@ -86,7 +97,7 @@ async def start_edge(
     except BaseException:
         await runner.cleanup()
         raise
-    return Edge(runner, relays, bound)
+    return Edge(runner, relays, documents, bound)
 
 
 def _metrics_of(metrics: Callable[[], str]) -> Handler:
@@ -111,7 +122,7 @@ async def _compress(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
-    if response.status == 101:
+    if response.status == 101 or isinstance(response, DocumentResponse):
         return
     host = request.host if HOST.fullmatch(request.host) else ""
     response.headers["Content-Security-Policy"] = content_security_policy(host)

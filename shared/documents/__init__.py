@@ -1,0 +1,1 @@
+"""What the feed answers over HTTP: documents, each named by its path, and problems."""

@@ -1,0 +1,82 @@
+"""The queries of the documents, judged by the rules of the WebSocket's requests."""
+
+from urllib.parse import parse_qsl
+
+from shared.documents.paths import Wanted
+from shared.documents.problems import Problem, problem_of
+from shared.model.assets import catalogue
+from shared.model.channels import RATES_BATCH
+from shared.protocol import MAX_MESSAGE_BYTES, BadRequest, Message, View, parse_subscription, unknown_symbol
+from shared.requests.history import HistoryRequest, parse_history
+
+SYMBOLS, LIMIT, BEFORE = "symbols", "limit", "before"
+# Caches keep a document by its path and these; others are ignored, and CloudFront does not pass them on.
+PARAMETERS = (SYMBOLS, LIMIT, BEFORE)
+MOST_DIGITS = 18
+MOST_FIELDS = 100
+
+
+def view_asked(query: str) -> View:
+    """The symbols that a query names, with commas between, in the feed's order; `None` if it names none.
+
+    Raises:
+        Problem: there is no such symbol, or there are too many.
+    """
+    text = _fields(query).get(SYMBOLS)
+    body = {"channel": RATES_BATCH, **({} if text is None else {"symbols": text.split(",")})}
+    try:
+        asked = parse_subscription(Message("snapshot", None, body))
+        if asked.rejected:
+            raise unknown_symbol(asked.rejected, None)
+    except BadRequest as error:
+        raise problem_of(error) from None
+    return asked.view
+
+
+def symbol_asked(wanted: Wanted) -> str:
+    """The symbol that a path names.
+
+    Raises:
+        Problem: there is no such symbol.
+    """
+    if wanted.symbol not in catalogue():
+        raise problem_of(unknown_symbol([wanted.symbol], None))
+    return wanted.symbol
+
+
+def history_asked(wanted: Wanted, query: str) -> HistoryRequest:
+    """The candles that a path and its query ask for.
+
+    Raises:
+        Problem: there is no such symbol or interval, or a number is not one, or out of its limits.
+    """
+    fields = _fields(query)
+    body: dict[str, object] = {"symbol": wanted.symbol, "interval": wanted.interval}
+    body |= {name: _number(fields[name]) for name in (LIMIT, BEFORE) if name in fields}
+    try:
+        return parse_history(Message("history", None, body))
+    except BadRequest as error:
+        raise problem_of(error) from None
+
+
+def _fields(query: str) -> dict[str, str]:
+    """The known fields of a query.
+
+    Raises:
+        Problem: it is too long, or has a field twice.
+    """
+    if len(query) > MAX_MESSAGE_BYTES:
+        raise Problem("too_large", f"a query may have at most {MAX_MESSAGE_BYTES} characters")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Problem("bad_request", "the query has too many fields") from None
+    known = [(name, value) for name, value in pairs if name in PARAMETERS]
+    if len({name for name, _ in known}) < len(known):
+        raise Problem("bad_request", "the query has a field twice")
+    return dict(known)
+
+
+def _number(text: str) -> int | str:
+    """The whole number that a text is; any other text as it is, which no rule accepts."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else text

@@ -1,0 +1,102 @@
+"""The HTTP API of the documents: all its paths are the Lambda's, it is throttled and logged. CloudFront keeps them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.feed_paths import FEED_PATTERNS
+from shared.documents.answers import answer_without_document
+from shared.documents.queries import PARAMETERS
+from tests.infra.synthesis import DOCUMENTS, Synthesised, in_words, synthesise
+from tests.infra.test_site import code, distribution, origin, request, run
+
+
+def behaviors(stack: Synthesised) -> list[dict[str, Any]]:
+    found = distribution(stack)["CacheBehaviors"]
+    return [each for each in found if each["PathPattern"] in {"/markets/*", "/api/*"}]
+
+
+def test_every_path_goes_to_the_function(stack: Synthesised) -> None:
+    api = stack.properties("AWS::ApiGatewayV2::Api")["DocumentsHttp"]
+    assert api["ProtocolType"] == "HTTP"
+    assert "CorsConfiguration" not in api  # the answers have their own headers
+    routes = stack.properties("AWS::ApiGatewayV2::Route").values()
+    (route,) = (each for each in routes if in_words(each["ApiId"]) == "<DocumentsHttp>")
+    assert route["RouteKey"] == "$default"
+    integration = in_words(route["Target"]).removeprefix("integrations/").strip("<>")
+    behind = stack.properties("AWS::ApiGatewayV2::Integration")[integration]
+    assert stack.function_of(behind["IntegrationUri"]) == "documents"
+    assert behind["PayloadFormatVersion"] == "2.0"
+
+
+def test_what_no_cache_answers_is_throttled(stack: Synthesised) -> None:
+    """At 1 % of the account's quota, so that the feed has its own."""
+    stage = stack.stage(DOCUMENTS)["Properties"]
+    assert stage["AutoDeploy"] is True
+    throttle = stage["DefaultRouteSettings"]
+    assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (100, 50)
+
+
+def test_every_request_is_logged(stack: Synthesised) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html"""
+    settings = stack.stage(DOCUMENTS)["Properties"]["AccessLogSettings"]
+    line = json.loads(settings["Format"])
+    assert {"$context.path", "$context.status", "$context.identity.sourceIp"} <= set(line.values())
+    assert all(re.fullmatch(r"[a-zA-Z]+", name) for name in line)
+    group = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<DocumentsStageLogs>"
+    assert in_words(settings["DestinationArn"]) == group
+
+
+def test_a_document_is_kept_by_its_path_and_known_fields(with_site: Synthesised) -> None:
+    (policy,) = with_site.properties("AWS::CloudFront::CachePolicy").values()
+    config = policy["CachePolicyConfig"]
+    assert (config["MinTTL"], config["DefaultTTL"]) == (0, 0)  # a document says itself for how long
+    key = config["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "whitelist", "QueryStrings": list(PARAMETERS)}
+    assert (key["HeadersConfig"]["HeaderBehavior"], key["CookiesConfig"]["CookieBehavior"]) == ("none", "none")
+    assert key["EnableAcceptEncodingBrotli"] is key["EnableAcceptEncodingGzip"] is True
+    for each in behaviors(with_site):
+        assert in_words(origin(with_site, each)["DomainName"]).startswith("<DocumentsHttp>.execute-api.")
+        assert origin(with_site, each)["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+        assert each["Compress"] is True
+        assert each["ViewerProtocolPolicy"] == "redirect-to-https"
+        assert "OriginRequestPolicyId" not in each  # no header of a viewer reaches the API
+        assert in_words(each["CachePolicyId"]) == "<SiteDocuments>"
+
+
+def test_an_edge_keeps_the_problem_late_for_a_second(with_site: Synthesised) -> None:
+    assert distribution(with_site)["CustomErrorResponses"] == [{"ErrorCode": 503, "ErrorCachingMinTTL": 1}]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_reading_request_passes_the_edge_unchanged(with_site: Synthesised, method: str) -> None:
+    for each in behaviors(with_site):
+        sent = {**request("/markets/rates.json"), "method": method}
+        assert run(code(with_site, each, "viewer-request"), {"request": sent}) == sent
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "DELETE", "BREW"])
+def test_the_edge_refuses_as_the_function_does(with_site: Synthesised, method: str) -> None:
+    expected = answer_without_document(method)
+    assert expected
+    for each in behaviors(with_site):
+        sent = {**request("/markets/rates.json"), "method": method}
+        answer = run(code(with_site, each, "viewer-request"), {"request": sent})
+        assert answer["statusCode"] == expected.status
+        told = {name.lower(): value for name, value in expected.headers.items()}
+        assert {name: header["value"] for name, header in answer["headers"].items()} == told
+        assert answer.get("body", {}).get("data", "").encode() == expected.body
+
+
+@pytest.mark.parametrize("settings", [{"documents": "false"}, {"auth": "token"}])
+def test_a_deployment_can_do_without(tmp_path: Path, settings: dict[str, str]) -> None:
+    """With tokens nothing may be read by everybody."""
+    without = synthesise(tmp_path, site=True, **settings)
+    assert "documents" not in without.functions()
+    assert [each["PathPattern"] for each in distribution(without)["CacheBehaviors"]] == [*FEED_PATTERNS]
+    assert not without.template.find_resources("AWS::CloudFront::CachePolicy")
+    assert not {name for name in without.template.find_outputs("*") if name.startswith("Documents")}
+    assert not [name for name in without.properties("AWS::CloudWatch::Alarm") if "Documents" in name]
