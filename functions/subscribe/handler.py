@@ -41,6 +41,7 @@ subscriptions = Subscriptions(
         ClientRates(connections_items, settings.max_rates_connections_per_client),
     ),
     LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
+    settings.tick_seconds,
 )
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from shared.model.candles import Closed, OpenCandles
 from shared.model.explanation import Explanation
+from shared.model.pace import Pace
+from shared.model.recent import Recent
 from shared.model.wire import EXACT
 
 NOT_NEWS = "not news"
@@ -129,7 +131,7 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything the feed knows after a tick, stored as one item.
+    """Everything the feed knows after a tick, stored as one item. `recent`: which tick came when, this one included.
 
     `unavailable` maps a symbol without a price to the tick in which it lost it. `suspects` are the sources that cast no
     vote. `stated_fx_rates` are the rates as each source last stated them, by source and market; `fx_rates` are the
@@ -152,6 +154,7 @@ class Snapshot:
     sources: Mapping[str, SourceState] = field(default_factory=dict)
     suspects: Mapping[str, Suspicion] = field(default_factory=dict)
     candles: OpenCandles = field(default_factory=dict)
+    recent: Recent = ()
     closed: tuple[Closed, ...] = ()
     held: tuple[str, ...] = ()
     explained: Mapping[str, Explanation] = field(default_factory=dict)
@@ -165,7 +168,8 @@ class Connection:
     `connected_s`: when the client connected, in Unix seconds. `place`: where it is stored, for those who read on from
     there. `viewer`: the name of the one at its other end, if it is counted (`shared/model/viewer.py`); it is known to
     those who read one connection, not to those who read all of them. `ends_s`: when its token ends, in Unix seconds; 0
-    without one. `allowed`: the channels that its token allows, `None` for all; known as `viewer` is.
+    without one. `allowed`: the channels that its token allows, `None` for all; known as `viewer` is. `paces`: by
+    channel, if it does not hear every tick.
     """
 
     connection_id: str
@@ -175,6 +179,7 @@ class Connection:
     viewer: str = field(default="", compare=False)
     ends_s: int = 0
     allowed: tuple[str, ...] | None = None
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
     def has_ended(self, now_s: int) -> bool:
         """Whether its token has ended, so that it gets and may do nothing more."""

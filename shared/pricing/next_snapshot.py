@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from shared.model.recent import with_tick
 from shared.model.staleness import Ages
 from shared.model.values import Polled, Snapshot
 from shared.pricing.advance import advance
@@ -25,6 +26,7 @@ def next_snapshot(old: Snapshot, polled: Polled, now_ms: int, limits: Ages) -> S
         usd_cad_history=hourly(old.usd_cad_history, currency.fx_rates.get("USD"), now_ms),
         usdt_cad_history=hourly(old.usdt_cad_history, currency.fx_rates.get("USDT"), now_ms),
         candles=candles,
+        recent=with_tick(old.recent, now_ms, new.seq),
         closed=tuple(closed),
         held=priced.held,
         explained=priced.explanations,

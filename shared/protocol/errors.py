@@ -18,6 +18,7 @@ ERRORS: Mapping[str, bool] = MappingProxyType(
         "too_many_symbols": False,
         "unknown_interval": False,
         "bad_limit": False,
+        "bad_every": False,
         "channel_denied": False,
         "channel_off": False,
         "channel_full": True,

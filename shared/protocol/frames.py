@@ -1,14 +1,14 @@
 """The frames without prices: acknowledgements, answers, errors, heartbeats and closing notices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from shared.model.values import Snapshot, SourceState
+from shared.model.values import Connection, Snapshot, SourceState
 from shared.model.wire import Encoded, dumps
 from shared.protocol.errors import ERRORS, NO_SUCH_SYMBOL, Id
 from shared.protocol.messages_in import Subscription, Timestamp
 from shared.protocol.parts import Part, in_parts
-from shared.protocol.views import View, symbols_of
+from shared.protocol.views import symbols_of
 
 # Why a connection will end: API Gateway ends it after two hours, or its token ends.
 MAX_DURATION, TOKEN_ENDS = "max_duration", "token_ends"
@@ -24,6 +24,7 @@ def subscribed_frames(subscription: Subscription, message_id: Id) -> tuple[bytes
             "status": "subscribed",
             "channel": subscription.channel,
             "symbols": symbols,
+            **_every(subscription.every_s),
             **part.fields(),
         }
         return reply(fields | (_rejected(subscription.rejected) if part.is_last else {}), message_id)
@@ -41,9 +42,13 @@ def unsubscribed_frame(
     return reply(frame | _rejected(rejected), message_id)
 
 
-def subscriptions_frame(subscriptions: Mapping[str, View], message_id: Id) -> bytes:
+def subscriptions_frame(connection: Connection, message_id: Id) -> bytes:
     """The connection's subscriptions by channel."""
-    listed = [{"channel": channel, "symbols": symbols_of(view)} for channel, view in subscriptions.items()]
+    paces = {channel: pace.every_s for channel, pace in connection.paces.items()}
+    listed = [
+        {"channel": channel, "symbols": symbols_of(view), **_every(paces.get(channel, 0))}
+        for channel, view in connection.subscriptions.items()
+    ]
     return reply({"event": "subscriptions", "subscriptions": listed}, message_id)
 
 
@@ -105,6 +110,10 @@ def _status(name: str, state: SourceState, snapshot: Snapshot) -> str:
 
 def _error(code: str, message: str) -> dict[str, Any]:
     return {"event": "error", "code": code, "message": message, "retryable": ERRORS[code]}
+
+
+def _every(every_s: int) -> dict[str, int]:
+    return {"every": every_s} if every_s else {}
 
 
 def _rejected(symbols: Sequence[str]) -> dict[str, Any]:

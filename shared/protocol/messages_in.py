@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 from shared.model.assets import catalogue
 from shared.model.channels import CHANNELS
+from shared.model.pace import LONGEST_S, is_allowed
 from shared.model.wire import Encoded, loads
 from shared.protocol.errors import BadRequest, Id, unknown_symbol
 from shared.protocol.limits import MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_SYMBOLS
@@ -30,11 +31,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A valid request for a channel. `rejected`: the symbols that do not exist."""
+    """A valid request for a channel. `rejected`: the symbols that do not exist. `every_s`: the seconds between two
+    frames; 0 for every tick."""
 
     channel: str
     view: View
     rejected: tuple[str, ...] = ()
+    every_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,21 @@ def parse_subscription(message: Message) -> Subscription:
     """
     channel = parse_channel(message)
     return Subscription(channel, *_symbols(message))
+
+
+def parse_every(message: Message, tick_s: int) -> int:
+    """The seconds between two frames that a `subscribe` asks for; 0 for every tick.
+
+    Raises:
+        BadRequest: it is not a number of whole ticks, or too long.
+    """
+    every_s = message.body.get("every")
+    if every_s is None or (every_s == tick_s and not isinstance(every_s, bool)):
+        return 0
+    if not isinstance(every_s, int) or isinstance(every_s, bool) or not is_allowed(every_s, tick_s):
+        text = f'"every" is a multiple of {tick_s} seconds, the feed\'s tick, up to {LONGEST_S}'
+        raise BadRequest("bad_every", text, message.message_id)
+    return every_s
 
 
 def parse_unsubscription(message: Message) -> Unsubscription:

@@ -9,10 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.gateway import Gateway, Gone, Posted, PostFailed
 from shared.model.channels import RATES
 from shared.model.delta import Delta
+from shared.model.recent import time_of
 from shared.model.values import Connection, Progress
 from shared.protocol import QuoteTexts, SnapshotFrames, UpdateFrames, closing_frame, heartbeat_frame
 from shared.publishing.periodic import Period, notice_of, reconnect_in_ms, spread_of
 from shared.publishing.slow_clients import MOST_CLOSED, SlowClients
+from shared.publishing.turns import Turn, turn_of
 from shared.store.connections_table import ConnectionsTable
 
 # A client that is further behind notices it by `prev_seq` and asks for a snapshot.
@@ -31,6 +33,9 @@ class FanOut:
     `prev_seq` is then the snapshot's `seq` or a lower one. Frames that are due by the clock are not repeated: a
     snapshot that failed becomes an update and the next one comes a minute later. A `closing` notice may be lost, and
     comes twice if its post was answered too late or its batch is tried again.
+
+    A connection with a pace of its own gets a frame in its turn, with all changes since the turn before. If that fails,
+    the next one has its whole view. Turns of ticks that not all got come again with the next batch.
 
     A client that takes no frames for several ticks is closed: it gets one post after another, and is behind anyway.
     A connection whose token has ended gets nothing more and is closed.
@@ -76,6 +81,7 @@ class FanOut:
             for connection_id, since in self._behind.items()
             if (shards is not None and self._connections.shard_of(connection_id) not in shards)
             or (not all_posted and since < batch.since_all)
+            or connection_id in batch.waiting
         }
         self._behind = still_behind | {connection_id: batch.since(connection_id) for connection_id in posted.failed}
         unheard = still_behind.keys() | batch.without_frames
@@ -116,6 +122,7 @@ class _Batch:
     ) -> None:
         self.since_all = since
         self.without_frames: set[str] = set()  # of the watched connections
+        self.waiting: set[str] = set()  # connections that are behind, and whose turn it is not
         self.ended: list[str] = []  # connections whose token has ended
         self._expired_s = expired_s
         self._watched = watched
@@ -125,11 +132,12 @@ class _Batch:
         self._delta = delta
         self._behind = behind
         self._period = Period(delta.old.ts_ms, delta.new.ts_ms)
+        self._turns = Period(min(delta.old.ts_ms, self._told_at_ms()), delta.new.ts_ms)
         self._texts = QuoteTexts(delta.new)
         self._updates: dict[int, UpdateFrames] = {}
         self._snapshots = SnapshotFrames(delta.new, self._texts)
-        is_due = self._period.has_heartbeat() or not delta
-        self._heartbeat = (heartbeat_frame(delta.new),) if is_due else ()
+        self._has_heartbeat = self._period.has_heartbeat() or not delta
+        self._heartbeat = (heartbeat_frame(delta.new),)
 
     def addressed(self, connections: Iterator[Connection]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         for connection in connections:
@@ -153,15 +161,38 @@ class _Batch:
         """The frames of this tick for a connection: a snapshot if it is due, else the changes, else a heartbeat if it
         is due; then the `closing` notice if it is due."""
         spread = spread_of(connection.connection_id)
-        is_due = self._period.has_snapshot(spread)
-        prices = self._snapshots if is_due else self._updates_since(self.since(connection.connection_id))
-        wanted = [prices.of(channel, view) for channel, view in connection.subscriptions.items()]
-        frames = tuple(frame for channel in wanted for frame in channel) or self._heartbeat
+        frames = self._prices(connection, spread)
         notice = notice_of(connection)
         if self._period.has_notice(notice):
             in_ms = reconnect_in_ms(spread, notice.within_ms)
             frames += (closing_frame(in_ms, self._delta.new.ts_ms, notice.reason),)
         return frames
+
+    def _prices(self, connection: Connection, spread: int) -> tuple[bytes, ...]:
+        frames: tuple[bytes, ...] = ()
+        has_heartbeat = False
+        for channel, view in connection.subscriptions.items():
+            if turn := self._turn(connection, channel, spread):
+                prices = self._snapshots if turn.since is None else self._updates_since(turn.since)
+                frames += prices.of(channel, view)
+                has_heartbeat |= turn.has_heartbeat
+            elif connection.connection_id in self._behind:
+                self.waiting.add(connection.connection_id)
+        return frames or (self._heartbeat if has_heartbeat else ())
+
+    def _turn(self, connection: Connection, channel: str, spread: int) -> Turn | None:
+        """The turn of a channel in this tick. Without a pace, each tick is one."""
+        if pace := connection.paces.get(channel):
+            turn = turn_of(pace, spread, self._turns, self._delta.new)
+            is_behind = connection.connection_id in self._behind
+            return turn._replace(since=None) if turn and is_behind else turn
+        since = None if self._period.has_snapshot(spread) else self.since(connection.connection_id)
+        return Turn(since, self._has_heartbeat)
+
+    def _told_at_ms(self) -> int:
+        """When the last tick came that all got."""
+        at_ms = time_of(self._delta.new.recent, self.since_all) if self.since_all < self._delta.old.seq else None
+        return self._delta.old.ts_ms if at_ms is None else at_ms
 
     def _updates_since(self, seq: int) -> UpdateFrames:
         if seq not in self._updates:

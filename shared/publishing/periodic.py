@@ -40,8 +40,16 @@ class Period(NamedTuple):
 
     def has_snapshot(self, spread: int) -> bool:
         """Whether a snapshot is due for a connection: once a minute, at a second given by its `spread`."""
-        phase = spread % SNAPSHOT_MS
-        return (self.to_ms + phase) // SNAPSHOT_MS != (self.from_ms + phase) // SNAPSHOT_MS
+        return self.has_turn(spread, SNAPSHOT_MS)
+
+    def has_turn(self, spread: int, every_ms: int) -> bool:
+        """Whether it is a connection's turn, which comes once in an interval, at a time given by its `spread`."""
+        return self.last_turn(spread, every_ms) != Period(self.to_ms, self.to_ms).last_turn(spread, every_ms)
+
+    def last_turn(self, spread: int, every_ms: int) -> int:
+        """When it was the connection's turn before this period, in Unix ms."""
+        phase = spread % every_ms
+        return (self.from_ms + phase) // every_ms * every_ms - phase
 
     def has_notice(self, notice: Notice) -> bool:
         """Whether a closing notice is due."""

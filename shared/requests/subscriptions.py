@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aws_lambda_powertools import Logger
 
@@ -9,6 +10,7 @@ from shared import protocol
 from shared.gateway import Gateway
 from shared.model.channels import RATES, has_one_frame_per_symbol
 from shared.model.delta import Delta
+from shared.model.pace import Pace
 from shared.model.staleness import Ages
 from shared.model.values import Connection
 from shared.protocol import BadRequest, Message, Unsubscription, View
@@ -39,9 +41,11 @@ class Subscriptions:
         limits: Ages,
         rates_cap: RatesCap = NO_CAP,
         long_answers: LongAnswers = UNPACED,
+        tick_s: int = 1,
     ) -> None:
         self._quotes = quotes
         self._limits = limits
+        self._tick_s = tick_s
         self._rates_cap = rates_cap
         self._long_answers = long_answers
         self._connections = connections
@@ -75,7 +79,8 @@ class Subscriptions:
             Gone: the connection ended before a frame was posted.
             PostFailed: a frame did not arrive.
         """
-        subscription = protocol.parse_subscription(message)
+        every_s = protocol.parse_every(message, self._tick_s)
+        subscription = replace(protocol.parse_subscription(message), every_s=every_s)
         connection_id, channel, view = connection.connection_id, subscription.channel, subscription.view
         check_allowed(connection, channel, message)
         with self._rates_cap.taken(connection, channel, message):
@@ -84,7 +89,8 @@ class Subscriptions:
         first = self._quotes.snapshot_now(self._limits)
         if first.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
-        self._connections.subscribe(connection_id, channel, view)
+        pace = Pace(every_s, first.seq) if every_s else None
+        self._connections.subscribe(connection_id, channel, view, pace)
         self._keep_places(connection, channel, message)
         self._join_audience()
         logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
@@ -221,7 +227,7 @@ class Requests:
                 now_ms = time.time_ns() // 1_000_000
                 return (protocol.pong_frame(now_ms, message.message_id, protocol.parse_timestamp(message)),)
             case "subscriptions":
-                return (protocol.subscriptions_frame(connection.subscriptions, message.message_id),)
+                return (protocol.subscriptions_frame(connection, message.message_id),)
             case "snapshot":
                 return self._snapshot(connection, message)
             case "assets":

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, TypeVar, get_type_hints
 
+from shared.model.recent import Recent
 from shared.model.values import Memory, Quote, Rate, Snapshot, SourceState, Suspicion
 from shared.model.wire import dumps
 from shared.store.candles_codec import pack_open, pack_ticks, unpack_open
@@ -42,6 +44,7 @@ def pack(snapshot: Snapshot) -> bytes:
             "sources": {name: _by_name(state) for name, state in snapshot.sources.items()},
             "candles": pack_open(snapshot.candles),
             "ticks": pack_ticks(snapshot.candles),
+            "recent": _pack_recent(snapshot.recent),
         }
     )
     return zlib.compress(text.encode(), level=6)
@@ -82,6 +85,17 @@ def _readable(packed: bytes, seq: int) -> Snapshot:
 
 def _history(rows: list[Any]) -> tuple[tuple[int, Decimal], ...]:
     return tuple((_time(ts_ms), price_of(mid)) for ts_ms, mid in rows)
+
+
+def _pack_recent(recent: Recent) -> list[int]:
+    """The first tick's time and `seq`, then for each tick the differences to the one before: most are alike."""
+    before = ((0, 0), *recent)
+    return [number for a, b in zip(before, recent, strict=False) for number in (b[0] - a[0], b[1] - a[1])]
+
+
+def _unpack_recent(numbers: list[Any]) -> Recent:
+    times, seqs = accumulate(numbers[::2]), accumulate(numbers[1::2])
+    return tuple((_time(ts_ms), _time(seq)) for ts_ms, seq in zip(times, seqs, strict=True))
 
 
 def _pack_memories(memories: Mapping[str, Memory]) -> list[list[Any]]:
@@ -143,4 +157,5 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "usdt_cad_history": lambda stored: _history(stored.get("usdt_cad_history", [])),
     "sources": lambda stored: {name: _made(SourceState, state) for name, state in stored["sources"].items()},
     "candles": lambda stored: unpack_open(stored.get("candles", []), stored.get("ticks", [])),
+    "recent": lambda stored: _unpack_recent(stored.get("recent", [])),
 }

@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
+from shared.model.pace import LONGEST_S, Pace
 from shared.model.values import Connection
 from shared.store.client_places import USED, VIEWER, left_by, places_of
 from shared.store.conditional import condition_failed
@@ -112,17 +113,22 @@ class ConnectionsTable:
                 for each in ended:
                     self._remove_unless_newer(each, condition)
 
-    def subscribe(self, connection_id: str, channel: str, symbols: tuple[str, ...] | None) -> None:
-        """Subscribe to a channel. Replaces an earlier subscription to it.
+    def subscribe(
+        self, connection_id: str, channel: str, symbols: tuple[str, ...] | None, pace: Pace | None = None
+    ) -> None:
+        """Subscribe to a channel, at a pace or for every tick. Replaces an earlier subscription to it.
 
         Raises:
             NotConnected: the connection has ended. Its item is not created again.
         """
         if not self._update(
             connection_id,
-            UpdateExpression="SET #channel = :symbols",
-            ExpressionAttributeNames={"#channel": channel},
-            ExpressionAttributeValues={":symbols": list(symbols or ())},
+            UpdateExpression="SET #channel = :symbols" + (", #pace = :pace" if pace else " REMOVE #pace"),
+            ExpressionAttributeNames={"#channel": channel, "#pace": _pace(channel)},
+            ExpressionAttributeValues={
+                ":symbols": list(symbols or ()),
+                **({":pace": [pace.every_s, pace.known_seq]} if pace else {}),
+            },
         ):
             raise NotConnected(connection_id)
 
@@ -132,7 +138,7 @@ class ConnectionsTable:
         Raises:
             NotConnected: the connection has ended.
         """
-        ended = (channel,) if channel else CHANNELS
+        ended = [name for each in ((channel,) if channel else CHANNELS) for name in (each, _pace(each))]
         if not self._update(connection_id, UpdateExpression=f"REMOVE {', '.join(ended)}"):
             raise NotConnected(connection_id)
 
@@ -145,9 +151,9 @@ class ConnectionsTable:
         seen = list(connection.subscriptions[channel] or ())
         if not self._update(
             connection.connection_id,
-            UpdateExpression="SET #channel = :left" if left else "REMOVE #channel",
+            UpdateExpression="SET #channel = :left" if left else "REMOVE #channel, #pace",
             ConditionExpression="#channel = :seen",
-            ExpressionAttributeNames={"#channel": channel},
+            ExpressionAttributeNames={"#channel": channel} | ({} if left else {"#pace": _pace(channel)}),
             ExpressionAttributeValues={":seen": seen, **({":left": list(left)} if left else {})},
         ):
             raise Changed
@@ -308,7 +314,7 @@ class ConnectionsTable:
         query: dict[str, Any] = {
             "KeyConditionExpression": key & condition if condition else key,
             # What else there is costs CPU.
-            "ProjectionExpression": f"sk, connected_at, {ENDS}, {', '.join(attributes)}",
+            "ProjectionExpression": f"sk, connected_at, {ENDS}, {', '.join((*attributes, *map(_pace, CHANNELS)))}",
             "FilterExpression": Attr("expires_at").gt(now_s)
             & reduce(or_, (Attr(attribute).exists() for attribute in attributes)),
             "ConsistentRead": True,  # includes every client that subscribed before the tick was written
@@ -410,7 +416,23 @@ def _connection(item: Mapping[str, Any], shard: int) -> Connection:
         str(item.get(VIEWER, "")),
         believed(item.get(ENDS)),
         _allowed(item),
+        _paces(item, subscriptions),
     )
+
+
+def _pace(channel: str) -> str:
+    """The attribute with the pace of a channel's subscription."""
+    return f"{channel}_every"
+
+
+def _paces(item: Mapping[str, Any], channels: Iterable[str]) -> dict[str, Pace]:
+    """The paces of these channels. One that cannot be read is none: its client hears every tick."""
+    stored = {channel: item[_pace(channel)] for channel in channels if _pace(channel) in item}
+    return {
+        channel: Pace(believed(numbers[0]), believed(numbers[1]))
+        for channel, numbers in stored.items()
+        if isinstance(numbers, list) and len(numbers) == 2 and 0 < believed(numbers[0]) <= LONGEST_S
+    }
 
 
 def _allowed(item: Mapping[str, Any]) -> tuple[str, ...] | None:
