@@ -95,7 +95,7 @@ def _number(rng: random.Random) -> str:
     ])  # fmt: skip
     field, event = rng.choice([
         ("timestamp", "ping"), ("limit", "history"), ("before", "history"), ("id", "ping"), ("event", "ping"),
-        ("symbols", "subscribe"), ("channel", "snapshot"), ("x", "ping"),
+        ("every", "subscribe"), ("symbols", "subscribe"), ("channel", "snapshot"), ("x", "ping"),
     ])  # fmt: skip
     rest = '"symbol":"BTC_CAD","interval":"1m","channel":"rates_batch",'
     return f'{{"event":"{event}",{rest if event != "ping" else ""}"{field}":{number}}}'

@@ -22,6 +22,7 @@ MAX_LIMIT = LIMITS["history_candles"]
 MAX_ID_LENGTH = LIMITS["id_characters"]
 CHANNELS = set(SCHEMAS["Channel"]["enum"])
 INTERVALS = set(SCHEMAS["Interval"]["enum"])
+LONGEST_S = LIMITS["every_seconds"]
 LATEST_MS = 10**13 - 1
 ANSWER = {
     "subscribe": "subscribed",
@@ -106,6 +107,8 @@ def right_answers(text: str) -> frozenset[str]:
     right = frozenset(_faults(body)) or frozenset({ANSWER[body["event"]]})
     if right <= {"snapshot", "explain"}:
         right |= {"unavailable"}  # none of them has a price, or the feed has not priced any market yet
+    if right == {"subscribed"} and body.get("every") is not None:
+        right |= {"bad_every"}  # the contract does not say how long the tick is
     return right | unreadable if extreme else right
 
 
@@ -117,8 +120,10 @@ def _faults(body: object) -> set[str]:
     if not isinstance(event, str) or not event:
         return {"bad_request"}
     match event:
-        case "subscribe" | "snapshot":
-            return faults | _channel_faults(body.get("channel")) | _symbols_faults(body.get("symbols"))
+        case "subscribe":
+            return faults | _view_faults(body) | _every_faults(body.get("every"))
+        case "snapshot":
+            return faults | _view_faults(body)
         case "unsubscribe":
             return faults | _unsubscribe_faults(body)
         case "history":
@@ -129,6 +134,14 @@ def _faults(body: object) -> set[str]:
             return faults
         case _:
             return faults | {"unknown_event"}
+
+
+def _view_faults(body: Mapping[str, Any]) -> set[str]:
+    return _channel_faults(body.get("channel")) | _symbols_faults(body.get("symbols"))
+
+
+def _every_faults(every: object) -> set[str]:
+    return set() if every is None or _is_whole_number(every, 1, LONGEST_S) else {"bad_every"}
 
 
 def _channel_faults(channel: object) -> set[str]:

@@ -426,7 +426,7 @@ def _pace(channel: str) -> str:
 
 
 def _paces(item: Mapping[str, Any], channels: Iterable[str]) -> dict[str, Pace]:
-    """The paces of these channels. One that cannot be read is none: its client hears every tick."""
+    """The paces of these channels. Where one cannot be read, the client hears every tick."""
     stored = {channel: item[_pace(channel)] for channel in channels if _pace(channel) in item}
     return {
         channel: Pace(believed(numbers[0]), believed(numbers[1]))

@@ -13,6 +13,7 @@ import pytest
 from shared.gateway.delivery import Delivery
 from shared.model.delta import Delta
 from shared.model.message_limit import MessageLimit
+from shared.model.pace import Pace
 from shared.model.values import Connection, Progress, Quote, Snapshot
 from shared.publishing import fan_out
 from shared.publishing.fan_out import FanOut
@@ -109,9 +110,11 @@ class _Connections(ConnectionsTable):
         self._held = None
         super().remove_all(connection_ids, known_s)
 
-    def subscribe(self, connection_id: str, channel: str, symbols: tuple[str, ...] | None) -> None:
+    def subscribe(
+        self, connection_id: str, channel: str, symbols: tuple[str, ...] | None, pace: Pace | None = None
+    ) -> None:
         self._held = None
-        super().subscribe(connection_id, channel, symbols)
+        super().subscribe(connection_id, channel, symbols, pace)
 
 
 class _Wires(Clients):

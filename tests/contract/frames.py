@@ -7,8 +7,9 @@ from shared.model.candles import Candle
 from shared.model.channels import RATES, RATES_BATCH, RATES_COMPACT
 from shared.model.delta import Delta
 from shared.model.explanation import Explanation, Explanations
+from shared.model.pace import Pace
 from shared.model.trends import Trends
-from shared.model.values import Quote, Snapshot, SourceState, Suspicion
+from shared.model.values import Connection, Quote, Snapshot, SourceState, Suspicion
 from shared.model.wire import Encoded
 from shared.protocol import (
     ERRORS,
@@ -69,7 +70,8 @@ def built() -> dict[str, list[bytes]]:
             for message_id in IDS
             for view in (None, VIEW)
             for rejected in ((), ("XYZ_CAD", "\ud800"))
-            for frame in subscribed_frames(Subscription(RATES, view, rejected), message_id)
+            for every_s in (0, 60)
+            for frame in subscribed_frames(Subscription(RATES, view, rejected, every_s), message_id)
         ],
         "unsubscribed": [
             unsubscribed_frame(None),
@@ -77,8 +79,8 @@ def built() -> dict[str, list[bytes]]:
             unsubscribed_frame(1, RATES_BATCH, VIEW),
         ],
         "subscriptions": [
-            subscriptions_frame({}, None),
-            subscriptions_frame({RATES: None, RATES_BATCH: VIEW}, LONG),
+            subscriptions_frame(Connection("a", {}), None),
+            subscriptions_frame(Connection("a", {RATES: None, RATES_BATCH: VIEW}, paces={RATES_BATCH: Pace(60)}), LONG),
         ],
         "assets": [*assets_frames(Snapshot(), None), *assets_frames(NEW, LONG)],
         "history": [

@@ -17,6 +17,7 @@ from shared.model import message_limit as limits
 from shared.model.assets import catalogue
 from shared.model.candles import DAY_MS, INTERVAL_MS, KEPT_MS
 from shared.model.channels import CHANNELS
+from shared.model.pace import LONGEST_S
 from shared.model.staleness import HEARTBEAT_MS
 from shared.model.trends import HOURS
 from shared.model.values import Quote
@@ -125,6 +126,7 @@ def test_the_contracts_limits_are_those_of_the_code() -> None:
         "messages_over": limits.CLOSED_AFTER,
         "history_candles": MAX_READ,
         "history_candles_default": DEFAULT_LIMIT,
+        "every_seconds": LONGEST_S,
         "frame_bytes": MAX_FRAME_BYTES,
         "trends_frame_bytes": MAX_TRENDS_FRAME_BYTES,
         "silence_ms": HEARTBEAT_MS,

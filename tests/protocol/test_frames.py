@@ -11,7 +11,8 @@ from shared.model.assets import catalogue
 from shared.model.channels import RATES, RATES_BATCH
 from shared.model.delta import Delta
 from shared.model.explanation import Candidate, Explanation, Explanations
-from shared.model.values import Quote, Snapshot, SourceState, Suspicion
+from shared.model.pace import Pace
+from shared.model.values import Connection, Quote, Snapshot, SourceState, Suspicion
 from shared.model.wire import dumps, loads
 from shared.pricing.fx import DAY_MS
 from shared.protocol import (
@@ -65,7 +66,7 @@ ALL_CONTROL = [
     unsubscribed_frame(1, RATES),
     rate_limited_frame(400, 1),
     *assets_frames(Snapshot(), 1),
-    subscriptions_frame({RATES: None}, 1),
+    subscriptions_frame(Connection("a", {RATES: None}, paces={RATES: Pace(60)}), 1),
     pong_frame(NOW_MS, 1),
     error_frame("bad_request", "no", 1),
 ]
@@ -237,10 +238,10 @@ def test_other_answers_have_their_exact_text() -> None:
         b'"rejected":[{"symbol":"XYZ_CAD","code":"unknown_symbol","message":"no such symbol"}],"id":"b"}'
     )
     assert pong_frame(NOW_MS, 0) == b'{"event":"pong","ts":1718707723456,"id":0}'
-    assert subscriptions_frame({RATES_BATCH: ("BTC_CAD",)}, None) == (
+    assert subscriptions_frame(Connection("a", {RATES_BATCH: ("BTC_CAD",)}), None) == (
         b'{"event":"subscriptions","subscriptions":[{"channel":"rates_batch","symbols":["BTC_CAD"]}]}'
     )
-    assert loads(subscriptions_frame({RATES: None}, None))["subscriptions"][0]["symbols"] == SYMBOLS
+    assert loads(subscriptions_frame(Connection("a", {RATES: None}), None))["subscriptions"][0]["symbols"] == SYMBOLS
     assert error_frame("bad_json", "the message is not JSON") == (
         b'{"event":"error","code":"bad_json","message":"the message is not JSON","retryable":false}'
     )

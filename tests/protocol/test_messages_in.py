@@ -16,6 +16,7 @@ from shared.protocol import (
     Subscription,
     error_frame,
     parse_channel,
+    parse_every,
     parse_message,
     parse_subscription,
 )
@@ -162,3 +163,20 @@ def test_any_fields_are_a_subscription_or_a_sendable_refusal(body: dict[str, obj
     else:
         assert parse_channel(message) == subscription.channel
         assert subscription.view is None or set(subscription.view) <= set(catalogue())
+
+
+@pytest.mark.parametrize(("every", "seconds"), [(None, 0), (5, 0), (10, 10), (60, 60), (300, 300)])
+def test_every_is_a_number_of_whole_ticks(every: object, seconds: int) -> None:
+    assert parse_every(Message("subscribe", None, {"every": every}), 5) == seconds
+
+
+@pytest.mark.parametrize("every", [0, -5, 4, 7, 305, 10.0, "10", True, [10], 10**30])
+def test_another_every_is_refused_with_the_tick(every: object) -> None:
+    with pytest.raises(BadRequest, match="multiple of 5 seconds") as refused:
+        parse_every(Message("subscribe", 7, {"every": every}), 5)
+    assert (refused.value.code, refused.value.message_id) == ("bad_every", 7)
+
+
+def test_one_second_is_not_true() -> None:
+    with pytest.raises(BadRequest):
+        parse_every(Message("subscribe", None, {"every": True}), 1)

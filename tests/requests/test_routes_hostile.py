@@ -53,6 +53,7 @@ right = {
     "interval": st.sampled_from(list(INTERVAL_MS)).map(json.dumps),
     "limit": st.integers(-1, 501).map(str),
     "before": st.integers(-1, 10**13).map(str),
+    "every": st.integers(-1, 301).map(str),
     "timestamp": st.integers().map(str) | any_text.map(json.dumps),
     "id": (st.integers(-(2**63) - 1, 2**63) | st.text(max_size=37) | surrogates).map(json.dumps),
 }

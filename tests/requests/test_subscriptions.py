@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.gateway import Gone
 from shared.model.assets import catalogue
+from shared.model.pace import Pace
 from shared.model.staleness import Ages, ages
 from shared.model.values import Snapshot
 from shared.protocol import BadRequest, Message, parse_message
@@ -154,9 +156,9 @@ def test_a_first_snapshot_written_meanwhile_is_sent(feed: Feed) -> None:
 def test_a_snapshot_written_after_the_first_look_is_sent_whole(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     subscribe = feed.connections.subscribe
 
-    def subscribe_as_it_is_written(connection_id: str, channel: str, view: tuple[str, ...] | None) -> None:
+    def subscribe_as_it_is_written(*given: Any) -> None:
         feed.quotes.write_snapshot(FIRST, 1)
-        subscribe(connection_id, channel, view)
+        subscribe(*given)
 
     monkeypatch.setattr(feed.connections, "subscribe", subscribe_as_it_is_written)
     ack, snapshot = feed.subscribe(symbols=["BTC_CAD"])
@@ -444,9 +446,9 @@ def test_a_subscriber_gets_no_view_of_an_unreadable_snapshot(
     store(readable == "first")
     subscribe = feed.connections.subscribe
 
-    def meanwhile(connection_id: str, channel: str, view: tuple[str, ...] | None) -> None:
+    def meanwhile(*given: Any) -> None:
         store(readable == "second")
-        subscribe(connection_id, channel, view)
+        subscribe(*given)
 
     monkeypatch.setattr(feed.connections, "subscribe", meanwhile)
     _ack, *views = feed.subscribe(channel, symbols=["BTC_CAD", "ETH_CAD"])
@@ -468,3 +470,37 @@ def test_a_rates_snapshot_without_a_price_is_a_retryable_error(feed: Feed) -> No
     assert (refused.value.code, refused.value.message_id) == ("unavailable", 8)
     (snapshot,) = feed.ask("snapshot", channel="rates_batch", symbols=["BTC_CAD"])
     assert (snapshot["event"], snapshot["data"]) == ("snapshot", [])
+
+
+def test_a_client_that_asks_for_a_pace_is_told_it_and_stored_with_it(feed: Feed) -> None:
+    feed.quotes.write_snapshot(FIRST, 1)
+    ack, *_ = feed.subscribe("rates_batch", every=60)
+    assert ack["every"] == 60
+    assert feed.connections.get(ID).paces == {"rates_batch": Pace(60, FIRST.seq)}
+
+
+def test_another_subscription_replaces_the_pace(feed: Feed) -> None:
+    feed.subscribe("rates_batch", every=60)
+    feed.subscribe("rates", every=30)
+    assert "every" not in feed.subscribe("rates_batch")[-1]
+    assert feed.connections.get(ID).paces.keys() == {"rates"}
+
+
+def stored(connections_items: Table) -> dict[str, Any]:
+    """Return the connection's item."""
+    return next(dict(item) for item in connections_items.scan()["Items"] if item["sk"] == ID)
+
+
+def test_the_end_of_a_subscription_ends_its_pace(feed: Feed, connections_items: Table) -> None:
+    for ended in ({"channel": "rates_batch"}, {"channel": "rates_batch", "symbols": ["BTC_CAD"]}, {}):
+        feed.subscribe("rates_batch", symbols=["BTC_CAD"], every=60)
+        feed.unsubscribe(**ended)
+        assert "rates_batch_every" not in stored(connections_items)
+
+
+def test_a_client_whose_pace_cannot_be_read_hears_every_tick(feed: Feed, connections_items: Table) -> None:
+    feed.subscribe("rates_batch", every=60)
+    item = stored(connections_items)
+    for broken in ("60", [60], [0, 1], [301, 1], [60, 1, 2], {"a": 1}):
+        connections_items.put_item(Item=item | {"rates_batch_every": broken})
+        assert feed.connections.get(ID).paces == {}
