@@ -102,7 +102,7 @@ def test_each_hears_everything_once_in_its_interval(feed: Feed, clients: Clients
         assert len(told) == len(set(told))
 
 
-def test_a_client_that_missed_its_turn_gets_its_whole_view_in_the_next(feed: Feed, clients: Clients) -> None:
+def test_after_a_missed_turn_the_next_one_has_the_whole_view(feed: Feed, clients: Clients) -> None:
     feed.listen("slow", 15)
     for _ in range(12):
         feed.tick()

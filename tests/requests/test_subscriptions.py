@@ -472,7 +472,7 @@ def test_a_rates_snapshot_without_a_price_is_a_retryable_error(feed: Feed) -> No
     assert (snapshot["event"], snapshot["data"]) == ("snapshot", [])
 
 
-def test_a_client_that_asks_for_a_pace_is_told_it_and_stored_with_it(feed: Feed) -> None:
+def test_a_client_is_told_its_pace_and_stored_with_it(feed: Feed) -> None:
     feed.quotes.write_snapshot(FIRST, 1)
     ack, *_ = feed.subscribe("rates_batch", every=60)
     assert ack["every"] == 60

@@ -1,4 +1,4 @@
-/** What the page asks for after the first prices: the past of each row, and the feed's own catalogue. Loaded then. */
+/** What the page asks for after the first prices: the past of each row, the feed's own catalogue, and a pace. Loaded then. */
 
 import type { Feed } from "cadfeed-client";
 import { Past } from "./past.ts";
@@ -7,8 +7,9 @@ import type { QuoteTable } from "./table.ts";
 /** The first prices are drawn by then. */
 const ASSETS_AFTER_MS = 500;
 
-/** Ask for both. `arrange` puts the rows in order after the catalogue has changed them. */
+/** Ask for both, and keep the page's pace. `arrange` puts the rows in order after the catalogue has changed them. */
 export async function askForMore(feed: Feed, table: QuoteTable, arrange: () => void): Promise<void> {
+  keepPace(feed);
   const past = new Past(table);
   void past.ask(feed);
   await new Promise((resolve) => setTimeout(resolve, ASSETS_AFTER_MS));
@@ -16,4 +17,13 @@ export async function askForMore(feed: Feed, table: QuoteTable, arrange: () => v
   if (!table.list(listed.map(({ symbol, name, renamed_to: renamedTo }) => ({ symbol, name, renamedTo })))) return;
   past.draw();
   arrange();
+}
+
+/** A page that nobody sees hears the feed once a minute, and one whose visitor saves data twice. */
+function keepPace(feed: Feed): void {
+  const { connection } = navigator as { connection?: { saveData?: boolean } };
+  const whenSeen = connection?.saveData ? 30 : undefined;
+  const follow = (): void => feed.pace(document.hidden ? 60 : whenSeen);
+  document.addEventListener("visibilitychange", follow);
+  if (document.hidden || whenSeen) follow();
 }

@@ -6,7 +6,7 @@ import type { Rolldown } from "vite";
 import { build } from "vite";
 import { beforeAll, expect, it } from "vitest";
 
-const FIRST_JS_BYTES = 16_000;
+const FIRST_JS_BYTES = 16 * 1_024;
 const CSS_BYTES = 5_000;
 let output: Rolldown.RolldownOutput["output"];
 

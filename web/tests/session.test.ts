@@ -267,3 +267,44 @@ it("a closed session does nothing more", () => {
   expect(words(session.elapsed(99_999))).toEqual([]);
   expect(session.state).toEqual({ link: "closed", reason: "" });
 });
+
+describe("a pace", () => {
+  function asked({ commands }: Outcome): unknown[] {
+    return commands.map((command: Command) => command.do === "send" && command.message);
+  }
+
+  it("is asked for with each subscription, and no longer when it ends", () => {
+    const session = new Session(undefined, () => 1, 60);
+    session.start(0);
+    expect(asked(session.opened(1, 0))).toEqual([{ event: "subscribe", channel: "rates_compact", every: 60, id: 1 }]);
+    session.received(1, ACK, 0);
+    expect(asked(session.paced(undefined, 1000))).toEqual([{ event: "subscribe", channel: "rates_compact", id: 1 }]);
+  });
+
+  it("lets the server be silent for that long, without a ping", () => {
+    const session = new Session(undefined, () => 1, 300);
+    session.start(0);
+    session.opened(1, 0);
+    session.received(1, ACK, 0);
+    for (const text of snapshotOf(FIRST)) session.received(1, text, 0);
+    expect(words(session.elapsed(336_999))).toEqual([]);
+    expect(words(session.elapsed(337_000))).toEqual(["ping on 1"]);
+    expect(words(session.elapsed(345_000))).toEqual(["close 1"]);
+  });
+
+  it("that the feed's tick does not fit is given up", () => {
+    const session = new Session(undefined, () => 1, 60);
+    session.start(0);
+    session.opened(1, 0);
+    const outcome = session.received(1, refusal({ code: "bad_every", id: 1 }), 0);
+    expect(asked(outcome)).toEqual([{ event: "subscribe", channel: "rates_compact", id: 1 }]);
+    expect(session.state.link).toBe("connecting");
+  });
+
+  it("of a connection that is not open yet is asked for when it opens", () => {
+    const session = new Session(undefined, () => 1);
+    session.start(0);
+    expect(words(session.paced(60, 0))).toEqual([]);
+    expect(asked(session.opened(1, 0))).toEqual([{ event: "subscribe", channel: "rates_compact", every: 60, id: 1 }]);
+  });
+});

@@ -45,8 +45,10 @@ class Feed:
         channel: `rates_compact`, or `rates_batch`, which the client takes by itself from a server that does not offer
             the first; or `rates`, which other servers of the kind speak too. `rates` does not tell when a frame was
             lost or a symbol has no price any more.
-        dead_after_s: after this many seconds of silence the client gives up a connection; never, if `None`. The server
-            sends something at least every 30 s. A server that does not count ticks may stay silent.
+        every_s: the seconds between two frames, each with everything that changed since the one before: a multiple of
+            the feed's tick, up to 300; `None` for every tick.
+        dead_after_s: after this many seconds of silence, and `every_s`, the client gives up a connection; never, if
+            `None`. The server sends something at least every 30 s. A server that does not count ticks may stay silent.
         token: for a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called
             for each connection. If it fails, the client tries again later, as after a lost connection.
         on_state: called with each change of `state`.
@@ -64,6 +66,7 @@ class Feed:
         symbols: Sequence[str] | None = None,
         *,
         channel: str = COMPACT,
+        every_s: int | None = None,
         dead_after_s: float | None = 45.0,
         token: Token | None = None,
         on_state: Callable[[State], object] | None = None,
@@ -81,8 +84,8 @@ class Feed:
         self._token = token
         self._on_state, self._on_heard = on_state, on_heard
         self._machine = Machine(
-            Subscription(channel, tuple(symbols or ())),
-            dead_after_ms=None if dead_after_s is None else round(dead_after_s * 1000),
+            Subscription(channel, tuple(symbols or ()), every_s),
+            dead_after_ms=None if dead_after_s is None else round((dead_after_s + (every_s or 0)) * 1000),
         )
         self._began_ms = time.time_ns() // 1_000_000 - _monotonic_ms()
         self._runner: asyncio.Task[None] | None = None

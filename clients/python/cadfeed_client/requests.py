@@ -17,10 +17,11 @@ MOST_SUBSCRIBES = 3
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A channel, and some of its symbols (none: all)."""
+    """A channel, some of its symbols (none: all), and the seconds between two frames (`None`: every tick)."""
 
     channel: str = COMPACT
     symbols: tuple[str, ...] = ()
+    every_s: int | None = None
 
     @property
     def batch(self) -> bool:
@@ -118,8 +119,12 @@ class Requests:
         self._subscribes += 1
         # Plain servers may answer nothing until a price moves.
         self._subscribe_ms = now_ms + ASK_AGAIN_AFTER_MS if self._subscribes < MOST_SUBSCRIBES else None
-        symbols = {"symbols": list(self._subscription.symbols)} if self._subscription.symbols else {}
-        return _message("subscribe", self.channel, self._subscribe_id, symbols)
+        asked: dict[str, object] = {}
+        if self._subscription.symbols:
+            asked["symbols"] = list(self._subscription.symbols)
+        if self._subscription.every_s is not None:
+            asked["every"] = self._subscription.every_s
+        return _message("subscribe", self.channel, self._subscribe_id, asked)
 
 
 def _message(event: str, channel: str, message_id: int, more: Mapping[str, object] | None = None) -> str:

@@ -27,7 +27,7 @@ class SyncFeed:
     Use it as a context manager and iterate over it, or only iterate over it. Every thread may use it.
 
     Args:
-        url, symbols, channel, dead_after_s, token, options: as for `Feed`.
+        url, symbols, channel, every_s, dead_after_s, token, options: as for `Feed`.
         on_state, on_heard: as for `Feed`. They are called in the feed's own thread and hold it up while they run.
 
     Raises:
@@ -40,6 +40,7 @@ class SyncFeed:
         symbols: Sequence[str] | None = None,
         *,
         channel: str = COMPACT,
+        every_s: int | None = None,
         dead_after_s: float | None = 45.0,
         token: Token | None = None,
         on_state: Callable[[State], object] | None = None,
@@ -49,6 +50,7 @@ class SyncFeed:
         self._feed = Feed(
             *(url, symbols),
             channel=channel,
+            every_s=every_s,
             dead_after_s=dead_after_s,
             token=token,
             on_state=on_state,

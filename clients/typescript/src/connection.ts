@@ -32,14 +32,23 @@ export class Connection {
   /** The server has answered the subscription. */
   isLive = false;
   readonly #symbols: readonly string[] | undefined;
+  #every: number | undefined;
   #heardAt: number;
   #isPinged = false;
   #askedAt = LONG_AGO;
   #subscribeAt = NEVER;
   #askAt = NEVER;
 
-  constructor(number: number, symbols: readonly string[] | undefined, now: number, send: Send) {
+  /** `every`: the seconds between two frames; without it there is one in each tick. */
+  constructor(
+    number: number,
+    symbols: readonly string[] | undefined,
+    every: number | undefined,
+    now: number,
+    send: Send,
+  ) {
     this.number = number;
+    this.#every = every;
     this.since = this.#heardAt = now;
     this.#symbols = symbols;
     this.send = send;
@@ -49,7 +58,7 @@ export class Connection {
   get wakeAt(): number {
     if (!this.isOpen) return this.since + OPEN_TIMEOUT_MS;
     const silence = this.#isPinged ? DEAD_AFTER_MS : PING_AFTER_MS;
-    return Math.min(this.#heardAt + silence, this.#subscribeAt, this.#askAt);
+    return Math.min(this.#heardAt + this.#interval + silence, this.#subscribeAt, this.#askAt);
   }
 
   /** It is open: subscribe. */
@@ -57,6 +66,12 @@ export class Connection {
     this.isOpen = true;
     this.#heardAt = now;
     this.#subscribe(now);
+  }
+
+  /** Hear frames at another pace, beginning with a snapshot. */
+  change(every: number | undefined, now: number): void {
+    this.#every = every;
+    if (this.isOpen) this.#subscribe(now);
   }
 
   /** The server sent something, whatever it is. */
@@ -84,10 +99,12 @@ export class Connection {
     else if (id === IDS.subscribe || (id === undefined && !this.isLive)) this.#subscribeAt = at;
   }
 
-  /** Subscribe to the other channel, if the server refused this one because it does not offer it; returns whether. */
+  /** Subscribe otherwise, if the server does not offer the channel, or has a tick that the pace does not fit; returns whether. */
   fallBack({ id, code }: Refusal, now: number): boolean {
-    if (id !== IDS.subscribe || !isNotOffered(code, this.channel)) return false;
-    this.channel = "rates_batch";
+    if (id !== IDS.subscribe) return false;
+    if (code === "bad_every" && this.#every) this.#every = undefined;
+    else if (isNotOffered(code, this.channel)) this.channel = "rates_batch";
+    else return false;
     this.#subscribe(now);
     return true;
   }
@@ -96,7 +113,7 @@ export class Connection {
   look(now: number): string | undefined {
     if (!this.isOpen)
       return now - this.since >= OPEN_TIMEOUT_MS ? "The connection could not be made in time." : undefined;
-    const silence = now - this.#heardAt;
+    const silence = now - this.#heardAt - this.#interval;
     if (silence >= DEAD_AFTER_MS) return `Nothing was heard for ${DEAD_AFTER_MS / 1000} s.`;
     if (now >= this.#subscribeAt) this.#subscribe(now);
     if (now >= this.#askAt) this.#ask(now);
@@ -112,7 +129,13 @@ export class Connection {
     // The subscription brings a snapshot by itself.
     this.#askedAt = now;
     const symbols = this.#symbols?.length ? { symbols: this.#symbols } : {};
-    this.send({ event: "subscribe", channel: this.channel, ...symbols, id: IDS.subscribe });
+    const pace = this.#every ? { every: this.#every } : {};
+    this.send({ event: "subscribe", channel: this.channel, ...symbols, ...pace, id: IDS.subscribe });
+  }
+
+  /** How much longer than without a pace the server may be silent, in ms. */
+  get #interval(): number {
+    return (this.#every ?? 0) * 1000;
   }
 
   #ask(now: number): void {

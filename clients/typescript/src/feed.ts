@@ -22,6 +22,11 @@ export interface Options extends Observer {
   /** Only these, e.g. `["BTC_CAD"]`; all when there are none. */
   readonly symbols?: readonly string[];
   /**
+   * The seconds between two frames, each with everything that changed since the one before: a multiple of the feed's
+   * tick, up to 300; a feed with another tick sends one in each tick, as it does without it.
+   */
+  readonly every?: number | undefined;
+  /**
    * For a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called for each
    * connection. If it fails, the client tries again later, as after a lost connection.
    */
@@ -66,7 +71,7 @@ export class Feed implements AsyncIterable<Quote> {
     this.#url = url;
     this.#token = options.token;
     this.#observers = new Set([options]);
-    this.#session = new Session(options.symbols);
+    this.#session = new Session(options.symbols, Math.random, options.every);
     this.#apply(this.#session.start(steadyNow()));
   }
 
@@ -115,6 +120,11 @@ export class Feed implements AsyncIterable<Quote> {
    */
   explain(symbol: string, signal?: AbortSignal): Promise<Explanation> {
     return this.request({ event: "explain", symbol }, signal);
+  }
+
+  /** Hear frames at another pace from now on, as with the option `every`, beginning with a snapshot. */
+  pace(every?: number): void {
+    this.#apply(this.#session.paced(every, steadyNow()));
   }
 
   /** Connect now, if the next attempt is still to come: the device is online again. */

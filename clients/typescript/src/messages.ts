@@ -75,7 +75,7 @@ export interface Refusal {
 export type ServerMessage = SnapshotFrame | UpdateFrame | Heartbeat | Subscribed | Closing | Refusal | AnswerPart;
 
 export type ClientMessage =
-  | { event: "subscribe"; channel: Channel; symbols?: readonly string[]; id: number }
+  | { event: "subscribe"; channel: Channel; symbols?: readonly string[]; every?: number; id: number }
   | (Exclude<Request, SnapshotRequest> & { id: number })
   | { event: "snapshot"; channel: Channel; id: number };
 

@@ -56,6 +56,7 @@ export class Session {
   error: Refused | undefined;
 
   readonly #symbols: readonly string[] | undefined;
+  #every: number | undefined;
   readonly #random: () => number;
   readonly #requests = new Requests();
   #main: Connection | undefined;
@@ -69,9 +70,13 @@ export class Session {
   #isClosed = false;
   #commands: Command[] = [];
 
-  /** `symbols`: only these, all when there are none. `random`: a number from 0 to 1. */
-  constructor(symbols?: readonly string[], random: () => number = Math.random) {
+  /**
+   * `symbols`: only these, all when there are none. `random`: a number from 0 to 1. `every`: the seconds between two
+   * frames; without it there is one in each tick.
+   */
+  constructor(symbols?: readonly string[], random: () => number = Math.random, every?: number) {
     this.#symbols = symbols;
+    this.#every = every;
     this.#random = random;
   }
 
@@ -95,6 +100,13 @@ export class Session {
 
   opened(number: number, now: number): Outcome {
     this.#find(number)?.opened(now);
+    return this.#outcome();
+  }
+
+  /** Hear frames at another pace from now on. */
+  paced(every: number | undefined, now: number): Outcome {
+    this.#every = every;
+    for (const connection of this.#connections()) connection.change(every, now);
     return this.#outcome();
   }
 
@@ -266,7 +278,7 @@ export class Session {
     if (!this.#main) this.book.startOver();
     const number = ++this.#opened;
     this.#commands.push({ do: "open", connection: number });
-    return new Connection(number, this.#symbols, now, (message) =>
+    return new Connection(number, this.#symbols, this.#every, now, (message) =>
       this.#commands.push({ do: "send", connection: number, message }),
     );
   }
