@@ -69,6 +69,7 @@ class Api(Construct):
         quotes, table = storage.quotes.table_arn, storage.connections.table_arn
         rates = {
             "MAX_RATES_CONNECTIONS": str(rates_places(self._config)),
+            "RATES_EVERY_SECONDS": str(self._config.rates_every_s),
             "MAX_RATES_CONNECTIONS_PER_CLIENT": str(self._config.max_rates_connections_per_client),
         }
         subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})

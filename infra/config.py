@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from constructs import Node
 
+from shared.model.pace import LONGEST_S
 from shared.requests.prices import DEAREST
 from shared.sources.settings import KEY_PARAMETER, POLL_SECONDS, SourceSetting, source_settings
 from shared.store.connections_table import MOST_SHARDS
@@ -27,6 +28,7 @@ BOUNDS = {
     "max_connections_per_client": (0, 1_000_000),
     "max_connections_per_block": (0, 1_000_000),
     "max_connections": (0, 1_000_000),
+    "rates_seconds": (0, LONGEST_S),
     "max_rates_connections": (0, 1_000_000),
     "max_rates_connections_per_client": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
@@ -74,6 +76,7 @@ class FeedConfig:
     `own_proxy`: your own proxy stands before the API, as CloudFront does with `site`, and sends the origin secret.
     `documents`: serve prices over HTTP, too. With `auth=token` there are none, since they are public.
     `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on.
+    `rates_seconds`: the shortest interval between two frames of a symbol on `rates`; less than two ticks is each tick.
     `max_rates_connections`: how many connections may be subscribed to `rates`, fewer if they would take more than half
     of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on. 0
     for no limit.
@@ -117,6 +120,7 @@ class FeedConfig:
     message_burst: int = 200
     documents: bool = True
     rates: bool = True
+    rates_seconds: int = 15
     max_rates_connections: int = 200
     max_rates_connections_per_client: int = 2
     max_connections_per_client: int = 20
@@ -149,6 +153,12 @@ class FeedConfig:
     @property
     def needs_token(self) -> bool:
         return self.auth == TOKEN
+
+    @property
+    def rates_every_s(self) -> int:
+        """`rates_seconds` in whole ticks; 0 for every tick."""
+        ticks = -(-self.rates_seconds // self.tick_seconds)
+        return ticks * self.tick_seconds if ticks > 1 else 0
 
     @property
     def serves_documents(self) -> bool:

@@ -42,6 +42,7 @@ subscriptions = Subscriptions(
     ),
     LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
     settings.tick_seconds,
+    settings.rates_every_seconds,
 )
 
 

@@ -42,10 +42,12 @@ class Subscriptions:
         rates_cap: RatesCap = NO_CAP,
         long_answers: LongAnswers = UNPACED,
         tick_s: int = 1,
+        rates_every_s: int = 0,
     ) -> None:
         self._quotes = quotes
         self._limits = limits
         self._tick_s = tick_s
+        self._rates_every_s = rates_every_s
         self._rates_cap = rates_cap
         self._long_answers = long_answers
         self._connections = connections
@@ -79,8 +81,9 @@ class Subscriptions:
             Gone: the connection ended before a frame was posted.
             PostFailed: a frame did not arrive.
         """
-        every_s = protocol.parse_every(message, self._tick_s)
-        subscription = replace(protocol.parse_subscription(message), every_s=every_s)
+        asked, every_s = protocol.parse_subscription(message), protocol.parse_every(message, self._tick_s)
+        least_s = self._rates_every_s if has_one_frame_per_symbol(asked.channel) else 0
+        subscription = replace(asked, every_s=max(every_s, least_s))
         connection_id, channel, view = connection.connection_id, subscription.channel, subscription.view
         check_allowed(connection, channel, message)
         with self._rates_cap.taken(connection, channel, message):
@@ -89,7 +92,7 @@ class Subscriptions:
         first = self._quotes.snapshot_now(self._limits)
         if first.seq:
             self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
-        pace = Pace(every_s, first.seq) if every_s else None
+        pace = Pace(subscription.every_s, first.seq) if subscription.every_s else None
         self._connections.subscribe(connection_id, channel, view, pace)
         self._keep_places(connection, channel, message)
         self._join_audience()

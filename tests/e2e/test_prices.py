@@ -21,7 +21,13 @@ from tests.e2e.local_stack import Stack
 TICK = 5
 EXCHANGE = ["--seed=16"]
 QUOTA = 100  # posts a second
-CONTEXT = ["post_rate=60", "post_burst=50", "answer_rate=20", "max_rates_connections=200"]  # fit into it
+CONTEXT = [
+    "post_rate=60",
+    "post_burst=50",
+    "answer_rate=20",
+    "max_rates_connections=200",
+    "rates_seconds=0",
+]  # fit into it
 EVERYTHING = {"event": "subscribe", "channel": "rates"}
 SNAPSHOT = {"event": "snapshot", "channel": "rates"}  # the dearest message that no cap refuses
 ANSWERING = ("ApiSubscribeFunction", "ApiRequestFunction")

@@ -45,6 +45,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         throttle_burst="5",
         answer_rate="6",
         rates="false",
+        rates_seconds="7",
         max_rates_connections="7",
         max_rates_connections_per_client="5",
         messages_per_minute="2",
@@ -271,3 +272,11 @@ def test_an_invalid_log_retention_is_named(tmp_path: Path) -> None:
 def test_the_context_of_other_tools_is_ignored(tmp_path: Path) -> None:
     app = make_app(tmp_path, vpc_id="vpc-1", **{"availability-zones:account=1:region=x": []})
     assert config_from(app.node) == FeedConfig(site=False)
+
+
+@pytest.mark.parametrize(
+    ("tick_s", "seconds", "every_s"),
+    [(5, 15, 15), (5, 11, 15), (5, 5, 0), (5, 0, 0), (7, 15, 21), (60, 15, 0), (1, 15, 15)],
+)
+def test_the_interval_of_rates_is_whole_ticks(tick_s: int, seconds: int, every_s: int) -> None:
+    assert FeedConfig(tick_seconds=tick_s, rates_seconds=seconds).rates_every_s == every_s

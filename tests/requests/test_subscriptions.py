@@ -504,3 +504,15 @@ def test_a_client_whose_pace_cannot_be_read_hears_every_tick(feed: Feed, connect
     for broken in ("60", [60], [0, 1], [301, 1], [60, 1, 2], {"a": 1}):
         connections_items.put_item(Item=item | {"rates_batch_every": broken})
         assert feed.connections.get(ID).paces == {}
+
+
+def test_rates_has_a_shortest_interval(feed: Feed) -> None:
+    for channel, every, told in (
+        ("rates", None, 15), ("rates", 5, 15), ("rates", 60, 60), ("rates_batch", None, None), ("rates_batch", 5, 5),
+    ):  # fmt: skip
+        slow = Subscriptions(
+            feed.quotes, feed.connections, feed.clients.gateway, lambda: None, AGELESS, tick_s=1, rates_every_s=15
+        )
+        slow.subscribe(feed.connections.get(ID), message("subscribe", channel=channel, every=every))
+        acks = [frame for frame in feed.clients.frames(ID) if frame["event"] == "subscribed"]
+        assert acks[-1].get("every") == told

@@ -51,7 +51,9 @@ class Attack:
 def attacks(config: FeedConfig | None = None) -> list[Attack]:
     """Return what one connection can do, dearest first within listening and asking."""
     config = config or FeedConfig()
-    heard = [Attack(f"listens to `{channel}`", listening(channel), *most_on(channel, config)) for channel in CHANNELS]
+    heard = [
+        Attack(f"listens to `{channel}`", listening(channel, config), *most_on(channel, config)) for channel in CHANNELS
+    ]
     asked = [
         Attack(f"sends {name}", times_a_day(price_of(work), config) * of_a_message(work))
         for name, work in kinds().items()
@@ -69,9 +71,10 @@ def most_on(channel: str, config: FeedConfig) -> tuple[int | None, int | None]:
     return rates_places(config) or None, config.max_rates_connections_per_client or None
 
 
-def listening(channel: str) -> Decimal:
-    """Return the dollars of one connection that listens for a day to everything on a channel."""
-    load = workload(Options(1, channel=channel))
+def listening(channel: str, config: FeedConfig) -> Decimal:
+    """Return the dollars of one connection that listens for a day to everything on a channel, as often as it may."""
+    every_s = config.rates_every_s if channel == RATES else 0
+    load = workload(Options(1, every_s or config.tick_seconds, channel))
     messages = load.received(channel, partial(metered, unit_bytes=prices.API_GATEWAY_MESSAGE_BYTES))
     posts = load.received(channel, lambda sizes: Decimal(len(sizes)))
     month = (
@@ -137,7 +140,7 @@ def awake() -> Decimal:
     """Return the dollars a day of a feed that somebody listens to, beyond those of one that nobody does."""
     heard, unheard = Options(1), Options(0)
     more = bill(Design.THIS, heard).total - bill(Design.THIS, unheard).total
-    return more / MONTH_DAYS - listening(heard.channel)
+    return more / MONTH_DAYS - listening(heard.channel, FeedConfig())
 
 
 def table() -> str:

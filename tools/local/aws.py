@@ -30,7 +30,9 @@ SETTINGS = {
     # All clients on this machine have one address.
     "max_connections_per_client": "0",
     "max_connections_per_block": "0",
-    "max_rates_connections": "0",  # the emulator has no quota of posts
+    # The emulator has no quota of posts, and costs nothing.
+    "max_rates_connections": "0",
+    "rates_seconds": "0",
     "tracing": "false",
     "retain_data": "false",
 }

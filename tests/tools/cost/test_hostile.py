@@ -36,10 +36,9 @@ def test_the_price_of_a_message_is_its_dollars() -> None:
 
 
 def test_one_client_asks_for_no_more_than_the_goal() -> None:
-    """The exception is `rates`: the frames of one connection cost more."""
-    above = [attack.name for attack in attacks() if attack.cost(1) > GOAL]
-    assert above == [f"listens to `{RATES}`"]
-    assert listening(RATES) > GOAL
+    """Nor does it listen for more. With each tick, the frames of one connection on `rates` would cost more."""
+    assert [attack.name for attack in attacks() if attack.cost(1) > GOAL] == []
+    assert listening(RATES, FeedConfig(rates_seconds=0)) > GOAL
 
 
 def test_a_handshake_costs_no_more_than_it_counts_as() -> None:
@@ -62,8 +61,8 @@ def test_a_larger_limit_lets_a_client_cost_more() -> None:
 
 def test_the_cap_bounds_what_a_hundred_clients_cost() -> None:
     (rates,) = (attack for attack in attacks() if attack.name == f"listens to `{RATES}`")
-    assert rates.cost(1) == 2 * listening(RATES)
-    assert rates.cost(1_000) == rates.cost(100) == 200 * listening(RATES)
+    assert rates.cost(1) == 2 * listening(RATES, FeedConfig())
+    assert rates.cost(1_000) == rates.cost(100) == 200 * listening(RATES, FeedConfig())
     assert most_on(RATES, FeedConfig(rates=False)) == (0, 0)
     assert most_on(RATES, FeedConfig(max_rates_connections=0, max_rates_connections_per_client=0)) == (None, None)
     assert most_on(RATES_BATCH, FeedConfig()) == (None, None)
@@ -72,7 +71,9 @@ def test_the_cap_bounds_what_a_hundred_clients_cost() -> None:
 def test_listening_costs_as_much_as_in_the_bill() -> None:
     """The bill of many connections has what all of them share; a connection more costs what it hears."""
     more = bill(Design.THIS, Options(2_000)).total - bill(Design.THIS, Options(1_000)).total
-    assert listening(Options(1).channel) == pytest.approx(more / 1_000 / (Decimal(730) / 24), rel=Decimal("0.05"))
+    assert listening(Options(1).channel, FeedConfig()) == pytest.approx(
+        more / 1_000 / (Decimal(730) / 24), rel=Decimal("0.05")
+    )
 
 
 def test_before_prices_a_snapshot_cost_dollars() -> None:
