@@ -31,7 +31,8 @@ VANISHES, ASKS, WANTS_ALL = 0.3, 0.03, 0.4  # the share of visits, of frames, an
 MOST_ON_RATES = 5  # symbols, since each costs a post per tick, and the emulator makes few of them
 FUNCTIONS = ("IngestFunction", "PublishFunction", "SubscribeFunction", "RequestFunction", "ConnectFunction")
 PAST = ("CANDLE#", "PAST#", "TRENDS")  # what grows for good, or until it expires, or comes with the first whole hour
-KILLED = "Worker process died"
+# What the emulator says about an invocation whose process was killed: while it ran, or before it got its event.
+KILLED = ("Worker process died", "'NoneType' object has no attribute 'stdin'")
 
 
 @dataclass
@@ -212,7 +213,7 @@ def logged(stack: Stack) -> Iterator[str]:
 
 def is_unhandled(line: str) -> bool:
     raised = line.startswith("Traceback") or "errorMessage" in line or "Task timed out" in line
-    return raised and KILLED not in line
+    return raised and not any(text in line for text in KILLED)
 
 
 def complaints(stack: Stack) -> Counter[str]:
