@@ -31,7 +31,7 @@ VANISHES, ASKS, WANTS_ALL = 0.3, 0.03, 0.4  # the share of visits, of frames, an
 MOST_ON_RATES = 5  # symbols, since each costs a post per tick, and the emulator makes few of them
 FUNCTIONS = ("IngestFunction", "PublishFunction", "SubscribeFunction", "RequestFunction", "ConnectFunction")
 PAST = ("CANDLE#", "PAST#", "TRENDS")  # what grows for good, or until it expires, or comes with the first whole hour
-# What the emulator says of an invocation whose process was killed: while it ran, or just before it was given its event.
+# What the emulator says about an invocation whose process was killed: while it ran, or before it got its event.
 KILLED = ("Worker process died", "'NoneType' object has no attribute 'stdin'")
 
 
