@@ -55,7 +55,8 @@ export class Chart {
     this.closed = new Promise((resolve) => {
       dialog.addEventListener("close", () => {
         this.#end();
-        returnFocusTo?.focus();
+        // The event comes after the dialog has gone: by then the user may have moved on.
+        if (document.activeElement === document.body) returnFocusTo?.focus();
         resolve();
       });
     });

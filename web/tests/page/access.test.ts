@@ -86,6 +86,18 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     expect(await visit.shown()).toEqual(["ETH_CAD"]);
   });
 
+  it("leaves the focus where users put it while a chart closes", async ({ visit }) => {
+    const page = await visit.open("?symbol=BTC_CAD");
+    await page.locator("dialog[open]").waitFor();
+    await page.locator("dialog").evaluate((dialog: HTMLDialogElement) => {
+      const closed = new Promise((resolve) => dialog.addEventListener("close", resolve));
+      dialog.close();
+      document.querySelector<HTMLElement>("#filter")?.focus();
+      return closed;
+    });
+    expect(await visit.focused()).toBe("filter");
+  });
+
   it("is sorted with the keyboard alone if there are no headers", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE });
     await pressed(page, "Tab", "Tab", "Tab", "ArrowDown", "ArrowDown");

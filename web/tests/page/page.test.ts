@@ -289,9 +289,11 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
       await visit.tick();
       await page.waitForTimeout(50);
     }
+    site.isFull = true;
     site.cut();
     await visit.is("reconnecting");
-    await visit.is("live");
+    site.isFull = false;
+    await visit.is("live", 10_000);
     await visit.is("quiet", QUIET_WITHIN_MS);
   });
 
