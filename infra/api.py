@@ -64,6 +64,7 @@ class Api(Construct):
             "TICK_SECONDS": str(self._config.tick_seconds),
             "STALE_AFTER_SECONDS": str(self._config.stale_after_seconds),
             "RATES": str(self._config.rates).lower(),
+            "RATES_CHANGE": self._config.rates_change,
             "ANSWER_RATE": str(answer_rate(self._config)),
         }
         quotes, table = storage.quotes.table_arn, storage.connections.table_arn

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from constructs import Node
 
+from shared.model.channels import AMOUNT, PERCENT
 from shared.model.pace import LONGEST_S
 from shared.requests.prices import DEAREST
 from shared.sources.settings import KEY_PARAMETER, POLL_SECONDS, SourceSetting, source_settings
@@ -77,6 +78,7 @@ class FeedConfig:
     `documents`: serve prices over HTTP, too. With `auth=token` there are none, since they are public.
     `rates`: the channel `rates`, which costs 30 times as much as `rates_batch`, is on.
     `rates_seconds`: the shortest interval between two frames of a symbol on `rates`; less than two ticks is each tick.
+    `rates_change`: what `change` is on `rates`, the `amount` in CAD, or the `percent` that other such servers tell.
     `max_rates_connections`: how many connections may be subscribed to `rates`, fewer if they would take more than half
     of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on. 0
     for no limit.
@@ -121,6 +123,7 @@ class FeedConfig:
     documents: bool = True
     rates: bool = True
     rates_seconds: int = 15
+    rates_change: str = AMOUNT
     max_rates_connections: int = 200
     max_rates_connections_per_client: int = 2
     max_connections_per_client: int = 20
@@ -208,6 +211,8 @@ def chosen_settings(config: FeedConfig) -> dict[str, Any]:
 
 
 def _check_auth(config: FeedConfig) -> None:
+    if config.rates_change not in {AMOUNT, PERCENT}:
+        raise ValueError(f"rates_change is {config.rates_change!r}; it must be {AMOUNT} or {PERCENT}")
     if config.auth not in {NO_AUTH, TOKEN}:
         raise ValueError(f"auth is {config.auth!r}; it must be {NO_AUTH} or {TOKEN}")
     if config.needs_token and config.site_access_logs:

@@ -38,6 +38,7 @@ class Publish(Construct):
             "CONNECTIONS_TABLE": storage.connections.table_name,
             "CONNECTION_SHARDS": str(config.connection_shards),
             "CONNECTIONS_URL": api.connections_url,
+            "RATES_CHANGE": config.rates_change,
         }
         shards, pace = config.connection_shards, posting_pace(self, config)
         self.worker = self._worker(config, storage, api, environment, pace) if shards > 1 else None

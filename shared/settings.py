@@ -1,9 +1,10 @@
 """A function's environment variables as one typed value, read once at its start."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TypeVar, get_type_hints
 
+from shared.model.channels import AMOUNT
 from shared.model.staleness import Ages, ages
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class ConnectSettings(MisnamedSettings):
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
     """For functions that post to clients. `connections_url` is the address of the API's `@connections`. The tick and
-    `stale_after_seconds` give the ages by which they judge a snapshot."""
+    `stale_after_seconds` give the ages by which they judge a snapshot. `rates_change`: what `change` is on `rates`."""
 
     quotes_table: str
     connections_table: str
@@ -77,6 +78,7 @@ class ClientSettings:
     connections_url: str
     tick_seconds: int
     stale_after_seconds: int
+    rates_change: str = field(default=AMOUNT, kw_only=True)
 
     @property
     def ages(self) -> Ages:
@@ -145,15 +147,15 @@ def read(kind: type[T], environment: Mapping[str, str]) -> T:
     """
     hints = get_type_hints(kind)
     values: dict[str, object] = {}
-    for field in fields(kind):  # type: ignore[arg-type]  # every kind is a dataclass
-        name = field.name.upper()
+    for each in fields(kind):  # type: ignore[arg-type]  # every kind is a dataclass
+        name = each.name.upper()
         text = environment.get(name)
         if text is None:
-            if field.default is MISSING:
+            if each.default is MISSING:
                 raise ValueError(f"the environment variable {name} is not set")
             continue
-        read_as = _KINDS.get(hints[field.name])
-        values[field.name] = read_as(name, text) if read_as else text
+        read_as = _KINDS.get(hints[each.name])
+        values[each.name] = read_as(name, text) if read_as else text
     return kind(**values)
 
 

@@ -16,9 +16,9 @@ from shared.sources.settings import source_settings
 from shared.sources.upstream import Source
 from tools import accepted_findings
 from tools.checkov import accepted
-from tools.cost import hostile
+from tools.cost import hostile, page
 from tools.cost.crossover import Cheaper
-from tools.cost.designs import Design, Service, bill
+from tools.cost.designs import ALTERNATIVES, Design, Service, bill
 from tools.cost.plot import plot
 from tools.cost.report import ALWAYS_SHOWN, as_text, crossovers
 from tools.cost.workload import Options, most_connections
@@ -63,6 +63,12 @@ def bills() -> str:
     return f"```\n{as_text(Options(1_000))}```"
 
 
+def page_hours() -> str:
+    """Return a row per thing that a visitor of the page does: the dollars of a thousand of it."""
+    lines = ["| a thousand times | US dollars |", "|---|---:|"]
+    return "\n".join([*lines, *(f"| {what} | {dollars:,.3f} |" for what, dollars in page.rows())])
+
+
 def cheapest() -> str:
     """Return a row per deployment: from how many connections on each other design is cheaper, and where quota ends."""
     heads = [design.value for design in SHOWN]
@@ -81,7 +87,7 @@ def _range(found: Cheaper) -> str:
     return f"{found.first:,} to {found.last:,}" if found.last else f"{found.first:,}"
 
 
-SHOWN = (Design.APPSYNC, Design.IOT, Design.FARGATE, Design.FARGATE_DEFLATE)
+SHOWN = ALTERNATIVES
 DEPLOYMENTS = {
     "(nothing)": Options(1_000),
     "`TICK=1`": Options(1_000, 1),
@@ -97,7 +103,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"sources": sources, "bill": bill_of_this_design},
     "docs/operations.md": {"hostile": hostile.table},
     "docs/protocol.md": {"prices": message_prices, "most-of-a-connection": most_of_a_connection},
-    "docs/scaling.md": {"bills": bills, "cheapest": cheapest},
+    "docs/scaling.md": {"bills": bills, "cheapest": cheapest, "page-hours": page_hours},
 }
 # They take the time of a synthesis.
 OF_STACKS: Mapping[str, Mapping[str, Callable[[], str]]] = {

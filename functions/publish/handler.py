@@ -39,6 +39,7 @@ publisher = Publisher(
     FanOut(
         ConnectionsTable(connections_items, settings.connection_shards),
         open_gateway(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
+        settings.rates_change,
     ),
     shards=settings.connection_shards,
     connections_per_worker=settings.connections_per_worker,

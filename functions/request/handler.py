@@ -49,6 +49,7 @@ requests = Requests(
     settings.ages,
     RatesCap(settings.rates),
     LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
+    settings.rates_change,
 )
 
 

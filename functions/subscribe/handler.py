@@ -43,6 +43,7 @@ subscriptions = Subscriptions(
     LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
     settings.tick_seconds,
     settings.rates_every_seconds,
+    settings.rates_change,
 )
 
 

@@ -26,6 +26,7 @@ worker = Worker(
     FanOut(
         ConnectionsTable(items, settings.connection_shards),
         open_gateway(settings.connections_url, rate=settings.post_rate, burst=settings.post_burst),
+        settings.rates_change,
     ),
 )
 

@@ -9,6 +9,7 @@ RATES = "rates"
 RATES_BATCH = "rates_batch"
 RATES_COMPACT = "rates_compact"
 CHANNELS = (RATES, RATES_BATCH, RATES_COMPACT)
+AMOUNT, PERCENT = "amount", "percent"  # what `change` is on `rates`, by the operator's choice
 _ONE_FRAME_PER_SYMBOL = {RATES}
 _ROWS = {RATES_COMPACT}
 

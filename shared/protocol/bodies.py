@@ -25,14 +25,19 @@ def body_of(
     told: Iterable[str],
     seq: int,
     known: Snapshot | None = None,
+    *,
+    is_whole: bool = False,
 ) -> Body:
     """The quotes of the symbols in `told`, in a frame of the tick `seq` and a view of `symbols`.
 
-    `known`: a snapshot whose legend the client has, so that an equal one need not be stated.
+    `known`: a snapshot whose legend the client has, so that an equal one need not be stated. `is_whole`: the frame
+    tells the whole view.
     """
     if not has_rows(channel):
         return Body("data", [texts.of(symbol) for symbol in told], {})
     legend = Legend(texts.snapshot, symbols)
     places = {symbol: index for index, symbol in enumerate(symbols)}
     rows = [texts.rows.of(symbol, places[symbol], seq) for symbol in told]
-    return Body("rows", rows, legend.named() if known and legend.is_of(known) else legend.stated())
+    if not known or not legend.is_of(known):
+        return Body("rows", rows, legend.stated())
+    return Body("rows", rows, legend.repeated() if is_whole else legend.named())

@@ -42,6 +42,10 @@ class Legend:
         """The field of a frame whose reader has the legend."""
         return {"legend": self.name}
 
+    def repeated(self) -> Mapping[str, Any]:
+        """The fields of a whole view whose reader has the legend: what its rows are, but not where each is from."""
+        return {name: field for name, field in self.stated().items() if name in ("legend", "columns", "symbols")}
+
     def stated(self) -> Mapping[str, Any]:
         """The fields of a frame that states the legend."""
         return {"legend": self.name, **self._content}

@@ -1,9 +1,10 @@
 """A quote on the wire: the whole state of its symbol."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from shared.model.assets import catalogue
-from shared.model.channels import RATES
+from shared.model.channels import AMOUNT, PERCENT, RATES
 from shared.model.values import Quote, Snapshot
 from shared.model.wire import Encoded, dumps
 from shared.protocol.compact import RowTexts
@@ -13,12 +14,14 @@ from shared.protocol.frames import reply
 
 class QuoteTexts:
     """The quotes of a snapshot as JSON, in `rows` as rows. Each is encoded on first use, once for all frames that hold
-    it."""
+    it. `rates_change`: what `change` is in a frame of one quote, `amount` or `percent`."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, rates_change: str = AMOUNT) -> None:
         self.snapshot = snapshot
         self.rows = RowTexts(snapshot)
+        self._is_percent = rates_change == PERCENT
         self._texts: dict[str, Encoded] = {}
+        self._alone: dict[str, Encoded] = {}
 
     def of(self, symbol: str) -> Encoded:
         """The quote of a symbol.
@@ -29,6 +32,19 @@ class QuoteTexts:
         if symbol not in self._texts:
             self._texts[symbol] = Encoded(dumps(quote_fields(self.snapshot.quotes[symbol])))
         return self._texts[symbol]
+
+    def alone(self, symbol: str) -> Encoded:
+        """The quote of a symbol for a frame of its own, as readers of such frames expect it.
+
+        Raises:
+            KeyError: the symbol has no price.
+        """
+        if not self._is_percent:
+            return self.of(symbol)
+        if symbol not in self._alone:
+            quote = self.snapshot.quotes[symbol]
+            self._alone[symbol] = Encoded(dumps(quote_fields(replace(quote, change=quote.change_pct))))
+        return self._alone[symbol]
 
 
 def quote_fields(quote: Quote) -> dict[str, str | int | bool | Decimal]:

@@ -16,20 +16,26 @@ from shared.protocol.views import View, symbols_of
 
 
 def snapshot_frames(
-    snapshot: Snapshot, channel: str, view: View, message_id: Id = None, texts: QuoteTexts | None = None
+    snapshot: Snapshot,
+    channel: str,
+    view: View,
+    message_id: Id = None,
+    texts: QuoteTexts | None = None,
+    known: Snapshot | None = None,
 ) -> tuple[bytes, ...]:
     """All quotes of a view, as the channel sends them: one frame per symbol, or one frame or its parts.
 
     A frame of one symbol does not have the status of the feed, so a heartbeat follows the quotes if the feed is late.
+    `known`: a snapshot whose legend the client has.
     """
     symbols = symbols_of(view)
     texts = texts or QuoteTexts(snapshot)
     told = [symbol for symbol in symbols if symbol in snapshot.quotes]
     if has_one_frame_per_symbol(channel):
-        frames = tuple(data_frame(texts.of(symbol), message_id) for symbol in told)
+        frames = tuple(data_frame(texts.alone(symbol), message_id) for symbol in told)
         return (*frames, heartbeat_frame(snapshot)) if snapshot.late else frames
     seq = view_seq(snapshot, symbols)
-    body = body_of(channel, texts, symbols, told, seq)
+    body = body_of(channel, texts, symbols, told, seq, known, is_whole=True)
 
     def frame(rows: Sequence[Encoded], part: Part) -> bytes:
         fields: dict[str, Any] = {
@@ -50,16 +56,22 @@ def snapshot_frames(
 
 
 class SnapshotFrames:
-    """The frames of one snapshot, encoded once for all connections with the same channel and view."""
+    """The frames of one snapshot, encoded once for all connections with the same channel and view. `known`: a snapshot
+    whose legend most clients have."""
 
-    def __init__(self, snapshot: Snapshot, texts: QuoteTexts | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, texts: QuoteTexts | None = None, known: Snapshot | None = None) -> None:
         self._snapshot = snapshot
         self._texts = texts or QuoteTexts(snapshot)
-        self._encoded: dict[tuple[str, View], tuple[bytes, ...]] = {}
+        self._known = known
+        self._encoded: dict[tuple[str, View, bool], tuple[bytes, ...]] = {}
 
-    def of(self, channel: str, view: View) -> tuple[bytes, ...]:
-        """The frames to post. A channel with one frame per symbol has none if no symbol of the view has a price."""
-        key = (channel, view)
+    def of(self, channel: str, view: View, *, knows: bool = False) -> tuple[bytes, ...]:
+        """The frames to post. A channel with one frame per symbol has none if no symbol of the view has a price.
+
+        `knows`: the client has the legend of `known`.
+        """
+        key = (channel, view, knows)
         if key not in self._encoded:
-            self._encoded[key] = snapshot_frames(self._snapshot, channel, view, texts=self._texts)
+            known = self._known if knows else None
+            self._encoded[key] = snapshot_frames(self._snapshot, channel, view, texts=self._texts, known=known)
         return self._encoded[key]

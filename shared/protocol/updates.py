@@ -47,7 +47,7 @@ class UpdateFrames:
         told = [symbol for symbol in symbols if symbol in self._quotes]
         unavailable = [symbol for symbol in symbols if symbol in self._unavailable]
         if has_one_frame_per_symbol(channel):
-            return tuple(data_frame(self._texts.of(symbol)) for symbol in told)
+            return tuple(data_frame(self._texts.alone(symbol)) for symbol in told)
         if not told and not unavailable:
             return ()
         seq, prev_seq = view_seq(self._delta.new, symbols), self._prev_seq(symbols)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.gateway import Gateway, Gone, Posted, PostFailed
-from shared.model.channels import RATES
+from shared.model.channels import AMOUNT, RATES
 from shared.model.delta import Delta
 from shared.model.recent import time_of
 from shared.model.values import Connection, Progress
@@ -41,7 +41,8 @@ class FanOut:
     A connection whose token has ended gets nothing more and is closed.
     """
 
-    def __init__(self, connections: ConnectionsTable, gateway: Gateway) -> None:
+    def __init__(self, connections: ConnectionsTable, gateway: Gateway, rates_change: str = AMOUNT) -> None:
+        self._rates_change = rates_change
         self._connections = connections
         self._gateway = gateway
         self._behind: dict[str, int] = {}  # by connection ID, the tick since which it has missed changes
@@ -65,7 +66,8 @@ class FanOut:
         # By the earlier of two clocks: this one may be ahead, and then every connection would seem to have expired.
         expired_s = min(began_s, delta.new.ts_ms // 1000)
         since = _since(delta, progress.complete_seq)
-        batch = _Batch(delta, since, self._behind, watched=self._slow, expired_s=expired_s)
+        texts = QuoteTexts(delta.new, self._rates_change)
+        batch = _Batch(delta, since, self._behind, texts, watched=self._slow, expired_s=expired_s)
         connections = self._connections.subscribers(shards, expired_s, progress.stopped_after)
         posted = self._gateway.post_all(
             batch.addressed(connections),
@@ -118,7 +120,13 @@ class _Batch:
     """Each connection with its frames, in the order in which to post them."""
 
     def __init__(
-        self, delta: Delta, since: int, behind: dict[str, int], watched: Container[str] = (), expired_s: int = 0
+        self,
+        delta: Delta,
+        since: int,
+        behind: dict[str, int],
+        texts: QuoteTexts,
+        watched: Container[str] = (),
+        expired_s: int = 0,
     ) -> None:
         self.since_all = since
         self.without_frames: set[str] = set()  # of the watched connections
@@ -133,9 +141,9 @@ class _Batch:
         self._behind = behind
         self._period = Period(delta.old.ts_ms, delta.new.ts_ms)
         self._turns = Period(min(delta.old.ts_ms, self._told_at_ms()), delta.new.ts_ms)
-        self._texts = QuoteTexts(delta.new)
+        self._texts = texts
         self._updates: dict[int, UpdateFrames] = {}
-        self._snapshots = SnapshotFrames(delta.new, self._texts)
+        self._snapshots = SnapshotFrames(delta.new, self._texts, delta.old)
         self._has_heartbeat = self._period.has_heartbeat() or not delta
         self._heartbeat = (heartbeat_frame(delta.new),)
 
@@ -173,8 +181,10 @@ class _Batch:
         has_heartbeat = False
         for channel, view in connection.subscriptions.items():
             if turn := self._turn(connection, channel, spread):
-                prices = self._snapshots if turn.since is None else self._updates_since(turn.since)
-                frames += prices.of(channel, view)
+                if turn.since is None:
+                    frames += self._snapshots.of(channel, view, knows=self._has_heard_the_last(connection, channel))
+                else:
+                    frames += self._updates_since(turn.since).of(channel, view)
                 has_heartbeat |= turn.has_heartbeat
             elif connection.connection_id in self._behind:
                 self.waiting.add(connection.connection_id)
@@ -188,6 +198,10 @@ class _Batch:
             return turn._replace(since=None) if turn and is_behind else turn
         since = None if self._period.has_snapshot(spread) else self.since(connection.connection_id)
         return Turn(since, self._has_heartbeat)
+
+    def _has_heard_the_last(self, connection: Connection, channel: str) -> bool:
+        """Whether the connection got what the tick before this one changed."""
+        return channel not in connection.paces and self.since(connection.connection_id) == self._delta.old.seq
 
     def _told_at_ms(self) -> int:
         """When the last tick came that all got."""

@@ -8,11 +8,11 @@ from aws_lambda_powertools import Logger
 
 from shared import protocol
 from shared.gateway import Gateway
-from shared.model.channels import RATES, has_one_frame_per_symbol
+from shared.model.channels import AMOUNT, RATES, has_one_frame_per_symbol
 from shared.model.delta import Delta
 from shared.model.pace import Pace
 from shared.model.staleness import Ages
-from shared.model.values import Connection
+from shared.model.values import Connection, Snapshot
 from shared.protocol import BadRequest, Message, Unsubscription, View
 from shared.requests.allowed import check_allowed
 from shared.requests.history import history_frames
@@ -20,12 +20,14 @@ from shared.requests.long_answers import UNPACED, LongAnswers
 from shared.requests.minutes import MinutesBackfill
 from shared.requests.rates_cap import NO_CAP, RatesCap
 from shared.requests.wake import wake_ingest_if_none_runs
+from shared.requests.warm_snapshot import WarmSnapshot
 from shared.store.connections_table import Changed, ConnectionsTable
 from shared.store.quotes_table import QuotesTable
 from shared.store.trends_table import TrendsTable
 from shared.store.whole_history import WholeHistory
 
 TRIES = 3
+JOINED_FOR_MS = 1_000  # subscribers of this time are told to the ingest as one
 logger = Logger(child=True)
 
 
@@ -43,11 +45,15 @@ class Subscriptions:
         long_answers: LongAnswers = UNPACED,
         tick_s: int = 1,
         rates_every_s: int = 0,
+        rates_change: str = AMOUNT,
     ) -> None:
         self._quotes = quotes
+        self._warm = WarmSnapshot(quotes, tick_s)
+        self._joined_ms = 0
         self._limits = limits
         self._tick_s = tick_s
         self._rates_every_s = rates_every_s
+        self._rates_change = rates_change
         self._rates_cap = rates_cap
         self._long_answers = long_answers
         self._connections = connections
@@ -89,21 +95,21 @@ class Subscriptions:
         with self._rates_cap.taken(connection, channel, message):
             self._long_answers.wait(channel, view)
         self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
-        first = self._quotes.snapshot_now(self._limits)
+        first = self._snapshot(channel)
         if first.seq:
-            self._gateway.post_unordered(connection_id, protocol.snapshot_frames(first, channel, view))
+            self._post_snapshot(connection_id, channel, view, first)
         pace = Pace(subscription.every_s, first.seq) if subscription.every_s else None
         self._connections.subscribe(connection_id, channel, view, pace)
         self._keep_places(connection, channel, message)
         self._join_audience()
         logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
-        moved = Delta(first, self._quotes.snapshot_now(self._limits))
+        moved = Delta(first, self._snapshot(channel))
         if not moved.new.seq:
             return  # there is none, or none that can be read: the next tick brings everything
         if moved.old.seq:
             self._post_changes(connection_id, channel, view, moved)
         else:
-            self._gateway.post_unordered(connection_id, protocol.snapshot_frames(moved.new, channel, view))
+            self._post_snapshot(connection_id, channel, view, moved.new)
 
     def unsubscribe(self, connection: Connection, message: Message) -> None:
         """End all subscriptions, that to a channel, or that to some of its symbols.
@@ -171,7 +177,7 @@ class Subscriptions:
     def _post_changes(self, connection_id: str, channel: str, view: View, moved: Delta) -> None:
         """Send what changed. On `rates`, whose readers need not look at `seq`, a tick that `publish` posted meanwhile
         may have come before these frames, so what changed since follows them: the last word is the newest."""
-        frames = protocol.UpdateFrames(moved).of(channel, view)
+        frames = self._changes(moved).of(channel, view)
         if moved.old.late and not moved.new.late and not frames:
             frames = (protocol.heartbeat_frame(moved.new),)  # says that the feed is no longer late
         if not has_one_frame_per_symbol(channel):
@@ -182,12 +188,29 @@ class Subscriptions:
                 return
             self._gateway.post_unordered(connection_id, frames)
             moved = Delta(moved.new, self._quotes.snapshot_now(self._limits))
-            frames = protocol.UpdateFrames(moved).of(channel, view) if moved.new.seq > moved.old.seq else ()
+            frames = self._changes(moved).of(channel, view) if moved.new.seq > moved.old.seq else ()
+
+    def _post_snapshot(self, connection_id: str, channel: str, view: View, snapshot: Snapshot) -> None:
+        texts = protocol.QuoteTexts(snapshot, self._rates_change)
+        self._gateway.post_unordered(connection_id, protocol.snapshot_frames(snapshot, channel, view, texts=texts))
+
+    def _changes(self, moved: Delta) -> protocol.UpdateFrames:
+        return protocol.UpdateFrames(moved, texts=protocol.QuoteTexts(moved.new, self._rates_change))
+
+    def _snapshot(self, channel: str) -> Snapshot:
+        """The current snapshot. A reader who does not see what it missed gets one that was read now."""
+        fresh = self._quotes.snapshot_now if has_one_frame_per_symbol(channel) else self._warm.now
+        return fresh(self._limits)
 
     def _join_audience(self) -> None:
+        """Say that somebody listens, and see that an ingest runs. A count that begins after the first of a second's
+        subscribers was written finds that one, so the others need not say it again."""
         now_ms = time.time_ns() // 1_000_000
+        if 0 <= now_ms - self._joined_ms < JOINED_FOR_MS:
+            return
         self._quotes.join_audience(now_ms)
         wake_ingest_if_none_runs(self._quotes, now_ms, self._limits.late_ms, self._wake_ingest)
+        self._joined_ms = now_ms
 
 
 class Requests:
@@ -203,10 +226,12 @@ class Requests:
         limits: Ages,
         rates_cap: RatesCap = NO_CAP,
         long_answers: LongAnswers = UNPACED,
+        rates_change: str = AMOUNT,
     ) -> None:
         self._quotes = quotes
         self._limits = limits
         self._rates_cap = rates_cap
+        self._rates_change = rates_change
         self._long_answers = long_answers
         self._history = history
         self._minutes = minutes
@@ -261,7 +286,8 @@ class Requests:
             symbol in snapshot.quotes for symbol in protocol.symbols_of(view)
         ):
             raise BadRequest("unavailable", "none of these has a price now", message.message_id)
-        return protocol.snapshot_frames(snapshot, asked.channel, view, message.message_id)
+        texts = protocol.QuoteTexts(snapshot, self._rates_change)
+        return protocol.snapshot_frames(snapshot, asked.channel, view, message.message_id, texts)
 
     def _explanation(self, message: Message) -> bytes:
         symbol, explanations = protocol.parse_explain(message), self._quotes.explanations()

@@ -268,6 +268,16 @@ def test_an_update_without_its_legend_is_a_gap() -> None:
     assert reader.book.whole
 
 
+def test_a_whole_view_that_repeats_no_sources_has_those_of_its_legend() -> None:
+    reader = Reader()
+    reader.read(dumps(whole()).encode())
+    repeated = {name: value for name, value in whole(seq=2).items() if name not in ("sources_used", "renamed_to")}
+    reader.read(dumps(repeated).encode())
+    assert (reader.book.seq, reader.book.whole) == (2, True)
+    with pytest.raises(ValueError, match="legend"):
+        Legends().expanded(repeated)
+
+
 def test_only_the_newest_legends_are_kept() -> None:
     legends = Legends()
     for number in range(MOST_LEGENDS + 1):

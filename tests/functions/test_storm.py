@@ -77,3 +77,18 @@ def test_a_storm_asks_a_part_of_each_shard(
     assert meter.units["write", "CLIENT#203.0.7.0/24"] == meter.units["read", "CLIENT#203.0.7.0/24"] == 2
     assert served["read COUNT"] > 10_000
     assert by_snapshot == 500  # whatever the number of shards
+
+
+def test_a_warm_lambda_reads_the_snapshot_once_a_tick_and_writes_the_audience_once_a_second(
+    load: Load, quotes_items: Table, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above, the snapshot is old, so each subscriber reads it, as on `rates`."""
+    monkeypatch.setenv("TICK_SECONDS", "60")
+    began_s = time.monotonic()
+    QuotesTable(quotes_items).write_snapshot(after(Snapshot(), quotes(), time.time_ns() // 1_000_000), 1)
+    meter.units.clear()
+    reconnect(load, 1, monkeypatch, quotes_items)
+    seconds = time.monotonic() - began_s
+    assert meter.units["read", "SNAPSHOT"] == 1
+    assert meter.units["write", "AUDIENCE"] <= seconds + 1
+    assert meter.units["read", "LEASE"] <= seconds + 1

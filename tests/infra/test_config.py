@@ -213,6 +213,7 @@ def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthes
         ("tick_seconds", "61", "tick_seconds is 61; it must be 1 to 60"),
         ("tick_seconds", "fast", "tick_seconds is 'fast'; it must be a whole number"),
         ("tick_seconds", 2.5, "tick_seconds is '2.5'; it must be a whole number"),
+        ("rates_change", "ratio", "rates_change is 'ratio'; it must be amount or percent"),
         ("stale_after_seconds", 0, "stale_after_seconds is 0; it must be 1 to 3600"),
         ("connection_shards", 0, "connection_shards is 0; it must be 1 to 100"),
         ("post_rate", -1, "post_rate is -1; it must be 0 to 1000000"),

@@ -88,6 +88,24 @@ def test_only_a_new_legend_is_stated_again() -> None:
     assert loads(unmoved)["symbols"] == ["BTC_CAD"]
 
 
+def test_a_whole_view_names_the_sources_only_to_a_client_that_may_not_know_them() -> None:
+    first = after(Snapshot(), quotes())
+    moved = after(first, quotes("1", ["BTC_CAD"]))
+    other = after(moved, quotes("2", ["BTC_CAD"], source="ndax:BTC_CAD"))
+    stated = [
+        "sources_used" in loads(frame)
+        for frames, knows in (
+            (SnapshotFrames(moved, known=first), True),
+            (SnapshotFrames(moved, known=first), False),
+            (SnapshotFrames(other, known=moved), True),
+        )
+        for frame in frames.of(RATES_COMPACT, None, knows=knows)
+    ]
+    assert stated == [False, True, True]
+    (repeated,) = SnapshotFrames(moved, known=first).of(RATES_COMPACT, None, knows=True)
+    assert (loads(repeated)["columns"], loads(repeated)["symbols"]) == (list(COLUMNS), SYMBOLS)
+
+
 def test_a_client_that_missed_ticks_is_told_the_legend() -> None:
     first = after(Snapshot(), quotes())
     moved = after(after(first, quotes("1")), quotes("2"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.model.assets import catalogue
-from shared.model.channels import RATES, RATES_BATCH
+from shared.model.channels import PERCENT, RATES, RATES_BATCH
 from shared.model.delta import Delta
 from shared.model.explanation import Candidate, Explanation, Explanations
 from shared.model.pace import Pace
@@ -208,6 +208,20 @@ def test_stale_and_simulated_quotes_say_so() -> None:
     assert b'"spot":100000000,"change":0,"change_pct":0,' in frame
     (healthy,) = snapshot_frames(Snapshot(quotes={"BTC_CAD": quote()}), RATES, None)
     assert not loads(healthy)["data"].keys() & {"stale", "simulated"}
+
+
+def test_the_change_on_rates_is_a_percentage_where_the_operator_wants_that() -> None:
+    """Everywhere else it is the amount."""
+    snapshot = after(Snapshot(), {"SHIB_CAD": SHIB})
+    texts = QuoteTexts(snapshot, PERCENT)
+    for frames in (
+        snapshot_frames(snapshot, RATES, ("SHIB_CAD",), texts=texts),
+        UpdateFrames(Delta(Snapshot(), snapshot), texts=texts).of(RATES, None),
+    ):
+        data = loads(frames[0])["data"]
+        assert (data["change"], data["change_pct"]) == (SHIB.change_pct, SHIB.change_pct)
+    (batch,) = snapshot_frames(snapshot, RATES_BATCH, ("SHIB_CAD",), texts=texts)
+    assert loads(batch)["data"][0]["change"] == SHIB.change
 
 
 def test_the_change_is_a_number_and_the_timestamp_is_in_seconds() -> None:

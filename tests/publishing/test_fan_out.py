@@ -10,6 +10,7 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.assets import catalogue
+from shared.model.channels import PERCENT
 from shared.model.delta import Delta
 from shared.model.staleness import HEARTBEAT_MS
 from shared.model.values import Connection, Progress, Snapshot
@@ -78,6 +79,13 @@ def test_every_subscriber_of_every_shard_gets_its_view(
     assert clients.frames("plain")[0]["data"]["spot"] == 1
     # One frame of bytes for all that share a view
     assert len({clients.received[f"other-{number}"][0] for number in range(10)}) == 1
+
+
+def test_the_change_on_rates_is_what_the_operator_chose(connections: ConnectionsTable, clients: Clients) -> None:
+    listen(connections, "plain", "rates", "BTC_CAD")
+    FanOut(connections, clients.gateway, PERCENT).post(MOVED, None, Progress(0), deadline_s=DEADLINE_S)
+    (frame,) = clients.frames("plain")
+    assert frame["data"]["change"] == frame["data"]["change_pct"]
 
 
 def test_a_subscriber_of_both_channels_gets_both(

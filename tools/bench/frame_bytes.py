@@ -35,7 +35,7 @@ def minutes_of(changes: Sequence[Delta], tick_s: int) -> list[Minute]:
         views: list[int] = []
         for number, delta in enumerate(changes[: whole * ticks]):
             if number % ticks == 0:
-                views += map(len, SnapshotFrames(delta.new).of(channel, None))
+                views += map(len, SnapshotFrames(delta.new, known=delta.old).of(channel, None, knows=True))
             else:
                 sizes += map(len, UpdateFrames(delta).of(channel, None))
         frames, size_bytes = len(sizes) + len(views), sum(sizes) + sum(views)

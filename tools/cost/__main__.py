@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import runpy
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
             given.tick,
             given.channel,
             symbols=given.symbols,
+            every_s=given.every,
             hours=given.hours,
             quiet=given.quiet / 100,
             session_minutes=given.session_minutes,
@@ -36,6 +38,10 @@ def main() -> int:
         )
     except BadOptions as error:
         parser.error(str(error))
+    if given.write:
+        # By name: the tables are made from the bills.
+        runpy.run_module("tools.tables", run_name="__main__")
+        return 0
     if given.hostile:
         sys.stdout.write(as_text())
         return 0
@@ -67,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     option("--tick", type=_whole_number, default=5, metavar="S", help="seconds from one tick to the next (default: 5)")
     option("--channel", default=RATES_COMPACT, help=f"{' or '.join(CHANNELS)} (default: %(default)s)")
     option("--symbols", type=_whole_number, default=0, metavar="N", help="symbols that each client sees (default: all)")
+    option(
+        "--every", type=_whole_number, default=0, metavar="S", help="seconds between a client's frames (default: TICK)"
+    )
     option("--hours", type=_number, default=Decimal(24), metavar="H", help="hours a day with listeners (default: 24)")
     option(
         "--quiet", type=_number, default=Decimal(0), metavar="%", help="share of ticks without a change (default: 0)"
@@ -85,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--free-tier", action="store_true", help="subtract the permanent free tier")
     option("--json", action="store_true", help="everything as JSON")
     option("--hostile", action="store_true", help="what hostile clients can cost a day with the default settings")
+    option("--write", action="store_true", help="write the tables and the plot into README and docs instead")
     option("--plot", type=Path, metavar="FILE", help="write the plot of docs/scaling.md instead, as SVG")
     return parser
 

@@ -4,11 +4,13 @@ All fetch, price and store in the same way. They differ in how a stored tick rea
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from functools import partial
 
 from shared.model.channels import RATES
+from shared.model.pace import is_allowed
 from tools.cost import measured, prices
 from tools.cost.frames import metered
 from tools.cost.prices import GB, MONTH_HOURS, MONTH_MINUTES, MONTH_S, Price
@@ -36,9 +38,13 @@ class Design(StrEnum):
     IOT = "IoT Core"
     FARGATE = "Fargate sockets"
     FARGATE_DEFLATE = "Fargate, deflate"
+    HTTP = "documents"
+    HIDDEN = "hidden pages"
 
 
-ALTERNATIVES = (Design.APPSYNC, Design.IOT, Design.FARGATE, Design.FARGATE_DEFLATE)
+ALTERNATIVES = (Design.APPSYNC, Design.IOT, Design.FARGATE, Design.FARGATE_DEFLATE, Design.HTTP)
+# This design with all clients at the pace of a page that nobody sees: what the clients need is another.
+HIDDEN_S = 60
 
 
 class Bill(dict[Service, Decimal]):
@@ -92,6 +98,9 @@ class _Meter:
 
 def bill(design: Design, options: Options) -> Bill:
     """Return what a month of that design costs."""
+    if design is Design.HIDDEN:
+        every_s = HIDDEN_S if is_allowed(HIDDEN_S, options.tick_s) else options.tick_s
+        options = replace(options, every_s=max(every_s, options.every_s))
     meter = _Meter(workload(options))
     _ingest(meter)
     _DESIGNS[design](meter)
@@ -269,6 +278,23 @@ def _fargate(meter: _Meter, *, deflated: bool = False) -> None:
     _transfer(meter, size_bytes)
 
 
+def _documents(meter: _Meter) -> None:
+    """Bill readers of `rates.json` through CloudFront, each once in a tick; a cache asks the feed once in a tick."""
+    load, frames = meter.load, meter.load.frames
+    readings = load.connections * load.heard_s / load.options.interval_s
+    meter.use(Service.TRANSFER, prices.CLOUDFRONT_REQUEST, readings)
+    sent = readings * (frames.document + measured.RESPONSE_HEADER_BYTES)
+    meter.use(Service.TRANSFER, prices.CLOUDFRONT_OUT_GB, sent / GB)
+    fetched = min(readings, load.ticks * measured.CACHES)
+    meter.use(Service.MESSAGES, prices.HTTP_API_REQUEST, fetched)
+    meter.invoke(fetched, measured.DOCUMENT_S, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)
+    meter.trace(fetched, load.heard_s)
+    # The snapshot; a reader counts as a listener, which is written twice a minute.
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, fetched * measured.SNAPSHOT_READ_UNITS)
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, min(fetched, load.heard_s / 30))
+    _publish(meter, Decimal(0), Decimal(0))
+
+
 def _tasks(frames_a_second: Decimal, connections: Decimal) -> Decimal:
     by_cpu = frames_a_second * measured.TASK_CPU_PER_FRAME_S / measured.TASK_CPU_SHARE / measured.TASK_VCPU
     return max(Decimal(measured.TASKS_AT_LEAST), _ceil(connections / measured.TASK_CONNECTIONS), _ceil(by_cpu))
@@ -285,4 +311,6 @@ _DESIGNS: dict[Design, Callable[[_Meter], None]] = {
     Design.IOT: _iot,
     Design.FARGATE: _fargate,
     Design.FARGATE_DEFLATE: lambda meter: _fargate(meter, deflated=True),
+    Design.HTTP: _documents,
+    Design.HIDDEN: _this,
 }

@@ -4,6 +4,7 @@ Nothing is sent or stored: the exchange's answers go straight to the parsers. Se
 measure the same.
 """
 
+import gzip
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from itertools import pairwise
 
 from multidict import MultiDict
 
+from shared.documents.quotes import quotes_json
 from shared.model.assets import catalogue
 from shared.model.channels import CHANNELS, RATES_BATCH
 from shared.model.delta import Delta
@@ -21,6 +23,7 @@ from shared.model.values import Polled, Snapshot, SourceState, Ticker
 from shared.model.wire import loads
 from shared.pricing.next_snapshot import next_snapshot
 from shared.protocol import (
+    SnapshotFrames,
     Subscription,
     UpdateFrames,
     closing_frame,
@@ -51,8 +54,9 @@ class Frames:
 
     `rates` has one per changed symbol, the other channels one a tick. `deflated`: what each comes to on a connection
     with permessage-deflate and no context takeover (https://www.rfc-editor.org/rfc/rfc7692). `silent`: in which share
-    of the ticks nothing of the view changed. `snapshot`: the whole view, which a subscriber of a channel gets first and
-    once a minute; `acknowledged`, `heartbeat` and `closing`: one frame each.
+    of the ticks nothing of the view changed. `snapshot`: the whole view, which a subscriber of a channel gets first;
+    `whole`: the one that comes once a minute; `acknowledged`, `heartbeat` and `closing`: one frame each. `document`:
+    the body of `rates.json`, compressed as CloudFront does.
     """
 
     symbols: int
@@ -61,10 +65,12 @@ class Frames:
     deflated: Mapping[str, tuple[int, ...]]
     silent: Decimal
     snapshot: Mapping[str, tuple[int, ...]]
-    snapshot_deflated: Mapping[str, tuple[int, ...]]
+    whole: Mapping[str, tuple[int, ...]]
+    whole_deflated: Mapping[str, tuple[int, ...]]
     acknowledged: int
     heartbeat: int
     closing: int
+    document: int
 
     def a_tick(self, channel: str) -> Decimal:
         """Return the mean number of a channel's frames in a tick."""
@@ -136,6 +142,8 @@ def measure(tick_s: int, symbols: int | None = None) -> Frames:
     encoded = [UpdateFrames(delta) for delta in changes]
     frames = {channel: [frame for one in encoded for frame in one.of(channel, view)] for channel in CHANNELS}
     snapshot = {channel: snapshot_frames(last, channel, view) for channel in CHANNELS}
+    views = SnapshotFrames(last, known=changes[-1].old)
+    whole = {channel: views.of(channel, view, knows=True) for channel in CHANNELS}
     return Frames(
         symbols=len(symbols_of(view)),
         ticks=len(changes),
@@ -143,10 +151,12 @@ def measure(tick_s: int, symbols: int | None = None) -> Frames:
         deflated={channel: tuple(map(_deflated, sent)) for channel, sent in frames.items()},
         silent=Decimal(sum(not one.of(RATES_BATCH, view) for one in encoded)) / len(changes),
         snapshot={channel: tuple(map(len, sent)) for channel, sent in snapshot.items()},
-        snapshot_deflated={channel: tuple(map(_deflated, sent)) for channel, sent in snapshot.items()},
+        whole={channel: tuple(map(len, sent)) for channel, sent in whole.items()},
+        whole_deflated={channel: tuple(map(_deflated, sent)) for channel, sent in whole.items()},
         acknowledged=sum(map(len, subscribed_frames(Subscription(RATES_BATCH, view), None))),
         heartbeat=len(heartbeat_frame(last)),
         closing=len(closing_frame(RECONNECT_WITHIN_MS, last.ts_ms)),
+        document=len(gzip.compress(quotes_json(last, view))),
     )
 
 

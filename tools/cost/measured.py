@@ -71,6 +71,12 @@ PUBLISH_LOG_BYTES = Decimal(750)  # its metrics
 INGEST_TICK_LOG_BYTES = Decimal(150)
 ACCESS_LOG_BYTES = Decimal(800)  # 500 with a browser's user agent, and a line of the function that takes it
 
+# What a first visit of the page loads, gzip, `npm run build`, 2026-11-29: HTML, style, both scripts and the icon.
+PAGE_FILES, PAGE_BYTES = Decimal(5), Decimal(22_000)
+DOCUMENT_S = Decimal("0.030")  # a run of the documents' function
+CACHES = 6  # CloudFront's regional caches that have readers, each of which asks once in a tick
+RESPONSE_HEADER_BYTES = 600
+
 # --- Assumed of the other designs
 
 APPSYNC_PUBLISH_S = Decimal("0.020")  # one request, of up to 5 events

@@ -23,8 +23,10 @@ COLOURS = {
     Design.IOT: ("#228833", "#58b868"),
     Design.FARGATE: ("#c6404f", "#ff8089"),
     Design.FARGATE_DEFLATE: ("#2a8fa8", "#66ccee"),
+    Design.HTTP: ("#7a5195", "#b48ad6"),
+    Design.HIDDEN: ("#666666", "#aaaaaa"),
 }
-DASHES = {Design.LOOP: "7 4", Design.APPSYNC: "2 4", Design.IOT: "9 3 2 3"}
+DASHES = {Design.LOOP: "7 4", Design.APPSYNC: "2 4", Design.IOT: "9 3 2 3", Design.HTTP: "5 2", Design.HIDDEN: "3 3"}
 
 
 def plot(options: Options) -> str:

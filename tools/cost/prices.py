@@ -63,6 +63,7 @@ _API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
 API_GATEWAY_MESSAGE = _tiered(_API_GATEWAY, (BILLION, "1.00"), (BEYOND, "0.80"), per=MILLION)
 API_GATEWAY_MINUTE = _flat(_API_GATEWAY, "0.25", MILLION)
 API_GATEWAY_MESSAGE_BYTES = 32 * KB
+HTTP_API_REQUEST = _tiered(_API_GATEWAY, (300_000_000, "1.00"), (BEYOND, "0.90"), per=MILLION)  # of 512 KB
 
 # Lambda on arm64. The tiers count the GB-seconds of an architecture in a Region and account.
 _LAMBDA = "https://aws.amazon.com/lambda/pricing/"

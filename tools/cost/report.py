@@ -13,11 +13,12 @@ from shared.model.channels import RATES, RATES_COMPACT
 from tools.cost import measured, prices
 from tools.cost.crossover import STEPS, Cheaper, cheaper
 from tools.cost.designs import ALTERNATIVES, Bill, Design, Service, bill
+from tools.cost.page import one_more
 from tools.cost.workload import Options, most_connections, workload
 
 ALWAYS_SHOWN = (100, 1_000, 10_000, 100_000)
 MB = 1_000_000
-WIDTH = 180  # where the table goes to a file or another program: nothing is cut off
+WIDTH = 192  # where the table goes to a file or another program: nothing is cut off
 WARN_AT = Decimal("0.7")  # of the account's quota, for the posts
 
 
@@ -53,7 +54,7 @@ def table(options: Options) -> Table:
     made.add_column("design", no_wrap=True)
     for service in Service:
         made.add_column(service.value, justify="right", no_wrap=True)
-    for heading in ("total $", "$/connection"):
+    for heading in ("total $", "$/connection", "$/one more"):
         made.add_column(heading, justify="right", no_wrap=True)
     for connections in counts(options):
         if made.row_count:
@@ -63,9 +64,9 @@ def table(options: Options) -> Table:
             costs = bill(design, asked)
             first = (f"{connections:,}", _rate(asked, design))
             dollars = (f"{costs[service]:,.2f}" if costs[service] else "" for service in Service)
-            each = f"{costs.total / connections:,.3f}" if connections else ""
+            each = (f"{costs.total / connections:,.3f}", f"{one_more(design, asked):,.3f}") if connections else ("", "")
             style = "bold" if design is Design.THIS and connections == options.connections else ""
-            made.add_row(*first, design.value, *dollars, f"{costs.total:,.2f}", each, style=style)
+            made.add_row(*first, design.value, *dollars, f"{costs.total:,.2f}", *each, style=style)
     return made
 
 
@@ -139,6 +140,7 @@ def as_json(options: Options) -> dict[str, Any]:
                 "services": _dollars(costs),
                 "total": round(float(costs.total), 4),
                 "per_connection": round(float(costs.total / connections), 6) if connections else None,
+                "one_more": round(float(one_more(design, options.at(connections))), 6) if connections else None,
             }
             for connections in counts(options)
             for design in Design

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from shared.model.assets import catalogue
 from shared.model.channels import CHANNELS, RATES_COMPACT
+from shared.model.pace import LONGEST_S, is_allowed
+from shared.publishing.turns import TURNS_WITHOUT_SNAPSHOT
 from tools.cost import measured
 from tools.cost.frames import Frames, measure
 from tools.cost.prices import ACCOUNT_REQUESTS_PER_S, MONTH_S
@@ -30,16 +32,17 @@ class Options:
     """A deployment.
 
     `connections`: concurrent connections for `hours` hours a day; otherwise nobody listens. `symbols`: how many each
-    sees (0: all). `quiet`: the share of ticks in which nothing changes. `session_minutes`: how long a connection lasts
-    before its client reconnects. `requests`: a client's requests per hour beside `subscribe`. `site`: with the page, so
-    clients come through CloudFront. `standby`: an ingest whose successor took over stands by. `free_tier`: subtract the
-    permanent free tier.
+    sees (0: all). `every_s`: the seconds between two frames to a client (0: one in each tick). `quiet`: the share of
+    ticks in which nothing changes. `session_minutes`: how long a connection lasts before its client reconnects.
+    `requests`: a client's requests per hour beside `subscribe`. `site`: with the page, so clients come through
+    CloudFront. `standby`: an ingest whose successor took over stands by. `free_tier`: subtract the permanent free tier.
     """
 
     connections: int
     tick_s: int = 5
     channel: str = RATES_COMPACT
     symbols: int = 0
+    every_s: int = 0
     hours: Decimal = Decimal(24)
     quiet: Decimal = Decimal(0)
     session_minutes: Decimal = Decimal(115)
@@ -63,8 +66,17 @@ class Options:
         for name, value, least, most in bounds:
             if not least <= value <= most:
                 raise BadOptions(f"{name} is {value:,}; it must be {least:,} to {most:,}")
+        if self.every_s and not is_allowed(self.every_s, self.tick_s):
+            raise BadOptions(
+                f"--every is {self.every_s}; it must be a multiple of the tick of {self.tick_s} s, up to {LONGEST_S}"
+            )
         if self.channel not in CHANNELS:
             raise BadOptions(f"CHANNEL is {self.channel!r}; it must be {' or '.join(CHANNELS)}")
+
+    @property
+    def interval_s(self) -> int:
+        """Return the seconds between two frames to a client."""
+        return self.every_s or self.tick_s
 
     def at(self, connections: int) -> "Options":
         """Return the same deployment with another number of connections."""
@@ -134,20 +146,21 @@ class Workload:
     def received(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
         """Return what one connection gets in the month after its snapshot, in frames, bytes or units."""
         frames = self.frames
-        whole = measure((frames.snapshot_deflated if deflated else frames.snapshot)[channel])
+        whole = measure((frames.whole_deflated if deflated else frames.whole)[channel])
         beat, share = measure((frames.heartbeat,)), _share(measured.HEARTBEAT_S, measured.WHOLE_VIEW_S)
         quiet = whole * share + beat * (1 - share)
         return self.changes * self._a_change(channel, measure, deflated=deflated) + self.heartbeats * quiet
 
     def _a_change(self, channel: str, measure: Measure, *, deflated: bool = False) -> Decimal:
         """Return what one connection gets in a tick that changes something: the changes of its view, a snapshot once a
-        minute, or a heartbeat if it gets nothing else."""
-        frames, tick_s = self.frames, self.options.tick_s
-        whole = measure((frames.snapshot_deflated if deflated else frames.snapshot)[channel])
+        minute (with a pace of its own in one of five turns at most), or a heartbeat if it gets nothing else."""
+        frames, every_s = self.frames, self.options.interval_s
+        whole = measure((frames.whole_deflated if deflated else frames.whole)[channel])
         changed = measure((frames.deflated if deflated else frames.sizes)[channel]) / frames.ticks
-        beat = measure((frames.heartbeat,)) * frames.silent * _share(tick_s, measured.HEARTBEAT_S)
-        share = _share(tick_s, measured.WHOLE_VIEW_S)
-        return whole * share + (changed + beat) * (1 - share)
+        beat = measure((frames.heartbeat,)) * frames.silent * _share(every_s, measured.HEARTBEAT_S)
+        turns = TURNS_WITHOUT_SNAPSHOT if self.options.every_s else 1
+        share = _share(every_s, max(measured.WHOLE_VIEW_S, turns * every_s))
+        return (whole * share + (changed + beat) * (1 - share)) * self.options.tick_s / every_s
 
     def frames_a_tick(self, channel: str) -> Decimal:
         """Return the mean number of frames to one connection in a tick that changes something."""
@@ -183,8 +196,8 @@ def _share(every_s: int, of_s: int) -> Decimal:
 
 
 def workload(options: Options) -> Workload:
-    """Return the deployment's month, with the frames measured for its tick and its view."""
-    return Workload(options, measure(options.tick_s, options.symbols or None))
+    """Return the deployment's month, with the frames measured for its pace and its view."""
+    return Workload(options, measure(options.interval_s, options.symbols or None))
 
 
 def most_connections(options: Options, share: Decimal = Decimal(1)) -> int:

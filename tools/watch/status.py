@@ -37,6 +37,8 @@ class Status:
             return f"late: {self.target.url}: {self.reason}"
         if state.link is Link.LIVE and before not in (Link.LIVE, Link.STALE):
             return f"live: {self.target.url}"
+        if state.link is Link.POLLING and before is not Link.POLLING:
+            return f"{self.reason}; prices come over HTTP meanwhile"
         if state.link is Link.RECONNECTING:
             return f"{self.reason}; reconnecting in {max(0, state.retry_ms - now_ms) / 1000:.1f} s"
         return ""

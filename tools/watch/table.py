@@ -19,7 +19,7 @@ from tools.watch.status import Status
 Sort = Literal["feed", "symbol", "spot", "change", "change_pct", "age"]
 SORTS: tuple[Sort, ...] = ("feed", "symbol", "spot", "change", "change_pct", "age")
 SIMULATED = " SIMULATED: not the live market's prices "
-LINK_STYLES = {Link.CONNECTING: "bold yellow", Link.LIVE: "bold green", Link.STALE: "bold yellow"}
+LINK_STYLES = {Link.LIVE: "bold green"} | dict.fromkeys((Link.CONNECTING, Link.STALE, Link.POLLING), "bold yellow")
 NOT_WELL = "bold red"
 MIN_SOURCE_WIDTH = 12
 GAP = 2

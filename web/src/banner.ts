@@ -12,6 +12,7 @@ const GAPS = 8;
 const ANNOUNCED: Readonly<Record<Kind, string>> = {
   connecting: "Connecting.",
   live: "Live.",
+  polling: "Polling: prices come a little later.",
   quiet: "No updates are coming: prices may be out of date.",
   reconnecting: "The connection is lost. Reconnecting.",
   offline: "This device is offline.",
@@ -37,7 +38,8 @@ export class Banner {
   linkChanged(state: State): void {
     if (state.link === "reconnecting") this.#retryAt = steadyNow() + state.inMs;
     // Before the first frame there is no price that may become old.
-    if (state.link !== "live" && this.#lastFrameAt !== undefined) this.#lostAt ??= steadyNow();
+    if (state.link !== "live" && state.link !== "polling" && this.#lastFrameAt !== undefined)
+      this.#lostAt ??= steadyNow();
     this.draw();
   }
 

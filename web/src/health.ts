@@ -88,6 +88,10 @@ export function healthOf(facts: Facts): Health {
     const detail = `No source confirms any price now: all are stale. ${silentText(facts.status)}`.trim();
     return { kind: "quiet", label: "No updates", detail, isStale: true };
   }
+  if (state.link === "polling") {
+    const detail = `Prices come over HTTP, a little later than over a socket, which cannot be opened. ${state.reason}`;
+    return { kind: "polling", label: "Polling", detail: detail.trim(), isStale };
+  }
   return {
     kind: "live",
     label: "Live",

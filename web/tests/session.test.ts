@@ -34,7 +34,9 @@ function live(random?: () => number): Session {
 
 function words({ commands }: Outcome): string[] {
   return commands.map((command: Command) =>
-    command.do === "send" ? `${command.message.event} on ${command.connection}` : `${command.do} ${command.connection}`,
+    command.do === "send"
+      ? `${command.message.event} on ${command.connection}`
+      : `${command.do} ${"connection" in command ? command.connection : ""}`,
   );
 }
 

@@ -24,8 +24,8 @@ asyncio.run(main())
 - `quote.sources` is how many independent sources agree with the price, its own included: at 1 nobody confirms it.
 - `await feed.explain("BTC_CAD")` tells why a price is what it is, with every market behind it.
 - `feed.state` is the state of the connection, with the reason: connecting, live, late (the feed itself has had nothing
-  new for a while), stale (something was missed, and the client has asked for the whole state), reconnecting, closed.
-  `on_state` is called with each change of it.
+  new for a while), stale (something was missed, and the client has asked for the whole state), reconnecting, polling
+  (no socket can be opened, and the quotes come over HTTP meanwhile), closed. `on_state` is called with each change.
 - `feed.book.status` is what the feed says about its sources: which are `down`, and which `suspect`.
 """
 

@@ -93,9 +93,9 @@ class Legends:
         return {**frame, "channel": BATCH, "data": [legend.quote(row, seq, ts_ms) for row in rows]}
 
     def _legend(self, frame: Mapping[str, Any]) -> _Legend | None:
-        """The legend of a frame, which is kept if the frame states it."""
+        """The legend of a frame, which is kept if the frame states it: a whole view may repeat a part of it."""
         name = str(frame.get("legend"))
-        if "symbols" not in frame:
+        if "sources_used" not in frame:
             return self._known.get(name)
         columns, symbols, sources = (symbols_in(frame.get(each)) for each in ("columns", "symbols", "sources_used"))
         if len(sources) != len(symbols):

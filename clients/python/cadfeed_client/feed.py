@@ -17,7 +17,9 @@ from .compact import COMPACT
 from .conflation import Conflation
 from .errors import Refused, RequestError, ended_by
 from .explanation import Explanation
-from .machine import Action, Changed, End, Heard, Link, Machine, Open, Send, State
+from .fetching import fetched
+from .machine import Action, Changed, End, Fetch, Heard, Link, Machine, Open, Send, State
+from .polling import documents_address
 from .questions import Settled
 from .quote import Quote
 from .requests import Subscription
@@ -51,8 +53,10 @@ class Feed:
             `None`. The server sends something at least every 30 s. A server that does not count ticks may stay silent.
         token: for a feed that asks for one; or a function that fetches one, also an asynchronous one, which is called
             for each connection. If it fails, the client tries again later, as after a lost connection.
+        polls: whether the client takes the prices over HTTP while no socket can be opened, from `rates.json` beside an
+            address that ends with `/ws/`. It goes back to the socket by itself.
         on_state: called with each change of `state`.
-        on_heard: called with each frame as it came, and what it changed.
+        on_heard: called with each frame as it came, and what it changed; also with each such document.
         options: for `websockets.asyncio.client.connect`, such as `ssl`, `proxy` or `additional_headers`. Unless `proxy`
             is given, the environment's is used, except to this machine.
 
@@ -69,6 +73,7 @@ class Feed:
         every_s: int | None = None,
         dead_after_s: float | None = 45.0,
         token: Token | None = None,
+        polls: bool = True,
         on_state: Callable[[State], object] | None = None,
         on_heard: Callable[[Heard], object] | None = None,
         **options: Any,
@@ -83,9 +88,11 @@ class Feed:
         self._options = timeouts | ({"proxy": None} if is_loopback(url) else {}) | options
         self._token = token
         self._on_state, self._on_heard = on_state, on_heard
+        self._documents = documents_address(url) if polls else None
         self._machine = Machine(
             Subscription(channel, tuple(symbols or ()), every_s),
             dead_after_ms=None if dead_after_s is None else round((dead_after_s + (every_s or 0)) * 1000),
+            polls=self._documents is not None,
         )
         self._began_ms = time.time_ns() // 1_000_000 - _monotonic_ms()
         self._runner: asyncio.Task[None] | None = None
@@ -223,7 +230,7 @@ class Feed:
         self._sooner = asyncio.Event()
         try:
             async with self._group:
-                self._perform(self._machine.start())
+                self._perform(self._machine.start(self._now_ms()))
                 while True:
                     await self._sleep(self._sooner)
                     self._perform(self._machine.tick(self._now_ms()))
@@ -278,6 +285,13 @@ class Feed:
         offered = [*(self._options.get("subprotocols") or ()), *await subprotocols_with(self._token)]
         return self._options | {"subprotocols": offered}
 
+    async def _fetch(self) -> None:
+        document = None
+        if self._documents:
+            options = self._options
+            document = await fetched(self._documents, options.get("ssl"), options.get("proxy", True))
+        self._perform(self._machine.fetched(document, self._now_ms()))
+
     def _lost(self, number: int, reason: str, error: Exception | None = None) -> None:
         self._connections.pop(number, None)
         self._perform(self._machine.lost(number, reason, self._now_ms(), error))
@@ -294,12 +308,14 @@ class Feed:
                 case End(number):
                     task, _ = self._connections.pop(number)
                     task.cancel()
+                case Fetch():
+                    self._group.create_task(self._fetch(), name=f"fetch {self._documents}")
                 case Heard() | Changed():
                     self._tell(action)
                 case Settled():
                     self._settle(action)
                 case State():
-                    log = logger.warning if action.link in (Link.RECONNECTING, Link.LATE) else logger.info
+                    log = logger.warning if action.link in (Link.RECONNECTING, Link.POLLING, Link.LATE) else logger.info
                     log("%s: %s %s", self._url, action.link, action.reason)
                     if self._on_state:
                         self._on_state(action)

@@ -12,6 +12,7 @@ from .answers import Request
 from .book import Book, Change, Kind, Outcome
 from .compact import BATCH, Legends
 from .errors import Refused, ended_by
+from .polling import Document, Polling
 from .questions import Questions, Settled
 from .quote import loads
 from .requests import Requests, Subscription
@@ -38,6 +39,8 @@ class Link(StrEnum):
     LATE = "late"
     STALE = "stale"
     RECONNECTING = "reconnecting"
+    # No socket can be opened; the quotes come over HTTP meanwhile.
+    POLLING = "polling"
     CLOSED = "closed"
 
 
@@ -74,8 +77,13 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """Fetch the document with the prices, and tell the machine what it says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
-    """A frame as it came, and what it changed in the book that is shown."""
+    """A frame or a document as it came, and what it changed in the book that is shown."""
 
     text: str
     kind: Kind
@@ -91,7 +99,7 @@ class Changed:
     changes: tuple[Change, ...]
 
 
-Action = Open | Send | End | Heard | Changed | Settled | State | Refused
+Action = Open | Send | End | Fetch | Heard | Changed | Settled | State | Refused
 
 
 @dataclass(slots=True)
@@ -122,7 +130,12 @@ class Machine:
     """
 
     def __init__(
-        self, subscription: Subscription, *, dead_after_ms: int | None = 45_000, draw: Draw = random.uniform
+        self,
+        subscription: Subscription,
+        *,
+        dead_after_ms: int | None = 45_000,
+        polls: bool = False,
+        draw: Draw = random.uniform,
     ) -> None:
         self.book: Book = Book()
         self.state: State = State(Link.CONNECTING)
@@ -139,12 +152,18 @@ class Machine:
         self._error: Exception | None = None
         self._refusal: Refused | None = None
         self._questions = Questions()
+        self._polling = Polling(
+            is_possible=polls and subscription.batch,
+            least_ms=1000 * (subscription.every_s or 0),
+            symbols=subscription.symbols,
+            draw=draw,
+        )
         self._actions: list[Action] = []
 
-    def start(self) -> list[Action]:
+    def start(self, now_ms: int = 0) -> list[Action]:
         """Begin. Call it once."""
         self._main = self._open()
-        return self._done(0)
+        return self._done(now_ms)
 
     def opened(self, number: int, now_ms: int) -> list[Action]:
         """The connection is open."""
@@ -175,6 +194,16 @@ class Machine:
     def lost(self, number: int, reason: str, now_ms: int, error: Exception | None = None) -> list[Action]:
         """The connection has ended, or could not be opened."""
         self._lose(number, reason, now_ms, error)
+        return self._done(now_ms)
+
+    def fetched(self, document: Document | None, now_ms: int) -> list[Action]:
+        """The document with the prices has come, or has not."""
+        book = self._polling.answered(document, now_ms)
+        # A cache may be a tick behind the socket that was lost.
+        if document and book and book.seq >= self.book.seq:
+            changes = book.changes_since(self.book)
+            self.book = book
+            self._actions.append(Heard(document.text, Kind.DATA, True, "", changes))
         return self._done(now_ms)
 
     def tick(self, now_ms: int) -> list[Action]:
@@ -215,7 +244,7 @@ class Machine:
 
     def due_ms(self) -> int | None:
         """When `tick` has something to do."""
-        times = [self._retry_ms, self._questions.due_ms(self._open_number)]
+        times = [self._retry_ms, self._polling.due_ms, self._questions.due_ms(self._open_number)]
         for connection in (self._main, self._next):
             if connection is not None:
                 times += [self._dead_ms(connection), connection.requests.due_ms()]
@@ -227,7 +256,7 @@ class Machine:
 
     def close(self) -> list[Action]:
         """Give everything up."""
-        self._main = self._next = self._retry_ms = None
+        self._main = self._next = self._retry_ms = self._polling.due_ms = None
         reason, error = self.state.reason, self.state.error
         if self._refusal:
             reason, error = f"the server says: {self._refusal.message}", self._refusal
@@ -416,6 +445,9 @@ class Machine:
 
     def _done(self, now_ms: int) -> list[Action]:
         self._put_questions(now_ms)
+        is_served = self._main is not None and self._main.book is self.book
+        if self._polling.look(is_served=is_served, now_ms=now_ms):
+            self._actions.append(Fetch())
         return self._turn(self._state(), now_ms)
 
     def _turn(self, state: State, now_ms: int = 0) -> list[Action]:
@@ -436,6 +468,10 @@ class Machine:
 
     def _state(self) -> State:
         main = self._main
+        if self._polling.is_late:
+            return State(Link.LATE, LATE)
+        if self._polling.is_shown:
+            return State(Link.POLLING, self._reason, self._retry_ms or 0, self._error)
         if main is None:
             return State(Link.RECONNECTING, self._reason, self._retry_ms or 0, self._error)
         if main.book is not self.book:

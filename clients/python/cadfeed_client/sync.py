@@ -27,7 +27,7 @@ class SyncFeed:
     Use it as a context manager and iterate over it, or only iterate over it. Every thread may use it.
 
     Args:
-        url, symbols, channel, every_s, dead_after_s, token, options: as for `Feed`.
+        url, symbols, channel, every_s, dead_after_s, token, polls, options: as for `Feed`.
         on_state, on_heard: as for `Feed`. They are called in the feed's own thread and hold it up while they run.
 
     Raises:
@@ -43,6 +43,7 @@ class SyncFeed:
         every_s: int | None = None,
         dead_after_s: float | None = 45.0,
         token: Token | None = None,
+        polls: bool = True,
         on_state: Callable[[State], object] | None = None,
         on_heard: Callable[[Heard], object] | None = None,
         **options: Any,
@@ -53,6 +54,7 @@ class SyncFeed:
             every_s=every_s,
             dead_after_s=dead_after_s,
             token=token,
+            polls=polls,
             on_state=on_state,
             on_heard=on_heard,
             **options,

@@ -31,6 +31,11 @@ export interface Options extends Observer {
    * connection. If it fails, the client tries again later, as after a lost connection.
    */
   readonly token?: Token | undefined;
+  /**
+   * Whether the client takes the prices over HTTP while no socket can be opened, from `rates.json` beside an address that
+   * ends with `/ws/`. It does so unless this is false, and goes back to the socket by itself.
+   */
+  readonly polls?: boolean;
 }
 
 /** What a frame changed; nothing, when it only said that the feed is alive. */
@@ -44,6 +49,9 @@ export interface Withdrawn {
 
 export type Change = Quote | Withdrawn;
 
+/** When to load the code for HTTP again, after that failed. */
+const POLL_CODE_AGAIN_MS = 10_000;
+
 interface Waiting {
   readonly resolve: (answer: never) => void;
   readonly reject: (error: unknown) => void;
@@ -51,6 +59,7 @@ interface Waiting {
 
 export class Feed implements AsyncIterable<Quote> {
   readonly #url: string;
+  readonly #symbols: readonly string[] | undefined;
   readonly #token: Token | undefined;
   readonly #observers: Set<Observer>;
   readonly #session: Session;
@@ -69,9 +78,10 @@ export class Feed implements AsyncIterable<Quote> {
    */
   constructor(url: string, options: Options = {}) {
     this.#url = url;
+    this.#symbols = options.symbols;
     this.#token = options.token;
     this.#observers = new Set([options]);
-    this.#session = new Session(options.symbols, Math.random, options.every);
+    this.#session = new Session(options.symbols, Math.random, options.every, options.polls ?? true);
     this.#apply(this.#session.start(steadyNow()));
   }
 
@@ -203,6 +213,10 @@ export class Feed implements AsyncIterable<Quote> {
   }
 
   #carryOut(command: Command): void {
+    if (command.do === "poll") {
+      void this.#poll();
+      return;
+    }
     const { connection } = command;
     const socket = this.#sockets.get(connection);
     switch (command.do) {
@@ -217,6 +231,15 @@ export class Feed implements AsyncIterable<Quote> {
         this.#sockets.delete(connection);
         socket?.close(1000);
     }
+  }
+
+  /** The code is loaded when it is needed: hardly anybody ever is without a socket. */
+  async #poll(): Promise<void> {
+    const polled = await import("./polling.ts").then(
+      ({ poll }) => poll(this.#url, this.#symbols),
+      () => ({ inMs: POLL_CODE_AGAIN_MS }),
+    );
+    this.#apply(this.#session.polled(polled, steadyNow()), "frame" in polled);
   }
 
   /** Fetch a token, then open the connection, unless it has been given up meanwhile. */

@@ -2,7 +2,8 @@
 
 import type { AnswerPart, Request, SnapshotRequest } from "./answers.ts";
 import { answerOf } from "./answers.ts";
-import type { Channel, Legends } from "./compact.ts";
+import type { Channel } from "./compact.ts";
+import { Legends } from "./compact.ts";
 import { parseExact } from "./exact.ts";
 import type { Fields, Parts } from "./fields.ts";
 import { isFields, isStrings, isWhole, partsOf, textOf } from "./fields.ts";
@@ -134,6 +135,12 @@ function batchOf(frame: Fields, legends: Legends): SnapshotFrame | UpdateFrame |
   const batch = { seq, ts: isWhole(ts) ? ts : 0, data: quotes, unavailable, ...parts, ...statusOf(frame) };
   if (event === "snapshot") return { event: "snapshot", ...batch, id: Number(id) };
   return isWhole(prevSeq) ? { event: "update", prev_seq: prevSeq, ...batch } : undefined;
+}
+
+/** The document with the prices, which has the fields of a snapshot. */
+export function snapshotOf(document: Fields): SnapshotFrame | undefined {
+  const frame = batchOf({ ...document, channel: "rates_batch", event: "snapshot" }, new Legends());
+  return frame?.event === "snapshot" ? frame : undefined;
 }
 
 function isRead(channel: unknown): channel is Channel {

@@ -11,6 +11,7 @@ import { Connection, IDS } from "./connection.ts";
 import { Refused } from "./errors.ts";
 import type { ClientMessage, Closing, Heartbeat, Refusal, SnapshotFrame, UpdateFrame } from "./messages.ts";
 import { parseMessage } from "./messages.ts";
+import type { Polled } from "./polling.ts";
 import type { Quote } from "./quote.ts";
 import type { Settled } from "./requests.ts";
 import { Requests } from "./requests.ts";
@@ -23,11 +24,13 @@ const BACKOFF_CAP_MS = 30_000;
 const STEADY_MS = 10_000;
 /** The server ends the connection ten minutes after it said that it would. */
 const LONGEST_HANDOVER_MS = 480_000;
+/** A connection that is lost and made again within this time needs no help. */
+const POLL_AFTER_MS = 3_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** `reason` is why the last connection ended, or what the server complained of. */
+/** `polling`: no socket can be opened, and the prices come over HTTP meanwhile. `reason` is why the last connection ended, or what the server complained of. */
 export type State =
-  | { readonly link: "connecting" | "live" | "closed"; readonly reason: string }
+  | { readonly link: "connecting" | "live" | "polling" | "closed"; readonly reason: string }
   | { readonly link: "reconnecting"; readonly reason: string; readonly inMs: number };
 
 /** The state of the connection, as a word. */
@@ -36,7 +39,8 @@ export type Link = State["link"];
 export type Command =
   | { readonly do: "open"; readonly connection: number }
   | { readonly do: "send"; readonly connection: number; readonly message: ClientMessage }
-  | { readonly do: "close"; readonly connection: number };
+  | { readonly do: "close"; readonly connection: number }
+  | { readonly do: "poll" };
 
 /** What an input led to: commands to carry out in this order, and what changed in the book. */
 export interface Outcome {
@@ -58,6 +62,7 @@ export class Session {
   readonly #symbols: readonly string[] | undefined;
   #every: number | undefined;
   readonly #random: () => number;
+  readonly #polls: boolean;
   readonly #requests = new Requests();
   #main: Connection | undefined;
   #successor: Connection | undefined;
@@ -66,15 +71,21 @@ export class Session {
   #retryAt = NEVER;
   #retryInMs = 0;
   #handoverAt = NEVER;
+  #pollAt = NEVER;
+  /** The document with the prices has been asked for. */
+  #isAsked = false;
+  #isPolling = false;
+  #startsOver = false;
   #reason = "";
   #isClosed = false;
   #commands: Command[] = [];
 
   /**
    * `symbols`: only these, all when there are none. `random`: a number from 0 to 1. `every`: the seconds between two
-   * frames; without it there is one in each tick.
+   * frames; without it there is one in each tick. `polls`: the commands may ask for the document with the prices.
    */
-  constructor(symbols?: readonly string[], random: () => number = Math.random, every?: number) {
+  constructor(symbols?: readonly string[], random: () => number = Math.random, every?: number, polls = false) {
+    this.#polls = polls;
     this.#symbols = symbols;
     this.#every = every;
     this.#random = random;
@@ -83,6 +94,7 @@ export class Session {
   get state(): State {
     const reason = this.#reason;
     if (this.#isClosed) return { link: "closed", reason };
+    if (this.#isPolling) return { link: "polling", reason };
     if (!this.#main) return { link: "reconnecting", reason, inMs: this.#retryInMs };
     return { link: this.#main.isLive ? "live" : "connecting", reason };
   }
@@ -90,15 +102,20 @@ export class Session {
   /** When `elapsed` has to be called, unless something else happens before. */
   get wakeAt(): number {
     const times = this.#connections().map(({ wakeAt }) => wakeAt);
-    return Math.min(this.#retryAt, this.#handoverAt, this.#requests.wakeAt(this.#main), ...times);
+    return Math.min(this.#retryAt, this.#handoverAt, this.#pollAt, this.#requests.wakeAt(this.#main), ...times);
   }
 
   start(now: number): Outcome {
     this.#main = this.#open(now);
+    this.#pollLater(now);
     return this.#outcome();
   }
 
   opened(number: number, now: number): Outcome {
+    if (this.#startsOver && number === this.#main?.number) {
+      this.#startsOver = false;
+      this.book.startOver();
+    }
     this.#find(number)?.opened(now);
     return this.#outcome();
   }
@@ -179,8 +196,30 @@ export class Session {
       this.#handoverAt = NEVER;
       this.#successor = this.#open(now);
     }
+    if (now >= this.#pollAt) {
+      this.#pollAt = NEVER;
+      this.#isAsked = true;
+      this.#commands.push({ do: "poll" });
+    }
     this.#requests.look(now, this.#main);
     return this.#outcome();
+  }
+
+  /** The document with the prices has come, or has not: so it is asked for until a socket serves again. */
+  polled({ frame, rejected = [], isLate = false, inMs }: Polled, now: number): Outcome {
+    if (!this.#isAsked) return this.#outcome();
+    this.#isAsked = false;
+    this.#pollAt = now + Math.max(inMs, (this.#every ?? 0) * 1000);
+    this.#isPolling = frame !== undefined || (isLate && this.#isPolling);
+    if (isLate) this.book.status = { ...this.book.status, late: true };
+    if (!frame) return this.#outcome();
+    this.book.hear(frame);
+    this.book.rejected = rejected;
+    const { data, unavailable, seq, ts } = frame;
+    const changed = this.book.take(data, frame);
+    const listed = new Set([...data.map(({ symbol }) => symbol), ...unavailable]);
+    const withdrawn = [...this.book.withdraw(unavailable, seq), ...this.book.keepOnly(listed, seq)];
+    return this.#outcome({ changed, withdrawn, isSnapshot: true, ts });
   }
 
   close(): Outcome {
@@ -238,7 +277,18 @@ export class Session {
 
   #isServed(connection: Connection): void {
     connection.isLive = true;
-    if (connection === this.#main) this.#reason = "";
+    if (connection !== this.#main) return;
+    this.#reason = "";
+    this.#stopPolling();
+  }
+
+  #pollLater(now: number): void {
+    if (this.#polls && this.#pollAt === NEVER && !this.#isAsked) this.#pollAt = now + POLL_AFTER_MS;
+  }
+
+  #stopPolling(): void {
+    this.#pollAt = NEVER;
+    this.#isAsked = this.#isPolling = false;
   }
 
   /** The whole state has come over this connection. */
@@ -267,6 +317,7 @@ export class Session {
     if (this.#main) return;
     this.#retryInMs = this.#backoff();
     this.#retryAt = now + this.#retryInMs;
+    this.#pollLater(now);
   }
 
   #backoff(): number {
@@ -275,7 +326,7 @@ export class Session {
 
   #open(now: number): Connection {
     // While another connection is open, the server still counts the ticks that the book knows.
-    if (!this.#main) this.book.startOver();
+    this.#startsOver ||= !this.#main;
     const number = ++this.#opened;
     this.#commands.push({ do: "open", connection: number });
     return new Connection(number, this.#symbols, this.#every, now, (message) =>
@@ -291,6 +342,7 @@ export class Session {
     this.#connections().forEach((connection) => this.#leave(connection));
     this.#main = this.#successor = undefined;
     this.#retryAt = this.#handoverAt = NEVER;
+    this.#stopPolling();
     this.#isClosed = true;
     this.#requests.close(this.error);
     this.#reason = reason;

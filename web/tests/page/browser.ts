@@ -61,7 +61,11 @@ export class Visit {
     const page = await context.newPage();
     this.#page = page;
     page.on("pageerror", (error) => this.errors.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && this.errors.push(message.text()));
+    page.on("console", (message) => {
+      // The browser itself reports each document that does not come, as it does connections.
+      const isDocument = message.location().url.endsWith("/markets/rates.json");
+      if (message.type() === "error" && !isDocument) this.errors.push(message.text());
+    });
     await page.addInitScript(WATCH_REFUSALS + script);
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
     await page.goto(this.#served.url + query);

@@ -283,6 +283,19 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await visit.is("live", 1000);
   });
 
+  it("shows prices over HTTP while every socket is refused, and goes back to the socket", async ({ visit, site }) => {
+    site.isFull = site.hasDocuments = true;
+    const page = await visit.open("", { kind: "polling" });
+    expect(await page.locator("#state").textContent()).toBe("Polling");
+    expect(await visit.shown()).toEqual(SYMBOLS);
+    const first = (await visit.numbers("spot"))[0];
+    for (let tick = 0; tick < 3; tick += 1) site.market.update(site.now());
+    await expect.poll(async () => (await visit.numbers("spot"))[0], { timeout: 5000 }).not.toBe(first);
+    expect(await page.locator("body.out-of-date").count()).toBe(0);
+    site.isFull = false;
+    await visit.is("live", 30_000);
+  });
+
   it("remembers the feed's pace on a new connection", async ({ visit, site }) => {
     const page = await visit.open();
     for (let tick = 0; tick < 10; tick += 1) {

@@ -49,6 +49,8 @@ export class Site implements Served {
   isFull = false;
   /** The feed accepts connections and messages, but sends nothing. */
   isMute = false;
+  /** The feed also answers over HTTP. */
+  hasDocuments = false;
   /** The delay of each frame, as from a distant feed. */
   answersAfterMs = 0;
   readonly #built: Built;
@@ -68,6 +70,10 @@ export class Site implements Served {
   async start(): Promise<void> {
     const server = createServer(({ url = "/" }, response) => {
       const path = new URL(url, "http://localhost").pathname;
+      if (path === "/markets/rates.json" && this.hasDocuments) {
+        response.writeHead(200, { "Cache-Control": "public, max-age=1" }).end(this.market.snapshot(this.now()));
+        return;
+      }
       const body = this.#built.files.get(path === "/" ? "index.html" : path.slice(1));
       const type = TYPES[extname(path) || ".html"] ?? "text/plain";
       response.writeHead(body ? 200 : 404, { "Content-Type": type, ...this.#headers() }).end(body);

@@ -1,0 +1,27 @@
+"""The snapshot for new subscribers, kept in a warm Lambda: in a storm of reconnects all of them need the same one."""
+
+import time
+
+from shared.model.staleness import Ages, as_of
+from shared.model.values import Snapshot
+from shared.store.quotes_table import QuotesTable
+
+
+class WarmSnapshot:
+    """Reads the snapshot once in a tick, whoever asks, since until the next tick is due there is no other.
+
+    An ingest that takes over may be earlier. Then its reader gets the one before, and sees by the next update's
+    `prev_seq` that it missed something.
+    """
+
+    def __init__(self, quotes: QuotesTable, tick_s: int) -> None:
+        self._quotes = quotes
+        self._tick_ms = tick_s * 1000
+        self._held = Snapshot()
+
+    def now(self, limits: Ages) -> Snapshot:
+        """The current snapshot, judged by the clock of this moment; an empty one (`seq` 0) if there is none."""
+        now_ms = time.time_ns() // 1_000_000
+        if not self._held.seq or not 0 <= now_ms - self._held.ts_ms < self._tick_ms:
+            self._held = self._quotes.readable_snapshot()
+        return as_of(self._held, now_ms, limits)

@@ -1,0 +1,73 @@
+"""New subscribers of a warm Lambda share one read of the snapshot until the next tick is due."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from shared.model.values import Snapshot
+from shared.requests.warm_snapshot import WarmSnapshot
+from shared.store.quotes_table import QuotesTable
+from tests.clock import Clock
+from tests.samples import AGELESS, after, quotes
+
+TICK_S = 5
+
+
+class Counted(QuotesTable):
+    """A stored snapshot, and the number of times that it was read."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.held = snapshot
+        self.reads = 0
+
+    def readable_snapshot(self) -> Snapshot:
+        self.reads += 1
+        return self.held
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "time_ns", lambda: clock.ms * 1_000_000)
+    return clock
+
+
+def test_it_is_read_once_in_a_tick(clock: Clock) -> None:
+    table = Counted(after(Snapshot(), quotes(), clock.ms))
+    warm = WarmSnapshot(table, TICK_S)
+    for _ in range(1_000):
+        assert warm.now(AGELESS).seq == 1
+        clock.ms += 4
+    assert table.reads == 1
+    clock.ms += 1_000
+    table.held = after(table.held, quotes("1"), clock.ms)
+    assert warm.now(AGELESS).seq == 2
+    assert table.reads == 2
+
+
+def test_a_tick_that_is_late_is_waited_for(clock: Clock) -> None:
+    table = Counted(after(Snapshot(), quotes(), clock.ms - 5_000))
+    warm = WarmSnapshot(table, TICK_S)
+    for _ in range(3):
+        warm.now(AGELESS)
+    assert table.reads == 3
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("held", [Snapshot(), replace(after(Snapshot(), quotes()), ts_ms=2_000_000_000_000)])
+def test_none_and_one_of_the_future_are_not_kept(held: Snapshot) -> None:
+    table = Counted(held)
+    warm = WarmSnapshot(table, TICK_S)
+    for _ in range(3):
+        warm.now(AGELESS)
+    assert table.reads == 3
+
+
+def test_its_age_is_that_of_the_moment(clock: Clock) -> None:
+    snapshot = after(Snapshot(), quotes(ts_ms=clock.ms), clock.ms)
+    warm = WarmSnapshot(Counted(snapshot), 60)
+    limits = replace(AGELESS, stale_ms=3_000)
+    assert not warm.now(limits).quotes["BTC_CAD"].stale
+    clock.ms += 10_000
+    assert warm.now(limits).quotes["BTC_CAD"].stale
