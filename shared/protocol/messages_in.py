@@ -87,12 +87,12 @@ def parse_every(message: Message, tick_s: int) -> int:
         BadRequest: it is not a number of whole ticks, or too long.
     """
     every_s = message.body.get("every")
-    if every_s is None or (every_s == tick_s and not isinstance(every_s, bool)):
+    if every_s is None:
         return 0
     if not isinstance(every_s, int) or isinstance(every_s, bool) or not is_allowed(every_s, tick_s):
         text = f'"every" is a multiple of {tick_s} seconds, the feed\'s tick, up to {LONGEST_S}'
         raise BadRequest("bad_every", text, message.message_id)
-    return every_s
+    return every_s if every_s > tick_s else 0
 
 
 def parse_unsubscription(message: Message) -> Unsubscription:

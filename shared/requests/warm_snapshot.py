@@ -23,5 +23,6 @@ class WarmSnapshot:
         """The current snapshot, judged by the clock of this moment; an empty one (`seq` 0) if there is none."""
         now_ms = time.time_ns() // 1_000_000
         if not self._held.seq or not 0 <= now_ms - self._held.ts_ms < self._tick_ms:
-            self._held = self._quotes.readable_snapshot()
+            self._held = self._quotes.snapshot_now(limits)
+            return self._held
         return as_of(self._held, now_ms, limits)

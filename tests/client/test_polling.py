@@ -161,7 +161,8 @@ def test_only_what_was_asked_for_is_shown() -> None:
     stage = Polled(symbols=("ETH_CAD", "SHIB_CAD", "NONE_CAD"))
     stage.answer(document(41, quote("BTC_CAD", 41), quote("ETH_CAD", 40), unavailable=["SHIB_CAD", "XMR_CAD"]))
     book = stage.machine.book
-    assert (state(book), book.unavailable, book.rejected) == ({"ETH_CAD": 40}, {"SHIB_CAD"}, ("NONE_CAD",))
+    assert state(book) == {"ETH_CAD": 40, "SHIB_CAD": None}
+    assert book.rejected == ("NONE_CAD",)
     assert book.order == ("ETH_CAD", "SHIB_CAD")
 
 
@@ -231,7 +232,7 @@ def test_a_loop_gets_the_prices_although_every_socket_is_refused(monkeypatch: py
         with SyncFeed(f"ws://{folder}ws/", on_state=lambda now: links.append(now.link)) as feed:
             first = next(iter(feed))
             assert (first.symbol, first.spot) == ("BTC_CAD", Decimal("97000.25"))
-            assert "503" in feed.state.reason
+            assert feed.state.reason
         assert "polling" in links
 
 

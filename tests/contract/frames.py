@@ -109,6 +109,7 @@ def built() -> dict[str, list[bytes]]:
             *snapshot_frames(NEW, RATES_COMPACT, None, LONG),
             *snapshot_frames(Snapshot(), RATES_COMPACT, ("BTC_CAD",)),
             *SnapshotFrames(NEW).of(RATES_COMPACT, VIEW),
+            *SnapshotFrames(NEW, known=NEW).of(RATES_COMPACT, VIEW, knows=True),
         ],
         "compactUpdate": [
             *UpdateFrames(Delta(OLD, NEW)).of(RATES_COMPACT, VIEW),

@@ -25,7 +25,9 @@ NODE = Path(sys.executable).with_name("node")
 LIMITS = contract()["info"]["x-limits"]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 # Names that are not a field, event, code or limit of the protocol.
-OTHER_NAMES = {"cadfeed", "seen", "max_connections_per_client", "server_max_window_bits"}
+OTHER_NAMES = {"cadfeed", "seen", "max_connections_per_client", "server_max_window_bits"} | {
+    *("rates_seconds", "rates_change", "percent"),
+}
 
 
 def transcript() -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from shared.protocol import (
     SUBSCRIPTION_EVENTS,
     BadRequest,
     Message,
+    parse_every,
     parse_explain,
     parse_message,
     parse_subscription,
@@ -38,7 +39,7 @@ from tests.samples import after, explanations, json_values, quotes
 from tests.schemas import Misfit, check, check_sent, contract, sent_by_clients
 
 PARSERS: Mapping[str, Callable[[Message], object]] = {
-    "subscribe": parse_subscription,
+    "subscribe": lambda message: (parse_subscription(message), parse_every(message, tick_s=1)),
     "unsubscribe": parse_unsubscription,
     "snapshot": parse_subscription,
     "explain": parse_explain,
@@ -70,7 +71,7 @@ EDGES: list[Any] = [
         "1d",
     ),
     *(["BTC_CAD"] * 100, ["BTC_CAD"] * 101, "i" * 36, "i" * 37, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1),
-    *(-1, 0, 1, 500, 501, LATEST_MS, LATEST_MS + 1, Decimal("1.5"), Decimal("1.0"), *EVENTS),
+    *(-1, 0, 1, 301, 500, 501, LATEST_MS, LATEST_MS + 1, Decimal("1.5"), Decimal("1.0"), *EVENTS),
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.model.staleness import Ages, as_of
 from shared.model.values import Snapshot
 from shared.requests.warm_snapshot import WarmSnapshot
 from shared.store.quotes_table import QuotesTable
@@ -21,9 +22,9 @@ class Counted(QuotesTable):
         self.held = snapshot
         self.reads = 0
 
-    def readable_snapshot(self) -> Snapshot:
+    def snapshot_now(self, limits: Ages) -> Snapshot:
         self.reads += 1
-        return self.held
+        return as_of(self.held, time.time_ns() // 1_000_000, limits)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ const GAPS = 8;
 const ANNOUNCED: Readonly<Record<Kind, string>> = {
   connecting: "Connecting.",
   live: "Live.",
-  polling: "Polling: prices come a little later.",
+  polling: "Prices come a little later.",
   quiet: "No updates are coming: prices may be out of date.",
   reconnecting: "The connection is lost. Reconnecting.",
   offline: "This device is offline.",

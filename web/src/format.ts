@@ -44,16 +44,6 @@ export function spreadText(percent: number): string {
   return `${grouped(percent.toFixed(MOST_DECIMALS), Math.max(SPREAD_DECIMALS, leadingPlaces(String(percent))))}%`;
 }
 
-/** `ask` minus `bid`, exactly: neither becomes a float. */
-export function difference(ask: string, bid: string): string {
-  const decimals = Math.max(decimalsOf(ask), decimalsOf(bid));
-  const units = scaled(ask, decimals) - scaled(bid, decimals);
-  const digits = String(units < 0n ? -units : units).padStart(decimals + 1, "0");
-  const whole = digits.slice(0, digits.length - decimals);
-  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
-  return `${units < 0n ? "-" : ""}${whole}${fraction && `.${fraction}`}`;
-}
-
 /** An age in one unit. If this clock is behind the server's, it is 0 s. */
 export function ageText(ageMs: number): string {
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
@@ -70,11 +60,6 @@ export function sourceText(source: string): string {
 /** The only source of a price. The source of the rate is left out, because the cell is too narrow for it. */
 export function onlySourceText(source: string): string {
   return `only ${sourceText(source.split(" x ", 1).join())}`;
-}
-
-/** How many independent sources agree with the price. */
-export function agreementText(sources: number): string {
-  return sources > 1 ? `${sources} sources agree` : "Only one source";
 }
 
 /** -1, 0 or 1. */
@@ -117,13 +102,4 @@ function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
 export function prepare(): void {
   for (let digits = CENTS; digits <= PREPARED_DECIMALS; digits++)
     for (const signed of [false, true]) formatOf(digits, signed);
-}
-
-function decimalsOf(number: string): number {
-  return number.split(".", 2)[1]?.length ?? 0;
-}
-
-function scaled(number: string, decimals: number): bigint {
-  const [whole = "0", fraction = ""] = number.split(".", 2);
-  return BigInt(whole + fraction.padEnd(decimals, "0"));
 }

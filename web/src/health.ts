@@ -89,8 +89,8 @@ export function healthOf(facts: Facts): Health {
     return { kind: "quiet", label: "No updates", detail, isStale: true };
   }
   if (state.link === "polling") {
-    const detail = `Prices come over HTTP, a little later than over a socket, which cannot be opened. ${state.reason}`;
-    return { kind: "polling", label: "Polling", detail: detail.trim(), isStale };
+    const detail = `No socket can be opened: prices come over HTTP, a little later. ${state.reason}`;
+    return { kind: "polling", label: "Polling", detail, isStale };
   }
   return {
     kind: "live",

@@ -15,7 +15,7 @@ const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
 const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
-type CellName = Exclude<Column, "symbol">;
+export type CellName = Exclude<Column, "symbol">;
 
 /** A cell and what it shows: reading that from the page takes longer than setting it. */
 interface Cell {
@@ -119,31 +119,13 @@ export class Row implements Entry {
     this.#set("age", quote.stale ? `stale ${age}` : age);
   }
 
-  /** Set the title of this cell to its full value. Only the cell under the pointer needs it. */
-  setTitle(element: Element): void {
+  /** Set the title of this cell to its full value. Only the cell under the pointer needs it, and the code for it. */
+  async setTitle(element: Element): Promise<void> {
     const name = COLUMNS.find(
       (column): column is CellName => column !== "symbol" && this.#cells[column].element === element,
     );
-    if (name) this.#cells[name].element.title = this.#fullValue(name);
-  }
-
-  #fullValue(name: CellName): string {
-    const { quote } = this;
-    if (!quote) return name === "spot" ? "No source has a price for it now." : "";
-    switch (name) {
-      case "spread":
-        return `${format.difference(quote.ask, quote.bid)} CAD`;
-      case "percent":
-        return `${quote.change_pct} %`;
-      case "source":
-        return `${quote.source}\n${format.agreementText(quote.sources)}`;
-      case "age":
-        return new Date(quote.ts).toISOString();
-      case "trend":
-        return "";
-      default:
-        return `${quote[name]} CAD`;
-    }
+    const { titleOf } = await import("./title.ts");
+    if (name) this.#cells[name].element.title = titleOf(this.quote, name);
   }
 
   #drawTrend(): void {

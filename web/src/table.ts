@@ -83,7 +83,14 @@ export class QuoteTable {
   /** The pointer is over this element: set the title of its cell. */
   pointAt(target: EventTarget | null): void {
     this.#pointed = (target instanceof Element && target.closest("td")) || undefined;
-    if (this.#pointed) this.rowOf(this.#pointed)?.setTitle(this.#pointed);
+    this.#setTitle();
+  }
+
+  #setTitle(): void {
+    if (this.#pointed)
+      this.rowOf(this.#pointed)
+        ?.setTitle(this.#pointed)
+        .catch(() => undefined);
   }
 
   /** Draw a row again after its trend has changed. */
@@ -149,7 +156,7 @@ export class QuoteTable {
     if (this.#isFirst) this.#drawRows(this.#firstRows());
     else this.#drawRest();
     this.#isFirst = false;
-    if (this.#pointed) this.rowOf(this.#pointed)?.setTitle(this.#pointed);
+    this.#setTitle();
     if (this.#changed.size) this.#frame = requestAnimationFrame(() => this.#draw());
     else this.#body.dataset["seq"] = String(this.#seq);
   }

@@ -4,9 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   ageText,
-  agreementText,
   changeText,
-  difference,
   onlySourceText,
   percentText,
   priceText,
@@ -14,6 +12,7 @@ import {
   spreadPercent,
   spreadText,
 } from "../src/format.ts";
+import { agreementText, difference } from "../src/title.ts";
 
 describe("a price", () => {
   it.each([

@@ -150,7 +150,7 @@ describe("a session without a socket", () => {
     session.polled(await read(LATE), 60_000);
     expect([session.state.link, session.book.status.late]).toEqual(["polling", true]);
     session.elapsed(90_000);
-    session.polled(await read(LATER), 90_000);
+    session.polled(await read(LATER.replace('"ts":1,', '"ts":2,')), 90_000);
     expect([session.state.link, session.book.status.late]).toEqual(["polling", false]);
   });
 

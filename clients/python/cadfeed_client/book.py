@@ -177,7 +177,7 @@ class Book:
                 continue
             held = self.quotes.get(symbol)
             # A quote that is held and not known comes from an earlier connection.
-            if held and symbol in self._known and (quote.seq, quote.ts_ms) < (held.seq, held.ts_ms):
+            if held and symbol in self._known and quote.seq < held.seq:
                 continue
             if held and symbol in self._known and quote.ts_ms < held.ts_ms <= frame_ms + MOST_AHEAD_MS:
                 quote = replace(quote, ts_ms=held.ts_ms)

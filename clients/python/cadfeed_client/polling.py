@@ -47,8 +47,8 @@ class Polling:
     def __init__(
         self, *, is_possible: bool, least_ms: int, symbols: tuple[str, ...], draw: Draw = random.uniform
     ) -> None:
-        self.is_shown = False
-        self.is_late = False
+        self.is_shown: bool = False
+        self.is_late: bool = False
         self.due_ms: int | None = None
         self._is_possible = is_possible
         self._least_ms = max(least_ms, LEAST_POLL_MS)

@@ -96,7 +96,7 @@ export class Book {
     if (tick < this.#asOf(symbol)) return undefined;
     // A quote that is held and not known comes from an earlier connection: any quote replaces it.
     const before = this.#known.has(symbol) ? held : undefined;
-    if (before && isOlder(told, before)) return undefined;
+    if (before && told.seq < before.seq) return undefined;
     const quote = before ? notBefore(before, told, frameTs) : told;
     this.#known.set(symbol, tick);
     this.unavailable.delete(symbol);
@@ -107,10 +107,6 @@ export class Book {
   #asOf(symbol: string): number {
     return this.#known.get(symbol) ?? this.#listed;
   }
-}
-
-function isOlder(one: Quote, other: Quote): boolean {
-  return one.seq === other.seq ? one.ts < other.ts : one.seq < other.seq;
 }
 
 /** Another market may state an earlier time; the one that was shown stays, unless a wrong clock made it. */

@@ -1,7 +1,8 @@
 /** The dialog of a chart: its elements and texts. It does not use the feed. */
 
 import type { Candle, Interval, Quote } from "cadfeed-client";
-import { agreementText, direction, percentText, priceText } from "../format.ts";
+import { direction, percentText, priceText } from "../format.ts";
+import { agreementText } from "../title.ts";
 import "./chart.css";
 import { arrowOf, moveOf, moveText, originText, sentenceOf, timeText } from "./words.ts";
 

@@ -88,16 +88,29 @@ type Prices = Record<string, string[]>;
 
 /** The title of each cell with a price: its value with every digit. */
 function pricesOf(page: Page): Promise<Prices> {
-  return page.evaluate(() => {
-    const whole = (cell: HTMLElement | null): string => {
-      cell?.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
-      return cell?.title ?? "";
+  return page.evaluate(async () => {
+    // The page's own timers may stand still.
+    const turn = (): Promise<unknown> =>
+      new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = resolve;
+        port2.postMessage(undefined);
+      });
+    const whole = async (cell: HTMLElement): Promise<string> => {
+      cell.title = "";
+      cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+      // The first title loads the code for titles. A symbol without a price has none.
+      for (let tries = 0; !cell.title && tries < 200; tries += 1) await turn();
+      return cell.title;
     };
-    const cells = ["td.spot", "td.bid", "td.ask", "td.change", "td.percent"];
-    const rows = [...document.querySelectorAll<HTMLElement>("#quotes tr")];
-    return Object.fromEntries(
-      rows.map((row) => [row.dataset["symbol"], cells.map((cell) => whole(row.querySelector(cell)))]),
-    );
+    const prices: Prices = {};
+    for (const row of document.querySelectorAll<HTMLElement>("#quotes tr")) {
+      const titles: string[] = [];
+      for (const cell of row.querySelectorAll<HTMLElement>("td.spot, td.bid, td.ask, td.change, td.percent"))
+        titles.push(await whole(cell));
+      prices[row.dataset["symbol"] ?? ""] = titles;
+    }
+    return prices;
   });
 }
 

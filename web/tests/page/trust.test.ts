@@ -31,6 +31,7 @@ const ageOf = async (page: Page, symbol: string) =>
 
 async function titleOf(page: Page, symbol: string): Promise<string | null> {
   await sourceOf(page, symbol).hover();
+  await page.locator(`tr[data-symbol="${symbol}"] td.source[title]`).waitFor();
   return await sourceOf(page, symbol).getAttribute("title");
 }
 
