@@ -109,10 +109,13 @@ test: export CADFEED_SKIPPED := $(CURDIR)/.local/skipped
 test: export CADFEED_TRIED_AGAIN := $(CURDIR)/.local/tried-again
 test: setup browser ## every check and every test
 	@mkdir -p .local && : > $(CADFEED_SKIPPED) && : > $(CADFEED_TRIED_AGAIN)
-	@$(MAKE) --no-print-directory -j 2 lint web-test
-	@$(MAKE) --no-print-directory -j 2 stack-test parts-test
+	@$(MAKE) --no-print-directory -j 3 lint page-and-stack-test parts-test
 	@if [ -s $(CADFEED_SKIPPED) ]; then echo "Skipped:"; sort $(CADFEED_SKIPPED); fi
 	@if [ -s $(CADFEED_TRIED_AGAIN) ]; then echo "Failed at the first try:"; sort $(CADFEED_TRIED_AGAIN); fi
+
+page-and-stack-test: setup browser
+	@$(MAKE) --no-print-directory web-test
+	@$(MAKE) --no-print-directory stack-test
 
 stack-test: setup browser ## the tests of the whole feed and of real time, which mostly wait for ticks
 	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_AGAIN) -n 3 --dist loadfile --no-loadscope-reorder

@@ -73,9 +73,9 @@ class Copy:
             timeout=DEADLINE_S,
         )
 
-    def tables(self) -> None:
-        """Update the generated tables, as the lists say."""
-        done = self.run("-m", "tools.tables")
+    def tables(self, *, of_stacks: bool = False) -> None:
+        """Update the generated tables, as the lists say. `of_stacks`: also those of what is deployed."""
+        done = self.run("-c", f"from tools import tables; tables.main(of_stacks={of_stacks})")
         assert done.returncode == 0, done.stderr
 
     def assert_passes(self, *tests: str) -> None:

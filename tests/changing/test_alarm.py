@@ -36,7 +36,7 @@ def change(copy: Copy) -> None:
 def test_an_alarm_touches_the_listed_files_and_is_deployed(copy: Copy) -> None:
     before = copy.ask(BILL)
     change(copy)
-    copy.tables()
+    copy.tables(of_stacks=True)
     assert copy.changed() == listed("an-alarm.md")
     assert copy.ask(BILL) == before + 1
     copy.assert_passes("tests/tools/cost/test_designs.py::test_without_listeners_nothing_is_sent")

@@ -239,7 +239,7 @@ def change(copy: Copy) -> None:
 
 def test_a_source_touches_the_listed_files_is_asked_and_votes(copy: Copy) -> None:
     change(copy)
-    copy.tables()
+    copy.tables(of_stacks=True)
     assert copy.changed() == listed("a-source.md", NAME="cadex")
     asked, error, votes = copy.ask(POLLED)
     assert (asked, error) == (1, "")
@@ -252,5 +252,5 @@ def test_a_source_touches_the_listed_files_is_asked_and_votes(copy: Copy) -> Non
 
 def test_the_tests_of_sources_pass_with_a_new_one(copy: Copy) -> None:
     change(copy)
-    copy.tables()
+    copy.tables(of_stacks=True)
     copy.assert_passes(*CHECKED)

@@ -69,7 +69,7 @@ def test_an_older_quote_never_overwrites_a_newer_one() -> None:
     assert (book.quotes["BTC_CAD"].spot, book.quotes["BTC_CAD"].ts_ms) == (2, 5000)
 
 
-def test_what_the_same_tick_tells_again_counts_without_its_earlier_time() -> None:
+def test_what_the_same_tick_tells_again_counts() -> None:
     """How many sources agree is no news, and may differ in a later snapshot."""
     book = after(snapshot(10, quote("BTC_CAD", 10, ts=5000, sources=2)))
     (again,) = book.apply(snapshot(10, quote("BTC_CAD", 10, ts=4999, sources=1)), 0).changes

@@ -268,7 +268,7 @@ def test_an_update_without_its_legend_is_a_gap() -> None:
     assert reader.book.whole
 
 
-def test_a_whole_view_that_repeats_no_sources_has_those_of_its_legend() -> None:
+def test_a_whole_view_without_sources_has_those_of_its_legend() -> None:
     reader = Reader()
     reader.read(dumps(whole()).encode())
     repeated = {name: value for name, value in whole(seq=2).items() if name not in ("sources_used", "renamed_to")}

@@ -71,7 +71,7 @@ def test_the_document_lies_beside_the_socket() -> None:
     assert documents_address("wss://ws") is None
 
 
-def test_a_refused_socket_is_replaced_by_the_document_within_three_seconds() -> None:
+def test_within_three_seconds_the_document_replaces_a_socket() -> None:
     stage = Polled()
     assert stage.word != "polling"
     stage.answer(document(41, quote("BTC_CAD", 41), quote("ETH_CAD", 40)))

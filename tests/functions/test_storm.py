@@ -79,7 +79,7 @@ def test_a_storm_asks_a_part_of_each_shard(
     assert by_snapshot == 500  # whatever the number of shards
 
 
-def test_a_warm_lambda_reads_the_snapshot_once_a_tick_and_writes_the_audience_once_a_second(
+def test_a_warm_lambda_shares_its_read_and_its_write(
     load: Load, quotes_items: Table, meter: Meter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above, the snapshot is old, so each subscriber reads it, as on `rates`."""

@@ -88,7 +88,7 @@ def test_only_a_new_legend_is_stated_again() -> None:
     assert loads(unmoved)["symbols"] == ["BTC_CAD"]
 
 
-def test_a_whole_view_names_the_sources_only_to_a_client_that_may_not_know_them() -> None:
+def test_a_whole_view_names_sources_to_those_who_may_lack_them() -> None:
     first = after(Snapshot(), quotes())
     moved = after(first, quotes("1", ["BTC_CAD"]))
     other = after(moved, quotes("2", ["BTC_CAD"], source="ndax:BTC_CAD"))

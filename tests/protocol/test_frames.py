@@ -210,7 +210,7 @@ def test_stale_and_simulated_quotes_say_so() -> None:
     assert not loads(healthy)["data"].keys() & {"stale", "simulated"}
 
 
-def test_the_change_on_rates_is_a_percentage_where_the_operator_wants_that() -> None:
+def test_the_change_on_rates_may_be_a_percentage() -> None:
     """Everywhere else it is the amount."""
     snapshot = after(Snapshot(), {"SHIB_CAD": SHIB})
     texts = QuoteTexts(snapshot, PERCENT)

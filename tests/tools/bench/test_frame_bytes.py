@@ -14,9 +14,9 @@ def test_a_minute_is_a_whole_view_and_the_other_ticks() -> None:
     assert minutes[RATES_BATCH].frames == minutes[RATES_COMPACT].frames == 12
     frames = measure(5)
     for channel in (RATES_BATCH, RATES_COMPACT):
-        expected = 11 * float(frames.bytes_a_tick(channel)) + frames.snapshot[channel][0]
+        expected = 11 * float(frames.bytes_a_tick(channel)) + frames.whole[channel][0]
         assert minutes[channel].size_bytes == pytest.approx(expected, rel=0.02)
-        assert minutes[channel].view_bytes == pytest.approx(frames.snapshot[channel][0], rel=0.02)
+        assert minutes[channel].view_bytes == pytest.approx(frames.whole[channel][0], rel=0.02)
     assert minutes[RATES_COMPACT].size_bytes <= 0.3 * minutes[RATES_BATCH].size_bytes
 
 

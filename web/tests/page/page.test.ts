@@ -283,7 +283,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await visit.is("live", 1000);
   });
 
-  it("shows prices over HTTP while every socket is refused, and goes back to the socket", async ({ visit, site }) => {
+  it("shows prices over HTTP while every socket is refused, and goes back", async ({ visit, site }) => {
     site.isFull = site.hasDocuments = true;
     const page = await visit.open("", { kind: "polling" });
     expect(await page.locator("#state").textContent()).toBe("Polling");
