@@ -8,7 +8,7 @@ from shared.store.quotes_table import QuotesTable
 
 
 class WarmSnapshot:
-    """Reads the snapshot once in a tick, whoever asks, since until the next tick is due there is no other.
+    """Reads the snapshot once in a tick, since until the next tick is due there is no other.
 
     An ingest that takes over may be earlier. Then its reader gets the one before, and sees by the next update's
     `prev_seq` that it missed something.

@@ -219,7 +219,7 @@ def test_an_answer_is_read_with_the_time_that_caches_keep_it() -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"), [(b"\xff\xfe", "identity"), (b"no", "gzip"), (gzip.compress(b"x")[:-4], "gzip")]
 )
-def test_what_is_no_text_is_no_document(body: bytes, encoding: str) -> None:
+def test_a_body_that_cannot_be_read_is_left_out(body: bytes, encoding: str) -> None:
     with refusing(body, Content_Encoding=encoding) as folder:
         assert fetch(f"http://{folder}rates.json") is None
 

@@ -1,11 +1,11 @@
-// The page in a real browser: a line for each state that it shows, while it shows prices.
+// The page in a real browser: a line for each state that it shows, while it shows prices. It ends with its input.
 //
 //   node polling_page.mjs http://localhost:8000/
 
 import { launch } from "../../tools/browser/browser.ts";
 
 const browser = await launch();
-process.once("SIGTERM", () => void browser.close());
+process.stdin.resume().once("end", () => void browser.close().then(() => process.exit()));
 const page = await browser.newPage();
 await page.exposeFunction("tell", (kind) => console.log(kind));
 await page.goto(process.argv[2]);

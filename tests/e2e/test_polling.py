@@ -96,8 +96,16 @@ async def proxied(stack: Stack) -> AsyncIterator[Proxy]:
 
 async def run_node(script: str, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        NODE, ROOT / "tests" / "e2e" / script, *arguments, stdout=subprocess.PIPE, limit=2**20
+        *(str(NODE), str(ROOT / "tests" / "e2e" / script), *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End the program: it reads its input to the end."""
+    assert process.stdin is not None
+    process.stdin.close()
+    async with asyncio.timeout(SPARE_S):
+        await process.communicate()
 
 
 async def told(process: asyncio.subprocess.Process, wanted: str, within_s: float) -> float:
@@ -157,8 +165,7 @@ def test_the_typescript_client_goes_on_over_http_and_back(common_stack: Stack) -
                 back_s = await told(process, "live", BACK_WITHIN_S)
                 print(f"TypeScript: prices after {first_s:.1f} s, back after {back_s:.1f} s")
             finally:
-                process.terminate()
-                await process.wait()
+                await end(process)
 
     asyncio.run(run())
 
@@ -175,7 +182,6 @@ def test_the_page_goes_on_over_http_and_back(common_stack: Stack) -> None:
                 back_s = await told(process, "live", BACK_WITHIN_S)
                 print(f"Page: prices after {first_s:.1f} s, back after {back_s:.1f} s")
             finally:
-                process.terminate()
-                await process.wait()
+                await end(process)
 
     asyncio.run(run())

@@ -70,6 +70,6 @@ def test_no_resource_has_a_fixed_name(alarming: Synthesised, staging: Synthesise
         }
 
     shared = names(alarming) & names(staging)
-    # Each is of an API or of a function.
+    # Names within an API or a function.
     stages = {"AWS::ApiGatewayV2::Stage live", "AWS::ApiGatewayV2::Stage $default"}
     assert shared == stages | {"AWS::Lambda::Alias trigger"}

@@ -20,7 +20,7 @@ const LATE = JSON.stringify({ status: 503, code: "late" });
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Run `use` with the address of a server that answers with this whatever is no handshake. */
+/** Run `use` with the address of a server that refuses handshakes, and answers other requests with this. */
 async function withServer(answer: Answer, use: (url: string) => Promise<void>): Promise<void> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

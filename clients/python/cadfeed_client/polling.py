@@ -41,7 +41,7 @@ def documents_address(url: str) -> str | None:
 class Polling:
     """When to ask for the document, from the loss of one socket until the next one serves.
 
-    `is_shown`: what the document said is the newest that there is. `is_late`: the feed itself has nothing new.
+    `is_shown`: nothing newer than the document is known. `is_late`: the feed itself has nothing new.
     """
 
     def __init__(

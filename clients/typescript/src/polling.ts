@@ -37,7 +37,7 @@ export async function poll(url: string, symbols: readonly string[] | undefined):
   }
 }
 
-/** `wss://HOST/markets/ws/` has `https://HOST/markets/rates.json`. @throws TypeError: it is no such address. */
+/** `wss://HOST/markets/ws/` has `https://HOST/markets/rates.json`. @throws TypeError: it is another address. */
 export function documentAddress(url: string): string {
   const [, folder] = /^ws(s?:\/\/[^?#]*\/)ws\/?(?:[?#]|$)/.exec(url) ?? [];
   if (!folder) throw new TypeError(`${url}: a feed's address ends with /ws/`);
