@@ -4,13 +4,15 @@ import asyncio
 import csv
 import io
 import json
+import os
+import random
 import re
 import ssl
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,10 @@ from typing import Any
 import aiohttp
 import pytest
 import requests
+import yarl
 
+from shared.documents.paths import FIXED
+from shared.documents.queries import PARAMETERS
 from shared.model.assets import catalogue
 from shared.model.wire import loads
 from tests.e2e.clients import opened
@@ -29,7 +34,8 @@ from tools.documents import python_of_readers
 
 NODE = Path(sys.executable).parent / "node"
 README = (ROOT / "README.md").read_text(encoding="utf-8").split("\n### Without a socket\n")[1].split("\n### ")[0]
-READERS, READ_S = 200, 5
+READERS, READ_S = 200, int(os.environ.get("CADFEED_READ_SECONDS", "5"))
+HOSTILE = int(os.environ.get("CADFEED_HOSTILE_QUERIES", "300"))
 
 
 def get(stack: Stack, path: str, **headers: str) -> requests.Response:
@@ -192,6 +198,67 @@ def test_two_hundred_readers_cost_one_request_per_tick(common_stack: Stack) -> N
     assert fetched.keys() == set(paths)
     assert max(fetched.values()) <= took_s + 2  # the tick is a second
     assert sum(fetched.values()) >= runs(common_stack) - before
+
+
+def hostile_addresses(seed: int) -> Iterator[str]:
+    """Yield paths and queries like those of people who look for holes, as they go over the wire."""
+    draw = random.Random(seed)
+    paths = [
+        *FIXED,
+        "/markets/rates/BTC_CAD.json",
+        "/markets/history/BTC_CAD/1h.json",
+        "/markets/history/SHIB_CAD/1m.csv",
+    ]
+    texts = [
+        "BTC_CAD",
+        "btc_cad",
+        "0",
+        "-1",
+        "1e9",
+        "9" * 400,
+        "%00",
+        "%ff%fe",
+        "%F0%9F%92%A9",
+        "..%2f..",
+        "%22%3E",
+        "a" * 3_000,
+    ]
+    texts += [",".join(catalogue()), "BTC_CAD,BTC_CAD", "null", "", "%27%20OR%201=1", "%0d%0aX-A:%20b", "%u0041"]
+    while True:
+        path = draw.choice(paths)
+        if draw.random() < 0.3:
+            place = draw.randrange(1, len(path))
+            path = path[:place] + draw.choice(texts) + path[place + draw.randrange(3) :]
+        fields = [
+            f"{draw.choice([*PARAMETERS, 'x', '%00'])}={draw.choice(texts)}"
+            for _ in range(draw.choice([0, 1, 1, 2, 120]))
+        ]
+        yield path + ("?" + "&".join(fields) if fields else "")
+
+
+def test_no_query_makes_it_fail(common_stack: Stack) -> None:
+    """A wrong request is the reader's fault, and a late feed is not one here."""
+
+    async def read() -> Counter[int]:
+        statuses: Counter[int] = Counter()
+        addresses = hostile_addresses(seed=1)
+        tls = ssl.create_default_context(cafile=common_stack.ca)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
+
+            async def reader() -> None:
+                while statuses.total() < HOSTILE:
+                    address = common_stack.dashboard.rstrip("/") + next(addresses)
+                    async with session.get(yarl.URL(address, encoded=True)) as answer:
+                        await answer.read()
+                        statuses[answer.status] += 1
+                        assert answer.status < 500, (address, await answer.text())
+
+            await asyncio.gather(*(reader() for _ in range(8)))
+        return statuses
+
+    statuses = asyncio.run(read())
+    print(f"{statuses.total()} hostile requests: {dict(sorted(statuses.items()))}")
+    assert statuses.keys() >= {200, 400, 404}
 
 
 def runs(stack: Stack) -> int:

@@ -11,7 +11,7 @@ from tests.e2e.local_stack import Stack
 from tests.openapi import OPENAPI
 from tools.documents import python_of_readers
 
-MOST_EXAMPLES = 10
+MOST_EXAMPLES = 4
 
 
 def test_schemathesis_finds_no_failure(common_stack: Stack, tmp_path: Path) -> None:

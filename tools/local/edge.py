@@ -64,7 +64,7 @@ async def start_edge(
         OSError: the port is taken.
     """
     relays = Relays(upstream_url, added)
-    app = web.Application(middlewares=[_compress])
+    app = web.Application(middlewares=[_compress, _not_found])
     app.on_response_prepare.append(_harden)
     for path in FEED_PATHS:
         app.router.add_get(path, relays.handle, allow_head=False)
@@ -119,6 +119,17 @@ async def _compress(request: web.Request, handler: Handler) -> web.StreamRespons
     if isinstance(response, web.FileResponse) and "Range" not in request.headers:
         response.enable_compression()
     return response
+
+
+@web.middleware
+async def _not_found(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """No file has a name that is too long for the file system."""
+    try:
+        return await handler(request)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise web.HTTPNotFound from None
+        raise
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:

@@ -10,6 +10,8 @@ const ASSETS_AFTER_MS = 500;
 /** Ask for both, and keep the page's pace. `arrange` puts the rows in order after the catalogue has changed them. */
 export async function askForMore(feed: Feed, table: QuoteTable, arrange: () => void): Promise<void> {
   keepPace(feed);
+  // While the network is well: the client needs it when it is not.
+  void import("cadfeed-client/polling.ts").catch(() => undefined);
   const past = new Past(table);
   void past.ask(feed);
   await new Promise((resolve) => setTimeout(resolve, ASSETS_AFTER_MS));

@@ -25,6 +25,12 @@ interface Cell {
   sign: number;
 }
 
+let titles: typeof import("./title.ts") | undefined;
+
+async function loadTitles(): Promise<void> {
+  titles = await import("./title.ts").catch(() => undefined);
+}
+
 export class Row implements Entry {
   readonly symbol: string;
   readonly name: string;
@@ -120,12 +126,13 @@ export class Row implements Entry {
   }
 
   /** Set the title of this cell to its full value. Only the cell under the pointer needs it, and the code for it. */
-  async setTitle(element: Element): Promise<void> {
+  setTitle(element: Element): void {
     const name = COLUMNS.find(
       (column): column is CellName => column !== "symbol" && this.#cells[column].element === element,
     );
-    const { titleOf } = await import("./title.ts");
-    if (name) this.#cells[name].element.title = titleOf(this.quote, name);
+    if (!name) return;
+    if (titles) this.#cells[name].element.title = titles.titleOf(this.quote, name);
+    else void loadTitles().then(() => titles && this.setTitle(element));
   }
 
   #drawTrend(): void {

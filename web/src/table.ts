@@ -87,10 +87,7 @@ export class QuoteTable {
   }
 
   #setTitle(): void {
-    if (this.#pointed)
-      this.rowOf(this.#pointed)
-        ?.setTitle(this.#pointed)
-        .catch(() => undefined);
+    if (this.#pointed) this.rowOf(this.#pointed)?.setTitle(this.#pointed);
   }
 
   /** Draw a row again after its trend has changed. */

@@ -444,6 +444,7 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
                 ("/", 200, "text/html", "no-cache"),
                 ("/assets/index-B0ley9Ao.js", 200, "javascript", "public, max-age=31536000, immutable"),
                 ("/none", 404, "", "no-cache"),
+                (f"/{'a' * 3_000}", 404, "", "no-cache"),
                 ("/assets/index-of-yesterday.js", 404, "", "no-cache"),
             ):
                 async with session.get(base + path) as response:

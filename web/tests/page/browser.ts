@@ -62,9 +62,10 @@ export class Visit {
     this.#page = page;
     page.on("pageerror", (error) => this.errors.push(String(error)));
     page.on("console", (message) => {
-      // The browser itself reports each document that does not come, as it does connections.
-      const isDocument = message.location().url.endsWith("/markets/rates.json");
-      if (message.type() === "error" && !isDocument) this.errors.push(message.text());
+      const { url } = message.location();
+      // The browser itself reports what does not come over a network that is cut, as it does connections.
+      const isFallback = /\/(?:markets\/rates\.json|assets\/polling-[^/]+)$/.test(url);
+      if (message.type() === "error" && !isFallback) this.errors.push(`${message.text()} ${url}`);
     });
     await page.addInitScript(WATCH_REFUSALS + script);
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
