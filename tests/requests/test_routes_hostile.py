@@ -27,7 +27,7 @@ from tests.samples import AGELESS, SYMBOLS, after, explanations, json_values, qu
 from tests.schemas import check
 
 ID = "L0SM9cOFvHcCIhw="
-MESSAGES = int(os.environ.get("CADFEED_HOSTILE_MESSAGES", "2500"))
+MESSAGES = int(os.environ.get("CADFEED_HOSTILE_MESSAGES", "10000"))
 
 # --- Messages
 

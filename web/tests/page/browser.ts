@@ -65,7 +65,7 @@ export class Visit {
       const { url } = message.location();
       // The browser itself reports what does not come over a network that is cut, as it does connections.
       const isFallback = /\/(?:markets\/rates\.json|assets\/polling-[^/]+)$/.test(url);
-      if (message.type() === "error" && !isFallback) this.errors.push(`${message.text()} ${url}`);
+      if (message.type() === "error" && !isFallback) this.errors.push(message.text());
     });
     await page.addInitScript(WATCH_REFUSALS + script);
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
