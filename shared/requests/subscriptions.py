@@ -95,7 +95,7 @@ class Subscriptions:
         with self._rates_cap.taken(connection, channel, message):
             self._long_answers.wait(channel, view)
         self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
-        first = self._snapshot(channel)
+        first = self._first(channel)
         if first.seq:
             self._post_snapshot(connection_id, channel, view, first)
         pace = Pace(subscription.every_s, first.seq) if subscription.every_s else None
@@ -103,7 +103,7 @@ class Subscriptions:
         self._keep_places(connection, channel, message)
         self._join_audience()
         logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
-        moved = Delta(first, self._snapshot(channel))
+        moved = Delta(first, self._quotes.snapshot_now(self._limits))
         if not moved.new.seq:
             return  # there is none, or none that can be read: the next tick brings everything
         if moved.old.seq:
@@ -197,8 +197,8 @@ class Subscriptions:
     def _changes(self, moved: Delta) -> protocol.UpdateFrames:
         return protocol.UpdateFrames(moved, texts=protocol.QuoteTexts(moved.new, self._rates_change))
 
-    def _snapshot(self, channel: str) -> Snapshot:
-        """The current snapshot. A reader who does not see what it missed gets one that was read now."""
+    def _first(self, channel: str) -> Snapshot:
+        """The snapshot to begin with. What has changed since is told after the one that is read then."""
         fresh = self._quotes.snapshot_now if has_one_frame_per_symbol(channel) else self._warm.now
         return fresh(self._limits)
 

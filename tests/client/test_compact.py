@@ -274,8 +274,18 @@ def test_a_whole_view_without_sources_has_those_of_its_legend() -> None:
     repeated = {name: value for name, value in whole(seq=2).items() if name not in ("sources_used", "renamed_to")}
     reader.read(dumps(repeated).encode())
     assert (reader.book.seq, reader.book.whole) == (2, True)
-    with pytest.raises(ValueError, match="legend"):
-        Legends().expanded(repeated)
+
+
+def test_a_whole_view_with_a_legend_that_was_missed_is_a_gap() -> None:
+    reader = Reader()
+    reader.read(dumps(whole()).encode())
+    before = dict(reader.book.quotes)
+    unknown = {**whole(seq=2, legend="00000000")}
+    for name in ("sources_used", "renamed_to"):
+        unknown.pop(name, None)
+    reader.read(dumps(unknown).encode())
+    assert reader.book.quotes == before
+    assert reader.book.gap
 
 
 def test_only_the_newest_legends_are_kept() -> None:

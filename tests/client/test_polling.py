@@ -243,7 +243,8 @@ def test_a_program_that_wants_none_gets_none(monkeypatch: pytest.MonkeyPatch) ->
         heard: list[Heard] = []
         async with Feed(url, polls=False, on_heard=heard.append) as feed:
             await asyncio.sleep(0.5)
-            assert (feed.state.link, heard) == (Link.RECONNECTING, [])
+            assert feed.state.link in (Link.CONNECTING, Link.RECONNECTING)
+            assert heard == []
 
     with refusing(document(41, quote("BTC_CAD", 41)).text.encode()) as folder:
         asyncio.run(run(f"ws://{folder}ws/"))

@@ -89,7 +89,7 @@ export function healthOf(facts: Facts): Health {
     return { kind: "quiet", label: "No updates", detail, isStale: true };
   }
   if (state.link === "polling") {
-    const detail = `No socket can be opened: prices come over HTTP, a little later. ${state.reason}`;
+    const detail = `No socket opens: prices come over HTTP, a little later. ${state.reason}`;
     return { kind: "polling", label: "Polling", detail, isStale };
   }
   return {

@@ -73,8 +73,8 @@ class Legends:
     def expanded(self, frame: Mapping[str, Any]) -> Mapping[str, Any]:
         """A frame of `rates_compact` as one of `rates_batch`; any other frame unchanged.
 
-        An update whose legend has not come tells no prices. It follows nothing that is known, so the client sees a gap
-        and asks for a snapshot, which states the legend.
+        A frame whose legend has not come tells no prices, also one with the whole view. It becomes an update that
+        follows nothing that is known, so the client sees a gap and asks for a snapshot, which states the legend.
 
         Raises:
             ValueError: a field is missing or is not what the protocol says.
@@ -86,10 +86,8 @@ class Legends:
         rows = frame.get("rows")
         if not isinstance(rows, list):
             raise ValueError("a frame without rows")
-        if legend is None and frame["event"] == "snapshot":
-            raise ValueError("a snapshot without its legend")
         if legend is None:
-            return {**frame, "channel": BATCH, "data": [], "prev_seq": seq}
+            return {**frame, "channel": BATCH, "event": "update", "data": [], "prev_seq": seq}
         return {**frame, "channel": BATCH, "data": [legend.quote(row, seq, ts_ms) for row in rows]}
 
     def _legend(self, frame: Mapping[str, Any]) -> _Legend | None:

@@ -33,13 +33,20 @@ async def fetched(address: str, tls: object, proxy: object) -> Document | None:
             answer.set_result(document)
 
     def work() -> None:
-        document = _read(_opener(tls, proxy), address)
+        try:
+            document = _read(_opener(tls, proxy), address)
+        except Exception:  # noqa: BLE001 - whatever a broken answer raises, somebody waits
+            document = None
         # The program may have ended its loop meanwhile: the thread must not keep it.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, document)
 
     threading.Thread(target=work, name=f"fetch {address}", daemon=True).start()
-    return await answer
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await answer
+    except TimeoutError:  # of the whole answer: a socket's own is for each of its pieces
+        return None
 
 
 def _opener(tls: object, proxy: object) -> OpenerDirector:

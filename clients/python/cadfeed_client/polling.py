@@ -56,6 +56,7 @@ class Polling:
         self._draw = draw
         self._is_asking = False
         self._is_begun = False
+        self._said_late = False  # also before anything was shown
 
     def look(self, *, is_served: bool, now_ms: int) -> bool:
         """Whether the document has to be asked for now."""
@@ -64,7 +65,7 @@ class Polling:
             self.due_ms = None
             return False
         if not self._is_begun:
-            self._is_begun, self.due_ms = True, now_ms + POLL_AFTER_MS
+            self._is_begun, self.due_ms = True, None if self._is_asking else now_ms + POLL_AFTER_MS
         if self._is_asking or self.due_ms is None or now_ms < self.due_ms:
             return False
         self._is_asking, self.due_ms = True, None
@@ -77,20 +78,22 @@ class Polling:
             return None
         book = self._read(document, now_ms)
         wait_ms = self._draw(1, 2) * POLL_FAILED_MS
-        if document and (book or self.is_late):
-            wait_ms = min(max(document.kept_s * 1000, self._least_ms), max(MOST_POLL_MS, self._least_ms))
+        if document and (book or self._said_late):
+            least_ms = self._least_ms if book else LEAST_POLL_MS
+            wait_ms = min(max(document.kept_s * 1000, least_ms), max(MOST_POLL_MS, least_ms))
         self.due_ms = now_ms + round(wait_ms)
         return book
 
     def _read(self, document: Document | None, now_ms: int) -> Book | None:
         """Judges the document as if it had come over a socket, and remembers what it means for what is shown."""
-        was_shown, self.is_shown, self.is_late = self.is_shown, False, False
+        was_shown, self.is_shown, self.is_late, self._said_late = self.is_shown, False, False, False
         try:
             said = loads(document.text) if document else None
             if not isinstance(said, dict):
                 return None
             if said.get("code") == "late":
                 self.is_shown = self.is_late = was_shown
+                self._said_late = True
                 return None
             book = self._book(said, now_ms)
         except ValueError:

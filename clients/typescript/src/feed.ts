@@ -239,7 +239,7 @@ export class Feed implements AsyncIterable<Quote> {
       ({ poll }) => poll(this.#url, this.#symbols),
       () => ({ inMs: POLL_CODE_AGAIN_MS }),
     );
-    this.#apply(this.#session.polled(polled, steadyNow()), "frame" in polled);
+    this.#apply(this.#session.polled(polled, steadyNow()), "frame" in polled || "isLate" in polled);
   }
 
   /** Fetch a token, then open the connection, unless it has been given up meanwhile. */

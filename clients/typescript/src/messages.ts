@@ -120,20 +120,20 @@ function messageOf(frame: Fields, legends: Legends): ServerMessage | undefined {
 }
 
 /**
- * An update without its legend tells no prices, and follows nothing that is known: the client sees a gap, and asks for a
- * snapshot, which states the legend.
+ * A frame without its legend tells no prices, also one with the whole view. It becomes an update that follows nothing that is
+ * known: the client sees a gap, and asks for a snapshot, which states the legend.
  */
 function batchOf(frame: Fields, legends: Legends): SnapshotFrame | UpdateFrame | undefined {
   const { channel, event, seq, ts, unavailable = [], id } = frame;
   const told = channel === "rates_compact" ? legends.quotesOf(frame) : frame["data"];
-  const isUnexplained = !told && channel === "rates_compact" && event === "update";
+  const isUnexplained = !told && channel === "rates_compact";
   const [data, prevSeq] = isUnexplained ? [[], seq] : [told, frame["prev_seq"]];
   const parts = partsOf(frame);
   if (!isRead(channel) || !isWhole(seq) || !Array.isArray(data) || !parts) return undefined;
   if (!data.every(isQuote) || !isStrings(unavailable)) return undefined;
   const quotes = data.map((quote) => ({ sources: 1, ...quote }));
   const batch = { seq, ts: isWhole(ts) ? ts : 0, data: quotes, unavailable, ...parts, ...statusOf(frame) };
-  if (event === "snapshot") return { event: "snapshot", ...batch, id: Number(id) };
+  if (!isUnexplained && event === "snapshot") return { event: "snapshot", ...batch, id: Number(id) };
   return isWhole(prevSeq) ? { event: "update", prev_seq: prevSeq, ...batch } : undefined;
 }
 

@@ -124,6 +124,7 @@ export class Session {
   paced(every: number | undefined, now: number): Outcome {
     this.#every = every;
     for (const connection of this.#connections()) connection.change(every, now);
+    if (this.#isPolling && this.#pollAt !== NEVER) this.#pollAt = now;
     return this.#outcome();
   }
 
@@ -209,7 +210,7 @@ export class Session {
   polled({ frame, rejected = [], isLate = false, inMs }: Polled, now: number): Outcome {
     if (!this.#isAsked) return this.#outcome();
     this.#isAsked = false;
-    this.#pollAt = now + Math.max(inMs, (this.#every ?? 0) * 1000);
+    this.#pollAt = now + Math.max(inMs, frame ? (this.#every ?? 0) * 1000 : 0);
     this.#isPolling = frame !== undefined || (isLate && this.#isPolling);
     if (isLate) this.book.status = { ...this.book.status, late: true };
     if (!frame) return this.#outcome();
