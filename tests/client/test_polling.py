@@ -217,7 +217,9 @@ def test_an_answer_is_read_with_the_time_that_caches_keep_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "encoding"), [(b"\xff\xfe", "identity"), (b"no", "gzip"), (gzip.compress(b"x")[:-4], "gzip")]
+    ("body", "encoding"),
+    [(b"\xff\xfe", "identity"), (b"no", "gzip"), (gzip.compress(b"x")[:-4], "gzip")],
+    ids=["no text", "not compressed", "cut"],
 )
 def test_a_body_that_cannot_be_read_is_left_out(body: bytes, encoding: str) -> None:
     with refusing(body, Content_Encoding=encoding) as folder:

@@ -46,8 +46,10 @@ def hold(client: Client, every_s: int) -> None:
     timed = [at for at, frame in zip(client.at_ms, client.frames, strict=True) if frame["event"] in TIMED]
     longest_ms = (every_s + TICK_S) * 1000 + SLACK_MS
     assert max(b - a for a, b in pairwise([*timed, time.time_ns() // 1_000_000])) <= longest_ms
-    updates = client.of("update")
-    told = [(quote["symbol"], quote["seq"]) for frame in updates for quote in frame["data"]]
+    # What changed while it subscribed may come twice: after its first snapshot, and in its first turn.
+    begun_ms = client.at_ms[0] + (every_s + TICK_S) * 1000
+    later = [frame for at, frame in zip(client.at_ms, client.frames, strict=True) if at > begun_ms]
+    told = [(quote["symbol"], quote["seq"]) for frame in later if frame["event"] == "update" for quote in frame["data"]]
     assert len(told) == len(set(told))
     known = client.of("snapshot")[0]["seq"]
     for frame in client.ticks():
