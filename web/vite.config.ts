@@ -51,9 +51,9 @@ function catalogue(): Plugin {
       this.addWatchFile(ASSETS);
       const assets: { asset: string; name: string; renamed_to?: string }[] = JSON.parse(readFileSync(ASSETS, "utf8"));
       const rows = assets.map(({ asset, name, renamed_to: renamedTo }) => [
-        `${asset}_CAD`,
+        asset,
         name,
-        ...(renamedTo ? [`${renamedTo}_CAD`] : []),
+        ...(renamedTo ? [renamedTo] : []),
       ]);
       return `export default ${JSON.stringify(rows)}`;
     },

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cadfeed_client import Feed, Link, Quote, SyncFeed, Withdrawn
-from cadfeed_client.fetching import fetched
+from cadfeed_client.fetching import MOST_BYTES, fetched
 from cadfeed_client.machine import Fetch, Heard, Machine
 from cadfeed_client.polling import MOST_POLL_MS, POLL_AFTER_MS, POLL_FAILED_MS, Document, documents_address
 from cadfeed_client.requests import Subscription
@@ -23,7 +23,7 @@ LATE = Document(dumps({"status": 503, "code": "late"}), 0)
 
 
 def document(seq: int, *quotes: Frame, kept_s: int = 5, **fields: object) -> Document:
-    return Document(dumps({"seq": seq, "ts": seq * 1000, "data": quotes, "unavailable": [], **fields}), kept_s)
+    return Document(dumps({"seq": seq, "ts": seq * 1000, "data": quotes, "unavailable": []} | fields), kept_s)
 
 
 class Polled(Stage):
@@ -113,6 +113,27 @@ def test_a_cache_that_is_behind_takes_nothing_back() -> None:
     stage.at(stage.now_ms + 5_000)
     stage.answer(document(40, quote("BTC_CAD", 40)))
     assert (stage.changes(), state(stage.machine.book)) == ([], {"BTC_CAD": 41})
+
+
+def test_a_feed_that_starts_over_is_believed_by_its_time() -> None:
+    stage = Polled()
+    stage.answer(document(41, quote("BTC_CAD", 41)))
+    stage.at(stage.now_ms + 5_000)
+    stage.answer(document(2, quote("BTC_CAD", 2), ts=42_000))
+    assert (stage.word, state(stage.machine.book)) == ("polling", {"BTC_CAD": 2})
+
+
+def test_a_socket_that_breaks_during_a_fetch_makes_nothing_spin() -> None:
+    stage = Polled()  # the document has not come yet
+    number = stage.machine._number
+    stage.opened(number)
+    stage.hear(number, acknowledged("BTC_CAD"), snapshot(42, quote("BTC_CAD", 42)))
+    stage.lose(number)
+    stage.now_ms += 60_000
+    stage.did = stage.machine.tick(stage.now_ms)
+    assert stage.machine._polling.due_ms is None
+    stage.answer(document(43, quote("BTC_CAD", 43)))
+    assert stage.word == "polling"
 
 
 @pytest.mark.parametrize(
@@ -218,12 +239,38 @@ def test_an_answer_is_read_with_the_time_that_caches_keep_it() -> None:
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(b"\xff\xfe", "identity"), (b"no", "gzip"), (gzip.compress(b"x")[:-4], "gzip")],
-    ids=["no text", "not compressed", "cut"],
+    [
+        (b"\xff\xfe", "identity"),
+        (b"no", "gzip"),
+        (gzip.compress(b"x")[:-4], "gzip"),
+        (gzip.compress(b"x" * 50)[:12] + b"\xff" * 20, "gzip"),
+        (gzip.compress(bytes(10 * MOST_BYTES)), "gzip"),
+    ],
+    ids=["not a text", "not compressed", "cut", "broken", "a bomb"],
 )
 def test_a_body_that_cannot_be_read_is_left_out(body: bytes, encoding: str) -> None:
     with refusing(body, Content_Encoding=encoding) as folder:
         assert fetch(f"http://{folder}rates.json") is None
+
+
+def test_an_answer_that_comes_in_drops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket's own limit is for each of its pieces."""
+    monkeypatch.setattr("cadfeed_client.fetching.TIMEOUT_S", 0.3)
+
+    async def run() -> None:
+        async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            for _drop in range(20):
+                writer.write(b" ")
+                await asyncio.sleep(0.1)
+            writer.close()
+
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            assert await fetched(f"http://127.0.0.1:{port}/markets/rates.json", None, None) is None
+
+    asyncio.run(run())
 
 
 def test_a_loop_gets_the_prices_although_every_socket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,4 +9,8 @@ export interface Asset {
   readonly renamedTo: string | undefined;
 }
 
-export const CATALOGUE: readonly Asset[] = assets.map(([symbol, name, renamedTo]) => ({ symbol, name, renamedTo }));
+export const CATALOGUE: readonly Asset[] = assets.map(([asset, name, renamedTo]) => ({
+  symbol: `${asset}_CAD`,
+  name,
+  renamedTo: renamedTo && `${renamedTo}_CAD`,
+}));

@@ -24,6 +24,7 @@ const ANNOUNCE_MS = 600;
 
 const favourites = storedFavourites();
 let hasPrices = false;
+let hasMore = false;
 let view = viewOf(location.search);
 let pointedAt = 0;
 let orderedAt = 0;
@@ -63,8 +64,12 @@ function showState(state: State): void {
 function showNews(news: Heard): void {
   table.apply(news, feed.book.seq);
   const isFirst = news.isSnapshot && !hasPrices;
-  if (isFirst) loadMore();
   hasPrices ||= isFirst;
+  // It asks over the socket, which may come later than the first prices.
+  if (news.isSnapshot && !hasMore && feed.state.link === "live") {
+    hasMore = true;
+    loadMore();
+  }
   banner.received(news);
   element("simulated").hidden = !table.isSimulated;
   const now = steadyNow();

@@ -1,5 +1,5 @@
-/** The build makes it from shared/model/assets.json: symbol, name, and the symbol of the new name, if there is one. */
+/** The build makes it from shared/model/assets.json: the asset's code, its name, and its new code, if there is one. */
 declare module "virtual:catalogue" {
-  const assets: [symbol: string, name: string, renamedTo?: string][];
+  const assets: [asset: string, name: string, renamedTo?: string][];
   export default assets;
 }

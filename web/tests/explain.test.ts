@@ -71,6 +71,11 @@ describe("an explanation", () => {
     });
   });
 
+  it("may say that its change lacks the currency's own move", () => {
+    const told = settledWith((id) => answer(id, [], ',"change_at_current_rate":true'));
+    expect(told).toHaveProperty("change_at_current_rate", true);
+  });
+
   it("may have no reference, as without any vote", () => {
     const without = (id: number) =>
       answer(id, [NO_ANSWER]).replace(/"reference":.*"band"/, '"reference":null,"dispersion":null,"band"');

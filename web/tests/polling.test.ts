@@ -140,6 +140,26 @@ describe("a session without a socket", () => {
     expect(session.book.seq).toBe(2);
   });
 
+  it("believes a feed that counts from one again by its time", async () => {
+    const session = refused();
+    session.polled(await read(LATER), 3_100);
+    session.elapsed(5_000);
+    session.polled(await read(TEXT.replace('"ts":1,', '"ts":2,')), 5_000);
+    expect([session.state.link, session.book.seq]).toEqual(["polling", 1]);
+  });
+
+  it("keeps what it shows while handshakes break before they tell anything", async () => {
+    const session = refused();
+    session.polled(await read(LATER), 3_100);
+    session.opened(2, 3_200);
+    session.received(2, ACK, 3_200);
+    expect(session.state.link).toBe("polling");
+    session.lost(2, "No.", 3_300);
+    session.elapsed(5_000);
+    expect(session.polled(await read(TEXT), 5_000).changed).toEqual([]);
+    expect([session.state.link, session.book.seq]).toEqual(["polling", 2]);
+  });
+
   it("says that the feed is late, and stops saying it", async () => {
     const session = refused();
     session.polled(await read(LATE), 3_100);

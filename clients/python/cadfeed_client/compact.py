@@ -14,7 +14,7 @@ COMPACT, BATCH = "rates_compact", "rates_batch"
 # The errors with which a server says that it does not offer a channel, or not to this client.
 NOT_OFFERED = frozenset({"unknown_channel", "channel_denied"})
 STALE, SIMULATED = 1, 2
-# As many as may be under way at once; the newest is stated again once a minute.
+# As many as may be under way at once.
 MOST_LEGENDS = 8
 # Wide enough for every digit of two prices and their quotient, as at the server.
 EXACT = Context(prec=300)

@@ -1,10 +1,10 @@
 """One answer over HTTP, fetched in a thread of its own: this package needs no HTTP library for one address."""
 
 import asyncio
-import gzip
 import re
 import ssl
 import threading
+import zlib
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
@@ -33,10 +33,7 @@ async def fetched(address: str, tls: object, proxy: object) -> Document | None:
             answer.set_result(document)
 
     def work() -> None:
-        try:
-            document = _read(_opener(tls, proxy), address)
-        except Exception:  # noqa: BLE001 - whatever a broken answer raises, somebody waits
-            document = None
+        document = _read(address, tls, proxy)
         # The program may have ended its loop meanwhile: the thread must not keep it.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, document)
@@ -58,8 +55,9 @@ def _opener(tls: object, proxy: object) -> OpenerDirector:
     return build_opener(*handlers)
 
 
-def _read(opener: OpenerDirector, address: str) -> Document | None:
+def _read(address: str, tls: object, proxy: object) -> Document | None:
     try:
+        opener = _opener(tls, proxy)
         try:
             # The address is one of HTTP: it is made from that of the socket.
             answer = opener.open(Request(address, headers=HEADERS), timeout=TIMEOUT_S)  # noqa: S310
@@ -68,10 +66,19 @@ def _read(opener: OpenerDirector, address: str) -> Document | None:
         with answer:
             body = answer.read(MOST_BYTES)
             if answer.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
+                body = _unpacked(body)
             return Document(body.decode(), _kept_s(answer.headers))
-    except (OSError, EOFError, HTTPException, ValueError):
+    except (OSError, EOFError, HTTPException, ValueError, zlib.error):
         return None
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Raises: EOFError, zlib.error: it is cut, too long or not compressed."""
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # with the header of gzip
+    text = unpacking.decompress(body, MOST_BYTES)
+    if not unpacking.eof:
+        raise EOFError("the body does not end")
+    return text
 
 
 def _kept_s(headers: Any) -> int:

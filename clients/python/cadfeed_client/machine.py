@@ -199,8 +199,9 @@ class Machine:
     def fetched(self, document: Document | None, now_ms: int) -> list[Action]:
         """The document with the prices has come, or has not."""
         book = self._polling.answered(document, now_ms)
-        # A cache may be a tick behind the socket that was lost.
-        if document and book and book.seq >= self.book.seq:
+        # A cache may be a tick behind the socket that was lost; a feed that has started over counts from one again.
+        is_newer = book and (book.seq >= self.book.seq or book.status.newest_ms > self.book.status.newest_ms)
+        if document and book and is_newer:
             changes = book.changes_since(self.book)
             self.book = book
             self._actions.append(Heard(document.text, Kind.DATA, True, "", changes))

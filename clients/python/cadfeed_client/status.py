@@ -21,6 +21,11 @@ class FeedStatus:
     _quoted_seq: int = 0
 
     @property
+    def newest_ms(self) -> int:
+        """The time of the newest tick received, in Unix milliseconds."""
+        return self._newest_ms
+
+    @property
     def late(self) -> bool:
         """Whether nothing new comes to the feed, so that no price can be relied on. A frame of a later tick ends
         this, in whatever order they come."""

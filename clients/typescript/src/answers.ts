@@ -137,7 +137,7 @@ export interface PongPart extends Identified, Pong {
 /** A frame that answers a request, or is a part of its answer. */
 export type AnswerPart = HistoryPart | TrendsPart | AssetsPart | ExplainPart | SnapshotPart | PongPart;
 
-/** A part of an answer, or nothing when the frame is broken or its `id` is not this client's. */
+/** A part of an answer, or nothing when the frame is another one or broken, or its `id` is not this client's. */
 export function answerOf(frame: Fields): AnswerPart | undefined {
   const { event, id, ts } = frame;
   const parts = partsOf(frame);
@@ -152,8 +152,10 @@ export function answerOf(frame: Fields): AnswerPart | undefined {
       return assetsOf(frame, part);
     case "explain":
       return explainOf(frame, part);
-    default:
+    case "pong":
       return { event: "pong", ts: isWhole(ts) ? ts : 0, ...part };
+    default:
+      return undefined;
   }
 }
 
@@ -224,11 +226,10 @@ function assetsOf({ assets }: Fields, id: Identified): AssetsPart | undefined {
   return { event: "assets", assets: assets.map(assetOf).filter((asset) => asset !== undefined), ...id };
 }
 
-function explainOf(frame: Fields, id: Identified): ExplainPart | undefined {
+function explainOf(frame: Fields, ids: Identified): ExplainPart | undefined {
   if (!isExplanation(frame)) return undefined;
-  const { symbol, seq, ts, reference, dispersion, band, sources, candidates } = frame;
-  const explanation = { symbol, seq, ts, reference, dispersion, band, sources, candidates };
-  return { event: "explain", explanation, ...id };
+  const { event, id, part, parts, ...explanation } = frame;
+  return { event: "explain", explanation, ...ids };
 }
 
 function assetOf(value: unknown): Asset | undefined {

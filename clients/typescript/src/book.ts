@@ -22,7 +22,8 @@ export class Book {
   status: FeedStatus = { sources: {}, late: false };
   /** The newest tick received. */
   seq = 0;
-  #heardTs = 0;
+  /** The server's time of the newest frame. */
+  heardTs = 0;
   /** The last tick that told a symbol's state. */
   readonly #known = new Map<string, number>();
   /** The last tick that listed all symbols, and so told the state of those that it did not list. */
@@ -41,9 +42,9 @@ export class Book {
    */
   hear({ seq, ts, status }: { readonly seq: number; readonly ts: number; readonly status?: FeedStatus }): void {
     this.seq = Math.max(this.seq, seq);
-    if (ts < this.#heardTs) return;
-    this.status = status ?? (ts > this.#heardTs ? { ...this.status, late: false } : this.status);
-    this.#heardTs = ts;
+    if (ts < this.heardTs) return;
+    this.status = status ?? (ts > this.heardTs ? { ...this.status, late: false } : this.status);
+    this.heardTs = ts;
   }
 
   /** Take the quotes of a frame of that tick. Returns those that changed something. */

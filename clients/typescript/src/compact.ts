@@ -18,7 +18,7 @@ interface Legend {
 
 const STALE = 1;
 const SIMULATED = 2;
-/** As many as may be under way at once; the newest is stated again once a minute. */
+/** As many as may be under way at once. */
 const MOST_LEGENDS = 8;
 const MILLIONTHS = 6;
 const DIGITS = 6;

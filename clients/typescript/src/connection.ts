@@ -92,8 +92,9 @@ export class Connection {
   }
 
   /** The server could not do what it was asked for, and may be asked again. `random` is from 0 to 1. */
-  putOff({ id, retry_in_ms: inMs }: Refusal, now: number, random: number): void {
-    const at = now + (inMs ?? TRY_AGAIN_MS * (1 + random));
+  putOff(refusal: Refusal, now: number, random: number): void {
+    const { id } = refusal;
+    const at = now + waitMs(refusal, random);
     if (id === IDS.snapshot) this.#askAt = at;
     // API Gateway's own errors name no message; before the subscription is answered it can only be that.
     else if (id === IDS.subscribe || (id === undefined && !this.isLive)) this.#subscribeAt = at;
@@ -143,6 +144,11 @@ export class Connection {
     this.#askedAt = now;
     this.send({ event: "snapshot", channel: this.channel, id: IDS.snapshot });
   }
+}
+
+/** How long to wait before the next try. `random` is from 0 to 1. */
+export function waitMs({ retry_in_ms: inMs }: Refusal, random: number): number {
+  return inMs ?? TRY_AGAIN_MS * (1 + random);
 }
 
 /** Whether a server that answers so may offer another channel. */

@@ -239,6 +239,7 @@ export class Feed implements AsyncIterable<Quote> {
       ({ poll }) => poll(this.#url, this.#symbols),
       () => ({ inMs: POLL_CODE_AGAIN_MS }),
     );
+    if (this.#state.link === "closed") return;
     this.#apply(this.#session.polled(polled, steadyNow()), "frame" in polled || "isLate" in polled);
   }
 

@@ -106,16 +106,10 @@ function messageOf(frame: Fields, legends: Legends): ServerMessage | undefined {
       return closingOf(frame);
     case "error":
       return refusalOf(frame);
-    case "history":
-    case "trends":
-    case "assets":
-    case "explain":
-    case "pong":
-      return answerOf(frame);
     case undefined:
       return gatewayErrorOf(frame);
     default:
-      return undefined;
+      return answerOf(frame);
   }
 }
 

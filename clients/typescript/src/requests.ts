@@ -10,7 +10,7 @@ import type { AnswerPart, Answers, Request } from "./answers.ts";
 import { joined } from "./answers.ts";
 import type { Channel } from "./compact.ts";
 import type { Connection } from "./connection.ts";
-import { isNotOffered } from "./connection.ts";
+import { isNotOffered, waitMs } from "./connection.ts";
 import type { Refused } from "./errors.ts";
 import { RequestError } from "./errors.ts";
 import type { Refusal } from "./messages.ts";
@@ -19,8 +19,6 @@ import type { Refusal } from "./messages.ts";
 const FIRST_ID = 100;
 const ANSWER_WITHIN_MS = 8_000;
 const GIVE_UP_AFTER_MS = 20_000;
-/** When to try again what the server could not do, unless it says when; up to twice as long. */
-const TRY_AGAIN_MS = 2_000;
 /** No frame has this `id`. */
 const UNSENT = -1;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -93,7 +91,7 @@ export class Requests {
   /** The server refused something; returns whether it was one of these requests. `random` makes numbers from 0 to 1. */
   refused(refusal: Refusal, connection: Connection, now: number, random: () => number): boolean {
     if (!this.#pending.size) return Number(refusal.id) >= FIRST_ID;
-    const againAt = now + (refusal.retry_in_ms ?? TRY_AGAIN_MS * (1 + random()));
+    const againAt = now + waitMs(refusal, random());
     if (refusal.id === undefined) {
       // API Gateway's own errors do not say what they are about: it may be any that is under way.
       for (const pending of this.#pending.values()) {

@@ -112,10 +112,6 @@ export class Session {
   }
 
   opened(number: number, now: number): Outcome {
-    if (this.#startsOver && number === this.#main?.number) {
-      this.#startsOver = false;
-      this.book.startOver();
-    }
     this.#find(number)?.opened(now);
     return this.#outcome();
   }
@@ -212,14 +208,17 @@ export class Session {
     this.#isAsked = false;
     this.#pollAt = now + Math.max(inMs, frame ? (this.#every ?? 0) * 1000 : 0);
     this.#isPolling = frame !== undefined || (isLate && this.#isPolling);
-    if (isLate) this.book.status = { ...this.book.status, late: true };
+    const { book } = this;
+    if (isLate) book.status = { ...book.status, late: true };
     if (!frame) return this.#outcome();
-    this.book.hear(frame);
-    this.book.rejected = rejected;
     const { data, unavailable, seq, ts } = frame;
-    const changed = this.book.take(data, frame);
+    // A lower tick of a later time: the feed counts from one again. Otherwise it is a cache that is behind.
+    if (seq < book.seq && ts > book.heardTs) book.startOver();
+    book.hear(frame);
+    book.rejected = rejected;
+    const changed = book.take(data, frame);
     const listed = new Set([...data.map(({ symbol }) => symbol), ...unavailable]);
-    const withdrawn = [...this.book.withdraw(unavailable, seq), ...this.book.keepOnly(listed, seq)];
+    const withdrawn = [...book.withdraw(unavailable, seq), ...book.keepOnly(listed, seq)];
     return this.#outcome({ changed, withdrawn, isSnapshot: true, ts });
   }
 
@@ -229,20 +228,21 @@ export class Session {
   }
 
   #snapshot(connection: Connection, frame: SnapshotFrame): Outcome {
-    this.#isServed(connection);
+    this.#tells(connection);
     this.book.hear(frame);
     this.#requests.answered(frame);
     const changed = this.book.take(frame.data, frame);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
     const listed = connection.chain.snapshot(frame);
-    if (!listed) return this.#outcome({ changed, withdrawn, isSnapshot: true, ts: frame.ts });
-    this.#settled(connection);
-    withdrawn.push(...this.book.keepOnly(listed, frame.seq));
+    if (listed) {
+      this.#settled(connection);
+      withdrawn.push(...this.book.keepOnly(listed, frame.seq));
+    }
     return this.#outcome({ changed, withdrawn, isSnapshot: true, ts: frame.ts });
   }
 
   #update(connection: Connection, frame: UpdateFrame, now: number): Outcome {
-    this.#isServed(connection);
+    this.#tells(connection);
     this.book.hear(frame);
     connection.update(frame, now);
     const changed = this.book.take(frame.data, frame);
@@ -278,9 +278,16 @@ export class Session {
 
   #isServed(connection: Connection): void {
     connection.isLive = true;
+    if (connection === this.#main) this.#reason = "";
+  }
+
+  /** Prices come over this connection. */
+  #tells(connection: Connection): void {
+    this.#isServed(connection);
     if (connection !== this.#main) return;
-    this.#reason = "";
     this.#stopPolling();
+    if (this.#startsOver) this.book.startOver();
+    this.#startsOver = false;
   }
 
   #pollLater(now: number): void {

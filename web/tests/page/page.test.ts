@@ -292,8 +292,10 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     for (let tick = 0; tick < 3; tick += 1) site.market.update(site.now());
     await expect.poll(async () => (await visit.numbers("spot"))[0], { timeout: 5000 }).not.toBe(first);
     expect(await page.locator("body.out-of-date").count()).toBe(0);
+    expect(await lines(page)).toBe(0);
     site.isFull = false;
     await visit.is("live", 30_000);
+    await expect.poll(() => lines(page)).toBe(SYMBOLS.length);
   });
 
   it("remembers the feed's pace on a new connection", async ({ visit, site }) => {
