@@ -17,13 +17,9 @@ from infra.config import FeedConfig
 from infra.log_group import log_group
 
 # The fields of a line, each with API Gateway's variable.
-FIELDS = {
+_OF_EVERY_REQUEST = {
     "requestId": "requestId",
     "requestTime": "requestTime",
-    "connectionId": "connectionId",
-    "eventType": "eventType",
-    "routeKey": "routeKey",
-    "messageId": "messageId",
     "status": "status",
     "error": "error.message",
     "errorType": "error.responseType",
@@ -32,21 +28,9 @@ FIELDS = {
     "integrationError": "integration.error",
     "integrationLatency": "integrationLatency",
 }
+FIELDS = _OF_EVERY_REQUEST | {name: name for name in ("connectionId", "eventType", "routeKey", "messageId")}
 # The same for a document. Behind CloudFront the address is CloudFront's.
-HTTP_FIELDS = {
-    "requestId": "requestId",
-    "requestTime": "requestTime",
-    "method": "httpMethod",
-    "path": "path",
-    "status": "status",
-    "bytes": "responseLength",
-    "error": "error.message",
-    "errorType": "error.responseType",
-    "userAgent": "identity.userAgent",
-    "integrationStatus": "integration.status",
-    "integrationError": "integration.error",
-    "integrationLatency": "integrationLatency",
-}
+HTTP_FIELDS = _OF_EVERY_REQUEST | {"method": "httpMethod", "path": "path", "bytes": "responseLength"}
 ADDRESS = {"address": "identity.sourceIp"}
 MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 

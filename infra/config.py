@@ -198,6 +198,8 @@ def config_from(node: Node) -> FeedConfig:
     for origin in filter(None, config.allowed_origins.split(",")):
         if not ORIGIN.fullmatch(origin):
             raise ValueError(f"allowed_origins has {origin!r}; an origin is like https://example.com, in lower case")
+    if config.rates_change not in {AMOUNT, PERCENT}:
+        raise ValueError(f"rates_change is {config.rates_change!r}; it must be {AMOUNT} or {PERCENT}")
     _check_auth(config)
     _check_site(config)
     return config
@@ -211,8 +213,6 @@ def chosen_settings(config: FeedConfig) -> dict[str, Any]:
 
 
 def _check_auth(config: FeedConfig) -> None:
-    if config.rates_change not in {AMOUNT, PERCENT}:
-        raise ValueError(f"rates_change is {config.rates_change!r}; it must be {AMOUNT} or {PERCENT}")
     if config.auth not in {NO_AUTH, TOKEN}:
         raise ValueError(f"auth is {config.auth!r}; it must be {NO_AUTH} or {TOKEN}")
     if config.needs_token and config.site_access_logs:
