@@ -27,7 +27,6 @@ from shared.store.trends_table import TrendsTable
 from shared.store.whole_history import WholeHistory
 
 TRIES = 3
-JOINED_FOR_MS = 1_000  # subscribers of this time are told to the ingest as one
 logger = Logger(child=True)
 
 
@@ -49,7 +48,6 @@ class Subscriptions:
     ) -> None:
         self._quotes = quotes
         self._warm = WarmSnapshot(quotes, tick_s)
-        self._joined_ms = 0
         self._limits = limits
         self._tick_s = tick_s
         self._rates_every_s = rates_every_s
@@ -203,14 +201,9 @@ class Subscriptions:
         return fresh(self._limits)
 
     def _join_audience(self) -> None:
-        """Say that somebody listens, and see that an ingest runs. A count that begins after the first of a second's
-        subscribers was written finds that one, so the others need not say it again."""
         now_ms = time.time_ns() // 1_000_000
-        if 0 <= now_ms - self._joined_ms < JOINED_FOR_MS:
-            return
         self._quotes.join_audience(now_ms)
         wake_ingest_if_none_runs(self._quotes, now_ms, self._limits.late_ms, self._wake_ingest)
-        self._joined_ms = now_ms
 
 
 class Requests:

@@ -8,8 +8,10 @@ from shared.store.quotes_table import QuotesTable
 
 
 class WarmSnapshot:
-    """Reads the snapshot once in a tick, since until the next tick is due there is seldom another. A reader
-    that begins with it has to look once more for what has changed since: an ingest that takes over may be earlier."""
+    """Reads the snapshot once in a tick, since until the next tick is due there is seldom another.
+
+    A reader that begins with it has to look once more for what has changed: an ingest that takes over may be earlier.
+    """
 
     def __init__(self, quotes: QuotesTable, tick_s: int) -> None:
         self._quotes = quotes

@@ -79,16 +79,12 @@ def test_a_storm_asks_a_part_of_each_shard(
     assert by_snapshot == 500  # whatever the number of shards
 
 
-def test_a_warm_lambda_shares_its_read_and_its_write(
+def test_subscribers_of_a_warm_lambda_share_the_first_read(
     load: Load, quotes_items: Table, meter: Meter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above, the snapshot is old, so each subscriber reads it, as on `rates`."""
     monkeypatch.setenv("TICK_SECONDS", "60")
-    began_s = time.monotonic()
     QuotesTable(quotes_items).write_snapshot(after(Snapshot(), quotes(), time.time_ns() // 1_000_000), 1)
     meter.units.clear()
     reconnect(load, 1, monkeypatch, quotes_items)
-    seconds = time.monotonic() - began_s
     assert meter.units["read", "SNAPSHOT"] == RECONNECTS + 1  # what has changed meanwhile, and once the snapshot itself
-    assert meter.units["write", "AUDIENCE"] <= seconds + 1
-    assert meter.units["read", "LEASE"] <= seconds + 1
