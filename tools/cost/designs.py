@@ -283,6 +283,7 @@ def _documents(meter: _Meter) -> None:
     load, frames = meter.load, meter.load.frames
     readings = load.connections * load.heard_s / load.options.interval_s
     meter.use(Service.TRANSFER, prices.CLOUDFRONT_REQUEST, readings)
+    meter.use(Service.TRANSFER, prices.CLOUDFRONT_FUNCTION, readings)
     sent = readings * (frames.document + measured.RESPONSE_HEADER_BYTES)
     meter.use(Service.TRANSFER, prices.CLOUDFRONT_OUT_GB, sent / GB)
     fetched = min(readings, load.ticks * measured.CACHES)

@@ -10,8 +10,8 @@ from decimal import Decimal
 from functools import partial
 
 from infra.config import FeedConfig
-from infra.region_quota import rates_places
-from shared.model.channels import CHANNELS, RATES
+from infra.region_quota import document_pace, rates_places
+from shared.model.channels import CHANNELS, RATES, RATES_BATCH
 from shared.requests.prices import Work, kinds, price_of
 from shared.store.client_places import HANDSHAKE
 from tools.cost import measured, prices
@@ -26,6 +26,7 @@ CLIENT_CONNECTIONS = FeedConfig().max_connections_per_client or 20
 CLIENTS = 100
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 CONNECTS_PER_S = Decimal(500)
+KEPT_PER_S = Decimal(1_000)  # as much as one machine asks of CloudFront, which answers by itself
 PLACES_READ_UNITS = 4  # of 400 places with 70 bytes each, not consistently
 SAMPLED = Decimal("0.05")  # by X-Ray
 POST_S = Decimal("0.003")  # of an answer with many frames, sent eight at a time
@@ -131,9 +132,33 @@ def of_a_refusal() -> Decimal:
     )
 
 
+def of_a_document(work: Work | None) -> Decimal:
+    """Return the dollars of a document: of one that does that work, or of `rates.json` from CloudFront's caches."""
+    view = sum(workload(Options(1)).frames.snapshot[RATES_BATCH])  # a client may refuse compression
+    size_bytes = work.size_bytes if work else view
+    kept = (
+        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
+        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
+        + prices.CLOUDFRONT_OUT_GB.of((size_bytes + measured.RESPONSE_HEADER_BYTES) / prices.GB)
+    )
+    if work is None:
+        return kept
+    fetched = prices.HTTP_API_REQUEST.of(Decimal(1)) + prices.DYNAMODB_READ.of(Decimal(work.read_units))
+    return kept + fetched + _invoked(measured.DOCUMENT_S, measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES)
+
+
 def flooding() -> Mapping[str, Decimal]:
-    """Return the dollars a day of clients that are refused as often as AWS lets all of them connect."""
-    return {f"is refused {CONNECTS_PER_S:,} times a second": CONNECTS_PER_S * DAY_S * of_a_refusal()}
+    """Return the dollars a day of what has no limit for each client: handshakes that are refused and documents that no
+    cache has, as often as AWS or the stage lets all clients together, and documents from the caches."""
+    candles = kinds()["`history`, 500 candles"]
+    fetched_per_s = document_pace(FeedConfig()).rate
+    return {
+        f"is refused {CONNECTS_PER_S:,} times a second": CONNECTS_PER_S * DAY_S * of_a_refusal(),
+        f"reads candles that no cache has {fetched_per_s:,} times a second": fetched_per_s
+        * DAY_S
+        * of_a_document(candles),
+        f"reads `rates.json` {KEPT_PER_S:,} times a second": KEPT_PER_S * DAY_S * of_a_document(None),
+    }
 
 
 def awake() -> Decimal:
