@@ -47,6 +47,7 @@ TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global/webacl/[\w-]+/[\w-]+")
 LEAST_WAF_RATE = 10
+WAF_WINDOW_S = 300
 NO_AUTH, TOKEN = "none", "token"  # the values of `auth`
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
@@ -58,7 +59,7 @@ class FeedConfig:
     `stale_after_seconds`: a quote without confirmation for this long is marked as stale.
     `standby`: an ingest whose successor has taken over watches it for the rest of its run, at least 130 s in all, and
     replaces it within two ticks if it fails. Without it a run ends when its successor takes over.
-    `connection_shards`: the number of partitions for connections. One is enough for the default quota. Above
+    `connection_shards`: the parts into which connections are divided. One is enough for the default quota. Above
     `connections_per_worker` connections in all, each shard has its own worker.
     `backfill`: fetch the candles of the past from the exchanges when the feed starts, and after an outage.
     `post_rate`, `post_burst`: posts to clients per second, and at the same time, by all workers together; 0 for 70 % of

@@ -9,9 +9,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from infra.config import CLOUDFRONT_REGION, FeedConfig
-
-WINDOW_SECONDS = 300
+from infra.config import CLOUDFRONT_REGION, WAF_WINDOW_S, FeedConfig
 
 
 def web_acl_arn(scope: Construct, config: FeedConfig) -> str | None:
@@ -42,7 +40,7 @@ def web_acl_arn(scope: Construct, config: FeedConfig) -> str | None:
                 action=wafv2.CfnWebACL.RuleActionProperty(block={}),
                 statement=wafv2.CfnWebACL.StatementProperty(
                     rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
-                        aggregate_key_type="IP", limit=config.waf_rate_limit, evaluation_window_sec=WINDOW_SECONDS
+                        aggregate_key_type="IP", limit=config.waf_rate_limit, evaluation_window_sec=WAF_WINDOW_S
                     )
                 ),
                 visibility_config=_metrics(f"{name}-rate"),

@@ -16,7 +16,7 @@ from shared.sources.settings import source_settings
 from shared.sources.upstream import Source
 from tools import accepted_findings
 from tools.checkov import accepted
-from tools.cost import hostile, page
+from tools.cost import floods, hostile, page
 from tools.cost.crossover import Cheaper
 from tools.cost.designs import ALTERNATIVES, Design, Service, bill
 from tools.cost.plot import plot
@@ -101,7 +101,7 @@ DEPLOYMENTS = {
 }
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"sources": sources, "bill": bill_of_this_design},
-    "docs/operations.md": {"hostile": hostile.table},
+    "docs/operations.md": {"hostile": hostile.table, "floods": floods.table},
     "docs/protocol.md": {"prices": message_prices, "most-of-a-connection": most_of_a_connection},
     "docs/scaling.md": {"bills": bills, "cheapest": cheapest, "page-hours": page_hours},
 }

@@ -51,13 +51,13 @@ class FanOut:
     def post(
         self,
         delta: Delta,
-        shards: Sequence[int] | None,
+        partitions: Sequence[int] | None,
         progress: Progress,
         *,
         deadline_s: float,
         overtaken: Callable[[], bool] = lambda: False,
     ) -> tuple[Posted, Progress]:
-        """Post to each connection of the shards (`None`: of all) what it has not seen, and delete those that are gone.
+        """Post to each connection of the partitions (`None`: of all) what it has not seen. Delete those that are gone.
 
         Ends at the deadline, or soon after `overtaken` says that a newer delta is being posted. The result says what
         went wrong; pass the progress to the next call.
@@ -68,7 +68,7 @@ class FanOut:
         since = _since(delta, progress.complete_seq)
         texts = QuoteTexts(delta.new, self._rates_change)
         batch = _Batch(delta, since, self._behind, texts, watched=self._slow, expired_s=expired_s)
-        connections = self._connections.subscribers(shards, expired_s, progress.stopped_after)
+        connections = self._connections.subscribers(partitions, expired_s, progress.stopped_after)
         posted = self._gateway.post_all(
             batch.addressed(connections),
             deadline_s=deadline_s,
@@ -77,11 +77,11 @@ class FanOut:
         )
         posted.on_rates = batch.on_rates
         all_posted = batch.exhausted and not posted.unsent and posted.failures == len(posted.failed)
-        # Connections of other shards, and connections that this batch may not have reached.
+        # Connections of other partitions, and connections that this batch may not have reached.
         still_behind = {
             connection_id: since
             for connection_id, since in self._behind.items()
-            if (shards is not None and self._connections.shard_of(connection_id) not in shards)
+            if (partitions is not None and self._connections.partition_of(connection_id) not in partitions)
             or (not all_posted and since < batch.since_all)
             or connection_id in batch.waiting
         }
@@ -91,9 +91,9 @@ class FanOut:
         posted.ended = self._close(posted, batch.ended[:MOST_CLOSED], began_s)
         return posted, Progress(delta.new.seq) if all_posted else Progress(batch.since_all, batch.last)
 
-    def shards_of_worker(self, worker: int) -> Sequence[int]:
-        """The shards to whose connections this worker posts."""
-        return self._connections.shards_of_worker(worker)
+    def partitions_of_worker(self, worker: int) -> Sequence[int]:
+        """The partitions to whose connections this worker posts."""
+        return self._connections.partitions_of_worker(worker)
 
     def _close(self, posted: Posted, useless: Sequence[str], known_s: int) -> int:
         """Close connections and delete them. Returns how many. One that cannot be closed stays until the next batch, as

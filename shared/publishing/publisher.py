@@ -186,16 +186,16 @@ class Worker:
 
         `audience`: the version of the audience that was read before; without one the connections are not counted.
         """
-        seq, shards = delta.new.seq, self._fan_out.shards_of_worker(shard)
+        seq, partitions = delta.new.seq, self._fan_out.partitions_of_worker(shard)
         try:
-            progress = self._progress_table.begin(shard, delta.new, shards)
+            progress = self._progress_table.begin(shard, delta.new, partitions)
         except Overtaken:
             return None
         if not progress.complete_seq:
             progress = UNKNOWN_PROGRESS
         posted, progress = self._fan_out.post(
             delta,
-            shards,
+            partitions,
             progress,
             deadline_s=deadline_s,
             overtaken=lambda: self._progress_table.overtaken(shard, seq),
@@ -203,7 +203,7 @@ class Worker:
         whole = progress.complete_seq == seq
         counted = Counted(posted.listening, audience, posted.on_rates) if whole and audience else None
         with suppress(Overtaken):
-            self._progress_table.end(shard, seq, progress, counted, shards)
+            self._progress_table.end(shard, seq, progress, counted, partitions)
         return posted
 
 

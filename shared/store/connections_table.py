@@ -1,10 +1,12 @@
-"""The connections table: one item per connection, spread over shards, until the longest life of a connection.
+"""The connections table: one item per connection, spread over partitions, until the longest life of a connection.
 
 An item has the connection's subscriptions and, as one number, its recent messages (`shared/model/message_limit.py`).
 
-The shard is `CRC-32(ID) % shards`, so a connection stays in the shard that it got when a deployment changes the number
-of shards. Each number in use has an item, a layout (`SHARD#0`, `LAYOUT#4`), which lives as long as the connections that
-were made with it. Shard 0 is part of every layout, so a reader of all connections finds the layouts among them.
+The partition is `CRC-32(ID) % partitions`, so a connection stays in the one that it got when a deployment changes their
+number. Each number in use has an item, a layout (`SHARD#0`, `LAYOUT#4`), which lives as long as the connections that
+were made with it. Partition 0 is part of every layout, so a reader of all connections finds the layouts among them.
+There are as many partitions as shards, and four at least: one takes 1,000 write units a second, and a storm of
+reconnects asks for 2,000. A shard has every partition whose number it is modulo the number of shards.
 
 `$disconnect` is best effort, so an item also expires by its TTL, or is deleted when a post finds its connection gone.
 TTL deletes late: reads leave expired items out. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
@@ -40,11 +42,12 @@ logger = Logger(child=True)
 LIFETIME_S = 2 * 3600 + 600  # API Gateway ends a connection after two hours
 MOST_IN_A_TRANSACTION = 100 // 2  # connections, each with its place
 MOST_SHARDS = 100
+FEWEST_PARTITIONS = 4
 LAYOUT = "LAYOUT#"
 ENDS, ALLOWED = "ends_at", "allowed"  # what a token grants: until when, and which channels
 IDLE = f"NOT attribute_type({USED}, :number) OR {USED} <= :now OR {USED} > :largest"  # also if it cannot be believed
 ANNOUNCED_EVERY_S = 600  # an item lives this much longer than a connection
-LAYOUTS_READ_EVERY_S = 10  # by workers; a new shard is caught up with if that is less than 12 ticks
+LAYOUTS_READ_EVERY_S = 10  # by workers; a new partition is caught up with if that is less than 12 ticks
 
 
 class NotConnected(Exception):
@@ -58,7 +61,8 @@ class Changed(Exception):
 class ConnectionsTable:
     """Reads and writes connections. A channel's attribute holds its symbols; an empty list means all.
 
-    `shards` is the number for new connections. Those that were made with another number are found too.
+    `shards` is the number of workers that may share them. Connections that were made with another number of partitions
+    are found too.
 
     An item that cannot be read costs nobody else a frame: it counts as no subscription, or as no layout.
     """
@@ -66,25 +70,26 @@ class ConnectionsTable:
     def __init__(self, table: "Table", shards: int = 1) -> None:
         self._table = table
         self._shards = shards
+        self._partitions = partitions_of(shards)
         self._counts = ConnectionCounts(table)
         self._announced_s = 0
-        self._numbers: set[int] = set()  # of shards, that are in use
+        self._numbers: set[int] = set()  # of partitions, that are in use
         self._numbers_read_s = 0
-        self._elsewhere: dict[str, int] = {}  # the shards of connections that were made with another number
+        self._elsewhere: dict[str, int] = {}  # the partitions of connections that were made with another number
 
     def add(self, connection_id: str, now_s: int, more: Mapping[str, Any] = MappingProxyType({})) -> None:
-        """Add a connection without subscriptions, after the number of shards that it is made with. `more`: other
+        """Add a connection without subscriptions, after the number of partitions that it is made with. `more`: other
         attributes of its item."""
         if abs(now_s - self._announced_s) >= ANNOUNCED_EVERY_S:
             self._announce(now_s)
             self._announced_s = now_s
-        key = _key(_shard(connection_id, self._shards), connection_id)
+        key = _key(_partition_of(connection_id, self._partitions), connection_id)
         self._table.put_item(Item={**key, "connected_at": now_s, "expires_at": now_s + LIFETIME_S, **more})
 
     def remove(self, connection_id: str) -> None:
         """Remove a connection, and its place."""
-        for shard in self._where_it_may_be(connection_id):
-            removed = self._table.delete_item(Key=_key(shard, connection_id), ReturnValues="ALL_OLD")
+        for partition in self._where_it_may_be(connection_id):
+            removed = self._table.delete_item(Key=_key(partition, connection_id), ReturnValues="ALL_OLD")
             if "Attributes" in removed:
                 self._leave(removed["Attributes"])
                 return
@@ -103,7 +108,7 @@ class ConnectionsTable:
                 "ExpressionAttributeValues": {":known": known_s},
             }
             items: list[Any] = [
-                {"Delete": {"TableName": self._table.name, "Key": _key(self.shard_of(each), each), **condition}}
+                {"Delete": {"TableName": self._table.name, "Key": _key(self.partition_of(each), each), **condition}}
                 for each in ended
             ]
             places = self._changes_of_places(ended)
@@ -175,8 +180,8 @@ class ConnectionsTable:
             NotConnected: the connection does not exist.
             RateLimited: the message is over the limit.
         """
-        item, shard = self._get(connection_id)
-        connection, seen_ms = _connection(item, shard), believed(item.get(USED))
+        item, partition = self._get(connection_id)
+        connection, seen_ms = _connection(item, partition), believed(item.get(USED))
         price = price_of(connection)
         charged_ms = limit.charge_ms(seen_ms, now_ms, price, price_over)
         counted = None
@@ -212,57 +217,57 @@ class ConnectionsTable:
         """
         return _connection(*self._get(connection_id))
 
-    def subscribers(self, shards: Sequence[int] | None, now_s: int, after: str = "") -> Iterator[Connection]:
-        """Every connection of these shards (`None`: of all that are in use) that has a subscription, read page by page.
-        Begins after the connection with the place `after` and wraps around to it."""
+    def subscribers(self, partitions: Sequence[int] | None, now_s: int, after: str = "") -> Iterator[Connection]:
+        """Every connection of these partitions (`None`: of all that are in use) that has a subscription, read page by
+        page. Begins after the connection with the place `after` and wraps around to it."""
         first, _, last_id = after.partition("/")
-        in_order = list(range(max(self._numbers | {self._shards})) if shards is None else shards)
+        in_order = list(range(max(self._numbers | {self._partitions})) if partitions is None else partitions)
         begin = in_order.index(int(first)) if first.isdecimal() and int(first) in in_order else None
-        reads: deque[tuple[int, ConditionBase | None]] = deque((shard, None) for shard in in_order)
+        reads: deque[tuple[int, ConditionBase | None]] = deque((partition, None) for partition in in_order)
         if begin is not None:
             reads.rotate(-begin)
             reads[0] = in_order[begin], Key("sk").gt(last_id)
             reads.append((in_order[begin], Key("sk").lte(last_id)))
-        self._elsewhere = {each: shard for each, shard in self._elsewhere.items() if shard not in in_order}
+        self._elsewhere = {each: found for each, found in self._elsewhere.items() if found not in in_order}
         numbers: set[int] = set()
         known = set(in_order)
         stored = Counter[int]()
         while reads:
-            shard, condition = reads.popleft()
-            for item in self._listening(shard, condition, now_s, stored):
+            partition, condition = reads.popleft()
+            for item in self._listening(partition, condition, now_s, stored):
                 if "layout" not in item:
-                    if (connection := self._found(item, shard)).subscriptions:
+                    if (connection := self._found(item, partition)).subscriptions:
                         yield connection
                     continue
-                number = _number_of_shards(item)
+                number = _number_of_partitions(item)
                 numbers.add(number)
-                if shards is None:
+                if partitions is None:
                     reads.extend((other, None) for other in range(number) if other not in known)
                     known.update(range(number))
         if 0 in known:
             self._numbers = numbers - {0}
             stored[0] -= len(numbers)
-            if self._shards not in numbers:  # its connections are from a version that announced no layout
+            if self._partitions not in numbers:  # its connections are from a version that announced no layout
                 self._try_to_announce(now_s)
         self._try_to_count(stored)
 
-    def shards_of_worker(self, worker: int) -> tuple[int, ...]:
-        """The shards that one of as many workers as shards reads: its own, and its part of those that are still in use
-        from a larger number."""
+    def partitions_of_worker(self, worker: int) -> tuple[int, ...]:
+        """The partitions that one of as many workers as shards reads: those of its shard, also of those that are still
+        in use from a larger number."""
         now_s = int(time.time())
         if abs(now_s - self._numbers_read_s) >= LAYOUTS_READ_EVERY_S:
             self._numbers, self._numbers_read_s = self._read_numbers(now_s), now_s
-        return tuple(range(worker, max(self._numbers | {self._shards, worker + 1}), self._shards))
+        return tuple(range(worker, max(self._numbers | {self._partitions, worker + 1}), self._shards))
 
-    def shard_of(self, connection_id: str) -> int:
-        """The shard in which the connection was found, else that of a new connection."""
+    def partition_of(self, connection_id: str) -> int:
+        """The partition in which the connection was found, else that of a new connection."""
         found = self._elsewhere.get(connection_id)
-        return _shard(connection_id, self._shards) if found is None else found
+        return _partition_of(connection_id, self._partitions) if found is None else found
 
     def _announce(self, now_s: int) -> None:
         """Write the layout of new connections. It has to come before their items, so that no reader overlooks them."""
-        key = {"pk": _partition(0), "sk": f"{LAYOUT}{self._shards}"}
-        self._table.put_item(Item={**key, "layout": self._shards, "expires_at": now_s + LIFETIME_S})
+        key = {"pk": _pk(0), "sk": f"{LAYOUT}{self._partitions}"}
+        self._table.put_item(Item={**key, "layout": self._partitions, "expires_at": now_s + LIFETIME_S})
 
     def _try_to_announce(self, now_s: int) -> None:
         try:
@@ -273,43 +278,45 @@ class ConnectionsTable:
     def _try_to_count(self, stored: Mapping[int, int]) -> None:
         now_s = int(time.time())
         try:
-            for shard, connections in stored.items():
-                self._counts.write(shard, connections, now_s)
+            for shard in {partition % self._shards for partition in stored}:
+                of_shard = (count for partition, count in stored.items() if partition % self._shards == shard)
+                self._counts.write(shard, sum(of_shard), now_s)
         except (ClientError, BotoCoreError):  # the next reader tries again
             logger.warning("could not write the count of connections", exc_info=True)
 
     def _read_numbers(self, now_s: int = 0) -> set[int]:
-        """The numbers of shards that are in use. With `now_s`, without those that TTL has yet to delete."""
+        """The numbers of partitions that are in use. With `now_s`, without those that TTL has yet to delete."""
         found = self._table.query(
-            KeyConditionExpression=Key("pk").eq(_partition(0)) & Key("sk").begins_with(LAYOUT),
+            KeyConditionExpression=Key("pk").eq(_pk(0)) & Key("sk").begins_with(LAYOUT),
             FilterExpression=Attr("expires_at").gt(now_s),
             ConsistentRead=True,
         )
-        return {_number_of_shards(item) for item in found["Items"]} - {0}
+        return {_number_of_partitions(item) for item in found["Items"]} - {0}
 
     def _where_it_may_be(self, connection_id: str) -> Iterator[int]:
-        """The shards that may have the connection, the likeliest first. Reads the numbers in use only if the others do
-        not have it."""
+        """The partitions that may have the connection, the likeliest first. Reads the numbers in use only if the others
+        do not have it."""
         tried: set[int] = set()
 
         def untried(numbers: Iterable[int]) -> Iterator[int]:
-            for shard in (_shard(connection_id, number) for number in numbers):
-                if shard not in tried:
-                    tried.add(shard)
-                    yield shard
+            for partition in (_partition_of(connection_id, number) for number in numbers):
+                if partition not in tried:
+                    tried.add(partition)
+                    yield partition
 
         if (found := self._elsewhere.get(connection_id)) is not None:
             tried.add(found)
             yield found
-        yield from untried((self._shards, *self._numbers))
+        yield from untried((self._partitions, *self._numbers))
         self._numbers = self._read_numbers()
-        yield from untried(self._numbers)
+        # A version that announced no layout had a partition for each shard.
+        yield from untried((*self._numbers, self._shards))
 
     def _listening(
-        self, shard: int, condition: ConditionBase | None, now_s: int, stored: Counter[int]
+        self, partition: int, condition: ConditionBase | None, now_s: int, stored: Counter[int]
     ) -> Iterator[Mapping[str, Any]]:
-        """The items of a shard's subscribers, and layouts. Adds to `stored` how many items the shard has in all."""
-        key = Key("pk").eq(_partition(shard))
+        """The items of a partition's subscribers, and layouts. Adds to `stored` how many items it has in all."""
+        key = Key("pk").eq(_pk(partition))
         attributes = (*CHANNELS, "layout")
         query: dict[str, Any] = {
             "KeyConditionExpression": key & condition if condition else key,
@@ -321,20 +328,20 @@ class ConnectionsTable:
         }
         while True:
             page = self._table.query(**query)
-            stored[shard] += page["ScannedCount"]
+            stored[partition] += page["ScannedCount"]
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _found(self, item: Mapping[str, Any], shard: int) -> Connection:
-        connection = _connection(item, shard)
-        if shard != _shard(connection.connection_id, self._shards):
-            self._elsewhere[connection.connection_id] = shard
+    def _found(self, item: Mapping[str, Any], partition: int) -> Connection:
+        connection = _connection(item, partition)
+        if partition != _partition_of(connection.connection_id, self._partitions):
+            self._elsewhere[connection.connection_id] = partition
         return connection
 
     def _remove_unless_newer(self, connection_id: str, condition: Mapping[str, Any]) -> None:
-        key = _key(self.shard_of(connection_id), connection_id)
+        key = _key(self.partition_of(connection_id), connection_id)
         try:
             removed = self._table.delete_item(Key=key, ReturnValues="ALL_OLD", **condition)
         except ClientError as error:
@@ -354,7 +361,7 @@ class ConnectionsTable:
 
     def _changes_of_places(self, connection_ids: Sequence[str]) -> list[Any]:
         """The same, of these connections, for a transaction. Places that DynamoDB does not read now will expire."""
-        keys: list[Any] = [_key(self.shard_of(each), each) for each in connection_ids]
+        keys: list[Any] = [_key(self.partition_of(each), each) for each in connection_ids]
         found = self._table.meta.client.batch_get_item(RequestItems={self._table.name: {"Keys": keys}})
         changes: list[Any] = []
         for ended in found["Responses"].get(self._table.name, []):
@@ -364,24 +371,25 @@ class ConnectionsTable:
         return changes
 
     def _get(self, connection_id: str) -> tuple[dict[str, Any], int]:
-        """The item of a connection and its shard.
+        """The item of a connection and its partition.
 
         Raises:
             NotConnected: the connection does not exist.
         """
-        for shard in self._where_it_may_be(connection_id):
-            item = self._table.get_item(Key=_key(shard, connection_id), ConsistentRead=True).get("Item")
+        for partition in self._where_it_may_be(connection_id):
+            item = self._table.get_item(Key=_key(partition, connection_id), ConsistentRead=True).get("Item")
             if item is not None:
-                self._elsewhere = {connection_id: shard} if shard != _shard(connection_id, self._shards) else {}
-                return item, shard
+                is_elsewhere = partition != _partition_of(connection_id, self._partitions)
+                self._elsewhere = {connection_id: partition} if is_elsewhere else {}
+                return item, partition
         raise NotConnected(connection_id)
 
     def _update(self, connection_id: str, **request: Any) -> Mapping[str, Any] | None:
         """DynamoDB's response, or `None` if the condition fails. The default condition is that the item exists."""
-        for shard in self._where_it_may_be(connection_id):
+        for partition in self._where_it_may_be(connection_id):
             try:
                 return self._table.update_item(
-                    Key=_key(shard, connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
+                    Key=_key(partition, connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
                 )
             except ClientError as error:
                 if not condition_failed(error):
@@ -389,30 +397,35 @@ class ConnectionsTable:
         return None
 
 
-def _shard(connection_id: str, shards: int) -> int:
-    return zlib.crc32(connection_id.encode()) % shards
+def partitions_of(shards: int) -> int:
+    """The number of partitions of that many shards: each has equally many."""
+    return shards * -(-FEWEST_PARTITIONS // shards)
+
+
+def _partition_of(connection_id: str, partitions: int) -> int:
+    return zlib.crc32(connection_id.encode()) % partitions
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _partition(shard: int) -> str:
-    return f"SHARD#{shard}"
+def _pk(partition: int) -> str:
+    return f"SHARD#{partition}"
 
 
-def _key(shard: int, connection_id: str) -> dict[str, str]:
-    return {"pk": _partition(shard), "sk": connection_id}
+def _key(partition: int, connection_id: str) -> dict[str, str]:
+    return {"pk": _pk(partition), "sk": connection_id}
 
 
-def _connection(item: Mapping[str, Any], shard: int) -> Connection:
+def _connection(item: Mapping[str, Any], partition: int) -> Connection:
     connection_id = str(item["sk"])
     subscriptions = {channel: tuple(item[channel]) or None for channel in CHANNELS if _are_symbols(item.get(channel))}
     return Connection(
         connection_id,
         subscriptions,
         believed(item.get("connected_at")),
-        f"{shard}/{connection_id}",
+        f"{partition}/{connection_id}",
         str(item.get(VIEWER, "")),
         believed(item.get(ENDS)),
         _allowed(item),
@@ -446,7 +459,7 @@ def _are_symbols(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-def _number_of_shards(layout: Mapping[str, Any]) -> int:
-    """The number of shards that a layout stands for; 0 if it cannot be read."""
+def _number_of_partitions(layout: Mapping[str, Any]) -> int:
+    """The number of partitions that a layout stands for; 0 if it cannot be read."""
     number = believed(layout.get("layout"))
     return number if number <= MOST_SHARDS else 0

@@ -43,8 +43,8 @@ class Member:
 
 
 def shards_of_connections(connections: "Table") -> dict[str, str]:
-    """Return where each connection is stored, by its ID."""
-    return {str(item["sk"]): str(item["pk"]) for item in stored(connections)}
+    """Return the shard of each connection, by its ID. Each of the two has every other partition."""
+    return {str(item["sk"]): SHARDS[int(str(item["pk"]).partition("#")[2]) % 2] for item in stored(connections)}
 
 
 def whole_seqs(connections: "Table") -> dict[str, int]:

@@ -145,7 +145,7 @@ def named(prefix: str, count: int, *words: str) -> list[str]:
 
 def write(table: Table, connections: Iterable[Connection], shards: int, now_s: int) -> None:
     """Write them into the emulator's memory: through its API ten thousand take a minute."""
-    shard_of = ConnectionsTable(table, shards).shard_of
+    partition_of = ConnectionsTable(table, shards).partition_of
     items = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[table.name]
     for connection in connections:
         channels = {
@@ -154,7 +154,7 @@ def write(table: Table, connections: Iterable[Connection], shards: int, now_s: i
         }
         items.put_item(
             {
-                "pk": {"S": f"SHARD#{shard_of(connection.connection_id)}"},
+                "pk": {"S": f"SHARD#{partition_of(connection.connection_id)}"},
                 "sk": {"S": connection.connection_id},
                 "connected_at": {"N": str(now_s)},
                 "expires_at": {"N": str(now_s + LIFETIME_S)},

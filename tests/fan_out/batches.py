@@ -36,7 +36,7 @@ class Endless:
         for number in range(self._count):
             yield Connection(f"{self._prefix}{number:07}=", {RATES_BATCH: None})
 
-    def shard_of(self, _connection_id: str) -> int:
+    def partition_of(self, _connection_id: str) -> int:
         return 0
 
 

@@ -67,8 +67,8 @@ def test_an_answer_cut_after_its_status_is_not_awaited_again(stage: Stage) -> No
 
 def test_a_batch_ends_when_all_its_posts_hang(stage: Stage) -> None:
     """The hanging ones are the first of the first shard; nobody behind them gets anything before the deadline."""
-    shard_of = ConnectionsTable(stage.items, SHARDS).shard_of
-    hanging = [each for each in named("hang-0-", 100, "slow1") if shard_of(each) == 0][:8]
+    partition_of = ConnectionsTable(stage.items, SHARDS).partition_of
+    hanging = [each for each in named("hang-0-", 100, "slow1") if partition_of(each) == 0][:8]
     ids = [*hanging, *named("hang-1-", 300)]
     stage.audience.join(ids)
     publisher = stage.publisher(in_flight=8, post_timeout_s=60)

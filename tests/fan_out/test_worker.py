@@ -98,8 +98,8 @@ def test_an_overtaken_worker_stops_and_the_newer_one_catches_up(stage: Stage) ->
     (whole,) = newer_posted
     assert whole
     assert whole.complete
-    shard = ConnectionsTable(stage.items, SHARDS).shard_of
-    of_shard = [each for each in ids if shard(each) == 0]
+    partition_of = ConnectionsTable(stage.items, SHARDS).partition_of
+    of_shard = [each for each in ids if partition_of(each) % SHARDS == 0]
     assert whole.reached == len(of_shard)
     stage.audience.assert_all_know(stage.feed.snapshot, of_shard)
     # The older one stored nothing, and the next tick restores it for all.

@@ -286,7 +286,7 @@ def test_publish_sends_the_first_snapshot_and_removes_the_gone(
     api.statuses = {"/live/%40connections/gone": 410, "/live/@connections/gone": 410}
     load("publish").handler({"Records": [stream_record(None, FIRST)]}, Context())
     assert list(spots(api.frames()[0])) == SYMBOLS
-    assert [c.connection_id for c in connections_table.subscribers((0,), 0)] == ["here"]
+    assert [c.connection_id for c in connections_table.subscribers(None, 0)] == ["here"]
     assert metrics(capsys.readouterr().out)["ConnectionsGone"] == 1
 
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 """
 
 import math
+import os
 import time
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.samples import after, quotes
 from tools.cost.measured import SNAPSHOT_READ_UNITS
 
 WRITE_UNITS, READ_UNITS = 1_000, 3_000  # per second and partition
-RECONNECTS = 120
+RECONNECTS = int(os.environ.get("CADFEED_STORM", "120"))  # the figures in docs/scaling.md are of 2,000
 
 
 @pytest.fixture
@@ -27,7 +28,9 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
     return metered(monkeypatch)
 
 
-def reconnect(load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: Table) -> None:
+def reconnect(
+    load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: Table, clients: int = RECONNECTS
+) -> None:
     """Each client connects and subscribes to everything; its earlier connection ends. An ingest holds the lease."""
     limits = {"": 25_000, "_PER_CLIENT": 20, "_PER_BLOCK": 400}
     for name, most in limits.items():
@@ -35,7 +38,7 @@ def reconnect(load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: T
     monkeypatch.setenv("CONNECTION_SHARDS", str(shards))
     connect, subscribe, disconnect = (load(function) for function in ("connect", "subscribe", "disconnect"))
     wanted = {"event": "subscribe", "channel": "rates_batch"}
-    for number in range(RECONNECTS):
+    for number in range(clients):
         now_ms = time.time_ns() // 1_000_000
         items.put_item(Item={**LEASE_KEY, "epoch": 1, "ticked_ms": now_ms, "until_ms": now_ms + 5_000, "seq": 1})
         events: list[dict[str, Any]] = [
@@ -45,7 +48,7 @@ def reconnect(load: Load, shards: int, monkeypatch: pytest.MonkeyPatch, items: T
         ]
         for function, event in zip((connect, subscribe, disconnect), events, strict=True):
             event["requestContext"]["connectionId"] = f"storm-{number}="
-            event["requestContext"]["identity"]["sourceIp"] = f"203.0.{number}.7"
+            event["requestContext"]["identity"]["sourceIp"] = f"203.{number // 256}.{number % 256}.7"
             function.handler(event, Context())
 
 
@@ -60,9 +63,9 @@ def most_per_second(units: Units) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize(("shards", "least"), [(1, 240), (4, 750)])
-def test_a_storm_asks_a_part_of_each_shard(
-    load: Load, quotes_items: Table, meter: Meter, monkeypatch: pytest.MonkeyPatch, shards: int, least: int
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_storm_asks_a_part_of_each_partition(
+    load: Load, quotes_items: Table, meter: Meter, monkeypatch: pytest.MonkeyPatch, shards: int
 ) -> None:
     QuotesTable(quotes_items).write_snapshot(after(Snapshot(), quotes()), 1)
     meter.units.clear()
@@ -71,7 +74,7 @@ def test_a_storm_asks_a_part_of_each_shard(
     served = most_per_second(meter.units)
     by_snapshot = READ_UNITS * RECONNECTS / (meter.units["read", "SNAPSHOT"] * SNAPSHOT_READ_UNITS)
     print(f"{shards} shards, reconnects a second: {sorted(served.items())}, by the snapshot's size {by_snapshot:.0f}")
-    assert least <= served["write SHARD"] < 1.3 * least
+    assert 750 <= served["write SHARD"] <= 1_000  # AWS lets 500 a second connect
     assert served["write AUDIENCE"] >= 990
     # The limits of connections cost two writes and two reads of a partition that few others use.
     assert meter.units["write", "CLIENT#203.0.7.0/24"] == meter.units["read", "CLIENT#203.0.7.0/24"] == 2
@@ -86,5 +89,5 @@ def test_subscribers_of_a_warm_lambda_share_the_first_read(
     monkeypatch.setenv("TICK_SECONDS", "60")
     QuotesTable(quotes_items).write_snapshot(after(Snapshot(), quotes(), time.time_ns() // 1_000_000), 1)
     meter.units.clear()
-    reconnect(load, 1, monkeypatch, quotes_items)
-    assert meter.units["read", "SNAPSHOT"] == RECONNECTS + 1  # what has changed meanwhile, and once the snapshot itself
+    reconnect(load, 1, monkeypatch, quotes_items, clients=20)
+    assert meter.units["read", "SNAPSHOT"] == 20 + 1  # what has changed meanwhile, and once the snapshot itself

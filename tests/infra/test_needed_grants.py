@@ -24,7 +24,7 @@ from shared.publishing.images import change_in, worker_image
 from shared.sources.all_sources import SOURCES
 from shared.store.backfill_jobs import BackfillJobs, Taken
 from shared.store.candles_table import CandlesTable
-from shared.store.connections_table import ENDS, ConnectionsTable
+from shared.store.connections_table import ENDS, ConnectionsTable, partitions_of
 from shared.store.quotes_table import QuotesTable
 from tests.clients import ConnectionsServer
 from tests.infra.recorded_calls import Call, Recorder
@@ -283,7 +283,7 @@ def fan_out(feed: Feed) -> None:
     first = after(Snapshot(), quotes(), NOW_MS)
     feed.quotes_items.delete_item(Key={"pk": "SNAPSHOT", "sk": "CURRENT"})
     stored.write_snapshot(first, 1)
-    layout = {"pk": "SHARD#0", "sk": f"LAYOUT#{SHARDS}"}
+    layout = {"pk": "SHARD#0", "sk": f"LAYOUT#{partitions_of(SHARDS)}"}
     feed.connections_items.delete_item(Key=layout)  # as an older version left it
     feed.call("publish", publish, {"Records": [stream_record(None, first)]})
     feed.do("publish", lambda: publish.publisher._begin_again())

@@ -19,7 +19,7 @@ from shared.protocol import heartbeat_frame
 from shared.publishing.fan_out import MAX_TICKS_BEHIND, FanOut
 from shared.publishing.periodic import NOTICE_S, SNAPSHOT_MS, Period, reconnect_in_ms, spread_of
 from shared.publishing.publisher import COUNTED_WITHIN_TICKS, Publisher, Worker
-from shared.store.connections_table import LIFETIME_S, ConnectionsTable
+from shared.store.connections_table import LIFETIME_S, ConnectionsTable, partitions_of
 from shared.store.progress_table import PARTITION, Counted, Overtaken, ProgressTable
 from shared.store.quotes_table import AUDIENCE_KEY, Audience, QuotesTable
 from tests.clients import Answer, Clients, failing, gone, spots, throttled
@@ -29,6 +29,7 @@ FIRST = after(Snapshot(), quotes())
 MOVED = Delta(FIRST, after(FIRST, quotes() | {"BTC_CAD": quote(spot="1")}, NOW_MS + 1_000))
 UNMOVED = Delta(FIRST, after(FIRST, quotes(), NOW_MS + 1_000))
 SHARDS = 2
+PARTITIONS = range(partitions_of(SHARDS))
 DEADLINE_S = 20.0
 BEFORE_LOST = replace(FIRST, ts_ms=NOW_MS + DAY_MS)
 LOST = Delta(BEFORE_LOST, after(BEFORE_LOST, quotes(symbols=SYMBOLS[1:]), NOW_MS + DAY_MS + 1))
@@ -132,7 +133,7 @@ def test_a_gone_connection_is_removed_and_not_counted(
     clients.refusals["left"] = gone
     posted = publisher.publish(MOVED, DEADLINE_S)
     assert posted.gone == 1
-    assert [c.connection_id for c in connections.subscribers(range(SHARDS), 0)] == ["here"]
+    assert [c.connection_id for c in connections.subscribers(None, 0)] == ["here"]
     assert quotes_table.audience() == 1
 
 
@@ -314,13 +315,13 @@ def test_a_batch_brings_the_changes_of_twelve_ticks_at_most(
     assert MAX_TICKS_BEHIND == 12
     old = replace(FIRST, seq=100, quotes={symbol: replace(each, seq=50) for symbol, each in FIRST.quotes.items()})
     unposted = FanOut(connections, clients.gateway).post(
-        moved(old, 2, "BTC_CAD"), range(SHARDS), Progress(complete), deadline_s=DEADLINE_S, overtaken=lambda: True
+        moved(old, 2, "BTC_CAD"), PARTITIONS, Progress(complete), deadline_s=DEADLINE_S, overtaken=lambda: True
     )
     assert unposted[1] == Progress(101)  # nobody listens
     listen(connections, "here", "rates_batch")
     clients.refusals["here"] = failing
     failed = FanOut(connections, clients.gateway_at(rate=0.001, burst=1))
-    _, progress = failed.post(moved(old, 2, "BTC_CAD"), range(SHARDS), Progress(complete), deadline_s=0.2)
+    _, progress = failed.post(moved(old, 2, "BTC_CAD"), PARTITIONS, Progress(complete), deadline_s=0.2)
     assert progress.complete_seq == begins
 
 
@@ -328,7 +329,7 @@ def test_a_cut_batch_continues_where_it_stopped(connections: ConnectionsTable, c
     for number in range(10):
         listen(connections, f"c{number}", "rates_batch")
     fan_out = FanOut(connections, clients.gateway_at(rate=0.01, burst=4))
-    first, everyone = moved(FIRST, 2, "BTC_CAD"), range(SHARDS)
+    first, everyone = moved(FIRST, 2, "BTC_CAD"), PARTITIONS
     posted, progress = fan_out.post(first, everyone, Progress(FIRST.seq), deadline_s=1.5)
     assert (posted.reached, posted.complete) == (4, False)
     assert progress.complete_seq == FIRST.seq
@@ -350,7 +351,7 @@ def test_an_overtaken_batch_ends_and_the_next_begins_before_it(
     listen(connections, "here", "rates_batch")
     fan_out = FanOut(connections, clients.gateway)
     posted, progress = fan_out.post(
-        MOVED, range(SHARDS), Progress(FIRST.seq), deadline_s=DEADLINE_S, overtaken=lambda: True
+        MOVED, PARTITIONS, Progress(FIRST.seq), deadline_s=DEADLINE_S, overtaken=lambda: True
     )
     assert (posted.posts, posted.complete, progress) == (0, False, Progress(FIRST.seq))
 
@@ -360,11 +361,11 @@ def test_a_batch_whose_last_frame_was_not_sent_is_cut_short(connections: Connect
     listen(connections, "one", "rates", "BTC_CAD", "ETH_CAD", "LTC_CAD")
     fan_out = FanOut(connections, clients.gateway_at(rate=0.01, burst=2))
     first = moved(FIRST, 2, "BTC_CAD", "ETH_CAD", "LTC_CAD")
-    posted, progress = fan_out.post(first, range(SHARDS), Progress(FIRST.seq), deadline_s=0.5)
+    posted, progress = fan_out.post(first, PARTITIONS, Progress(FIRST.seq), deadline_s=0.5)
     assert (posted.frames, posted.unsent, posted.failures, posted.error) == (2, 1, 0, None)
-    assert progress == Progress(FIRST.seq, f"{connections.shard_of('one')}/one")
+    assert progress == Progress(FIRST.seq, f"{connections.partition_of('one')}/one")
     fan_out = FanOut(connections, clients.gateway)
-    fan_out.post(moved(first.new, 3, "BTC_CAD"), range(SHARDS), progress, deadline_s=DEADLINE_S)
+    fan_out.post(moved(first.new, 3, "BTC_CAD"), PARTITIONS, progress, deadline_s=DEADLINE_S)
     assert {frame["data"]["symbol"] for frame in clients.frames("one")} == {"BTC_CAD", "ETH_CAD", "LTC_CAD"}
     assert clients.frames("one")[-1]["data"]["spot"] == 2
 
@@ -416,7 +417,7 @@ def test_a_connection_that_two_batches_left_out_loses_nothing(
 
 def test_a_process_remembers_the_failures_of_each_shard(connections: ConnectionsTable, clients: Clients) -> None:
     """One process is the worker of a shard in one invocation, of another one in the next."""
-    ids = [next(f"c{n}" for n in range(99) if connections.shard_of(f"c{n}") == shard) for shard in range(SHARDS)]
+    ids = [next(f"c{n}" for n in range(99) if connections.partition_of(f"c{n}") == shard) for shard in range(SHARDS)]
     for connection_id in ids:
         listen(connections, connection_id, "rates_batch")
         clients.refusals[connection_id] = failing
@@ -578,7 +579,7 @@ def test_a_worker_that_is_late_or_comes_twice_posts_nothing(
 ) -> None:
     for number in range(4):
         listen(connections, f"c{number}", "rates_batch")
-    shard = connections.shard_of("c0")
+    shard = connections.partition_of("c0")
     worker = Worker(progress, FanOut(connections, clients.gateway))
     newer = moved(MOVED.new, 7, "BTC_CAD")
     assert worker.publish(newer, shard, DEADLINE_S) is not None
@@ -595,8 +596,8 @@ def test_a_worker_catches_up_for_overtaken_ones(
     listen(connections, "here", "rates_batch")
     worker = Worker(progress, FanOut(connections, clients.gateway))
     newer = moved(MOVED.new, 7, "ETH_CAD")
-    worker.publish(newer, connections.shard_of("here"), DEADLINE_S)
-    assert worker.publish(MOVED, connections.shard_of("here"), DEADLINE_S) is None
+    worker.publish(newer, connections.partition_of("here"), DEADLINE_S)
+    assert worker.publish(MOVED, connections.partition_of("here"), DEADLINE_S) is None
     (frame,) = clients.frames("here")
     assert frame["prev_seq"] <= MOVED.old.seq
     assert spots(frame) == {"BTC_CAD": 1, "ETH_CAD": 7}
@@ -814,7 +815,7 @@ def write_connection(connections: ConnectionsTable, connection_id: str, connecte
     """Write a connection opened at that time that has not expired by this machine's clock."""
     connections.add(connection_id, connected_s)
     connections._table.update_item(
-        Key={"pk": f"SHARD#{connections.shard_of(connection_id)}", "sk": connection_id},
+        Key={"pk": f"SHARD#{connections.partition_of(connection_id)}", "sk": connection_id},
         UpdateExpression="SET expires_at = :later",
         ExpressionAttributeValues={":later": int(time.time()) + 60},
     )

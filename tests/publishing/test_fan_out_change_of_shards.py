@@ -1,4 +1,7 @@
-"""A change of the number of shards loses nobody: each connection is in one place, is found, and gets every tick."""
+"""A change of the number of shards loses nobody: each connection is in one place, is found, and gets every tick.
+
+Here each shard has one partition, as in earlier versions, so that each change of the number is one of the layout.
+"""
 
 import random
 import time
@@ -27,6 +30,17 @@ from tests.stored import stored
 DEADLINE_S = 20.0
 LIMIT = MessageLimit(per_minute=60_000, burst=1_000)
 CONNECTIONS = 200
+
+
+@pytest.fixture(autouse=True)
+def fewest(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Change the fewest partitions of what is opened from now on."""
+
+    def change(number: int) -> None:
+        monkeypatch.setattr(connections_table, "FEWEST_PARTITIONS", number)
+
+    change(1)
+    return change
 
 
 @pytest.fixture
@@ -65,7 +79,7 @@ def in_shard(shard: int, shards: int, besides: Callable[[int], bool] = lambda _s
     """Return an ID with that place in one layout, and a place in `besides` in the layout of four."""
     found = (f"c{number}" for number in range(10_000))
     table, four = ConnectionsTable(None, shards), ConnectionsTable(None, 4)  # type: ignore[arg-type]
-    return next(each for each in found if table.shard_of(each) == shard and besides(four.shard_of(each)))
+    return next(each for each in found if table.partition_of(each) == shard and besides(four.partition_of(each)))
 
 
 def publisher(table: ConnectionsTable, quotes: QuotesTable, items: Table, clients: Clients, shards: int) -> Publisher:
@@ -123,7 +137,7 @@ def test_a_version_without_layouts_is_served_after_an_upgrade(
 ) -> None:
     ids = [f"older-{number}=" for number in range(20)]
     for each in ids:
-        key = {"pk": f"SHARD#{at(4).shard_of(each)}", "sk": each}
+        key = {"pk": f"SHARD#{at(4).partition_of(each)}", "sk": each}
         connections_items.put_item(
             Item={**key, "connected_at": now_s(), "expires_at": now_s() + LIFETIME_S, "rates_batch": []}
         )
@@ -133,6 +147,42 @@ def test_a_version_without_layouts_is_served_after_an_upgrade(
     assert all(at(1).get(each) for each in ids)
     publisher(at(1), quotes_table, connections_items, clients, 1).publish(moved(FIRST, 1, "BTC_CAD"), DEADLINE_S)
     assert {len(frames) for frames in clients.received.values()} == {2}
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_a_version_with_a_partition_a_shard_is_served(
+    at: Callable[[int], ConnectionsTable],
+    fewest: Callable[[int], None],
+    connections_items: Table,
+    quotes_table: QuotesTable,
+    clients: Clients,
+    shards: int,
+) -> None:
+    """With and without its layout, by handlers, by a publisher and by workers; and back."""
+    earlier = at(shards)
+    ids = [f"older-{number}=" for number in range(20)]
+    for each in ids:
+        join(earlier, each)
+    connections_items.delete_item(Key={"pk": "SHARD#0", "sk": f"{LAYOUT}{shards}"})
+    fewest(4)
+    for each in ids:
+        assert at(shards).count_message(each, LIMIT, now_s() * 1000, lambda _: 1).connection_id == each
+    delta = moved(FIRST, 1, "BTC_CAD")
+    publisher(at(shards), quotes_table, connections_items, clients, shards).publish(delta, DEADLINE_S)
+    assert sorted(clients.received) == sorted(ids)
+    join(at(shards), "newer")
+    following = moved(delta.new, 2, "BTC_CAD")
+    for shard in range(shards):
+        Worker(ProgressTable(connections_items), FanOut(at(shards), clients.gateway)).publish(
+            following, shard, DEADLINE_S
+        )
+    assert {each: len(frames) for each, frames in clients.received.items()} == dict.fromkeys(ids, 2) | {"newer": 1}
+    assert earlier.get("newer").connection_id == "newer"
+
+
+def test_there_are_four_partitions_at_least(fewest: Callable[[int], None]) -> None:
+    fewest(4)
+    assert [connections_table.partitions_of(shards) for shards in (1, 2, 3, 4, 5, 100)] == [4, 4, 6, 4, 5, 100]
 
 
 def test_a_version_without_layouts_finds_everybody_again(
@@ -337,7 +387,7 @@ def test_workers_share_the_shards_of_every_layout(
         for number in range(20):
             ids.append(f"{place}-{number}")
             join(at(shards), ids[-1])
-        read = Counter(shard for worker in range(shards) for shard in at(shards).shards_of_worker(worker))
+        read = Counter(shard for worker in range(shards) for shard in at(shards).partitions_of_worker(worker))
         assert read == Counter(range(max(numbers[: place + 1])))
         publish = delegate(at, connections_items, quotes_table, clients, shards)
         for _ in range(3):

@@ -35,7 +35,7 @@ def test_a_jump_of_seq_loses_no_change(connections_items: Table, missed: int) ->
     for number, delta in enumerate([Delta(FIRST, MOVED), Delta(MOVED, jumped), Delta(jumped, later)]):
         if number == missed:
             clients.refusals.clear()
-        _, progress = fan_out.post(delta, (0,), progress, deadline_s=20)
+        _, progress = fan_out.post(delta, None, progress, deadline_s=20)
     frames = [frame for frame in clients.frames("slow") if "data" in frame]
     heard = {symbol: spot for frame in frames for symbol, spot in spots(frame).items()}
     assert heard == {symbol: each.spot for symbol, each in MOVED.quotes.items()}

@@ -113,7 +113,7 @@ def test_a_connection_is_found_and_removed(connections_items: Table, unreadable:
     table = ConnectionsTable(connections_items, SHARDS)
     table.add("new", int(time.time()))
     table.remove("of another number of shards")
-    assert table.shards_of_worker(0) == (0,)
+    assert table.partitions_of_worker(0) == (0, 2)
     assert table.get("new").connection_id == "new"
 
 

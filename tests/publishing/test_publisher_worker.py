@@ -26,7 +26,7 @@ class FanOutStub:
         self.overtaken: list[bool] = []
         self.ends = Progress(1)
 
-    def shards_of_worker(self, _worker: int) -> Sequence[int]:
+    def partitions_of_worker(self, _worker: int) -> Sequence[int]:
         return self.shards
 
     def post(

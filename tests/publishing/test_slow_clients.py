@@ -151,7 +151,7 @@ def test_batches_of_other_shards_say_nothing_about_a_client(connections_items: T
     ids = [f"c{number}" for number in range(20)]
     listen(connections, *ids)
     clients.refusals[ids[0]] = throttled
-    shard, feed = connections.shard_of(ids[0]), ticks()
+    shard, feed = connections.partition_of(ids[0]), ticks()
     fan_out = FanOut(connections, clients.gateway)
     for _ in range(SLOW_TICKS):
         assert clients.closed == []
@@ -173,7 +173,7 @@ def test_many_throttled_at_once_are_the_quota(
         posted = publisher.publish(next(feed), DEADLINE_S)
         assert (posted.failures, posted.throttled, posted.slow, posted.closed) == (10, 10, 0, 0)
     assert clients.closed == []
-    assert len(list(connections.subscribers((0,), 0))) == 20
+    assert len(list(connections.subscribers(None, 0))) == 20
 
 
 def test_a_batch_within_the_quotas_shortage_does_not_end_a_count(
@@ -206,14 +206,14 @@ def test_a_close_that_fails_is_tried_again(
 
     monkeypatch.setattr(gateway, "_close", refuses)
     for _ in range(SLOW_TICKS):
-        posted, progress = fan_out.post(next(feed), (0,), progress, deadline_s=DEADLINE_S)
+        posted, progress = fan_out.post(next(feed), None, progress, deadline_s=DEADLINE_S)
     if isinstance(error, Gone):
         assert (posted.closed, posted.error) == (1, None)
         return
     assert (posted.closed, posted.error) == (0, error)
     assert connections.get("asleep").subscriptions
     monkeypatch.setattr(gateway, "_close", clients.closed.append)
-    posted, progress = fan_out.post(next(feed), (0,), progress, deadline_s=DEADLINE_S)
+    posted, progress = fan_out.post(next(feed), None, progress, deadline_s=DEADLINE_S)
     assert (posted.closed, clients.closed) == (1, ["asleep"])
 
 
@@ -225,13 +225,13 @@ def test_a_table_that_does_not_answer_ends_no_batch(
     gateway = clients.gateway
     fan_out, feed, progress = FanOut(connections, gateway), ticks(), UNKNOWN_PROGRESS
     for _ in range(SLOW_TICKS - 1):
-        _, progress = fan_out.post(next(feed), (0,), progress, deadline_s=DEADLINE_S)
+        _, progress = fan_out.post(next(feed), None, progress, deadline_s=DEADLINE_S)
 
     def deletes_the_table(_connection_id: str) -> None:
         connections_items.delete()
 
     gateway._close = deletes_the_table
-    posted, progress = fan_out.post(next(feed), (0,), progress, deadline_s=DEADLINE_S)
+    posted, progress = fan_out.post(next(feed), None, progress, deadline_s=DEADLINE_S)
     assert (posted.closed, progress) == (1, Progress(next(feed).old.seq))
     assert "ResourceNotFound" in str(posted.error)
 

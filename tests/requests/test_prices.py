@@ -33,7 +33,7 @@ from tests.metered import metered
 from tests.samples import AGELESS
 from tools.cost import prices
 from tools.cost.frames import whole_snapshots
-from tools.cost.hostile import of_a_message
+from tools.cost.of_a_request import of_a_message
 from tools.local import relay
 
 ID = "L0SM9cOFvHcCIhw="

@@ -29,7 +29,8 @@ def test_readers_count_every_connection_of_their_shards(connections_items: Table
     for number in range(15):
         connections.remove(f"c{number}")
     for shard in (0, 1):  # each by its worker
-        list(ConnectionsTable(connections_items, 2).subscribers((shard,), NOW_S))
+        worker = ConnectionsTable(connections_items, 2)
+        list(worker.subscribers(worker.partitions_of_worker(shard), NOW_S))
     assert ConnectionCounts(connections_items).total(NOW_S) == 5
 
 
@@ -38,7 +39,7 @@ def test_a_reading_that_was_broken_off_counts_nothing(connections_items: Table) 
     for number in range(3):
         connections.add(f"c{number}", NOW_S)
         connections.subscribe(f"c{number}", "rates", None)
-    next(connections.subscribers((0,), NOW_S))
+    next(connections.subscribers(None, NOW_S))
     assert ConnectionCounts(connections_items).total(NOW_S) == 0
 
 
@@ -66,7 +67,7 @@ def test_a_reader_that_cannot_write_its_count_goes_on(
     connections = ConnectionsTable(connections_items)
     connections.add("c", NOW_S)
     connections.subscribe("c", "rates", None)
-    reader = connections.subscribers((0,), NOW_S)
+    reader = connections.subscribers((connections.partition_of("c"),), NOW_S)
     next(reader)
     connections_items.delete()
     assert list(reader) == []

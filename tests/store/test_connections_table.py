@@ -1,7 +1,7 @@
 """The table knows each connection's subscriptions, and an ended connection stays removed."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from botocore.exceptions import ClientError
@@ -17,8 +17,10 @@ NOW_S = 1_718_707_723
 ID = "L0SM9cOFvHcCIhw="
 
 
-def listening(table: ConnectionsTable, now_s: int = NOW_S, shard: int = 0) -> Mapping[str, object]:
-    return {c.connection_id: c.subscriptions for c in table.subscribers((shard,), now_s)}
+def listening(
+    table: ConnectionsTable, now_s: int = NOW_S, partitions: Sequence[int] | None = None
+) -> Mapping[str, object]:
+    return {c.connection_id: c.subscriptions for c in table.subscribers(partitions, now_s)}
 
 
 def test_a_new_connection_listens_to_nothing(connections_table: ConnectionsTable) -> None:
@@ -33,7 +35,7 @@ def test_an_item_expires_after_two_hours_and_ten_minutes(
     connections_table.add(ID, NOW_S)
     assert LIFETIME_S == 7_800
     assert stored(connections_items) == [
-        {"pk": "SHARD#0", "sk": ID, "connected_at": NOW_S, "expires_at": NOW_S + 7_800}
+        {"pk": "SHARD#2", "sk": ID, "connected_at": NOW_S, "expires_at": NOW_S + 7_800}
     ]
 
 
@@ -43,7 +45,7 @@ def test_a_subscription_is_to_some_symbols_or_to_all(connections_table: Connecti
     connections_table.subscribe(ID, "rates_batch", None)
     both = {"rates": ("ETH_CAD", "BTC_CAD"), "rates_batch": None}
     assert connections_table.get(ID) == Connection(ID, both, NOW_S)
-    assert list(connections_table.subscribers((0,), NOW_S)) == [Connection(ID, both, NOW_S)]
+    assert list(connections_table.subscribers(None, NOW_S)) == [Connection(ID, both, NOW_S)]
 
 
 def test_a_subscription_replaces_the_one_before_on_its_channel(connections_table: ConnectionsTable) -> None:
@@ -254,16 +256,16 @@ def test_every_page_of_a_shard_is_read(connections_table: ConnectionsTable, conn
     assert list(listening(connections_table)) == [f"connection-{number}" for number in range(25, 30)]
 
 
-def test_connections_spread_over_the_shards(connections_items: Table) -> None:
-    table = ConnectionsTable(connections_items, shards=4)
+def test_connections_spread_over_the_partitions(connections_items: Table) -> None:
+    table = ConnectionsTable(connections_items, shards=1)
     everyone = {f"connection-{number}=" for number in range(60)}
     for connection_id in everyone:
         table.add(connection_id, NOW_S)
         table.subscribe(connection_id, "rates", None)
-    shards = [set(listening(table, shard=shard)) for shard in range(4)]
-    assert set().union(*shards) == everyone
-    assert sum(map(len, shards)) == len(everyone)
-    assert min(map(len, shards)) > 5
+    found = [set(listening(table, partitions=(partition,))) for partition in range(4)]
+    assert set().union(*found) == everyone
+    assert sum(map(len, found)) == len(everyone)
+    assert min(map(len, found)) > 5
     assert all(table.get(connection_id).subscriptions == {"rates": None} for connection_id in everyone)
     for connection_id in everyone:
         table.remove(connection_id)

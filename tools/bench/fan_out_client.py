@@ -24,7 +24,7 @@ def main() -> int:
     connections = ConnectionsTable(table(options.table))
 
     def addressed() -> Iterator[tuple[str, tuple[bytes, ...]]]:
-        for connection in connections.subscribers((0,), options.now_s):
+        for connection in connections.subscribers(None, options.now_s):
             yield connection.connection_id, (FRAME,)
 
     gateway = open_gateway(options.url, rate=UNPACED, burst=UNPACED, in_flight=options.in_flight, ca_file=options.ca)

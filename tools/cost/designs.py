@@ -9,8 +9,10 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from functools import partial
 
+from infra.config import FeedConfig
 from shared.model.channels import RATES
 from shared.model.pace import is_allowed
+from shared.store.connections_table import partitions_of
 from tools.cost import measured, prices
 from tools.cost.frames import metered
 from tools.cost.prices import GB, MONTH_HOURS, MONTH_MINUTES, MONTH_S, Price
@@ -192,13 +194,15 @@ def _publish(meter: _Meter, posting_s: Decimal, connection_reads: Decimal) -> No
 
 
 def _this(meter: _Meter) -> None:
-    """Bill one frame per connection at the allowed rate, and a consistent query of the connections."""
+    """Bill one frame per connection at the allowed rate, and a consistent query of each partition."""
     load, channel = meter.load, meter.load.options.channel
     _api_gateway(meter, channel)
     posts = load.posts_a_tick(channel)
     # This is the time of all workers together, apart from each one's initial burst.
     posting_s = max(posts * measured.CPU_PER_POST_S, (posts - measured.BURST) / measured.RATE_PER_S)
-    _publish(meter, posting_s, _pages(load.connections * measured.CONNECTION_ITEM_BYTES))
+    partitions = partitions_of(FeedConfig().connection_shards)
+    of_a_partition = _pages(load.connections * measured.CONNECTION_ITEM_BYTES / partitions)
+    _publish(meter, posting_s, partitions * max(Decimal(1), of_a_partition))
 
 
 def _loop(meter: _Meter) -> None:

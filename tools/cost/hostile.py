@@ -4,32 +4,25 @@ Each row is one thing, done by all of a client's connections the whole day as fa
 message is that of its price (`shared/requests/prices.py`). Prices are those of the first of each month's tiers.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
 from infra.config import FeedConfig
-from infra.region_quota import document_pace, rates_places
-from shared.model.channels import CHANNELS, RATES, RATES_BATCH
-from shared.requests.prices import Work, kinds, price_of
+from infra.region_quota import rates_places
+from shared.model.channels import CHANNELS, RATES
+from shared.requests.prices import kinds, price_of
 from shared.store.client_places import HANDSHAKE
-from tools.cost import measured, prices
+from tools.cost import floods, measured, prices
 from tools.cost.designs import Design, bill
 from tools.cost.frames import metered
+from tools.cost.of_a_request import of_a_message, of_a_reconnect
 from tools.cost.workload import Options, workload
 
 DAY_MINUTES = Decimal(1_440)
-DAY_S = DAY_MINUTES * 60
 MONTH_DAYS = prices.MONTH_HOURS / 24
 CLIENT_CONNECTIONS = FeedConfig().max_connections_per_client or 20
 CLIENTS = 100
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-CONNECTS_PER_S = Decimal(500)
-KEPT_PER_S = Decimal(1_000)  # as much as one machine asks of CloudFront, which answers by itself
-PLACES_READ_UNITS = 4  # of 400 places with 70 bytes each, not consistently
-SAMPLED = Decimal("0.05")  # by X-Ray
-POST_S = Decimal("0.003")  # of an answer with many frames, sent eight at a time
 GOAL = Decimal(1)  # dollars a day of one client
 
 
@@ -93,74 +86,6 @@ def times_a_day(price: int, config: FeedConfig) -> Decimal:
     return (config.message_burst + DAY_MINUTES * config.messages_per_minute) / price
 
 
-def of_a_message(work: Work) -> Decimal:
-    """Return the dollars of a message and what it causes."""
-    seconds = measured.REQUEST_S + work.posts * POST_S
-    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
-    return (
-        prices.API_GATEWAY_MESSAGE.of(Decimal(1 + work.more_messages + work.posts))
-        + prices.CLOUDFRONT_OUT_GB.of(work.size_bytes / prices.GB)
-        + prices.CLOUDFRONT_IN_GB.of(work.sent_bytes / prices.GB)
-        + prices.DYNAMODB_READ.of(Decimal(work.read_units))
-        + prices.DYNAMODB_WRITE.of(Decimal(work.write_units))
-        + _invoked(seconds, log_bytes)
-    )
-
-
-def of_a_reconnect() -> Decimal:
-    """Return the dollars of a handshake and the end of the connection, without any message. Both write the connection
-    and its place, and the handshake deletes the place that it takes over; it counts the client's places twice."""
-    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
-    return (
-        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
-        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
-        + prices.DYNAMODB_WRITE.of(Decimal(5))
-        + prices.DYNAMODB_READ.of(Decimal(2))
-        + _invoked(measured.CONNECT_S, log_bytes)
-        + _invoked(measured.DISCONNECT_S, log_bytes)
-    )
-
-
-def of_a_refusal() -> Decimal:
-    """Return the dollars of a handshake that is refused after it has counted the places of a full block."""
-    log_bytes = 2 * measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
-    return (
-        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
-        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
-        + prices.DYNAMODB_READ.of(Decimal(PLACES_READ_UNITS))
-        + _invoked(measured.CONNECT_S, log_bytes)
-    )
-
-
-def of_a_document(work: Work | None) -> Decimal:
-    """Return the dollars of a document: of one that does that work, or of `rates.json` from CloudFront's caches."""
-    view = sum(workload(Options(1)).frames.snapshot[RATES_BATCH])  # a client may refuse compression
-    size_bytes = work.size_bytes if work else view
-    kept = (
-        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
-        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
-        + prices.CLOUDFRONT_OUT_GB.of((size_bytes + measured.RESPONSE_HEADER_BYTES) / prices.GB)
-    )
-    if work is None:
-        return kept
-    fetched = prices.HTTP_API_REQUEST.of(Decimal(1)) + prices.DYNAMODB_READ.of(Decimal(work.read_units))
-    return kept + fetched + _invoked(measured.DOCUMENT_S, measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES)
-
-
-def flooding() -> Mapping[str, Decimal]:
-    """Return the dollars a day of what has no limit for each client: handshakes that are refused and documents that no
-    cache has, as often as AWS or the stage lets all clients together, and documents from the caches."""
-    candles = kinds()["`history`, 500 candles"]
-    fetched_per_s = document_pace(FeedConfig()).rate
-    return {
-        f"is refused {CONNECTS_PER_S:,} times a second": CONNECTS_PER_S * DAY_S * of_a_refusal(),
-        f"reads candles that no cache has {fetched_per_s:,} times a second": fetched_per_s
-        * DAY_S
-        * of_a_document(candles),
-        f"reads `rates.json` {KEPT_PER_S:,} times a second": KEPT_PER_S * DAY_S * of_a_document(None),
-    }
-
-
 def awake() -> Decimal:
     """Return the dollars a day of a feed that somebody listens to, beyond those of one that nobody does."""
     heard, unheard = Options(1), Options(0)
@@ -175,8 +100,7 @@ def table() -> str:
     for attack in attacks():
         costs = (attack.dollars, attack.cost(1), attack.cost(CLIENTS))
         rows.append(f"| {attack.name} | {' | '.join(map(_dollars, costs))} |")
-    for name, dollars in {**flooding(), "is the only one, so that the feed runs": awake()}.items():
-        rows.append(f"| {name} | {' | '.join([_dollars(dollars)] * 3)} |")
+    rows.append(f"| is the only one, so that the feed runs | {' | '.join([_dollars(awake())] * 3)} |")
     return "\n".join(rows)
 
 
@@ -184,17 +108,9 @@ def as_text() -> str:
     """Return the table with what it assumes."""
     return (
         f"US dollars a day at the most, {prices.REGION}, prices of {prices.LOOKED_UP}, default settings, through "
-        f"CloudFront. The goal: {GOAL} for one client.\n\n{table()}\n"
-    )
-
-
-def _invoked(seconds: Decimal, log_bytes: Decimal) -> Decimal:
-    """Return the dollars of an invocation of a route's function, with its logs, and the share of it that is traced."""
-    return (
-        prices.LAMBDA_REQUEST.of(Decimal(1))
-        + prices.LAMBDA_GB_SECOND.of(seconds * measured.ROUTE_GB)
-        + prices.CLOUDWATCH_LOGS_GB.of(log_bytes / prices.GB)
-        + prices.XRAY_TRACE.of(SAMPLED)
+        f"CloudFront. The goal: {GOAL} for one client.\n\n{table()}\n\n"
+        f"Floods of requests. No limit of a client bounds them, since AWS bills a request whatever answers it.\n\n"
+        f"{floods.table()}\n"
     )
 
 

@@ -129,6 +129,13 @@ CLOUDFRONT_IN_GB = _flat(_CLOUDFRONT, "0.020")  # from the United States, Mexico
 CLOUDFRONT_REQUEST = _flat(_CLOUDFRONT, "0.0100", Decimal(10_000), free="10000000")  # HTTPS; a WebSocket is one
 CLOUDFRONT_FUNCTION = _flat(_CLOUDFRONT, "0.10", MILLION, free="2000000")
 
+# The web ACL of `waf_rate_limit`, and one rule. CloudFront does not charge for what it blocks
+# (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CloudFrontPricing.html).
+_WAF = "https://aws.amazon.com/waf/pricing/"
+WAF_ACL_MONTH = _flat(_WAF, "5.00")
+WAF_RULE_MONTH = _flat(_WAF, "1.00")
+WAF_REQUEST = _flat(_WAF, "0.60", MILLION)
+
 # AppSync Events: published and delivered events, one operation per started 5 KB.
 _APPSYNC = "https://aws.amazon.com/appsync/pricing/"
 APPSYNC_OPERATION = _flat(_APPSYNC, "1.00", MILLION)

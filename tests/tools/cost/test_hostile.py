@@ -11,19 +11,17 @@ from shared.model.channels import RATES, RATES_BATCH
 from shared.requests.prices import PLAIN, kinds, price_of, snapshot_work
 from shared.store.client_places import HANDSHAKE
 from tests.tools.cost.test_command import run
+from tools.cost import floods
 from tools.cost.designs import Design, bill
 from tools.cost.hostile import (
     GOAL,
     attacks,
-    flooding,
     listening,
     most_on,
-    of_a_message,
-    of_a_reconnect,
-    of_a_refusal,
     table,
     times_a_day,
 )
+from tools.cost.of_a_request import of_a_message, of_a_reconnect
 from tools.cost.workload import Options
 
 
@@ -82,20 +80,8 @@ def test_before_prices_a_snapshot_cost_dollars() -> None:
     assert 30 < was < 40
 
 
-def test_a_refusal_costs_less_than_half_a_connection() -> None:
-    """Clients that try as often as AWS lets them are the one thing that no limit of the feed bounds."""
-    assert of_a_refusal() < of_a_reconnect() / 2
-    assert next(iter(flooding().values())) == 500 * 86_400 * of_a_refusal()
-
-
-def test_what_no_limit_of_a_client_bounds_is_told() -> None:
-    """By hand: a request and a function at CloudFront, what goes out, and the HTTP API where no cache answers."""
-    _, candles, kept = flooding().values()
-    assert kept == pytest.approx(1_000 * 86_400 * (Decimal("1.1e-6") + Decimal("0.0165e-6") * 85), rel=Decimal("0.02"))
-    assert 100 * 86_400 * Decimal("2.1e-6") < candles < 150
-
-
-def test_the_command_prints_the_table() -> None:
+def test_the_command_prints_both_tables() -> None:
     done = run("--hostile")
     assert done.returncode == 0, done.stderr
     assert table() in done.stdout
+    assert floods.table() in done.stdout
