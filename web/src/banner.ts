@@ -13,7 +13,7 @@ const ANNOUNCED: Readonly<Record<Kind, string>> = {
   connecting: "Connecting.",
   live: "Live.",
   polling: "Prices come a little later.",
-  quiet: "No updates are coming: prices may be out of date.",
+  quiet: "Prices may be out of date.",
   reconnecting: "The connection is lost. Reconnecting.",
   offline: "This device is offline.",
   closed: "The feed is closed.",

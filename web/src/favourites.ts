@@ -4,8 +4,8 @@ const KEY = "cadfeed.favourites";
 
 export function storedFavourites(): Set<string> {
   try {
-    const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return new Set(Array.isArray(stored) ? stored.filter((symbol) => typeof symbol === "string") : []);
+    const stored: unknown[] = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return new Set(stored.filter((symbol) => typeof symbol === "string"));
   } catch {
     // The browser refuses storage, or another page at this address wrote something else there.
     return new Set();

@@ -25,6 +25,12 @@ interface Cell {
   sign: number;
 }
 
+let titles: typeof import("./title.ts") | undefined;
+
+async function loadTitles(): Promise<void> {
+  titles = await import("./title.ts").catch(() => undefined);
+}
+
 export class Row implements Entry {
   readonly symbol: string;
   readonly name: string;
@@ -125,10 +131,8 @@ export class Row implements Entry {
       (column): column is CellName => column !== "symbol" && this.#cells[column].element === element,
     );
     if (!name) return;
-    const draw = ({ titleOf }: typeof import("./title.ts")): void => {
-      this.#cells[name].element.title = titleOf(this.quote, name);
-    };
-    import("./title.ts").then(draw).catch(() => undefined);
+    if (titles) this.#cells[name].element.title = titles.titleOf(this.quote, name);
+    else void loadTitles().then(() => titles && this.setTitle(element));
   }
 
   #drawTrend(): void {

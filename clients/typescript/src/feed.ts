@@ -240,7 +240,7 @@ export class Feed implements AsyncIterable<Quote> {
       () => ({ inMs: POLL_CODE_AGAIN_MS }),
     );
     if (this.#state.link === "closed") return;
-    this.#apply(this.#session.polled(polled, steadyNow()), "frame" in polled || "isLate" in polled);
+    this.#apply(this.#session.polled(polled, steadyNow()), "isLate" in polled);
   }
 
   /** Fetch a token, then open the connection, unless it has been given up meanwhile. */

@@ -17,7 +17,7 @@ export interface Polled {
   readonly frame?: SnapshotFrame;
   /** Its symbols were not in the document. */
   readonly rejected?: readonly string[];
-  /** The feed itself has no current prices. */
+  /** The feed itself has no current prices. Known whenever the document could be read. */
   readonly isLate?: boolean;
   readonly inMs: number;
 }
