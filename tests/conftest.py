@@ -14,7 +14,7 @@ from hypothesis import settings
 pytest_plugins = ("tests.no_network", "tests.tables", "tests.lambdas")
 
 # The time of an example is not a rule of the feed. Each run draws others, so that few in each are many in all.
-settings.register_profile("cadfeed", deadline=None, max_examples=int(os.environ.get("CADFEED_EXAMPLES", "50")))
+settings.register_profile("cadfeed", deadline=None, max_examples=int(os.environ.get("CADFEED_EXAMPLES", "30")))
 settings.load_profile("cadfeed")
 
 # A program that was started in the background ignores Ctrl-C, and so do those that its tests start.
