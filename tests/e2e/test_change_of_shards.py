@@ -60,9 +60,9 @@ async def changed(state: Path) -> None:
 def raised(log: str) -> int:
     """Return how many functions raised, without the workers that lost their role while they ran: a change to one shard
     deletes it."""
-    lines = log.splitlines()
-    refused = [line for line in lines if "AccessDeniedException" in line and "PublishWorkerFunction" in line]
-    return sum(line.startswith("Traceback") for line in lines) - len(refused)
+    tracebacks = log.split("\nTraceback ")[1:]
+    errors = [next((line for line in each.splitlines()[1:] if not line.startswith(" ")), "") for each in tracebacks]
+    return sum("AccessDeniedException" not in error for error in errors)
 
 
 def partitions(emulated: Emulated) -> Counter[str]:
