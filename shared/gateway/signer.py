@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hashlib
 import hmac
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -34,7 +35,7 @@ class Signer:
         self._secret_key = secret_key
         self._token = token
         self._names = "host;x-amz-date;x-amz-security-token" if token else "host;x-amz-date"
-        self._hashes: dict[bytes, str] = {}
+        self._hash = lru_cache(HASHES_KEPT)(_hash)  # once for all connections that get the same bytes
         self._second = -1
         self._day = ""
 
@@ -61,9 +62,10 @@ class Signer:
         """Compute what changes every second, and once a day the key."""
         self._second = second
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        scope = f"{stamp[:8]}/{self._region}/{SERVICE}/aws4_request"
-        if stamp[:8] != self._day:
-            self._day = stamp[:8]
+        day = stamp[:8]
+        scope = f"{day}/{self._region}/{SERVICE}/aws4_request"
+        if day != self._day:
+            self._day = day
             self._derive()
         fixed = [f"Host: {self._host}", f"X-Amz-Date: {stamp}"]
         signed = f"host:{self._host}\nx-amz-date:{stamp}\n"
@@ -86,14 +88,9 @@ class Signer:
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
-    def _hash(self, frame: bytes) -> str:
-        """The frame's hash in hexadecimal, computed once for all connections that get the same bytes."""
-        found = self._hashes.get(frame)
-        if found is None:
-            if len(self._hashes) >= HASHES_KEPT:
-                self._hashes.clear()
-            found = self._hashes[frame] = hashlib.sha256(frame).hexdigest()
-        return found
+
+def _hash(frame: bytes) -> str:
+    return hashlib.sha256(frame).hexdigest()
 
 
 def quoted(connection_id: str) -> str:
