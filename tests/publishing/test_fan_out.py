@@ -515,6 +515,25 @@ def test_a_subscriber_that_joins_while_workers_count_is_not_lost(
     assert quotes_table.audience() == 1
 
 
+def test_workers_start_without_waiting_for_a_read(
+    publisher: Publisher, quotes_table: QuotesTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audience was read after the tick before, whose workers have not counted yet."""
+    done: list[str] = []
+    read = quotes_table.counted_audience
+
+    def noted() -> Audience:
+        done.append("read")
+        return read()
+
+    quotes_table.join_audience(1_000)
+    monkeypatch.setattr(quotes_table, "counted_audience", noted)
+    for delta in (MOVED, moved(MOVED.new, 7, "BTC_CAD")):
+        done.clear()
+        publisher.delegate(delta, lambda _shard, _audience: done.append("started"))
+    assert done == ["started"] * SHARDS + ["read"]
+
+
 def test_an_audience_of_0_is_corrected_by_what_workers_counted(
     publisher: Publisher, quotes_table: QuotesTable, progress: ProgressTable
 ) -> None:
@@ -581,10 +600,10 @@ def test_a_worker_that_is_late_or_comes_twice_posts_nothing(
     shard = connections.shard_of("c0")
     worker = Worker(progress, FanOut(connections, clients.gateway))
     newer = moved(MOVED.new, 7, "BTC_CAD")
-    assert worker.publish(newer, shard, DEADLINE_S) is not None
+    assert worker.publish(newer, shard, DEADLINE_S, "") is not None
     posts = clients.posts
-    assert worker.publish(newer, shard, DEADLINE_S) is None
-    assert worker.publish(MOVED, shard, DEADLINE_S) is None
+    assert worker.publish(newer, shard, DEADLINE_S, "") is None
+    assert worker.publish(MOVED, shard, DEADLINE_S, "") is None
     assert clients.posts == posts
 
 
@@ -595,8 +614,8 @@ def test_a_worker_catches_up_for_overtaken_ones(
     listen(connections, "here", "rates_batch")
     worker = Worker(progress, FanOut(connections, clients.gateway))
     newer = moved(MOVED.new, 7, "ETH_CAD")
-    worker.publish(newer, connections.shard_of("here"), DEADLINE_S)
-    assert worker.publish(MOVED, connections.shard_of("here"), DEADLINE_S) is None
+    worker.publish(newer, connections.shard_of("here"), DEADLINE_S, "")
+    assert worker.publish(MOVED, connections.shard_of("here"), DEADLINE_S, "") is None
     (frame,) = clients.frames("here")
     assert frame["prev_seq"] <= MOVED.old.seq
     assert spots(frame) == {"BTC_CAD": 1, "ETH_CAD": 7}
