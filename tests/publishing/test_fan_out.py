@@ -560,6 +560,24 @@ def test_a_count_of_long_ago_is_not_the_audience(
     assert quotes_table.audience() == 0
 
 
+def test_an_audience_of_0_is_corrected_by_no_old_count(
+    publisher: Publisher, quotes_table: QuotesTable, progress: ProgressTable
+) -> None:
+    """Those connections may all have left by now."""
+    quotes_table.join_audience(1_000)
+    delta = MOVED
+    publisher.delegate(delta, lambda _shard, _audience: None)
+    for shard in range(SHARDS):
+        progress.begin(shard, delta.new)
+        progress.end(shard, delta.new.seq, Progress(delta.new.seq), Counted(2, "another"))
+    for number in range(COUNTED_WITHIN_TICKS):
+        if number == COUNTED_WITHIN_TICKS - 1:
+            quotes_table.count_audience(0, quotes_table.counted_audience())
+        delta = moved(delta.new, number, "BTC_CAD")
+        publisher.delegate(delta, lambda _shard, _audience: None)
+    assert quotes_table.audience() == 0
+
+
 def test_a_worker_that_was_cut_short_has_not_counted(
     connections: ConnectionsTable, progress: ProgressTable, clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
