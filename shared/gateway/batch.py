@@ -76,9 +76,8 @@ class Batch:
                     self._settle(delivery, status, kind, detail)
         finally:
             left = self._posts.abandon()
-        posted.outcomes["given_up"] = len(left)
+        posted.outcomes.update("given_up" for _ in left)
         posted.unsent += len(left) + len(self._next) + len(self._retries)
-        posted.outcomes += type(posted.outcomes)()  # drops the zeros
         self._hand_over_gone()
         posted.complete = self._exhausted and not (posted.unsent or posted.failures)
         posted.elapsed_ms = round((time.monotonic() - self._began_at) * 1000)

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hashlib
 import hmac
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -28,15 +29,15 @@ class Signer:
     def __init__(self, endpoint: "Endpoint", region: str, access_key: str, secret_key: str, token: str | None) -> None:
         self._host = endpoint.authority
         self._post = f"POST {endpoint.path}"
-        self._canonical_post = f"POST\n{quote(endpoint.path, safe='/~')}"
+        self._canonical_post = f"POST\n{quote(endpoint.path)}"
         self._region = region
         self._access_key = access_key
         self._secret_key = secret_key
         self._token = token
         self._names = "host;x-amz-date;x-amz-security-token" if token else "host;x-amz-date"
-        self._hashes: dict[bytes, str] = {}
-        self._second = -1
-        self._day = ""
+        self._hash = lru_cache(HASHES_KEPT)(_hash)  # once for all connections that get the same bytes
+        self._second: int | None = None
+        self._day: str | None = None
 
     def request(self, quoted_id: str, frame: bytes, now_s: float) -> bytes:
         """The signed HTTP request that posts this frame. `now_s`: Unix seconds."""
@@ -61,10 +62,11 @@ class Signer:
         """Compute what changes every second, and once a day the key."""
         self._second = second
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        scope = f"{stamp[:8]}/{self._region}/{SERVICE}/aws4_request"
-        if stamp[:8] != self._day:
-            self._day = stamp[:8]
-            self._derive()
+        day = stamp[:8]
+        scope = f"{day}/{self._region}/{SERVICE}/aws4_request"
+        if day != self._day:
+            self._day = day
+            self._derive(day)
         fixed = [f"Host: {self._host}", f"X-Amz-Date: {stamp}"]
         signed = f"host:{self._host}\nx-amz-date:{stamp}\n"
         if self._token:
@@ -77,23 +79,18 @@ class Signer:
             f"Authorization: {ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={self._names}, Signature="
         )
 
-    def _derive(self) -> None:
+    def _derive(self, day: str) -> None:
         """The day's key, as the initial inner and outer hash states of its HMAC (RFC 2104, section 4)."""
         key = b"AWS4" + self._secret_key.encode()
-        for part in (self._day, self._region, SERVICE, "aws4_request"):
+        for part in (day, self._region, SERVICE, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         block = key.ljust(BLOCK_BYTES, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
-    def _hash(self, frame: bytes) -> str:
-        """The frame's hash in hexadecimal, computed once for all connections that get the same bytes."""
-        found = self._hashes.get(frame)
-        if found is None:
-            if len(self._hashes) >= HASHES_KEPT:
-                self._hashes.clear()
-            found = self._hashes[frame] = hashlib.sha256(frame).hexdigest()
-        return found
+
+def _hash(frame: bytes) -> str:
+    return hashlib.sha256(frame).hexdigest()
 
 
 def quoted(connection_id: str) -> str:

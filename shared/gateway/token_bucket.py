@@ -22,8 +22,8 @@ class TokenBucket:
 
     def available(self, now_s: float) -> int:
         """The whole tokens that can be taken now."""
-        if self._filled_at is not None and now_s > self._filled_at:
-            self._tokens = min(self._burst, self._tokens + (now_s - self._filled_at) * self._rate)
+        if self._filled_at is not None:
+            self._tokens = min(self._burst, self._tokens + max(0.0, now_s - self._filled_at) * self._rate)
         self._filled_at = now_s
         return int(self._tokens)
 

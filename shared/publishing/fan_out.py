@@ -125,8 +125,9 @@ class _Batch:
         since: int,
         behind: dict[str, int],
         texts: QuoteTexts,
-        watched: Container[str] = (),
-        expired_s: int = 0,
+        *,
+        watched: Container[str],
+        expired_s: int,
     ) -> None:
         self.since_all = since
         self.without_frames: set[str] = set()  # of the watched connections

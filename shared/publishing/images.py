@@ -99,7 +99,7 @@ def _snapshot(image: Image) -> Snapshot:
     snapshot = unpack(packed)
     if not seq:
         raise ValueError("an image without a tick")
-    return snapshot if snapshot.seq == seq else replace(snapshot, seq=seq)
+    return replace(snapshot, seq=seq)
 
 
 def _seq(image: Image) -> int:

@@ -181,10 +181,10 @@ class Worker:
         self._progress_table = progress
         self._fan_out = fan_out
 
-    def publish(self, delta: Delta, shard: int, deadline_s: float, audience: str = "") -> Posted | None:
+    def publish(self, delta: Delta, shard: int, deadline_s: float, audience: str) -> Posted | None:
         """Post to every connection of the worker's shards. Returns `None` if this delta or a newer one has a worker.
 
-        `audience`: the version of the audience that was read before; without one the connections are not counted.
+        `audience`: the version of the audience that was read before; if it is empty, the connections are not counted.
         """
         seq, partitions = delta.new.seq, self._fan_out.partitions_of_worker(shard)
         try:

@@ -19,7 +19,7 @@ DEADLINE_S = 20.0
 
 
 def publish(worker: Worker, delta: Delta) -> list[Posted | None]:
-    return [worker.publish(delta, shard, DEADLINE_S) for shard in range(SHARDS)]
+    return [worker.publish(delta, shard, DEADLINE_S, "") for shard in range(SHARDS)]
 
 
 def test_each_connection_is_served_by_the_worker_of_its_shard(stage: Stage) -> None:
@@ -88,10 +88,10 @@ def test_an_overtaken_worker_stops_and_the_newer_one_catches_up(stage: Stage) ->
     newer_posted = []
 
     def overtake() -> None:
-        newer_posted.append(stage.worker().publish(newer, 0, DEADLINE_S))
+        newer_posted.append(stage.worker().publish(newer, 0, DEADLINE_S, ""))
 
     slow = stage.worker(Paged(stage.items, on_page={2: overtake}), rate=100, burst=20)
-    posted = slow.publish(older, 0, DEADLINE_S)
+    posted = slow.publish(older, 0, DEADLINE_S, "")
     assert posted
     assert not posted.complete
     assert posted.reached < 400
@@ -103,7 +103,7 @@ def test_an_overtaken_worker_stops_and_the_newer_one_catches_up(stage: Stage) ->
     assert whole.reached == len(of_shard)
     stage.audience.assert_all_know(stage.feed.snapshot, of_shard)
     # The older one stored nothing, and the next tick restores it for all.
-    following = stage.worker().publish(stage.feed.tick(), 0, DEADLINE_S)
+    following = stage.worker().publish(stage.feed.tick(), 0, DEADLINE_S, "")
     assert following
     assert following.complete
     stage.audience.assert_all_know(stage.feed.snapshot, of_shard)
@@ -116,7 +116,7 @@ def test_a_worker_posts_what_the_one_before_left_out(stage: Stage, deadline_s: f
     publish(stage.worker(), stage.feed.tick())
     slow, delta = stage.worker(rate=200, burst=10), stage.feed.tick()
     for shard in range(SHARDS):
-        posted = slow.publish(delta, shard, deadline_s)
+        posted = slow.publish(delta, shard, deadline_s, "")
         assert posted
         assert not posted.complete
     assert all(posted and posted.complete for posted in publish(stage.worker(), stage.feed.tick()))

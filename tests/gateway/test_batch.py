@@ -7,7 +7,7 @@ import pytest
 
 from shared.gateway import Posted
 from shared.gateway.delivery import Delivery
-from tests.clients import Answer, Clients, silent, throttled
+from tests.clients import Answer, Clients, Refusal, silent, throttled
 
 ID = "L0SM9cOFvHcCIhw="
 FRAMES = (b'{"event":"data","n":0}', b'{"event":"data","n":1}')
@@ -30,7 +30,7 @@ class Clock:
 class Timed(Clients):
     """Clients whose answers take no time; a batch without a post in flight sleeps by the clock.
 
-    `answered` is how many posts a step answers.
+    `answered` is how many posts a step answers. `waits` has the length of each step's sleep, and the posts in flight.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -38,6 +38,7 @@ class Timed(Clients):
         self.clock = clock
         self.answered = 10**9
         self.at_once: list[int] = []
+        self.waits: list[tuple[int, float]] = []
         self.begun: list[tuple[float, bool]] = []
         self.prepared_s: list[float] = []
 
@@ -50,6 +51,7 @@ class Timed(Clients):
 
     def step(self, wait_s: float) -> Iterator[tuple[Delivery, int, str, str]]:
         self.at_once.append(len(self))
+        self.waits.append((len(self), wait_s))
         if not len(self):
             self.clock.now_s += wait_s
             return iter(())
@@ -104,6 +106,33 @@ def test_a_batch_that_waits_for_tokens_ends_at_its_deadline(clients: Timed) -> N
     )
     assert (posted.posts, posted.unsent, posted.elapsed_ms) == (1, 1, 10_000)
     assert clients.prepared_s == [10]
+
+
+def test_nothing_is_posted_from_the_deadline_on(clients: Timed) -> None:
+    def until_the_deadline() -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        yield "c0", FRAMES
+        clients.clock.now_s += 10
+        yield "c1", FRAMES
+        yield "c2", FRAMES
+
+    posted = clients.gateway_at(1e9, 10**6).post_all(
+        until_the_deadline(), deadline_s=10, on_gone=lambda _ids: None, overtaken=lambda: False
+    )
+    assert (posted.posts, posted.complete) == (2, False)
+
+
+@pytest.mark.parametrize(("burst", "refusal"), [(1, {}), (10, {"c0": throttled})])
+def test_a_batch_without_a_free_slot_sleeps_until_an_answer(
+    clients: Timed, monkeypatch: pytest.MonkeyPatch, burst: int, refusal: dict[str, Refusal]
+) -> None:
+    """It does not wake up for a token or a retry that would have to wait for the slot, which costs CPU time."""
+    monkeypatch.setattr("shared.gateway.batch.ASK_EVERY_S", 5.0)
+    clients.refusals = dict(refusal)
+    addressed = [("c0", FRAMES[:1]), ("c1", FRAMES[:1])]
+    clients.gateway_at(128, burst, in_flight=1).post_all(
+        addressed, deadline_s=5, on_gone=lambda _ids: None, overtaken=lambda: False
+    )
+    assert [wait_s for in_flight, wait_s in clients.waits if in_flight] == [pytest.approx(5, abs=1)] * clients.posts
 
 
 def test_no_more_than_four_retries_wait_for_each_slot(clients: Timed) -> None:
@@ -221,6 +250,11 @@ def test_a_batch_grows_by_a_quarter_while_posts_wait_for_slots(clients: Timed) -
     steps = [(size, len(list(same))) for size, same in itertools.groupby(clients.at_once)]
     assert steps[:3] == [(128, 8), (160, 8), (200, 8)]
     assert [size for size, _ in steps[3:-1]] == [250, 312]
+
+
+def test_a_thread_that_never_waits_gets_no_more_slots(clients: Timed) -> None:
+    post_all(clients, 4_000, FRAMES[:1], never())
+    assert max(clients.at_once) == 128
 
 
 def test_failures_are_counted_beyond_those_that_are_named(clients: Timed) -> None:

@@ -516,6 +516,25 @@ def test_a_subscriber_that_joins_while_workers_count_is_not_lost(
     assert quotes_table.audience() == 1
 
 
+def test_workers_start_without_waiting_for_a_read(
+    publisher: Publisher, quotes_table: QuotesTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audience was read after the tick before, whose workers have not counted yet."""
+    done: list[str] = []
+    read = quotes_table.counted_audience
+
+    def noted() -> Audience:
+        done.append("read")
+        return read()
+
+    quotes_table.join_audience(1_000)
+    monkeypatch.setattr(quotes_table, "counted_audience", noted)
+    for delta in (MOVED, moved(MOVED.new, 7, "BTC_CAD")):
+        done.clear()
+        publisher.delegate(delta, lambda _shard, _audience: done.append("started"))
+    assert done == ["started"] * SHARDS + ["read"]
+
+
 def test_an_audience_of_0_is_corrected_by_what_workers_counted(
     publisher: Publisher, quotes_table: QuotesTable, progress: ProgressTable
 ) -> None:
@@ -537,6 +556,24 @@ def test_a_count_of_long_ago_is_not_the_audience(
         progress.begin(shard, delta.new)
         progress.end(shard, delta.new.seq, Progress(delta.new.seq), Counted(2, version))
     for number in range(COUNTED_WITHIN_TICKS):
+        delta = moved(delta.new, number, "BTC_CAD")
+        publisher.delegate(delta, lambda _shard, _audience: None)
+    assert quotes_table.audience() == 0
+
+
+def test_an_audience_of_0_is_corrected_by_no_old_count(
+    publisher: Publisher, quotes_table: QuotesTable, progress: ProgressTable
+) -> None:
+    """Those connections may all have left by now."""
+    quotes_table.join_audience(1_000)
+    delta = MOVED
+    publisher.delegate(delta, lambda _shard, _audience: None)
+    for shard in range(SHARDS):
+        progress.begin(shard, delta.new)
+        progress.end(shard, delta.new.seq, Progress(delta.new.seq), Counted(2, "another"))
+    for number in range(COUNTED_WITHIN_TICKS):
+        if number == COUNTED_WITHIN_TICKS - 1:
+            quotes_table.count_audience(0, quotes_table.counted_audience())
         delta = moved(delta.new, number, "BTC_CAD")
         publisher.delegate(delta, lambda _shard, _audience: None)
     assert quotes_table.audience() == 0
@@ -579,13 +616,13 @@ def test_a_worker_that_is_late_or_comes_twice_posts_nothing(
 ) -> None:
     for number in range(4):
         listen(connections, f"c{number}", "rates_batch")
-    shard = connections.partition_of("c0")
+    shard = connections.partition_of("c0") % SHARDS
     worker = Worker(progress, FanOut(connections, clients.gateway))
     newer = moved(MOVED.new, 7, "BTC_CAD")
-    assert worker.publish(newer, shard, DEADLINE_S) is not None
+    assert worker.publish(newer, shard, DEADLINE_S, "") is not None
     posts = clients.posts
-    assert worker.publish(newer, shard, DEADLINE_S) is None
-    assert worker.publish(MOVED, shard, DEADLINE_S) is None
+    assert worker.publish(newer, shard, DEADLINE_S, "") is None
+    assert worker.publish(MOVED, shard, DEADLINE_S, "") is None
     assert clients.posts == posts
 
 
@@ -596,8 +633,9 @@ def test_a_worker_catches_up_for_overtaken_ones(
     listen(connections, "here", "rates_batch")
     worker = Worker(progress, FanOut(connections, clients.gateway))
     newer = moved(MOVED.new, 7, "ETH_CAD")
-    worker.publish(newer, connections.partition_of("here"), DEADLINE_S)
-    assert worker.publish(MOVED, connections.partition_of("here"), DEADLINE_S) is None
+    shard = connections.partition_of("here") % SHARDS
+    worker.publish(newer, shard, DEADLINE_S, "")
+    assert worker.publish(MOVED, shard, DEADLINE_S, "") is None
     (frame,) = clients.frames("here")
     assert frame["prev_seq"] <= MOVED.old.seq
     assert spots(frame) == {"BTC_CAD": 1, "ETH_CAD": 7}

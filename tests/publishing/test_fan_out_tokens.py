@@ -6,6 +6,7 @@ import pytest
 
 from shared.model.delta import Delta
 from shared.model.values import Snapshot
+from shared.protocol import TOKEN_ENDS
 from shared.publishing.fan_out import UNKNOWN_PROGRESS, FanOut
 from shared.publishing.slow_clients import MOST_CLOSED
 from shared.store.connections_table import ConnectionsTable, NotConnected
@@ -52,6 +53,19 @@ def test_of_many_that_end_at_once_none_gets_anything(connections_table: Connecti
     ]
     assert ended == [MOST_CLOSED, 3, 0]
     assert clients.posts == 0
+
+
+def test_a_client_comes_back_before_its_token_ends(connections_table: ConnectionsTable, clients: Clients) -> None:
+    """A token of 20 s: the notice comes 5 s before its end, and asks to come back within 4 s."""
+    connected_s = FIRST.ts_ms // 1000 - 12
+    ids = [f"c{number}" for number in range(20)]
+    for each in ids:
+        connections_table.add(each, connected_s, {"ends_at": connected_s + 20})
+        connections_table.subscribe(each, "rates_batch", ("BTC_CAD",))
+    FanOut(connections_table, clients.gateway).post(MOVED, None, UNKNOWN_PROGRESS, deadline_s=DEADLINE_S)
+    notices = [clients.frames(each)[-1] for each in ids]
+    assert {frame["reason"] for frame in notices} == {TOKEN_ENDS}
+    assert all(frame["reconnect_in_ms"] <= 4_000 for frame in notices)
 
 
 def test_an_end_that_cannot_be_read_does_not_count(connections_table: ConnectionsTable, clients: Clients) -> None:

@@ -150,6 +150,22 @@ def test_records_in_order_need_no_read(stage: Stage, monkeypatch: pytest.MonkeyP
     assert deliver(publisher, [stage.record(7), stage.record(8)])
 
 
+def test_a_record_as_old_as_allowed_needs_no_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher = stage.publisher()
+    deliver(publisher, [stage.record(3)])
+    tick = stage.tick()
+    stage.tick()
+    change, _ = change_in([stage.record(4)])
+    assert change
+    now_ns = [(tick.ts_ms + LATE_MS) * 1_000_000 + 999_999]
+    monkeypatch.setattr("shared.publishing.publisher.time.time_ns", lambda: now_ns[0])
+    assert publisher.admit(change, LATE_MS) is change
+    now_ns[0] += 1
+    overtaken = publisher.admit(change, LATE_MS)
+    assert overtaken
+    assert overtaken.snapshot.seq == 5
+
+
 def test_a_late_stream_brings_the_newest_prices(stage: Stage) -> None:
     """The record is a minute old, and later ones wait behind it."""
     stage.listen("here")
@@ -250,7 +266,7 @@ def test_a_worker_after_publish_took_over_posts_nothing(stage: Stage, is_cold: b
     connections = ConnectionsTable(stage.connections_items, SHARDS)
     late = Worker(ProgressTable(stage.connections_items), FanOut(connections, stage.clients.gateway))
     for shard in range(SHARDS):
-        assert late.publish(delta_of(older["OldImage"], older["NewImage"], LIMITS), shard, DEADLINE_S) is None
+        assert late.publish(delta_of(older["OldImage"], older["NewImage"], LIMITS), shard, DEADLINE_S, "") is None
     assert stage.prices("here") == [3]
 
 

@@ -46,7 +46,7 @@ def progress(connections_items: Table) -> ProgressTable:
 
 def publish(progress: ProgressTable, stub: FanOutStub, seq: int) -> None:
     worker = Worker(progress, cast("FanOut", stub))
-    assert worker.publish(Delta(Snapshot(seq - 1), Snapshot(seq)), 0, DEADLINE_S)
+    assert worker.publish(Delta(Snapshot(seq - 1), Snapshot(seq)), 0, DEADLINE_S, "")
 
 
 def test_a_worker_goes_on_only_from_one_with_the_same_shards(progress: ProgressTable) -> None:

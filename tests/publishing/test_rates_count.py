@@ -122,6 +122,41 @@ def test_when_all_places_are_taken_the_next_ticks_correct_them(places: RatesPlac
     assert places.take(MOST)
 
 
+def test_a_lost_place_is_given_back_after_two_ticks(
+    quotes_items: Table, connections_table: ConnectionsTable, connections_items: Table, places: RatesPlaces
+) -> None:
+    """The first one reads when the number was written, the second one counts after that."""
+    fan_out, count = FanOut(connections_table, Clients().gateway), RatesCount(places)
+    progress, quotes_table = ProgressTable(connections_items), QuotesTable(quotes_items)
+    publisher = Publisher(quotes_table, progress, fan_out, shards=1, connections_per_worker=9, rates_count=count)
+    places.take(MOST)
+    ticks, taken = Ticks(), []
+    for _ in range(2):
+        publisher.publish(ticks.next(), 10)
+        taken.append(places.read().taken)
+    assert taken == [1, 0]
+
+
+@pytest.mark.parametrize(("counted_seq", "taken"), [(5, 1), (6, 0)])
+def test_only_a_count_after_the_last_write_is_stored(places: RatesPlaces, counted_seq: int, taken: int) -> None:
+    """Workers' counts may be of an earlier tick."""
+    count = RatesCount(places)
+    places.take(MOST)
+    count.correct(5, lambda _since: 0)
+    count.correct(6, lambda since: 0 if counted_seq >= since else None)
+    assert places.read().taken == taken
+
+
+@pytest.mark.parametrize(("counted_seq", "taken"), [(6, 3), (7, 2)])
+def test_a_correction_is_a_write_as_well(places: RatesPlaces, counted_seq: int, taken: int) -> None:
+    count = RatesCount(places)
+    places.take(MOST)
+    count.correct(5, lambda _since: 3)
+    count.correct(6, lambda _since: 3)
+    count.correct(7, lambda since: 2 if counted_seq >= since else None)
+    assert places.read().taken == taken
+
+
 def test_an_unknown_count_changes_nothing(places: RatesPlaces) -> None:
     counter = Counter(places)
     places.take(MOST)

@@ -7,7 +7,7 @@ import pytest
 from shared.gateway import Posted
 from shared.model.delta import Delta
 from shared.model.values import Snapshot
-from shared.publishing.report import moment, report
+from shared.publishing.report import Gaps, moment, report
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
@@ -83,3 +83,21 @@ def test_the_log_tells_the_tick_and_who_missed_it() -> None:
     told = said(Posted(failures=2, failed={"b": REFUSED, "a": THROTTLED}))
     assert told.metadata == {"seq": 2}
     assert [fields["missed"] for _, text, fields in told.lines if text == "posts failed"] == [["a", "b"]]
+
+
+def test_a_gap_is_counted_while_somebody_listens_to_both_ends() -> None:
+    gaps, counted = Gaps(), []
+    for old_seq, gap_ms, is_heard in [
+        (1, 7_000, True),
+        (2, 5_000, True),
+        (3, -5, True),
+        (0, 5_000, True),
+        (4, 60_000, False),
+        (5, 8_000, True),
+        (6, 6_000, True),
+    ]:
+        heard = Said()
+        delta = Delta(Snapshot(old_seq, 10_000), Snapshot(old_seq + 1, 10_000 + gap_ms))
+        gaps.count(cast("Metrics", heard), delta, is_heard=is_heard)
+        counted.append(heard.metrics)
+    assert counted == [{}, {"SnapshotGap": 5_000}, {"SnapshotGap": 0}, {}, {}, {}, {"SnapshotGap": 6_000}]

@@ -2,13 +2,15 @@
 
 import fnmatch
 import json
+import os
 from pathlib import Path
 
+import mypy.api
 import pytest
 
 from tools.mutants import room as rooms_of_mutants
 from tools.mutants.report import as_text, rows
-from tools.mutants.room import ROOT, Mutant, Room, rooms
+from tools.mutants.room import ROOT, TYPES, Mutant, Room, rooms
 from tools.mutants.survivors import Change, listed, stale, unlisted
 
 MUTATED = """
@@ -28,6 +30,16 @@ class Scale:
 
     def xǁScaleǁof__mutmut_1(self, size: int) -> int:
         return size - 1
+"""
+DECLARES = """
+class Scale:
+    def one(self) -> None:
+        self.size: int | None = None
+
+    def other(self) -> None:
+        self.size: int | None = 1
+
+    def wrong(self) -> None: self.size: int | None = ""
 """
 HALF = Change("shared.model.size.half", "if whole < 0:", "if whole <= 0:")
 SCALE = Change("shared.model.size.Scale.of", "return size + 1", "return size - 1")
@@ -68,6 +80,15 @@ def test_an_exit_code_of_mutmut_is_an_outcome(room: Room, code: int, outcome: st
     (meta,) = room.folder.rglob("*.meta")
     meta.write_text(json.dumps({"exit_code_by_key": {"shared.model.size.x_half__mutmut_1": code}}), encoding="utf-8")
     assert [mutant.outcome for mutant in room.results()] == [outcome]
+
+
+def test_mypy_refuses_wrong_types_not_attributes_declared_twice(tmp_path: Path) -> None:
+    """As mutmut puts them side by side."""
+    file = tmp_path / "declares.py"
+    file.write_text(DECLARES, encoding="utf-8")
+    options = [option for option in TYPES if option.startswith("--disable")]
+    said, _, _ = mypy.api.run([str(file), *options, "--no-incremental", f"--cache-dir={os.devnull}"])
+    assert [line.partition(":")[2].partition(":")[0] for line in said.splitlines()[:-1]] == ["9"]
 
 
 def test_only_survivors_run_again(room: Room) -> None:
