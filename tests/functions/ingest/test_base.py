@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from functions.ingest.base import Base, base_of
+from functions.ingest.base import YEAR_2020_S, Base, base_of
 from shared.model.candles import INTERVAL_MS, Candle
 from shared.model.values import Snapshot
 from shared.store.quotes_table import Lease, Stored
@@ -34,6 +35,42 @@ def test_only_a_sound_snapshot_that_nobody_is_ahead_of_goes_on(*, is_sound: bool
     base = base_of(stored, Lease(4, NOW_MS, NOW_MS + 10_000, lease_seq), NOW_MS)
     is_continued = is_sound and told == 7
     assert base == Base(replace(STORED, seq=told), None if is_continued else stored, is_read=True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_sound", "is_known"),
+    [
+        ({}, True, False),
+        ({"ts_ms": NOW_MS - 9_000}, True, False),  # a clock was set back
+        ({"seq": 6}, True, True),
+        ({"quotes": {}}, True, True),
+        ({"seq": 8, "quotes": {}}, True, True),
+        ({}, False, True),
+        ({"seq": 8, "ts_ms": NOW_MS - 9_000}, False, True),
+        ({"seq": 8, "ts_ms": NOW_MS}, False, False),  # another run wrote it, and then it was broken
+    ],
+)
+def test_a_run_goes_on_from_what_it_knows_if_that_is_better(
+    stored: dict[str, Any], *, is_sound: bool, is_known: bool
+) -> None:
+    known = replace(STORED, candles={BTC: {"1d": replace(DAY, ticks=99)}})
+    read = Stored(replace(STORED, **stored), 3, is_sound=is_sound, attributes={"seq": 7})
+    base = base_of(read, Lease(4, NOW_MS, NOW_MS + 10_000, 8), NOW_MS, known=known)
+    assert base.snapshot.candles == (known if is_known else STORED).candles
+    assert base.snapshot.seq == max(read.snapshot.seq, 7)
+
+
+@pytest.mark.parametrize(
+    ("was_lost", "attributes", "told"),
+    [(False, {"seq": 7}, 7), (True, None, 7), (True, {"seq": 7}, NOW_MS // 1000 - YEAR_2020_S)],
+)
+def test_in_a_restored_table_the_seconds_since_2020_are_told(
+    *, was_lost: bool, attributes: dict[str, Any] | None, told: int
+) -> None:
+    """No clock that goes right has told more than a tick a second."""
+    stored = Stored(STORED, 3, attributes=attributes)
+    base = base_of(stored, Lease(4, NOW_MS, NOW_MS + 10_000), NOW_MS, was_lost=was_lost)
+    assert base.snapshot.seq == told
 
 
 def test_candles_and_rates_outlive_broken_quotes() -> None:

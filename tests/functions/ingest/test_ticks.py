@@ -5,23 +5,34 @@ from itertools import pairwise
 
 import pytest
 
+from functions.ingest import ticks
+from functions.ingest.ticks import RUN_MS
 from functions.ingest.unheard import BELIEVED_AFTER_MS, BELIEVED_AFTER_WRITES
 from shared.model.values import Snapshot
 from shared.store.quotes_table import AUDIENCE_KEY, Lease
-from tests.functions.ingest.ingests import POLL_MS, RUN_TICKS, Stage, assert_each_seq_once_in_order
+from tests.functions.ingest.ingests import POLL_MS, WHOLE_RUN_TICKS, Stage, assert_each_seq_once_in_order
 from tests.samples import NOW_MS
 
+TICK_MS = 1_000
+RUN_TICKS = 20
 
-def test_a_run_ticks_for_75_s_and_releases_its_lease(stage: Stage) -> None:
+
+@pytest.fixture(autouse=True)
+def _short_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", RUN_TICKS * TICK_MS)
+
+
+def test_a_run_ticks_for_75_s_and_releases_its_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", RUN_MS)
     ingest = stage.ingest()
     assert ingest.run() == "end of run"
     first, *others = ingest.market.asked_ms
     assert first == NOW_MS
-    assert others == [NOW_MS // 1000 * 1000 + 1000 * n for n in range(1, RUN_TICKS + 1)]
+    assert others == [NOW_MS // 1000 * 1000 + 1000 * n for n in range(1, WHOLE_RUN_TICKS + 1)]
     assert_each_seq_once_in_order(stage.written)
-    assert len(stage.written) == RUN_TICKS + 1
+    assert len(stage.written) == WHOLE_RUN_TICKS + 1
     assert stage.table.lease().until_ms == 0
-    assert stage.table.snapshot().seq == RUN_TICKS + 1
+    assert stage.table.snapshot().seq == WHOLE_RUN_TICKS + 1
 
 
 def test_a_longer_tick_bounds_the_time_for_requests(stage: Stage) -> None:
@@ -73,14 +84,14 @@ def test_overlapping_ingests_write_each_seq_once(stage: Stage, moment: str) -> N
             left.append(newer.run())
 
     if moment == "asking":
-        older.market.during = lambda number: take_over() if number == 60 else None
+        older.market.during = lambda number: take_over() if number == 10 else None
     else:
-        older.table.before_write = lambda snapshot: take_over() if snapshot.seq == 60 else None
+        older.table.before_write = lambda snapshot: take_over() if snapshot.seq == 10 else None
     assert older.run() == "successor"
     assert left == ["end of run"]
     assert_each_seq_once_in_order(stage.written)
-    assert [epoch for epoch, _ in stage.written[:59]] == [1] * 59
-    assert {epoch for epoch, _ in stage.written[59:]} == {2}
+    assert [epoch for epoch, _ in stage.written[:9]] == [1] * 9
+    assert {epoch for epoch, _ in stage.written[9:]} == {2}
     assert stage.table.snapshot().seq == stage.written[-1][1]
 
 
@@ -118,7 +129,7 @@ def test_one_that_lost_its_lease_writes_over_no_other_snapshot(stage: Stage) -> 
 
     def lose_both(snapshot: Snapshot) -> None:
         if snapshot.seq == 3:
-            stage.table.write_snapshot(replace(snapshot, ts_ms=snapshot.ts_ms - 1), 1)
+            stage.table.write_snapshot(replace(stage.table.snapshot(), seq=3), 1)
             stage.table.take_lease(0)
 
     ingest.table.before_write = lose_both
@@ -132,6 +143,33 @@ def test_an_ingest_that_lost_its_lease_finishes_only_its_tick(stage: Stage) -> N
     assert ingest.run() == "successor"
     assert stage.written == [(1, 1), (1, 2), (1, 3)]
     assert stage.table.lease() == Lease(2, stage.table.lease().ticked_ms, 0, 3)
+
+
+def test_a_tick_that_lasts_until_the_next_one_renews_its_lease(stage: Stage) -> None:
+    """From that moment on another ingest may have begun the next one."""
+    ingest = stage.ingest()
+
+    def until_due(number: int) -> None:
+        if number == 3:
+            stage.clock.ms = ingest.market.asked_ms[-1] + TICK_MS
+            stage.table.take_lease(0)
+
+    ingest.market.during = until_due
+    assert ingest.run() == "successor"
+    assert ingest.market.asked_ms[-1] % TICK_MS == 0
+    assert stage.written == [(1, 1), (1, 2)]
+
+
+def test_a_run_that_waits_for_its_first_tick_holds_the_lease(stage: Stage) -> None:
+    """So a subscriber that comes meanwhile wakes no other ingest."""
+    ingest = stage.ingest()
+    leases: list[bool] = []
+    ingest.items.lost = lambda call: leases.append(
+        call == "update_item" and stage.table.lease().is_live(stage.clock.ms, 10 * TICK_MS)
+    )
+    stage.nobody_listens()
+    ingest.run()
+    assert leases[:3] == [False, False, True]  # the lease and the snapshot are read, the lease is taken
 
 
 # Nobody listens
@@ -168,8 +206,9 @@ def test_a_wrong_audience_that_is_corrected_stops_no_run(stage: Stage, wrong_tic
     assert len(ingest.market.asked_ms) == RUN_TICKS + 1
 
 
-def test_ticks_that_write_nothing_prove_no_empty_audience(stage: Stage) -> None:
+def test_ticks_that_write_nothing_prove_no_empty_audience(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a written tick `publish` does not run, and cannot correct the audience."""
+    monkeypatch.setattr(ticks, "RUN_MS", WHOLE_RUN_TICKS * TICK_MS)
     ingest = stage.ingest()
 
     def during(number: int) -> None:
