@@ -46,7 +46,8 @@ def test_a_longer_tick_bounds_the_time_for_requests(stage: Stage) -> None:
     assert set(short.market.limits_s) == {0.8}
 
 
-def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage) -> None:
+def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 8 * TICK_MS)
     ingest = stage.ingest()
 
     def slow(number: int) -> None:
@@ -59,7 +60,8 @@ def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage) ->
     assert_each_seq_once_in_order(stage.written)
 
 
-def test_the_lease_outlasts_three_ticks_and_ten_seconds(stage: Stage) -> None:
+def test_the_lease_outlasts_three_ticks_and_ten_seconds(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 6 * TICK_MS)
     for tick_seconds, lease_ms in ((1, 10_000), (5, 15_000)):
         ingest = stage.ingest(tick_seconds)
         leases: list[int] = []
@@ -95,7 +97,8 @@ def test_overlapping_ingests_write_each_seq_once(stage: Stage, moment: str) -> N
     assert stage.table.snapshot().seq == stage.written[-1][1]
 
 
-def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage) -> None:
+def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 5 * TICK_MS)
     older, newer = stage.ingest(), stage.ingest()
     older.run()
     begun_ms = stage.table.lease().ticked_ms
@@ -104,7 +107,8 @@ def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage) -> No
     assert newer.market.asked_ms[0] == begun_ms + 1000
 
 
-def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage) -> None:
+def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 5 * TICK_MS)
     stage.ingest().run()
     newer = stage.ingest()
     old = stage.table.snapshot()

@@ -10,13 +10,13 @@ from botocore.exceptions import EndpointConnectionError
 from functions.ingest import ticks
 from functions.ingest.ticks import MOST_PENDING_CANDLES, TickReport
 from shared.model.assets import catalogue
-from shared.model.candles import Candle, Closed
+from shared.model.candles import INTERVAL_MS, Candle, Closed
 from shared.model.explanation import Explanations
 from shared.model.staleness import DROP_AFTER_MS
 from shared.model.values import Polled, Snapshot, SourceState, Suspicion
 from shared.store.candles_table import NotWritten
 from tests.functions.ingest.ingests import POLL_MS, Stage, assert_each_seq_once_in_order
-from tests.samples import NOW_MS
+from tests.samples import NOW_MS, rate_ticker, ticker
 
 TICK_MS = 1_000
 RUN_TICKS = 20  # a minute ends meanwhile
@@ -75,7 +75,8 @@ def test_with_every_source_down_the_ingest_still_writes(stage: Stage, monkeypatc
     assert silent.reports[-1].errors == {"binance": "HTTP 503"}
 
 
-def test_a_run_resumes_the_stored_circuits(stage: Stage) -> None:
+def test_a_run_resumes_the_stored_circuits(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 2 * TICK_MS)
     stage.ingest().run()
     stored = stage.table.snapshot().sources
     later = stage.ingest()
@@ -145,6 +146,17 @@ def test_the_past_is_told_the_candles_of_a_minute_once(stage: Stage) -> None:
     ]
 
 
+def test_what_the_past_knows_is_in_the_tick(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.nobody_listens()
+    ingest = stage.ingest()
+    earlier = (NOW_MS - INTERVAL_MS["1h"], Decimal("1.37"))
+    monkeypatch.setattr(
+        ingest.past, "completed", lambda snapshot, *_times: replace(snapshot, usd_cad_history=(earlier,))
+    )
+    ingest.run()
+    assert earlier in stage.table.snapshot().usd_cad_history
+
+
 def test_the_past_gets_what_the_sources_leave_of_their_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ticks, "RUN_MS", 2_500)
     ingest = stage.ingest()
@@ -196,7 +208,28 @@ def test_a_report_says_how_long_a_price_took_to_its_write(stage: Stage, monkeypa
     assert [(report.written, report.priced_ms) for report in ingest.reports] == [(True, 40), (False, 0), (False, 0)]
 
 
-def test_a_report_says_what_the_tick_did(stage: Stage) -> None:
+def test_a_report_names_what_is_wrong(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that failed 4 s ago, and a price that it holds."""
+    monkeypatch.setattr(ticks, "RUN_MS", 2 * TICK_MS)
+    ingest = stage.ingest()
+    failed = SourceState(NOW_MS - 4_000, "HTTP 503", failures=1, retry_ms=NOW_MS)
+    prices = iter(["65000", "95000", "95000"])
+
+    def poll(_timeout_s: float) -> Polled:
+        said = (ticker(last=next(prices)), rate_ticker("kraken:USDCAD", "1.3347"))
+        now_ms = stage.clock.ms
+        return Polled([replace(of, ts_ms=now_ms, answered_ms=now_ms) for of in said], {"binance": failed})
+
+    monkeypatch.setattr(ingest.market, "poll", poll)
+    ingest.run()
+    assert [report.errors for report in ingest.reports] == [{"binance": "HTTP 503"}] * 3
+    assert [report.sources_silent_ms for report in ingest.reports[:2]] == [4_000, 4_544]
+    assert [report.held for report in ingest.reports] == [0, 1, 1]
+    assert [list(report.newly_held) for report in ingest.reports] == [[], ["BTC_CAD"], []]
+
+
+def test_a_report_says_what_the_tick_did(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 2 * TICK_MS)
     ingest = stage.ingest()
     ingest.run()
     assert ingest.reports[0] == TickReport(
