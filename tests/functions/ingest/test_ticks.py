@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from functions.ingest import ticks
-from functions.ingest.ticks import RUN_MS
+from functions.ingest.ticks import RUN_MS, TRIES
 from functions.ingest.unheard import BELIEVED_AFTER_MS, BELIEVED_AFTER_WRITES
 from shared.model.values import Snapshot
 from shared.store.quotes_table import AUDIENCE_KEY, Lease
@@ -174,6 +174,27 @@ def test_a_run_that_waits_for_its_first_tick_holds_the_lease(stage: Stage) -> No
     stage.nobody_listens()
     ingest.run()
     assert leases[:3] == [False, False, True]  # the lease and the snapshot are read, the lease is taken
+
+
+@pytest.mark.parametrize(("lost", "stopped"), [(TRIES - 1, "end of run"), (TRIES, "successor")])
+def test_a_lease_that_changes_hands_is_asked_for_four_times(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: int, stopped: str
+) -> None:
+    """Its holder renews it, or another run takes it, between the look at it and the taking."""
+    monkeypatch.setattr(ticks, "RUN_MS", 2 * TICK_MS)
+    ingest = stage.ingest()
+    take, asked = ingest.table.take_lease, []
+
+    def take_late(until_ms: int, *, above: int = 0, seen: Lease | None = None) -> Lease:
+        asked.append(seen)
+        if len(asked) <= lost:
+            stage.table.take_lease(0)
+        return take(until_ms, above=above, seen=seen)
+
+    monkeypatch.setattr(ingest.table, "take_lease", take_late)
+    assert ingest.run() == stopped
+    assert len(asked) == 4
+    assert stage.table.lease().epoch == 4
 
 
 # Nobody listens
