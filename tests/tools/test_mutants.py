@@ -2,13 +2,15 @@
 
 import fnmatch
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tools.mutants import room as rooms_of_mutants
 from tools.mutants.report import as_text, rows
-from tools.mutants.room import ROOT, Mutant, Room, rooms
+from tools.mutants.room import ROOT, TYPES, Mutant, Room, rooms
 from tools.mutants.survivors import Change, listed, stale, unlisted
 
 MUTATED = """
@@ -68,6 +70,22 @@ def test_an_exit_code_of_mutmut_is_an_outcome(room: Room, code: int, outcome: st
     (meta,) = room.folder.rglob("*.meta")
     meta.write_text(json.dumps({"exit_code_by_key": {"shared.model.size.x_half__mutmut_1": code}}), encoding="utf-8")
     assert [mutant.outcome for mutant in room.results()] == [outcome]
+
+
+def test_mypy_allows_the_declarations_of_several_mutants(tmp_path: Path) -> None:
+    """A class with mutants has several, and each declares the attributes."""
+    mutants = ("self._of: int = 1", "self._of: int = 2", "self._of: int = None")
+    for folder in ("shared", "functions"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "shared" / "scale.py").write_text(
+        "class Scale:\n"
+        + "".join(f"    def init_{n}(self) -> None:\n        {line}\n" for n, line in enumerate(mutants))
+    )
+    (tmp_path / "functions" / "empty.py").write_text("")
+    found = subprocess.run(
+        [sys.executable, "-m", *TYPES], cwd=tmp_path, capture_output=True, text=True, check=False
+    ).stdout
+    assert [json.loads(line)["line"] for line in found.splitlines()] == [7]
 
 
 def test_only_survivors_run_again(room: Room) -> None:
