@@ -73,8 +73,8 @@ def test_in_a_restored_table_the_seconds_since_2020_are_told(
     assert base.snapshot.seq == told
 
 
-def test_candles_and_rates_outlive_broken_quotes() -> None:
-    broken = replace(STORED, quotes={BTC: None})  # type: ignore[dict-item]
+def test_candles_and_rates_outlive_what_is_broken(caplog: pytest.LogCaptureFixture) -> None:
+    broken = replace(STORED, memories={BTC: None})  # type: ignore[dict-item]
     new = Base(broken, is_read=True).next(Market(Clock()).poll(1), NOW_MS, LIMITS)
     assert new.seq == 8
     assert new.quotes.keys() == {BTC}
@@ -82,6 +82,7 @@ def test_candles_and_rates_outlive_broken_quotes() -> None:
     assert (day.open, day.low, day.ticks) == (TEN, TEN, 8)
     assert RATES[0] in new.usd_cad_history
     assert RATES[0] in new.usdt_cad_history
+    assert [line.message for line in caplog.records] == ["the stored snapshot cannot be continued"]
 
 
 def test_only_the_number_outlives_broken_candles() -> None:
@@ -89,3 +90,12 @@ def test_only_the_number_outlives_broken_candles() -> None:
     new = Base(broken, is_read=True).next(Market(Clock()).poll(1), NOW_MS, LIMITS)
     assert new.seq == 8
     assert new.candles[BTC]["1d"].ticks == 1
+
+
+@pytest.mark.parametrize(("is_broken", "seq"), [(False, 3), (True, 8)])
+def test_after_a_break_every_symbol_counts_as_changed(*, is_broken: bool, seq: int) -> None:
+    known = replace(STORED, unavailable={"LTC_CAD": 3})
+    base = Base(known, Stored(known, 3, is_sound=False) if is_broken else None, is_read=True)
+    new = base.next(Market(Clock()).poll(1), NOW_MS, LIMITS)
+    assert new.unavailable["LTC_CAD"] == seq
+    assert new.quotes[BTC].seq == 8

@@ -30,10 +30,12 @@ def test_a_long_error_is_cut() -> None:
 def test_a_call_is_repeated_after_a_pause_while_there_is_time(
     monkeypatch: pytest.MonkeyPatch, until_ms: int, repeated: int
 ) -> None:
-    clock, calls, called_ms = Clock(), Calls(), []
+    clock, calls = Clock(), Calls()
+    called_ms: list[int] = []
     monkeypatch.setattr(grid, "time", clock)
 
     def away() -> None:
+        assert len(called_ms) <= repeated
         called_ms.append(clock.ms - NOW_MS)
         raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
 
