@@ -244,7 +244,7 @@ class Ticks:
                 newly_held=newly_held(snapshot, held_before),
             )
         )
-        self._past.ticked(snapshot.closed if priced_ms is not None else ())
+        self._past.ticked(snapshot.closed)
         return base
 
     def _renew(self, lease: Lease) -> None:

@@ -23,8 +23,8 @@ def warm_up(sources: AllSources, read: Callable[[], object]) -> None:
     if IN_A_LAMBDA not in os.environ:
         return
     end_s = time.monotonic() + LONGEST_S
-    thread = ThreadPoolExecutor(1, thread_name_prefix="warm-up")
-    reading = thread.submit(read)
-    thread.shutdown(wait=False)
+    threads = ThreadPoolExecutor()
+    reading = threads.submit(read)
+    threads.shutdown(wait=False)
     sources.connect(LONGEST_S)
-    wait([reading], max(0, end_s - time.monotonic()))
+    wait([reading], end_s - time.monotonic())

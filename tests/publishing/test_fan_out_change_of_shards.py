@@ -174,7 +174,7 @@ def test_a_version_with_a_partition_a_shard_is_served(
     following = moved(delta.new, 2, "BTC_CAD")
     for shard in range(shards):
         Worker(ProgressTable(connections_items), FanOut(at(shards), clients.gateway)).publish(
-            following, shard, DEADLINE_S
+            following, shard, DEADLINE_S, ""
         )
     assert {each: len(frames) for each, frames in clients.received.items()} == dict.fromkeys(ids, 2) | {"newer": 1}
     assert earlier.get("newer").connection_id == "newer"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from functions.ingest.past import Past
     from shared.sources.all_sources import AllSources
 
-RUN_TICKS = 75  # of one second
+WHOLE_RUN_TICKS = 75  # of one second
 POLL_MS = 100
 
 
@@ -113,16 +113,22 @@ class FaultyItems:
 
 
 class NoPast:
-    """A stub of what the ingest does about the time before its ticks: nothing."""
+    """A stub of what the ingest does about the time before its ticks: nothing. It records how long each tick would let
+    it wait for rates, and the candles that ticks closed."""
+
+    def __init__(self) -> None:
+        self.limits_s: list[float] = []
+        self.closed: list[Closed] = []
 
     def begin(self, snapshot: Snapshot, now_ms: int) -> None:
         pass
 
-    def completed(self, snapshot: Snapshot, _timeout_s: float, _now_ms: int) -> Snapshot:
+    def completed(self, snapshot: Snapshot, timeout_s: float, _now_ms: int) -> Snapshot:
+        self.limits_s.append(timeout_s)
         return snapshot
 
     def ticked(self, closed: Iterable[Closed]) -> None:
-        pass
+        self.closed += closed
 
 
 class Ingest:
@@ -140,6 +146,7 @@ class Ingest:
         self.items = FaultyItems(items)
         self.table = WatchedTable(cast("Table", self.items), written)
         self.market = Market(clock)
+        self.past = NoPast()
         self.reports: list[TickReport] = []
         self.failures: list[tuple[int, str]] = []
         self.paused_ms: list[int] = []
@@ -148,7 +155,7 @@ class Ingest:
             self.table,
             self.candles,
             cast("AllSources", self.market),
-            cast("Past", NoPast()),
+            cast("Past", self.past),
             tick_seconds=tick_seconds,
             stale_after_seconds=30,
             standby=standby,

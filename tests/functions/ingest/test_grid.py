@@ -28,6 +28,15 @@ def test_a_stand_by_looks_once_a_tick(monkeypatch: pytest.MonkeyPatch, now: int,
     assert Grid(5_000).look_ms() == clock.ms - now + look
 
 
+@pytest.mark.parametrize(
+    ("tick_ms", "lease_ms", "grace_ms"), [(1_000, 10_000, 500), (2_000, 10_000, 1_000), (5_000, 15_000, 1_000)]
+)
+def test_a_lease_lasts_three_ticks_and_a_grace_half_of_one(tick_ms: int, lease_ms: int, grace_ms: int) -> None:
+    """Within bounds."""
+    made = Grid(tick_ms)
+    assert (made.lease_ms, made.grace_ms) == (lease_ms, grace_ms)
+
+
 def test_a_clock_that_was_an_hour_ahead_for_10_s_stops_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither its lease nor its snapshots, while no price moves."""
     monkeypatch.setattr(ticks, "RUN_MS", 10_000)

@@ -64,6 +64,7 @@ def test_ingest_stores_one_tick_when_nobody_listens(
     assert {name for name, state in snapshot.sources.items() if state.ok_ms} == set(exchange.requests_since_start)
     written = metrics(capsys.readouterr().out)
     assert written.keys() >= {"TickDuration", "QuotesChanged", "SourceErrors", "CandlesPending", "PricesHeld"}
+    assert written.keys() >= {"QuotesAge", "SourcesSilent"}
     assert not written.keys() & {"SourceDown", "SourceSuspect"}
     assert (written["QuotesChanged"], written["SourceErrors"], written["CandlesPending"]) == (len(catalogue()), 0, 0)
 

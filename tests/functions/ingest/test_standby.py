@@ -14,7 +14,7 @@ from functions.ingest.unheard import BELIEVED_AFTER_MS
 from functions.ingest.watch import UNWRITTEN_TICKS
 from shared.model.candles import INTERVAL_MS, Candle
 from shared.model.staleness import ages
-from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY, LeaseLost
+from shared.store.quotes_table import AUDIENCE_KEY, LEASE_KEY, SNAPSHOT_KEY, LeaseLost
 from tests.functions.ingest.ingests import Stage, assert_each_seq_once_in_order
 from tests.functions.ingest.virtual_time import VirtualTime
 from tests.samples import NOW_MS
@@ -171,6 +171,28 @@ def test_a_run_that_ends_hands_over_to_its_stand_by(
     assert older.result == "end of run"
     assert world.holder() is newer
     assert next_write_ms(world, older.ended_ms) <= TICK_MS + Grid(TICK_MS).grace_ms + JITTER_MS
+
+
+def test_a_lease_that_was_given_up_is_taken_with_the_first_look(world: VirtualTime) -> None:
+    """By a run that saw none of the ticks before."""
+    older, newer = world.begin(0), world.begin(4)
+    newer.stopped_ms = (NOW_MS + 7_000, NOW_MS + 132_600)
+    older.stopped_ms = (NOW_MS + 11_000, NOW_MS + 128_000)
+    world.advance(133.9)
+    assert older.result == "end of run"
+    assert older.ended_ms < newer.stopped_ms[1] - 2 * TICK_MS
+    assert world.holder() is newer
+
+
+def test_a_stand_by_knows_what_it_wrote_if_the_rest_is_broken(world: VirtualTime, stage: Stage) -> None:
+    older, newer = world.begin(0), world.begin(2)
+    world.advance(5)
+    newer.killed_ms = world.now_ms
+    stage.items.put_item(Item={**SNAPSHOT_KEY, "seq": stage.written[-1][1], "epoch": 2, "packed": b"garbage"})
+    world.advance(9)
+    assert world.holder() is older
+    own = [epoch for epoch, _ in stage.written if epoch in older.ingest.table.epochs]
+    assert stage.table.snapshot().candles["BTC_CAD"]["1d"].ticks == len(own)
 
 
 def test_a_holder_that_came_back_before_it_was_replaced_stays(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

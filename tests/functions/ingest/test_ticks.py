@@ -5,23 +5,34 @@ from itertools import pairwise
 
 import pytest
 
+from functions.ingest import ticks
+from functions.ingest.ticks import RUN_MS, TRIES
 from functions.ingest.unheard import BELIEVED_AFTER_MS, BELIEVED_AFTER_WRITES
 from shared.model.values import Snapshot
 from shared.store.quotes_table import AUDIENCE_KEY, Lease
-from tests.functions.ingest.ingests import POLL_MS, RUN_TICKS, Stage, assert_each_seq_once_in_order
+from tests.functions.ingest.ingests import POLL_MS, WHOLE_RUN_TICKS, Stage, assert_each_seq_once_in_order
 from tests.samples import NOW_MS
 
+TICK_MS = 1_000
+RUN_TICKS = 20
 
-def test_a_run_ticks_for_75_s_and_releases_its_lease(stage: Stage) -> None:
+
+@pytest.fixture(autouse=True)
+def _short_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", RUN_TICKS * TICK_MS)
+
+
+def test_a_run_ticks_for_75_s_and_releases_its_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", RUN_MS)
     ingest = stage.ingest()
     assert ingest.run() == "end of run"
     first, *others = ingest.market.asked_ms
     assert first == NOW_MS
-    assert others == [NOW_MS // 1000 * 1000 + 1000 * n for n in range(1, RUN_TICKS + 1)]
+    assert others == [NOW_MS // 1000 * 1000 + 1000 * n for n in range(1, WHOLE_RUN_TICKS + 1)]
     assert_each_seq_once_in_order(stage.written)
-    assert len(stage.written) == RUN_TICKS + 1
+    assert len(stage.written) == WHOLE_RUN_TICKS + 1
     assert stage.table.lease().until_ms == 0
-    assert stage.table.snapshot().seq == RUN_TICKS + 1
+    assert stage.table.snapshot().seq == WHOLE_RUN_TICKS + 1
 
 
 def test_a_longer_tick_bounds_the_time_for_requests(stage: Stage) -> None:
@@ -35,7 +46,8 @@ def test_a_longer_tick_bounds_the_time_for_requests(stage: Stage) -> None:
     assert set(short.market.limits_s) == {0.8}
 
 
-def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage) -> None:
+def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 8 * TICK_MS)
     ingest = stage.ingest()
 
     def slow(number: int) -> None:
@@ -48,7 +60,8 @@ def test_a_slow_round_delays_its_tick_and_skips_the_missed_ones(stage: Stage) ->
     assert_each_seq_once_in_order(stage.written)
 
 
-def test_the_lease_outlasts_three_ticks_and_ten_seconds(stage: Stage) -> None:
+def test_the_lease_outlasts_three_ticks_and_ten_seconds(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 6 * TICK_MS)
     for tick_seconds, lease_ms in ((1, 10_000), (5, 15_000)):
         ingest = stage.ingest(tick_seconds)
         leases: list[int] = []
@@ -73,18 +86,19 @@ def test_overlapping_ingests_write_each_seq_once(stage: Stage, moment: str) -> N
             left.append(newer.run())
 
     if moment == "asking":
-        older.market.during = lambda number: take_over() if number == 60 else None
+        older.market.during = lambda number: take_over() if number == 10 else None
     else:
-        older.table.before_write = lambda snapshot: take_over() if snapshot.seq == 60 else None
+        older.table.before_write = lambda snapshot: take_over() if snapshot.seq == 10 else None
     assert older.run() == "successor"
     assert left == ["end of run"]
     assert_each_seq_once_in_order(stage.written)
-    assert [epoch for epoch, _ in stage.written[:59]] == [1] * 59
-    assert {epoch for epoch, _ in stage.written[59:]} == {2}
+    assert [epoch for epoch, _ in stage.written[:9]] == [1] * 9
+    assert {epoch for epoch, _ in stage.written[9:]} == {2}
     assert stage.table.snapshot().seq == stage.written[-1][1]
 
 
-def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage) -> None:
+def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 5 * TICK_MS)
     older, newer = stage.ingest(), stage.ingest()
     older.run()
     begun_ms = stage.table.lease().ticked_ms
@@ -93,7 +107,8 @@ def test_a_successor_does_not_repeat_the_tick_that_was_begun(stage: Stage) -> No
     assert newer.market.asked_ms[0] == begun_ms + 1000
 
 
-def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage) -> None:
+def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "RUN_MS", 5 * TICK_MS)
     stage.ingest().run()
     newer = stage.ingest()
     old = stage.table.snapshot()
@@ -118,7 +133,7 @@ def test_one_that_lost_its_lease_writes_over_no_other_snapshot(stage: Stage) -> 
 
     def lose_both(snapshot: Snapshot) -> None:
         if snapshot.seq == 3:
-            stage.table.write_snapshot(replace(snapshot, ts_ms=snapshot.ts_ms - 1), 1)
+            stage.table.write_snapshot(replace(stage.table.snapshot(), seq=3), 1)
             stage.table.take_lease(0)
 
     ingest.table.before_write = lose_both
@@ -132,6 +147,54 @@ def test_an_ingest_that_lost_its_lease_finishes_only_its_tick(stage: Stage) -> N
     assert ingest.run() == "successor"
     assert stage.written == [(1, 1), (1, 2), (1, 3)]
     assert stage.table.lease() == Lease(2, stage.table.lease().ticked_ms, 0, 3)
+
+
+def test_a_tick_that_lasts_until_the_next_one_renews_its_lease(stage: Stage) -> None:
+    """From that moment on another ingest may have begun the next one."""
+    ingest = stage.ingest()
+
+    def until_due(number: int) -> None:
+        if number == 3:
+            stage.clock.ms = ingest.market.asked_ms[-1] + TICK_MS
+            stage.table.take_lease(0)
+
+    ingest.market.during = until_due
+    assert ingest.run() == "successor"
+    assert ingest.market.asked_ms[-1] % TICK_MS == 0
+    assert stage.written == [(1, 1), (1, 2)]
+
+
+def test_a_run_that_waits_for_its_first_tick_holds_the_lease(stage: Stage) -> None:
+    """So a subscriber that comes meanwhile wakes no other ingest."""
+    ingest = stage.ingest()
+    leases: list[bool] = []
+    ingest.items.lost = lambda call: leases.append(
+        call == "update_item" and stage.table.lease().is_live(stage.clock.ms, 10 * TICK_MS)
+    )
+    stage.nobody_listens()
+    ingest.run()
+    assert leases[:3] == [False, False, True]  # the lease and the snapshot are read, the lease is taken
+
+
+@pytest.mark.parametrize(("lost", "stopped"), [(TRIES - 1, "end of run"), (TRIES, "successor")])
+def test_a_lease_that_changes_hands_is_asked_for_four_times(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: int, stopped: str
+) -> None:
+    """Its holder renews it, or another run takes it, between the look at it and the taking."""
+    monkeypatch.setattr(ticks, "RUN_MS", 2 * TICK_MS)
+    ingest = stage.ingest()
+    take, asked = ingest.table.take_lease, []
+
+    def take_late(until_ms: int, *, above: int = 0, seen: Lease | None = None) -> Lease:
+        asked.append(seen)
+        if len(asked) <= lost:
+            stage.table.take_lease(0)
+        return take(until_ms, above=above, seen=seen)
+
+    monkeypatch.setattr(ingest.table, "take_lease", take_late)
+    assert ingest.run() == stopped
+    assert len(asked) == 4
+    assert stage.table.lease().epoch == 4
 
 
 # Nobody listens
@@ -168,8 +231,9 @@ def test_a_wrong_audience_that_is_corrected_stops_no_run(stage: Stage, wrong_tic
     assert len(ingest.market.asked_ms) == RUN_TICKS + 1
 
 
-def test_ticks_that_write_nothing_prove_no_empty_audience(stage: Stage) -> None:
+def test_ticks_that_write_nothing_prove_no_empty_audience(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a written tick `publish` does not run, and cannot correct the audience."""
+    monkeypatch.setattr(ticks, "RUN_MS", WHOLE_RUN_TICKS * TICK_MS)
     ingest = stage.ingest()
 
     def during(number: int) -> None:
