@@ -122,7 +122,7 @@ stack-test: setup browser ## the tests of the whole feed and of real time, which
 	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_AGAIN) -n 3 --dist loadfile --no-loadscope-reorder
 
 parts-test: setup ## the tests of its parts, with what the others leave of the machine
-	@nice -n 10 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) $(TRY_AGAIN) -n 3 --dist loadfile --no-loadscope-reorder
+	@nice -n 15 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) $(TRY_AGAIN) -n 2 --dist loadfile --no-loadscope-reorder
 
 reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1 FAULTS='publish is'
 	@CADFEED_FAULTS=all $(if $(FAULTS),CADFEED_FAULTS_LIKE='$(FAULTS)') $(if $(SEED),CADFEED_SEED=$(SEED)) \
