@@ -92,10 +92,10 @@ class _Connections(ConnectionsTable):
 
     _held: list[Connection] | None = None
 
-    def subscribers(self, shards: Sequence[int] | None, now_s: int, after: str = "") -> Iterator[Connection]:
+    def subscribers(self, partitions: Sequence[int] | None, now_s: int, after: str = "") -> Iterator[Connection]:
         assert not after, "a batch was cut short"
         if self._held is None:
-            self._held = list(super().subscribers(shards, now_s))
+            self._held = list(super().subscribers(partitions, now_s))
         return iter(self._held)
 
     def add(self, connection_id: str, now_s: int, more: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -173,7 +173,7 @@ class Server:
     def tick(self) -> None:
         """Let the market move, and publish it."""
         delta = self.market.tick(self._clock.ms)
-        posted, self._progress = self._fan_out.post(delta, [0], self._progress, deadline_s=60)
+        posted, self._progress = self._fan_out.post(delta, None, self._progress, deadline_s=60)
         assert posted.error is None
 
     def quotes(self, symbols: tuple[str, ...]) -> dict[str, Quote]:
