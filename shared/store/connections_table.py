@@ -278,11 +278,17 @@ class ConnectionsTable:
     def _try_to_count(self, stored: Mapping[int, int]) -> None:
         now_s = int(time.time())
         try:
-            for shard in {partition % self._shards for partition in stored}:
-                of_shard = (count for partition, count in stored.items() if partition % self._shards == shard)
-                self._counts.write(shard, sum(of_shard), now_s)
+            for shard, connections in self._by_shard(stored).items():
+                self._counts.write(shard, connections, now_s)
         except (ClientError, BotoCoreError):  # the next reader tries again
             logger.warning("could not write the count of connections", exc_info=True)
+
+    def _by_shard(self, stored: Mapping[int, int]) -> Counter[int]:
+        """How many connections each shard has, from those of each partition."""
+        found = Counter[int]()
+        for partition, connections in stored.items():
+            found[partition % self._shards] += connections
+        return found
 
     def _read_numbers(self, now_s: int = 0) -> set[int]:
         """The numbers of partitions that are in use. With `now_s`, without those that TTL has yet to delete."""
