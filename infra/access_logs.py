@@ -16,7 +16,7 @@ from infra.accepted import accept
 from infra.config import FeedConfig
 from infra.log_group import log_group
 
-# The fields of a line, each with API Gateway's variable.
+# The fields of a line about any request, each with API Gateway's variable.
 _OF_EVERY_REQUEST = {
     "requestId": "requestId",
     "requestTime": "requestTime",
@@ -28,8 +28,9 @@ _OF_EVERY_REQUEST = {
     "integrationError": "integration.error",
     "integrationLatency": "integrationLatency",
 }
+# A line about a message or a connection.
 FIELDS = _OF_EVERY_REQUEST | {name: name for name in ("connectionId", "eventType", "routeKey", "messageId")}
-# The same for a document. Behind CloudFront the address is CloudFront's.
+# A line about a document. Behind CloudFront the address is CloudFront's.
 HTTP_FIELDS = _OF_EVERY_REQUEST | {"method": "httpMethod", "path": "path", "bytes": "responseLength"}
 ADDRESS = {"address": "identity.sourceIp"}
 MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
