@@ -49,6 +49,8 @@ WEB_ACL = re.compile(rf"arn:aws[a-z-]*:wafv2:{CLOUDFRONT_REGION}:\d{{12}}:global
 LEAST_WAF_RATE = 10
 WAF_WINDOW_S = 300
 NO_AUTH, TOKEN = "none", "token"  # the values of `auth`
+FREE_PLAN = "free"
+PLANS = (FREE_PLAN, "pro", "business", "premium")  # of CloudFront
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
@@ -98,6 +100,8 @@ class FeedConfig:
     `waf_rate_limit`: a web ACL refuses an address with more requests in five minutes; messages over an open socket do
     not count. 0 for no web ACL. CloudFormation can create one in us-east-1 only.
     `web_acl_arn`: an existing web ACL for CloudFront, which a stack in any Region can use.
+    `cloudfront_plan`: CloudFront's flat-rate plan, `free`, `pro`, `business` or `premium`: a fixed price for what is
+    asked and sent, with a web ACL. Empty to pay by use. CloudFormation can subscribe in us-east-1 only.
     `connections_url_base`: where an emulator takes posts to connections; empty for AWS.
     `sources`: the chosen settings of single sources (`shared/sources/settings.py`), each under its own name in the
     context. `*_base_url`: the source's address. `*_poll_seconds`: how often to ask it, 0 for its own pace.
@@ -149,6 +153,7 @@ class FeedConfig:
     site_access_logs: bool = False
     waf_rate_limit: int = 0
     web_acl_arn: str = ""
+    cloudfront_plan: str = ""
     connections_url_base: str = ""
     cli_credentials: bool = False
     native_wheels: bool = False
@@ -233,6 +238,20 @@ def _check_site(config: FeedConfig) -> None:
         raise ValueError(f"waf_rate_limit is {config.waf_rate_limit}; it must be 0 or at least {LEAST_WAF_RATE}")
     if config.waf_rate_limit and config.web_acl_arn:
         raise ValueError("waf_rate_limit creates a web ACL, web_acl_arn uses an existing one; set only one of them")
+    if config.cloudfront_plan:
+        _check_plan(config)
+
+
+def _check_plan(config: FeedConfig) -> None:
+    plan = config.cloudfront_plan
+    if plan not in PLANS:
+        raise ValueError(f"cloudfront_plan is {plan!r}; it must be one of {', '.join(PLANS)}")
+    if not config.site:
+        raise ValueError("cloudfront_plan is for the site's CloudFront; without site there is none")
+    if not (config.waf_rate_limit or config.web_acl_arn):
+        raise ValueError("cloudfront_plan needs a web ACL; set waf_rate_limit, e.g. 1000, or web_acl_arn")
+    if plan == FREE_PLAN and config.site_access_logs:
+        raise ValueError("the free plan has no access logs; set site_access_logs or another cloudfront_plan")
 
 
 def _check_bounds(name: str, value: int, bounds: tuple[int, int]) -> None:

@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-eve
 
 import json
 
-from infra.security_headers import content_security_policy
+from infra.security_headers import HEADERS, HSTS, content_security_policy
 from shared.connecting import headers
 from shared.documents.answers import Answer, answer_without_document
+from shared.documents.queries import FIELD_MARK, KEPT, PARAMETERS
 
 HOST = "{host}"
 
@@ -29,13 +30,22 @@ def to_stage(stage_name: str) -> str:
 """
 
 
-def only_reads() -> str:
-    """For a viewer request of a document: answers a method that reads none, as the Lambda would."""
+def to_document() -> str:
+    """For a viewer request of a document: answers a method that reads none, as the Lambda would, and puts the known
+    fields of the query into the path, as `folded` does."""
     preflight, refused = (answer_without_document(method) for method in ("OPTIONS", "POST"))
     return f"""function handler(event) {{
-  const method = event.request.method;
-  if (method === "GET" || method === "HEAD") return event.request;
-  return method === "OPTIONS" ? {_response(preflight)} : {_response(refused)};
+  const request = event.request;
+  if (request.method === "OPTIONS") return {_response(preflight)};
+  if (request.method !== "GET" && request.method !== "HEAD") return {_response(refused)};
+  for (const name of {json.dumps(PARAMETERS)}) {{
+    const field = request.querystring[name];
+    if (!field) continue;
+    for (const each of field.multiValue || [field])
+      request.uri += {json.dumps(FIELD_MARK)} + name + "=" + each.value.replace(/{KEPT}/g, encodeURIComponent);
+  }}
+  request.querystring = {{}};
+  return request;
 }}
 """
 
@@ -54,15 +64,17 @@ def _response(answer: Answer | None) -> str:
     return json.dumps(response)
 
 
-def allow_own_socket() -> str:
-    """For a viewer response: sets the page's policy with the host of the request.
+def with_headers() -> str:
+    """For a viewer response of the page: sets its headers, and its policy with the host of the request.
 
-    A response headers policy cannot name the host: it must exist before the distribution, which determines the name.
+    A response headers policy of our own cannot name the host, and the small pricing plans have none.
     """
+    headers = {name.lower(): {"value": value} for name, value in {**HEADERS, "Strict-Transport-Security": HSTS}.items()}
     policy = json.dumps(content_security_policy(HOST))
     return f"""function handler(event) {{
-  const host = event.request.headers.host.value;
-  event.response.headers["content-security-policy"] = {{ value: {policy}.replace("{HOST}", host) }};
+  const headers = event.response.headers;
+  Object.assign(headers, {json.dumps(headers)});
+  headers["content-security-policy"] = {{ value: {policy}.replace("{HOST}", event.request.headers.host.value) }};
   return event.response;
 }}
 """

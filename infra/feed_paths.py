@@ -3,5 +3,5 @@
 FEED_PATH = "/markets/ws/"
 # Front-ends of the original server connect with two slashes, which that server takes.
 FEED_PATHS = tuple(f"{slashes}markets/ws{end}" for slashes in ("/", "//") for end in ("", "/"))
-# CloudFront's patterns, which match the whole path; `/markets/ws*` would match more than the feed.
-FEED_PATTERNS = tuple(f"{path}*" if path.endswith("/") else path for path in FEED_PATHS)
+# CloudFront's patterns. They match more than the feed, but no document: the free pricing plan has five behaviours.
+FEED_PATTERNS = ("/markets/ws*", "//markets/ws*")

@@ -4,7 +4,7 @@ HASHED = "/assets/"  # the files below have a hash of their content in their nam
 FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 
-HSTS_SECONDS = 365 * 24 * 3600  # CloudFront only: on `localhost` it would apply to every other program
+HSTS = f"max-age={365 * 24 * 3600}"  # CloudFront only: on `localhost` it would apply to every other program
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

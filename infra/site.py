@@ -14,17 +14,16 @@ from constructs import Construct
 
 from infra.accepted import accept
 from infra.api import Api
-from infra.cache_times import LATE_KEPT_S, LONGEST_KEPT_S
+from infra.cache_times import LATE_KEPT_S
 from infra.config import FeedConfig
 from infra.documents import Documents
-from infra.edge_functions import allow_own_socket, only_reads, to_stage
+from infra.edge_functions import to_document, to_stage, with_headers
 from infra.feed_paths import FEED_PATH, FEED_PATTERNS
 from infra.page_files import PageFiles
-from infra.security_headers import HEADERS, HSTS_SECONDS, content_security_policy
+from infra.pricing_plan import subscribe
 from infra.web_acl import web_acl_arn
 from shared.connecting import headers
 from shared.documents.paths import PATTERNS
-from shared.documents.queries import PARAMETERS
 
 
 class Site(Construct):
@@ -56,6 +55,7 @@ class Site(Construct):
         behaviors = dict.fromkeys(FEED_PATTERNS, self._feed_behavior(api))
         if documents:
             behaviors |= dict.fromkeys(PATTERNS, self._document_behavior(documents))
+        acl_arn = web_acl_arn(self, config)
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",
@@ -66,13 +66,15 @@ class Site(Construct):
             error_responses=[cloudfront.ErrorResponse(http_status=503, ttl=Duration.seconds(LATE_KEPT_S))],
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,  # includes Canada, at the lowest price
-            web_acl_id=web_acl_arn(self, config),
+            web_acl_id=acl_arn,
             domain_names=[config.site_domain] if config.site_domain else None,
             certificate=self._certificate(),
             # With CloudFront's own certificate the policy is fixed.
             minimum_protocol_version=(cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if config.site_domain else None),
             log_bucket=self._log_bucket() if config.site_access_logs else None,
         )
+        if config.cloudfront_plan and acl_arn:
+            subscribe(self, config, self.distribution, acl_arn)
         host = config.site_domain or self.distribution.distribution_domain_name
         # `$connect` may not ask for the secret before CloudFront sends it.
         api.functions["connect"].node.add_dependency(self.distribution)
@@ -96,9 +98,10 @@ class Site(Construct):
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
             # This policy obeys the files' own cache headers; `no-cache` files are requested again after a second.
             cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
-            response_headers_policy=self._headers(),
+            # For errors, on which no function runs.
+            response_headers_policy=cloudfront.ResponseHeadersPolicy.SECURITY_HEADERS,
             function_associations=[
-                self._function("Policy", allow_own_socket(), cloudfront.FunctionEventType.VIEWER_RESPONSE)
+                self._function("Policy", with_headers(), cloudfront.FunctionEventType.VIEWER_RESPONSE)
             ],
         )
 
@@ -124,22 +127,14 @@ class Site(Construct):
         )
 
     def _document_behavior(self, documents: Documents) -> cloudfront.BehaviorOptions:
-        """An edge keeps a document by its path and the query's known fields, and asks for it once at a time.
+        """An edge keeps a document by its path, with the query's known fields in it, and asks for it once at a time.
 
         https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
         """
         stack = Stack.of(self)
-        policy = cloudfront.CachePolicy(
-            self,
-            "Documents",
-            cache_policy_name=self._name("documents"),
-            min_ttl=Duration.seconds(0),
-            default_ttl=Duration.seconds(0),
-            max_ttl=Duration.seconds(LONGEST_KEPT_S),
-            query_string_behavior=cloudfront.CacheQueryStringBehavior.allow_list(*PARAMETERS),
-            enable_accept_encoding_gzip=True,
-            enable_accept_encoding_brotli=True,
-        )
+        reads = self._function("Reads", to_document(), cloudfront.FunctionEventType.VIEWER_REQUEST)
+        # An older Lambda finds no field in a path.
+        reads.function.node.add_dependency(documents.function)
         return cloudfront.BehaviorOptions(
             origin=origins.HttpOrigin(
                 f"{documents.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}",
@@ -148,9 +143,9 @@ class Site(Construct):
             ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
             allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,  # the function refuses those that read nothing
-            cache_policy=policy,
+            cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
             compress=True,
-            function_associations=[self._function("Reads", only_reads(), cloudfront.FunctionEventType.VIEWER_REQUEST)],
+            function_associations=[reads],
         )
 
     def _function(
@@ -163,36 +158,6 @@ class Site(Construct):
             runtime=cloudfront.FunctionRuntime.JS_2_0,
         )
         return cloudfront.FunctionAssociation(function=function, event_type=event)
-
-    def _headers(self) -> cloudfront.ResponseHeadersPolicy:
-        """The headers of the page and of errors. CloudFront accepts security headers only in their own fields."""
-        others = {name: value for name, value in HEADERS.items() if name.startswith(("Cross-Origin-", "Permissions-"))}
-        return cloudfront.ResponseHeadersPolicy(
-            self,
-            "Headers",
-            response_headers_policy_name=self._name("headers"),
-            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
-                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
-                    content_security_policy=content_security_policy(self._config.site_domain), override=True
-                ),
-                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
-                frame_options=cloudfront.ResponseHeadersFrameOptions(
-                    frame_option=cloudfront.HeadersFrameOption(HEADERS["X-Frame-Options"]), override=True
-                ),
-                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
-                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
-                ),
-                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
-                    access_control_max_age=Duration.seconds(HSTS_SECONDS), override=True
-                ),
-            ),
-            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
-                custom_headers=[
-                    cloudfront.ResponseCustomHeader(header=name, value=value, override=True)
-                    for name, value in others.items()
-                ]
-            ),
-        )
 
     def _name(self, what: str) -> str:
         """A name with the Region: CloudFront's names are unique per account, and the stack may exist in two Regions."""

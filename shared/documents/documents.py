@@ -16,7 +16,7 @@ from shared.documents.caching import Document, rest_of_tick_s
 from shared.documents.candles import candles_csv, candles_json
 from shared.documents.paths import CSV, JSON, Kind, Wanted, wanted
 from shared.documents.problems import Problem
-from shared.documents.queries import history_asked, symbol_asked, view_asked
+from shared.documents.queries import history_asked, symbol_asked, unfolded, view_asked
 from shared.documents.quotes import coins_json, quote_json, quotes_csv, quotes_json
 from shared.documents.readers import Readers
 from shared.documents.status import LATE, state_of, status_fields
@@ -35,7 +35,8 @@ MEDIA_TYPES = {JSON: "application/json", CSV: "text/csv; charset=utf-8; header=p
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. `query` is as it was sent, without its question mark; headers have names in lower case."""
+    """A request. `query` is as it was sent, without its question mark; an edge puts its fields into the path. Headers
+    have names in lower case."""
 
     method: str
     path: str
@@ -78,9 +79,10 @@ class Documents:
         """The document that the request asks for, or a problem. It raises nothing that a reader can cause."""
         if answer := answer_without_document(request.method):
             return answer
+        path, query = unfolded(request.path, request.query)
         try:
-            asked = _asked(request.path)
-            body, seen = self._document(asked, request.query)
+            asked = _asked(path)
+            body, seen = self._document(asked, query)
         except Problem as problem:
             return problem_answer(problem)
         except (ClientError, BotoCoreError):

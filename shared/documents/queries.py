@@ -1,6 +1,7 @@
 """The queries of the documents, judged by the rules of the WebSocket's requests."""
 
-from urllib.parse import parse_qsl
+import re
+from urllib.parse import parse_qsl, quote
 
 from shared.documents.paths import Wanted
 from shared.documents.problems import Problem, problem_of
@@ -14,6 +15,30 @@ SYMBOLS, LIMIT, BEFORE = "symbols", "limit", "before"
 PARAMETERS = (SYMBOLS, LIMIT, BEFORE)
 MOST_DIGITS = 18
 MOST_FIELDS = 100
+# A field of a query as a part of the path, and the characters that stay in it as they are.
+FIELD_MARK = "/~"
+KEPT = r"[^\w.,~%+-]"
+
+
+def folded(path: str, query: str) -> str:
+    """The path of a request with the known fields of its query in it, in one order: what distinguishes documents.
+
+    CloudFront's own cache policies, which every pricing plan has, keep no document by single fields of its query.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+    """
+    fields = [part.partition("=") for part in query.split("&")]
+    known = [(each, value) for each in PARAMETERS for name, _, value in fields if name == each]
+    return path + "".join(f"{FIELD_MARK}{name}={_as_part(value)}" for name, value in known)
+
+
+def unfolded(path: str, query: str) -> tuple[str, str]:
+    """The path and the query of a request whose path may have fields in it. It keeps the query's own fields."""
+    bare, *fields = path.split(FIELD_MARK)
+    return bare, "&".join([*fields, query] if query else fields)
+
+
+def _as_part(value: str) -> str:
+    return re.sub(KEPT, lambda found: quote(found[0], safe="!'()*"), value, flags=re.ASCII)
 
 
 def view_asked(query: str) -> View:

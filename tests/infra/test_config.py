@@ -265,6 +265,26 @@ def test_a_web_acl_is_made_or_taken_not_both(tmp_path: Path) -> None:
         config_from(make_app(tmp_path, waf_rate_limit=100, web_acl_arn=WEB_ACL).node)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cloudfront_plan": "gold"}, "cloudfront_plan is 'gold'; it must be one of free, pro, business, premium"),
+        ({"cloudfront_plan": "pro"}, "cloudfront_plan is for the site's CloudFront; without site there is none"),
+        (
+            {"cloudfront_plan": "pro", "site": True},
+            "cloudfront_plan needs a web ACL; set waf_rate_limit, e.g. 1000, or web_acl_arn",
+        ),
+        (
+            {"cloudfront_plan": "free", "site": True, "waf_rate_limit": 1000, "site_access_logs": True},
+            "the free plan has no access logs; set site_access_logs or another cloudfront_plan",
+        ),
+    ],
+)
+def test_a_plan_that_aws_would_refuse_is_an_error(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        config_from(make_app(tmp_path, **settings).node)
+
+
 def test_an_invalid_log_retention_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^log_retention_days is 2; it must be one of 1, 3, 7, 14, 30, 90, 365$"):
         synthesise(tmp_path, log_retention_days=2)

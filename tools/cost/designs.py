@@ -42,10 +42,12 @@ class Design(StrEnum):
     FARGATE_DEFLATE = "Fargate, deflate"
     HTTP = "documents"
     HIDDEN = "hidden pages"
+    PLAN = "on a plan"
 
 
 ALTERNATIVES = (Design.APPSYNC, Design.IOT, Design.FARGATE, Design.FARGATE_DEFLATE, Design.HTTP)
-# This design with all clients at the pace of a page that nobody sees: what the clients need is another.
+# `PLAN` is this design with a fixed price for CloudFront. `HIDDEN` is this design for other needs, those of a page that
+# nobody sees.
 HIDDEN_S = 60
 
 
@@ -106,7 +108,10 @@ def bill(design: Design, options: Options) -> Bill:
     meter = _Meter(workload(options))
     _ingest(meter)
     _DESIGNS[design](meter)
-    return meter.total()
+    made = meter.total()
+    if design is Design.PLAN and (dollars := _of_a_plan(meter.load)) is not None:
+        made[Service.TRANSFER] = dollars
+    return made
 
 
 def _ingest(meter: _Meter) -> None:
@@ -151,6 +156,14 @@ def _transfer(meter: _Meter, size_bytes: Decimal) -> None:
         meter.use(Service.TRANSFER, prices.CLOUDFRONT_REQUEST, meter.load.sessions)
     else:
         meter.use(Service.TRANSFER, prices.TRANSFER_OUT_GB, size_bytes / GB)
+
+
+def _of_a_plan(load: Workload) -> Decimal | None:
+    """Return the dollars of the cheapest flat-rate plan for it; `None` if there is none, or no CloudFront."""
+    if not load.options.site:
+        return None
+    plan = prices.plan_for(load.sessions, load.bytes_out(load.options.channel) / GB)
+    return plan.dollars if plan else None
 
 
 def _api_gateway(meter: _Meter, channel: str) -> None:
@@ -318,4 +331,5 @@ _DESIGNS: dict[Design, Callable[[_Meter], None]] = {
     Design.FARGATE_DEFLATE: lambda meter: _fargate(meter, deflated=True),
     Design.HTTP: _documents,
     Design.HIDDEN: _this,
+    Design.PLAN: _this,
 }

@@ -31,8 +31,7 @@ def of_a_reconnect() -> Decimal:
     and its place, and the handshake deletes the place that it takes over; it counts the client's places twice."""
     log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
     return (
-        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
-        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
+        at_the_edge(0)
         + prices.DYNAMODB_WRITE.of(Decimal(5))
         + prices.DYNAMODB_READ.of(Decimal(2))
         + _invoked(measured.CONNECT_S, log_bytes)
@@ -41,29 +40,30 @@ def of_a_reconnect() -> Decimal:
 
 
 def of_a_refusal() -> Decimal:
-    """Return the dollars of a handshake that is refused after it has counted the places of a full block."""
+    """Return the dollars, behind CloudFront, of a handshake that is refused after it has counted a full block."""
     log_bytes = 2 * measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    return prices.DYNAMODB_READ.of(Decimal(PLACES_READ_UNITS)) + _invoked(measured.CONNECT_S, log_bytes)
+
+
+def of_a_document(work: Work) -> Decimal:
+    """Return the dollars, behind CloudFront, of a document that does that work."""
+    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    fetched = prices.HTTP_API_REQUEST.of(Decimal(1)) + prices.DYNAMODB_READ.of(Decimal(work.read_units))
+    return fetched + _invoked(measured.DOCUMENT_S, log_bytes)
+
+
+def at_the_edge(size_bytes: Decimal | int) -> Decimal:
+    """Return the dollars of a request at CloudFront, and of its answer of that size."""
     return (
         prices.CLOUDFRONT_REQUEST.of(Decimal(1))
         + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
-        + prices.DYNAMODB_READ.of(Decimal(PLACES_READ_UNITS))
-        + _invoked(measured.CONNECT_S, log_bytes)
+        + prices.CLOUDFRONT_OUT_GB.of(size_bytes / prices.GB)
     )
 
 
-def of_a_document(work: Work | None) -> Decimal:
-    """Return the dollars of a document: of one that does that work, or of `rates.json` from CloudFront's caches."""
-    view = sum(workload(Options(1)).frames.snapshot[RATES_BATCH])  # a client may refuse compression
-    size_bytes = work.size_bytes if work else view
-    kept = (
-        prices.CLOUDFRONT_REQUEST.of(Decimal(1))
-        + prices.CLOUDFRONT_FUNCTION.of(Decimal(1))
-        + prices.CLOUDFRONT_OUT_GB.of((size_bytes + measured.RESPONSE_HEADER_BYTES) / prices.GB)
-    )
-    if work is None:
-        return kept
-    fetched = prices.HTTP_API_REQUEST.of(Decimal(1)) + prices.DYNAMODB_READ.of(Decimal(work.read_units))
-    return kept + fetched + _invoked(measured.DOCUMENT_S, measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES)
+def view_bytes() -> Decimal:
+    """Return the bytes of `rates.json`; a client may refuse compression."""
+    return Decimal(sum(workload(Options(1)).frames.snapshot[RATES_BATCH])) + measured.RESPONSE_HEADER_BYTES
 
 
 def _invoked(seconds: Decimal, log_bytes: Decimal) -> Decimal:

@@ -25,8 +25,16 @@ COLOURS = {
     Design.FARGATE_DEFLATE: ("#2a8fa8", "#66ccee"),
     Design.HTTP: ("#7a5195", "#b48ad6"),
     Design.HIDDEN: ("#666666", "#aaaaaa"),
+    Design.PLAN: ("#117733", "#88ccaa"),
 }
-DASHES = {Design.LOOP: "7 4", Design.APPSYNC: "2 4", Design.IOT: "9 3 2 3", Design.HTTP: "5 2", Design.HIDDEN: "3 3"}
+DASHES = {
+    Design.LOOP: "7 4",
+    Design.APPSYNC: "2 4",
+    Design.IOT: "9 3 2 3",
+    Design.HTTP: "5 2",
+    Design.HIDDEN: "3 3",
+    Design.PLAN: "8 3",
+}
 
 
 def plot(options: Options) -> str:

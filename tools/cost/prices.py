@@ -129,6 +129,42 @@ CLOUDFRONT_IN_GB = _flat(_CLOUDFRONT, "0.020")  # from the United States, Mexico
 CLOUDFRONT_REQUEST = _flat(_CLOUDFRONT, "0.0100", Decimal(10_000), free="10000000")  # HTTPS; a WebSocket is one
 CLOUDFRONT_FUNCTION = _flat(_CLOUDFRONT, "0.10", MILLION, free="2000000")
 
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A flat-rate plan of CloudFront: dollars a month, and what it is made for. More costs no more, but AWS may then
+    deliver it from fewer places."""
+
+    name: str
+    dollars: Decimal
+    requests: Decimal
+    gigabytes: Decimal
+
+
+# A web ACL with its requests is in each. What the web ACL blocks does not count.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/flat-rate-pricing-plan.html
+PLANS = tuple(
+    Plan(name, Decimal(dollars), Decimal(requests) * MILLION, Decimal(gigabytes))
+    for name, dollars, requests, gigabytes in (
+        ("free", 0, 1, 100),
+        ("pro", 15, 10, 50 * TB_GB),
+        ("business", 200, 125, 50 * TB_GB),
+        ("premium", 1_000, 500, 50 * TB_GB),
+        ("premium", 1_450, 750, 75 * TB_GB),
+        ("premium", 2_250, 1_250, 125 * TB_GB),
+        ("premium", 3_500, 2_000, 200 * TB_GB),
+        ("premium", 6_000, 3_500, 350 * TB_GB),
+        ("premium", 10_000, 6_000, 600 * TB_GB),
+    )
+)
+
+
+def plan_for(requests: Decimal, gigabytes: Decimal) -> Plan | None:
+    """Return the cheapest plan that is made for so much a month; `None` if none is."""
+    fitting = (plan for plan in PLANS if requests <= plan.requests and gigabytes <= plan.gigabytes)
+    return next(fitting, None)
+
+
 # The web ACL of `waf_rate_limit`, and one rule. CloudFront does not charge for what it blocks
 # (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CloudFrontPricing.html).
 _WAF = "https://aws.amazon.com/waf/pricing/"

@@ -12,17 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 import brotli
 from aiohttp import web
 from yarl import URL
 
-from infra.cache_times import LATE_KEPT_S, LONGEST_KEPT_S
+from infra.cache_times import LATE_KEPT_S, LEAST_KEPT_S
 from shared.documents.answers import answer_without_document
 from shared.documents.caching import is_known
-from shared.documents.queries import PARAMETERS
+from shared.documents.queries import folded
 
 ERROR_KEPT_S = 10  # CloudFront keeps an error at least this long
 FROM_LENGTH = 1_000  # it compresses no shorter body
@@ -74,7 +73,7 @@ class Documents:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if answer := answer_without_document(request.method):
             return DocumentResponse(status=answer.status, headers=answer.headers, body=answer.body)
-        place = _place(request)
+        place = folded(request.rel_url.raw_path, request.rel_url.raw_query_string)
         kept, is_hit = self._kept.get(place), True
         if kept is None or kept.until_s <= time.monotonic():
             is_hit = place in self._asked
@@ -115,13 +114,6 @@ class Documents:
         return kept
 
 
-def _place(request: web.Request) -> str:
-    """The path and the known fields of the query: what distinguishes documents for a cache."""
-    fields = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
-    known = sorted((name, value) for name, value in fields if name in PARAMETERS)
-    return request.rel_url.raw_path + (f"?{urlencode(known)}" if known else "")
-
-
 def _kept(answer: aiohttp.ClientResponse, body: bytes, old: Kept | None) -> Kept:
     headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
     now_s = time.monotonic()
@@ -133,7 +125,7 @@ def _kept(answer: aiohttp.ClientResponse, body: bytes, old: Kept | None) -> Kept
 
 def _kept_for_s(status: int, headers: Mapping[str, str]) -> int:
     found = MAX_AGE.search(headers.get("Cache-Control", ""))
-    stated = min(int(found[1]), LONGEST_KEPT_S) if found else 0
+    stated = max(int(found[1]) if found else 0, LEAST_KEPT_S)
     if status < 400:
         return stated
     return max(stated, LATE_KEPT_S if status == HTTPStatus.SERVICE_UNAVAILABLE else ERROR_KEPT_S)

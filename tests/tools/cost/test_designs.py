@@ -260,3 +260,16 @@ def test_two_measurements_are_the_same() -> None:
 def test_an_impossible_deployment_is_explained(changes: dict[str, object], said: str) -> None:
     with pytest.raises(BadOptions, match=said):
         Options(**{"connections": 1, **changes})  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(("connections", "dollars"), [(10, 0), (1_000, 15), (20_000, 15), (30_000, 1_450)])
+def test_a_plan_has_a_fixed_price_in_place_of_the_transfer(connections: int, dollars: int) -> None:
+    made, planned = cost(Design.THIS, connections), cost(Design.PLAN, connections)
+    assert planned[Service.TRANSFER] == dollars
+    assert {**planned, Service.TRANSFER: made[Service.TRANSFER]} == made
+
+
+@pytest.mark.parametrize("changes", [{"site": False}, {"channel": RATES_BATCH}])
+def test_without_a_plan_that_fits_each_byte_is_paid(changes: dict[str, object]) -> None:
+    connections = 1_000 if "site" in changes else 100_000
+    assert cost(Design.PLAN, connections, **changes) == cost(Design.THIS, connections, **changes)

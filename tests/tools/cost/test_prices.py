@@ -88,3 +88,23 @@ def test_a_price_names_its_page_and_its_tiers_have_no_gap(name: str) -> None:
 
 def test_a_price_is_a_price_and_not_a_price_of_a_million() -> None:
     assert prices.API_GATEWAY_MESSAGE.tiers == ((BILLION, Decimal("0.000001")), (prices.BEYOND, Decimal("0.0000008")))
+
+
+@pytest.mark.parametrize(
+    ("requests", "gigabytes", "dollars"),
+    [
+        (0, 0, 0),
+        (10**6, 100, 0),
+        (10**6 + 1, 100, 15),
+        (1, 101, 15),
+        (10**7, 50 * 1024, 15),
+        (10**7 + 1, 1, 200),
+        (1, 50 * 1024 + 1, 1_450),
+        (6 * 10**9, 600 * 1024, 10_000),
+        (6 * 10**9 + 1, 1, None),
+        (1, 600 * 1024 + 1, None),
+    ],
+)
+def test_the_cheapest_plan_that_is_made_for_so_much(requests: int, gigabytes: int, dollars: int | None) -> None:
+    plan = prices.plan_for(Decimal(requests), Decimal(gigabytes))
+    assert (plan.dollars if plan else None) == dollars

@@ -101,10 +101,21 @@ def test_only_known_fields_of_a_query_distinguish_documents() -> None:
             await edge.get(f"/markets/rates.json{query}")
 
     play(feed, scene)
-    assert feed.asked == {f"/markets/rates.json{query}": 1 for query in ("", "?limit=2&symbols=A", "?symbols=B")}
+    assert feed.asked == {f"/markets/rates.json{path}": 1 for path in ("", "/~symbols=A/~limit=2", "/~symbols=B")}
 
 
-def test_an_old_document_is_asked_for_again_by_its_name() -> None:
+def test_any_answer_is_kept_for_a_second() -> None:
+    feed = Feed(headers={"Cache-Control": "public, max-age=0"})
+
+    async def scene(edge: Edge) -> None:
+        for cache in ("Miss from edge", "Hit from edge"):
+            assert (await edge.get("/markets/rates.json"))[1]["X-Cache"] == cache
+
+    play(feed, scene)
+
+
+def test_an_old_document_is_asked_for_again_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.local.documents.LEAST_KEPT_S", 0)
     feed = Feed(headers={"Cache-Control": "public, max-age=0"})
 
     async def scene(edge: Edge) -> None:
