@@ -156,6 +156,16 @@ def test_whatever_removes_a_connection_removes_its_place(connections_items: Tabl
     assert held == left
 
 
+def test_a_newer_connection_among_the_ended_keeps_its_place_alone(connections_items: Table) -> None:
+    """The transaction fails as a whole, so each is removed by itself, with its place."""
+    places, connections = places_in(connections_items, per_client=9), ConnectionsTable(connections_items)
+    for connection_id, came_s in (("ended", NOW_S - 60), ("newer", NOW_S)):
+        connections.add(connection_id, came_s, places.take(ME, connection_id, NOW_S + LIFETIME_S, NOW_S * 1000))
+    connections.remove_all(["newer", "ended"], NOW_S - 30)
+    left = {str(item["sk"]).rpartition("#")[2] for item in connections_items.scan()["Items"] if "layout" not in item}
+    assert left == {"newer"}
+
+
 @dataclass
 class Visits:
     """Connections of viewers that come, send and go at the times that a test sets."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -270,3 +271,29 @@ def test_connections_spread_over_the_partitions(connections_items: Table) -> Non
     for connection_id in everyone:
         table.remove(connection_id)
     assert stored(connections_items) == []
+
+
+def test_ended_connections_are_removed_by_fifty(connections_items: Table) -> None:
+    """With its place each of them takes two of a transaction's hundred changes."""
+    sent: list[int] = []
+
+    def count(params: Mapping[str, Any], **_: object) -> None:
+        sent.append(len(params["TransactItems"]))
+
+    events = connections_items.meta.client.meta.events
+    events.register("before-parameter-build.dynamodb.TransactWriteItems", count)
+    ConnectionsTable(connections_items).remove_all([f"c{number}" for number in range(120)], NOW_S)
+    assert sent == [50, 50, 20]
+
+
+def test_a_connection_of_another_layout_is_removed_where_it_was_found(connections_items: Table) -> None:
+    """As after a change of the number of shards: a worker knows the partition from reading it."""
+    former, now = ConnectionsTable(connections_items, 16), ConnectionsTable(connections_items, 1)
+    ids = [f"c{number}" for number in range(20)]
+    for each in ids:
+        former.add(each, NOW_S)
+        former.subscribe(each, "rates", None)
+    assert listening(now).keys() == set(ids)
+    now.remove_all(ids, NOW_S)
+    assert listening(former) == {}
+    assert not [item for item in connections_items.scan()["Items"] if "connected_at" in item]

@@ -14,6 +14,7 @@ from shared.store.client_places import places_in
 from shared.store.conditional import change
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
+from shared.store.rates_places import RatesPlaces
 from tests.samples import NOW_MS
 
 NOW_S = NOW_MS // 1_000
@@ -28,6 +29,7 @@ READS: dict[str, Callable[[Table], object]] = {
         "here", MessageLimit(1, 9), NOW_MS, lambda _: 1
     ),
     "the connections of a client": lambda items: places_in(items, "192.0.2.0/24", NOW_S),
+    "the places on `rates`": lambda items: RatesPlaces(items).read(),
     "a job": lambda items: BackfillJobs(items, lambda: NOW_MS).current(),
     "candles": lambda items: CandlesTable(items).read("BTC_CAD", "1h", 9, now_ms=NOW_MS),
     "beginnings": lambda items: BeginningsTable(items).read(),

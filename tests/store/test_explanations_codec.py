@@ -31,6 +31,16 @@ def test_a_price_in_cad_is_per_unit_at_the_time_of_the_tick() -> None:
     assert unpack_explanations(pack_explanations(made)) == made
 
 
+def test_a_price_that_cannot_be_used_has_none_in_cad() -> None:
+    """However well its rate is known."""
+    first = explanations(symbols=["BTC_CAD"]).by_symbol["BTC_CAD"]
+    unusable = replace(first.candidates[0], verdict="unusable", price_cad=None)
+    assert unusable.price is not None
+    assert unusable.rate is not None
+    made = Explanations(1, 2, {"BTC_CAD": replace(first, candidates=(unusable,))})
+    assert unpack_explanations(pack_explanations(made)) == made
+
+
 @pytest.mark.parametrize("packed", [b"", b"x", zlib.compress(b"[]"), zlib.compress(b'{"seq":1}')])
 def test_invalid_explanations_are_a_value_error(packed: bytes) -> None:
     with pytest.raises(ValueError, match="not packed explanations"):

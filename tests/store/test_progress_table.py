@@ -22,3 +22,23 @@ def test_a_throttled_worker_is_not_overtaken(connections_items: Table, monkeypat
     table.begin(0, Snapshot(seq=3))
     with pytest.raises(Overtaken):
         table.begin(0, Snapshot(seq=3))
+
+
+def test_only_the_tick_that_was_begun_is_forgotten(connections_items: Table) -> None:
+    table = ProgressTable(connections_items)
+    table.begin(0, Snapshot(seq=3))
+    table.forget(0, 2)
+    table.forget(1, 3)
+    with pytest.raises(Overtaken):
+        table.begin(0, Snapshot(seq=3))
+    table.forget(0, 3)
+    table.begin(0, Snapshot(seq=3))
+
+
+def test_a_throttled_forgetting_is_told(connections_items: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttle(**_request: object) -> None:
+        raise THROTTLED
+
+    monkeypatch.setattr(connections_items, "delete_item", throttle)
+    with pytest.raises(ClientError, match="ProvisionedThroughput"):
+        ProgressTable(connections_items).forget(0, 3)

@@ -115,6 +115,17 @@ def test_a_broken_snapshot_is_read_and_replaced_once(
     assert quotes_table.stored() == Stored(THREE, 1, is_sound=True, attributes={"seq": 3, "epoch": 1})
 
 
+@pytest.mark.parametrize("changed", [{"seq": 1, "epoch": 2}, {"seq": 2, "epoch": 1}, {"seq": 1}, {"epoch": 1}])
+def test_a_broken_snapshot_that_has_changed_is_not_replaced(
+    quotes_table: QuotesTable, quotes_items: Table, changed: dict[str, int]
+) -> None:
+    quotes_items.put_item(Item={"pk": "SNAPSHOT", "sk": "CURRENT", "packed": b"garbage", "seq": 1, "epoch": 1})
+    stored = quotes_table.stored()
+    quotes_items.put_item(Item={"pk": "SNAPSHOT", "sk": "CURRENT", "packed": b"garbage", **changed})
+    with pytest.raises(SnapshotMoved):
+        quotes_table.write_snapshot(THREE, 1, instead_of=stored)
+
+
 def test_a_lost_snapshot_is_replaced_only_while_it_is_missing(quotes_table: QuotesTable) -> None:
     lost = quotes_table.stored()
     assert lost == Stored()
@@ -231,6 +242,21 @@ def test_of_those_who_saw_the_same_lease_one_takes_it(quotes_table: QuotesTable)
     quotes_table.renew_lease(replace(seen, ticked_ms=10_000))
     with pytest.raises(LeaseLost):
         quotes_table.take_lease(1_000, seen=seen)
+
+
+def test_a_lease_that_another_has_taken_is_not_taken_over(quotes_table: QuotesTable) -> None:
+    """Not even one that has not begun a tick."""
+    quotes_table.take_lease(1_000)
+    seen = quotes_table.lease()
+    assert seen.ticked_ms == 0
+    quotes_table.take_lease(1_000)
+    with pytest.raises(LeaseLost):
+        quotes_table.take_lease(1_000, seen=seen)
+
+
+def test_a_lease_without_a_tick_can_be_taken(quotes_table: QuotesTable, quotes_items: Table) -> None:
+    quotes_items.put_item(Item={"pk": "LEASE", "sk": "INGEST", "epoch": 4})
+    assert quotes_table.take_lease(1_000, seen=quotes_table.lease()) == Lease(5, 0, 1_000)
 
 
 @pytest.mark.parametrize("epoch", ["7", 10**30, -1, Decimal("0.5"), None, b"7"])

@@ -1,5 +1,7 @@
 """The places on `rates`: never more than the cap, given back, and corrected."""
 
+from typing import Any
+
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
@@ -49,7 +51,15 @@ def test_a_count_that_began_before_a_subscription_is_not_stored(places: RatesPla
     assert places.correct(9, seen).taken == places.read().taken == 0
 
 
-def test_a_broken_number_is_corrected(places: RatesPlaces, quotes_items: Table) -> None:
-    quotes_items.put_item(Item={**KEY, "taken": "many", "write_id": "x"})
-    places.correct(0, places.read())
+def test_a_count_begins_the_item(places: RatesPlaces) -> None:
+    assert places.correct(3, Places()) == places.read()
+    assert places.read().taken == 3
+
+
+@pytest.mark.parametrize("broken", ["many", None, [1]])
+def test_a_broken_number_is_no_count_and_is_corrected(places: RatesPlaces, quotes_items: Table, broken: object) -> None:
+    quotes_items.put_item(Item={**KEY, "taken": broken, "write_id": "x"})
+    seen = places.read()
+    assert seen.taken < 0  # so a count of 0 or 1 is another number
+    places.correct(0, seen)
     assert places.take(1)

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 
+from tools.local.assemblies import Assemblies
 from tools.local.processes import Processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -149,19 +150,26 @@ async def bootstrap(processes: Processes, endpoint: str, state: Path) -> None:
 async def synthesise(
     processes: Processes, endpoint: str, state: Path, assembly: Path, context: Mapping[str, str], *, root: Path = ROOT
 ) -> None:
-    """Write the template and the bundles' addresses to the folder `assembly`. `root` is where the app's files are.
+    """Write the template and the bundles' addresses to the folder `assembly`, or take those of an earlier deployment.
+    `root` is where the app's files are.
 
     Raises:
         CannotStart: the CDK CLI failed; the text names its log.
     """
-    # A bundle never changes, so the assembly can point to it and needs no copy.
-    command = ["synth", "--quiet", "--no-staging", f"--output={assembly}", f"--app={sys.executable} -m infra.app"]
     base = {"connections_url_base": f"{endpoint}/_aws/execute-api"}
     known = (root / "infra" / "config.py").read_text(encoding="utf-8")  # an earlier version does not know all of them
     own = {name: value for name, value in SETTINGS.items() if f"    {name}: " in known}
-    for name, value in {**own, **base, **context}.items():
+    settings = {**own, **base, **context}
+    assemblies = Assemblies(root, settings)
+    shutil.rmtree(assembly, ignore_errors=True)
+    if await asyncio.to_thread(assemblies.take, assembly):
+        return
+    # A bundle never changes, so the assembly can point to it and needs no copy.
+    command = ["synth", "--quiet", "--no-staging", f"--output={assembly}", f"--app={sys.executable} -m infra.app"]
+    for name, value in settings.items():
         command += ["--context", f"{name}={value}"]
     await _cdk(processes, command, endpoint, state / "cdk.log", root)
+    await asyncio.to_thread(assemblies.keep, assembly)
 
 
 async def deploy_assembly(processes: Processes, endpoint: str, state: Path, assembly: Path) -> Deployed:

@@ -1,0 +1,50 @@
+"""The marks of a viewer's connections on `rates`: only a place that is there gets one."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from mypy_boto3_dynamodb.service_resource import Table
+
+from shared.model.message_limit import MessageLimit
+from shared.model.values import Connection
+from shared.model.viewer import viewer_of
+from shared.store.client_places import ClientPlaces, Limits
+from shared.store.client_rates import ClientRates
+
+NOW_S = 1_718_707_723
+ME = viewer_of("203.0.113.7")
+
+
+def connection(connection_id: str, viewer: str = ME.name) -> Connection:
+    return Connection(connection_id, {}, NOW_S, viewer=viewer)
+
+
+def test_a_viewer_has_at_most_its_limit_on_rates(connections_items: Table) -> None:
+    places = ClientPlaces(connections_items, Limits(per_client=9), MessageLimit(per_minute=60, burst=100))
+    for each in "abc":
+        places.take(ME, each, NOW_S + 60, NOW_S * 1000)
+    rates = ClientRates(connections_items, 2)
+    assert [rates.take(connection(each), NOW_S) for each in "abc"] == [True, True, False]
+    assert [rates.has(connection(each), NOW_S) for each in "abc"] == [True, True, False]
+    rates.give_back(connection("a"))
+    assert rates.take(connection("c"), NOW_S)
+
+
+def test_a_place_that_is_not_there_gets_no_mark(connections_items: Table) -> None:
+    """Its connection may go on, since viewers without limits have no places."""
+    rates = ClientRates(connections_items, 1)
+    for each in "abc":
+        assert rates.take(connection(each), NOW_S)
+        assert rates.has(connection(each), NOW_S)
+        rates.give_back(connection(each))
+    assert not connections_items.scan()["Items"]
+
+
+def test_another_table_error_is_told(connections_items: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttle(**_request: Any) -> None:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+    monkeypatch.setattr(connections_items, "update_item", throttle)
+    with pytest.raises(ClientError, match="ProvisionedThroughput"):
+        ClientRates(connections_items, 1).take(connection("a"), NOW_S)
