@@ -21,6 +21,14 @@ def test_an_answer_begins_when_those_before_it_end(pace: AnswerPace) -> None:
     assert pace.reserve(50, NOW_MS + 60_000) == 0
 
 
+@pytest.mark.parametrize(("per_second", "posts", "takes_ms"), [(100_000, 20, 1), (1_000, 20, 20), (11, 20, 1_818)])
+def test_an_answer_takes_its_share_in_whole_milliseconds(
+    connections_items: Table, per_second: int, posts: int, takes_ms: int
+) -> None:
+    pace = AnswerPace(connections_items, per_second)
+    assert [pace.reserve(posts, NOW_MS) for _ in range(2)] == [0, takes_ms]
+
+
 def test_answers_that_would_wait_too_long_are_refused(pace: AnswerPace) -> None:
     began = [pace.reserve(90, NOW_MS) for _ in range(3)]
     with pytest.raises(RateLimited) as refused:

@@ -1,6 +1,7 @@
 """The table knows each connection's subscriptions, and an ended connection stays removed."""
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -297,3 +298,11 @@ def test_a_connection_of_another_layout_is_removed_where_it_was_found(connection
     now.remove_all(ids, NOW_S)
     assert listening(former) == {}
     assert not [item for item in connections_items.scan()["Items"] if "connected_at" in item]
+
+
+@pytest.mark.parametrize(("expires_s", "read"), [(60, (0, 2, 4, 6)), (-1, (0, 2))])
+def test_a_layout_is_in_use_until_it_expires(connections_items: Table, expires_s: int, read: tuple[int, ...]) -> None:
+    """Also if DynamoDB has not deleted it yet."""
+    layout = {"pk": "SHARD#0", "sk": "LAYOUT#8", "layout": 8, "expires_at": int(time.time()) + expires_s}
+    connections_items.put_item(Item=layout)
+    assert ConnectionsTable(connections_items, 2).partitions_of_worker(0) == read

@@ -25,6 +25,7 @@ READS: dict[str, Callable[[Table], object]] = {
     "the audience": lambda items: QuotesTable(items).counted_audience(),
     "a connection": lambda items: ConnectionsTable(items, 2).get("here"),
     "the subscribers": lambda items: list(ConnectionsTable(items, 2).subscribers(range(2), NOW_S)),
+    "the layouts": lambda items: ConnectionsTable(items, 2).partitions_of_worker(0),
     "a message": lambda items: ConnectionsTable(items, 2).count_message(
         "here", MessageLimit(1, 9), NOW_MS, lambda _: 1
     ),

@@ -99,3 +99,13 @@ def test_after_a_break_every_symbol_counts_as_changed(*, is_broken: bool, seq: i
     new = base.next(Market(Clock()).poll(1), NOW_MS, LIMITS)
     assert new.unavailable["LTC_CAD"] == seq
     assert new.quotes[BTC].seq == 8
+
+
+@pytest.mark.parametrize(("is_broken", "seq"), [(False, 8), (True, 9)])
+def test_after_a_break_a_quote_counts_as_changed_that_has_not(*, is_broken: bool, seq: int) -> None:
+    """Nobody knows what clients have seen of it."""
+    polled = Market(Clock()).poll(1)
+    known = Base(STORED, is_read=True).next(polled, NOW_MS, LIMITS)
+    base = Base(known, Stored(known, 3, is_sound=False) if is_broken else None, is_read=True)
+    new = base.next(polled, NOW_MS + 1, LIMITS)
+    assert (new.quotes[BTC].spot, new.quotes[BTC].seq) == (known.quotes[BTC].spot, seq)
