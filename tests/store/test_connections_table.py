@@ -303,6 +303,6 @@ def test_a_connection_of_another_layout_is_removed_where_it_was_found(connection
 @pytest.mark.parametrize(("expires_s", "read"), [(60, (0, 2, 4, 6)), (-1, (0, 2))])
 def test_a_layout_is_in_use_until_it_expires(connections_items: Table, expires_s: int, read: tuple[int, ...]) -> None:
     """Also if DynamoDB has not deleted it yet."""
-    layout = {"pk": "SHARD#0", "sk": "LAYOUT#8", "layout": 8, "expires_at": int(time.time()) + expires_s}
-    connections_items.put_item(Item=layout)
+    layout: dict[str, Any] = {"pk": "SHARD#0", "sk": "LAYOUT#8", "layout": 8}
+    connections_items.put_item(Item={**layout, "expires_at": int(time.time()) + expires_s})
     assert ConnectionsTable(connections_items, 2).partitions_of_worker(0) == read
