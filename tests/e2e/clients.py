@@ -11,6 +11,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from cadfeed_client.compact import Legends
 from shared.model.wire import loads
 from tests import schemas
 from tests.e2e.local_stack import Stack
@@ -20,10 +21,12 @@ Frame = dict[str, Any]
 
 @dataclass
 class Told:
-    """All frames that a client got, each with the time of its arrival (`at_ms`)."""
+    """All frames that a client got, each with the time of its arrival (`at_ms`). Those of `rates_compact` have their
+    quotes in `data`, as on `rates_batch`."""
 
     frames: list[Frame] = field(default_factory=list)
     at_ms: list[int] = field(default_factory=list)
+    legends: Legends = field(default_factory=Legends, repr=False)
 
     def add(self, text: str | bytes) -> Frame:
         """Note a frame that arrives now.
@@ -32,9 +35,10 @@ class Told:
             Misfit: it is not what the contract says.
         """
         self.at_ms.append(time.time_ns() // 1_000_000)
-        frame: Frame = loads(text)
+        sent: Frame = loads(text)
+        schemas.check(sent)
+        frame = dict(self.legends.expanded(sent))
         self.frames.append(frame)
-        schemas.check(frame)
         return frame
 
     def of(self, event: str) -> list[Frame]:
@@ -53,7 +57,7 @@ class Told:
         return newest
 
     def heard(self) -> list[dict[str, Any]]:
-        """Return every quote that came, on either channel."""
+        """Return every quote that came, on any channel."""
         return [quote for frame in self.frames for quote in quotes_in(frame)]
 
 
@@ -108,7 +112,7 @@ class Client(Told):
 
 
 def quotes_in(frame: Frame) -> list[dict[str, Any]]:
-    """Return the quotes of a frame, on either channel."""
+    """Return the quotes of a frame, on any channel."""
     data = frame.get("data", [])
     return data if isinstance(data, list) else [data]
 

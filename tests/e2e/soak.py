@@ -14,8 +14,9 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from cadfeed_client.compact import Legends
 from shared.model.assets import catalogue
-from shared.model.channels import CHANNELS, RATES, RATES_BATCH
+from shared.model.channels import CHANNELS, RATES, RATES_BATCH, RATES_COMPACT
 from shared.model.values import Quote
 from shared.model.wire import loads
 from shared.protocol.quotes import quote_fields
@@ -46,7 +47,7 @@ class Told:
     connections: Counter[str] = field(default_factory=Counter)
     older: list[str] = field(default_factory=list)
     overtaken: int = 0
-    missed: int = 0  # updates on `rates_batch`
+    missed: int = 0  # updates
 
 
 class SoakClient:
@@ -60,6 +61,8 @@ class SoakClient:
         self._subscribed_s = 0.0
         self._subscribed_seq = 0  # the newest that the subscription itself told, or a tick right after it
         self._seq = 0
+        self._channel = RATES_BATCH
+        self._legends = Legends()
         self.book: dict[str, Mapping[str, Any]] = {}
         self.view: tuple[str, ...] = ()
 
@@ -75,7 +78,7 @@ class SoakClient:
             await asyncio.sleep(self._choose.uniform(0.2, 2))
 
     async def _visit(self, seconds: float | None) -> None:
-        self.book, self.view, self._seq, self._subscribed_seq = {}, (), 0, 0
+        self.book, self.view, self._seq, self._subscribed_seq, self._legends = {}, (), 0, 0, Legends()
         async with connect(self._stack.feed, ssl=self._stack.tls, max_size=None, open_timeout=OPEN_TIMEOUT_S) as socket:
             self._told.connections["opened"] += 1
             await socket.send(json.dumps(self._subscription()))
@@ -88,28 +91,35 @@ class SoakClient:
 
     def _subscription(self) -> dict[str, Any]:
         symbols = tuple(catalogue())
-        if self._choose.random() < WANTS_ALL:
+        wants_all = self._choose.random() < WANTS_ALL
+        self._channel = self._choose.choice((RATES_BATCH, RATES_COMPACT) if wants_all else CHANNELS)
+        if wants_all:
             self.view = symbols
-            return {"event": "subscribe", "channel": RATES_BATCH}
-        channel = self._choose.choice((RATES, RATES_BATCH))
-        most = MOST_ON_RATES if channel == RATES else len(symbols)
+            return {"event": "subscribe", "channel": self._channel}
+        most = MOST_ON_RATES if self._channel == RATES else len(symbols)
         self.view = tuple(self._choose.sample(symbols, self._choose.randint(1, most)))
-        return {"event": "subscribe", "channel": channel, "symbols": self.view}
+        return {"event": "subscribe", "channel": self._channel, "symbols": self.view}
 
     async def _listen(self, socket: ClientConnection) -> None:
         while True:
-            self._hear_text(str(await socket.recv()))
+            if self._hear_text(str(await socket.recv())):  # as the clients do; the answer states the legend
+                await socket.send(json.dumps({"event": "snapshot", "channel": self._channel, "id": 2}))
             if self._choose.random() < ASKS:
                 await socket.send(json.dumps(self._question()))
 
-    def _hear_text(self, text: str) -> None:
+    def _hear_text(self, text: str) -> bool:
+        """Returns whether the frame's rows cannot be read, since the frame that states their legend has not come."""
         try:
-            frame = loads(text)
+            frame = self._legends.expanded(loads(text))
             frame["event"]
         except (ValueError, KeyError):  # the emulator sends what a function has raised, and writes it nowhere
             self._told.errors[f"no frame: {text[:60]}"] += 1
-        else:
-            self._hear(frame)
+            return False
+        if frame.get("rows") and not frame["data"]:
+            self._told.missed += 1
+            return True
+        self._hear(frame)
+        return False
 
     def _hear(self, frame: Mapping[str, Any]) -> None:
         self._told.frames[frame["event"]] += 1

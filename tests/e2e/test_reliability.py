@@ -28,7 +28,7 @@ from tools.tables import renewed
 __all__ = ["TICK"]  # of the module's stack
 EXCHANGE = ["--seed=29"]
 CONTEXT = sources.CONTEXT
-CHANNELS = ("rates_batch", "rates_batch", "rates")
+CHANNELS = ("rates_batch", "rates_compact", "rates")
 ONLY = os.environ.get("CADFEED_FAULTS_LIKE", "")
 CASES = [case for case in EVERY if (ALL or ONLY or case.quick) and re.search(ONLY, case.name)]
 # A busy machine is late by itself; the table is measured on a quiet one.
