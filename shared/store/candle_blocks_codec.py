@@ -39,11 +39,11 @@ def unpack_block(packed: bytes, length_ms: int) -> list[Candle]:
         ValueError: this is not a packed block.
     """
     try:
-        exponent, *columns = unzipped(packed)
+        exponent, numbers, opens, closes, highs, lows = unzipped(packed)
         candles = []
         number, close = 0, 0
         with localcontext(EXACT):
-            for step, gap, move, above, below in zip(*columns, strict=True):
+            for step, gap, move, above, below in zip(numbers, opens, closes, highs, lows, strict=True):
                 number += step
                 if type(number) is not int:
                     raise ValueError("not a whole number of intervals")

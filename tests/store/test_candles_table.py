@@ -159,6 +159,24 @@ def test_a_candle_written_again_is_one_and_the_last_wins(candles_table: CandlesT
     assert candles_table.read(BTC, "1m", 5, now_ms=MIDNIGHT_MS) == [later[0][2]]
 
 
+def test_a_candle_that_is_stored_is_not_replaced_by_another(candles_table: CandlesTable) -> None:
+    first, other = candle(MIDNIGHT_MS), candle(MIDNIGHT_MS, "1")
+    assert [candles_table.add(BTC, "1m", each) for each in (first, other, first)] == [True, False, False]
+    assert candles_table.read(BTC, "1m", 9, now_ms=MIDNIGHT_MS) == [first]
+    assert candles_table.add(BTC, "1m", candle(MIDNIGHT_MS + MINUTE))
+
+
+def test_a_throttled_candle_is_told(
+    candles_table: CandlesTable, quotes_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttle(**_request: object) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+
+    monkeypatch.setattr(quotes_items, "put_item", throttle)
+    with pytest.raises(ClientError, match="Throttling"):
+        candles_table.add(BTC, "1m", candle(MIDNIGHT_MS))
+
+
 def test_nothing_to_write_asks_nothing(
     candles_table: CandlesTable, quotes_items: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
