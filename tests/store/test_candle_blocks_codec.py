@@ -16,7 +16,8 @@ HOUR_MS = INTERVAL_MS["1h"]
 
 
 def candle(number: int, *prices: str) -> Candle:
-    return Candle(number * HOUR_MS, *map(Decimal, prices))
+    opened, high, low, close = map(Decimal, prices)
+    return Candle(number * HOUR_MS, opened, high, low, close)
 
 
 BLOCK = [
