@@ -177,6 +177,20 @@ def test_a_throttled_candle_is_told(
         candles_table.add(BTC, "1m", candle(MIDNIGHT_MS))
 
 
+def test_only_what_is_not_stored_is_missing(candles_table: CandlesTable, quotes_items: Table) -> None:
+    """However many pages the series has, and whatever else is stored."""
+    some = [made for _, _, made in minutes(60)]
+    stored = some[3:5] + some[20:58]
+    candles_table.write([(BTC, "1m", each) for each in stored])
+    for each in stored[2:]:  # 100 KB each, so a page has ten
+        key = {"pk": f"CANDLE#1m#{BTC}", "sk": f"{each.open_ms:013d}"}
+        quotes_items.update_item(Key=key, UpdateExpression="SET x = :x", ExpressionAttributeValues={":x": "x" * 10**5})
+    quotes_items.put_item(Item={"pk": f"CANDLE#1m#{BTC}", "sk": f"{some[10].open_ms:013d}x"})
+    assert candles_table.missing(BTC, "1m", reversed(some)) == [each for each in some if each not in stored]
+    assert candles_table.missing(BTC, "1h", some[3:4]) == some[3:4]
+    assert candles_table.missing(BTC, "1m", []) == []
+
+
 def test_nothing_to_write_asks_nothing(
     candles_table: CandlesTable, quotes_items: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,13 @@
 """A read that decides something sees every write before it: moto always does, DynamoDB only if it is asked to."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 
+from shared.model.candles import Candle
 from shared.model.message_limit import MessageLimit
 from shared.store.backfill_jobs import BackfillJobs
 from shared.store.beginnings_table import BeginningsTable
@@ -18,6 +20,7 @@ from shared.store.rates_places import RatesPlaces
 from tests.samples import NOW_MS
 
 NOW_S = NOW_MS // 1_000
+ONE = Decimal(1)
 
 READS: dict[str, Callable[[Table], object]] = {
     "the snapshot": lambda items: QuotesTable(items).stored(),
@@ -33,6 +36,7 @@ READS: dict[str, Callable[[Table], object]] = {
     "the places on `rates`": lambda items: RatesPlaces(items).read(),
     "a job": lambda items: BackfillJobs(items, lambda: NOW_MS).current(),
     "candles": lambda items: CandlesTable(items).read("BTC_CAD", "1h", 9, now_ms=NOW_MS),
+    "missing candles": lambda items: CandlesTable(items).missing("BTC_CAD", "1h", [Candle(0, ONE, ONE, ONE, ONE)]),
     "beginnings": lambda items: BeginningsTable(items).read(),
     "an item to change": lambda items: change(items, {"pk": "a", "sk": "b"}, lambda _item: {"x": 1}),
 }
