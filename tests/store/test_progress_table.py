@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
-from shared.model.values import Snapshot
+from shared.model.values import Progress, Snapshot
 from shared.store.progress_table import Overtaken, ProgressTable
 
 THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
@@ -42,3 +42,14 @@ def test_a_throttled_forgetting_is_told(connections_items: Table, monkeypatch: p
     monkeypatch.setattr(connections_items, "delete_item", throttle)
     with pytest.raises(ClientError, match="ProvisionedThroughput"):
         ProgressTable(connections_items).forget(0, 3)
+
+
+def test_a_worker_goes_on_only_from_one_that_read_the_same_partitions(connections_items: Table) -> None:
+    """Another version may have written the text that says which."""
+    table = ProgressTable(connections_items)
+    table.begin(0, Snapshot(seq=3), (0, 2))
+    table.end(0, 3, Progress(3, "2/c7"), None, (0, 2))
+    (item,) = connections_items.scan()["Items"]
+    assert item["reads"] == "0,2"
+    assert table.begin(0, Snapshot(seq=4), (0, 2)) == Progress(3, "2/c7")
+    assert table.begin(0, Snapshot(seq=5), (0, 2, 4)) == Progress()

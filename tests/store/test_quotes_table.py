@@ -244,6 +244,14 @@ def test_of_those_who_saw_the_same_lease_one_takes_it(quotes_table: QuotesTable)
         quotes_table.take_lease(1_000, seen=seen)
 
 
+@pytest.mark.parametrize(
+    ("until_ms", "is_live"),
+    [(NOW_MS - 1, False), (NOW_MS, False), (NOW_MS + 1, True), (NOW_MS + 9, True), (NOW_MS + 10, False)],
+)
+def test_a_lease_is_live_until_its_end_unless_that_cannot_be(until_ms: int, *, is_live: bool) -> None:
+    assert Lease(1, 0, until_ms).is_live(NOW_MS, 9) is is_live
+
+
 def test_a_lease_that_another_has_taken_is_not_taken_over(quotes_table: QuotesTable) -> None:
     """Not even one that has not begun a tick."""
     quotes_table.take_lease(1_000)
