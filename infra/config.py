@@ -238,6 +238,9 @@ def _check_site(config: FeedConfig) -> None:
         raise ValueError(f"waf_rate_limit is {config.waf_rate_limit}; it must be 0 or at least {LEAST_WAF_RATE}")
     if config.waf_rate_limit and config.web_acl_arn:
         raise ValueError("waf_rate_limit creates a web ACL, web_acl_arn uses an existing one; set only one of them")
+    for name in ("site_domain", "site_access_logs", "waf_rate_limit", "web_acl_arn", "cloudfront_plan"):
+        if getattr(config, name) and not config.site:
+            raise ValueError(f"{name} is for the site's CloudFront; without site there is none")
     if config.cloudfront_plan:
         _check_plan(config)
 
@@ -246,8 +249,6 @@ def _check_plan(config: FeedConfig) -> None:
     plan = config.cloudfront_plan
     if plan not in PLANS:
         raise ValueError(f"cloudfront_plan is {plan!r}; it must be one of {', '.join(PLANS)}")
-    if not config.site:
-        raise ValueError("cloudfront_plan is for the site's CloudFront; without site there is none")
     if not (config.waf_rate_limit or config.web_acl_arn):
         raise ValueError("cloudfront_plan needs a web ACL; set waf_rate_limit, e.g. 1000, or web_acl_arn")
     if plan == FREE_PLAN and config.site_access_logs:

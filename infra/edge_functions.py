@@ -8,7 +8,7 @@ import json
 from infra.security_headers import HEADERS, HSTS, content_security_policy
 from shared.connecting import headers
 from shared.documents.answers import Answer, answer_without_document
-from shared.documents.queries import FIELD_MARK, KEPT, PARAMETERS
+from shared.documents.queries import ENCODED, FIELD_MARK, TAKEN
 
 HOST = "{host}"
 
@@ -31,21 +31,39 @@ def to_stage(stage_name: str) -> str:
 
 
 def to_document() -> str:
-    """For a viewer request of a document: answers a method that reads none, as the Lambda would, and puts the known
-    fields of the query into the path, as `folded` does."""
+    """For a viewer request of a document: answers a method that reads none, as the Lambda would, and puts the fields
+    of the query that the path takes into it, as `folded` does.
+
+    The runtime knows no `for (... of ...)`.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
+    """
     preflight, refused = (answer_without_document(method) for method in ("OPTIONS", "POST"))
+    taken = json.dumps([[start, names] for start, names in TAKEN.items()])
     return f"""function handler(event) {{
   const request = event.request;
   if (request.method === "OPTIONS") return {_response(preflight)};
   if (request.method !== "GET" && request.method !== "HEAD") return {_response(refused)};
-  for (const name of {json.dumps(PARAMETERS)}) {{
-    const field = request.querystring[name];
-    if (!field) continue;
-    for (const each of field.multiValue || [field])
-      request.uri += {json.dumps(FIELD_MARK)} + name + "=" + each.value.replace(/{KEPT}/g, encodeURIComponent);
-  }}
+  const fields = request.querystring;
+  const taken = {taken}.filter((each) => request.uri.indexOf(each[0]) === 0);
+  if (taken.length) taken[0][1].forEach((name) => {{
+    Object.keys(fields).filter((each) => decoded(each) === name).forEach((each) => {{
+      (fields[each].multiValue || [fields[each]]).forEach((field) => {{
+        request.uri += {json.dumps(FIELD_MARK)} + name + "=" + field.value.replace(/{ENCODED}/g, encoded);
+      }});
+    }});
+  }});
   request.querystring = {{}};
   return request;
+}}
+function decoded(name) {{
+  try {{
+    return decodeURIComponent(name.replace(/[+]/g, " "));
+  }} catch (error) {{
+    return name;
+  }}
+}}
+function encoded(text) {{
+  return encodeURIComponent(text).replace(/~/g, "%7E").replace(/%/g, "~");
 }}
 """
 

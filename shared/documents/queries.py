@@ -1,7 +1,7 @@
 """The queries of the documents, judged by the rules of the WebSocket's requests."""
 
 import re
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 from shared.documents.paths import Wanted
 from shared.documents.problems import Problem, problem_of
@@ -15,30 +15,45 @@ SYMBOLS, LIMIT, BEFORE = "symbols", "limit", "before"
 PARAMETERS = (SYMBOLS, LIMIT, BEFORE)
 MOST_DIGITS = 18
 MOST_FIELDS = 100
-# A field of a query as a part of the path, and the characters that stay in it as they are.
+# Which of them a path takes, by its beginning.
+TAKEN = {"/markets/rates.": (SYMBOLS,), "/markets/history/": (LIMIT, BEFORE)}
+# A field of a query as a part of the path. It holds no character that anything on its way decodes.
 FIELD_MARK = "/~"
-KEPT = r"[^\w.,~%+-]"
+ENCODED = "[^A-Za-z0-9_.,-]+"
+PART = re.compile(r"(\w+)=([A-Za-z0-9_.,!'()*~-]*)", re.ASCII)
 
 
 def folded(path: str, query: str) -> str:
-    """The path of a request with the known fields of its query in it, in one order: what distinguishes documents.
+    """The path of a request with those fields of its query in it that it takes, in one order: what distinguishes
+    documents.
 
     CloudFront's own cache policies, which every pricing plan has, keep no document by single fields of its query.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
     """
     fields = [part.partition("=") for part in query.split("&")]
-    known = [(each, value) for each in PARAMETERS for name, _, value in fields if name == each]
-    return path + "".join(f"{FIELD_MARK}{name}={_as_part(value)}" for name, value in known)
+    known = [(each, value) for each in _taken_by(path) for name, _, value in fields if unquote_plus(name) == each]
+    return path + "".join(f"{FIELD_MARK}{name}={re.sub(ENCODED, _encoded, value)}" for name, value in known)
 
 
 def unfolded(path: str, query: str) -> tuple[str, str]:
-    """The path and the query of a request whose path may have fields in it. It keeps the query's own fields."""
-    bare, *fields = path.split(FIELD_MARK)
+    """The path and the query of a request whose path may have fields in it, as `folded` writes them; any other path
+    stays as it is. It keeps the query's own fields."""
+    bare, *parts = path.split(FIELD_MARK)
+    found = [PART.fullmatch(part) for part in parts]
+    fields = [
+        f"{each[1]}={unquote(each[2].replace('~', '%'))}" for each in found if each and each[1] in _taken_by(bare)
+    ]
+    if len(fields) < len(parts):
+        return path, query
     return bare, "&".join([*fields, query] if query else fields)
 
 
-def _as_part(value: str) -> str:
-    return re.sub(KEPT, lambda found: quote(found[0], safe="!'()*"), value, flags=re.ASCII)
+def _taken_by(path: str) -> tuple[str, ...]:
+    return next((names for start, names in TAKEN.items() if path.startswith(start)), ())
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found[0], safe="!'()*").replace("~", "%7E").replace("%", "~")
 
 
 def view_asked(query: str) -> View:

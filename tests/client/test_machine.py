@@ -394,12 +394,37 @@ def test_a_feed_without_rows_is_read_on_the_other_channel(code: str) -> None:
         assert stage.sent() == [(number, {"event": "subscribe", "channel": "rates_batch", "id": 2})]
         (heard,) = [action for action in stage.did if isinstance(action, Heard)]
         assert heard.message == ""
-        stage.hear(number, acknowledged("BTC_CAD", "ETH_CAD", id=2), WHOLE)
+        seq = 40 + 4 * number
+        stage.hear(number, acknowledged("BTC_CAD", "ETH_CAD", id=2), WHOLE | {"seq": seq})
         assert stage.link is Link.LIVE
-        stage.hear(number, update(45, 43, quote("BTC_CAD", 45)))
+        stage.hear(number, update(seq + 3, seq + 2, quote("BTC_CAD", seq + 3)))
         assert [message["channel"] for _, message in stage.sent()] == ["rates_batch"]
         stage.lose(number)
         stage.at(stage.now_ms + BACKOFF_CAP_MS)
+
+
+@pytest.mark.parametrize(
+    ("seq", "ts", "after_ms", "is_shown"),
+    [
+        (40, 40_000, 0, False),
+        (41, 41_000, 0, True),
+        (2, 42_000, 0, True),
+        (2, 2_000, 0, False),
+        (2, 2_000, 10_000, True),
+    ],
+)
+def test_a_new_connection_may_tell_older_prices_at_first(seq: int, ts: int, after_ms: int, *, is_shown: bool) -> None:
+    """A lower tick is one of a feed that has started over, if its time goes on, or if that lasts."""
+    stage = Stage()
+    stage.opened(1)
+    stage.hear(1, acknowledged("BTC_CAD", "ETH_CAD"), WHOLE | {"ts": 41_000})
+    stage.lose(1)
+    stage.at(stage.now_ms + BACKOFF_CAP_MS)
+    stage.opened(2)
+    stage.at(stage.now_ms + after_ms)
+    stage.hear(2, acknowledged("BTC_CAD", "ETH_CAD"), snapshot(seq, quote("BTC_CAD", seq, "9.5"), ts=ts))
+    assert (stage.machine.book.quotes["BTC_CAD"].spot == Decimal("9.5")) is is_shown
+    assert stage.link is (Link.LIVE if is_shown else Link.CONNECTING)
 
 
 def test_a_refusal_of_the_other_channel_too_ends_the_feed() -> None:

@@ -266,10 +266,28 @@ def test_a_web_acl_is_made_or_taken_not_both(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("site_domain", "a.example"),
+        ("site_access_logs", True),
+        ("waf_rate_limit", 1000),
+        ("web_acl_arn", WEB_ACL),
+        ("cloudfront_plan", "pro"),
+    ],
+)
+def test_a_setting_of_the_site_without_a_site_is_an_error(tmp_path: Path, name: str, value: object) -> None:
+    more = {"site_certificate_arn": CERTIFICATE} if name == "site_domain" else {}
+    with pytest.raises(ValueError, match=f"^{name} is for the site's CloudFront; without site there is none$"):
+        config_from(make_app(tmp_path, **{name: value}, **more).node)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"cloudfront_plan": "gold"}, "cloudfront_plan is 'gold'; it must be one of free, pro, business, premium"),
-        ({"cloudfront_plan": "pro"}, "cloudfront_plan is for the site's CloudFront; without site there is none"),
+        (
+            {"cloudfront_plan": "gold", "site": True},
+            "cloudfront_plan is 'gold'; it must be one of free, pro, business, premium",
+        ),
         (
             {"cloudfront_plan": "pro", "site": True},
             "cloudfront_plan needs a web ACL; set waf_rate_limit, e.g. 1000, or web_acl_arn",

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 
@@ -73,35 +74,68 @@ def test_a_reading_request_passes_the_edge_without_its_query(with_site: Synthesi
         assert passed == {**sent, "querystring": {}}
 
 
+RATES, HISTORY, STATUS = "/markets/rates.json", "/markets/history/BTC_CAD/1h.csv", "/markets/status.json"
+
+
 @pytest.mark.parametrize(
-    ("fields", "path"),
+    ("path", "fields", "parts"),
     [
-        ({}, ""),
-        ({"colour": ["1"]}, ""),
-        ({"symbols": ["BTC_CAD,ETH_CAD"]}, "/~symbols=BTC_CAD,ETH_CAD"),
-        ({"symbols": ["BTC_CAD%2CETH_CAD"]}, "/~symbols=BTC_CAD%2CETH_CAD"),
-        ({"before": ["1718707723000"], "x": ["1"], "limit": ["5"]}, "/~limit=5/~before=1718707723000"),
-        ({"limit": ["5", "6"]}, "/~limit=5/~limit=6"),
-        ({"limit": [""]}, "/~limit="),
-        ({"limit": ["../..?a=b;c#'(*!)"]}, "/~limit=..%2F..%3Fa%3Db%3Bc%23'(*!)"),
+        (RATES, {}, ""),
+        (RATES, {"colour": ["1"]}, ""),
+        (RATES, {"symbols": ["BTC_CAD,ETH_CAD"]}, "/~symbols=BTC_CAD,ETH_CAD"),
+        (RATES, {"symbols": ["BTC_CAD%2CETH_CAD"]}, "/~symbols=BTC_CAD~252CETH_CAD"),
+        (RATES, {"symbols": ["BTC_CAD%26x=1"]}, "/~symbols=BTC_CAD~2526x~3D1"),
+        (RATES, {"s%79mbols": ["A"]}, "/~symbols=A"),
+        (RATES, {"%zz": ["A"], "symbols": [""]}, "/~symbols="),
+        (RATES, {"limit": ["5"]}, ""),
+        (STATUS, {"limit": ["5"], "symbols": ["A"]}, ""),
+        (HISTORY, {"before": ["1718707723000"], "x": ["1"], "limit": ["5"]}, "/~limit=5/~before=1718707723000"),
+        (HISTORY, {"limit": ["5", "6"]}, "/~limit=5/~limit=6"),
+        (HISTORY, {"limit": ["~../..?a=b;c#'(*!)"]}, "/~limit=~7E..~2F..~3Fa~3Db~3Bc~23'(*!)"),
+        (HISTORY, {"limit": ["%F0%9F%98%80", "\N{GRINNING FACE}"]}, "/~limit=~25F0~259F~2598~2580/~limit=~F0~9F~98~80"),
     ],
 )
-def test_a_known_field_of_a_query_becomes_part_of_the_path(
-    with_site: Synthesised, fields: dict[str, list[str]], path: str
+def test_a_field_that_a_path_takes_becomes_a_part_of_it(
+    with_site: Synthesised, path: str, fields: dict[str, list[str]], parts: str
 ) -> None:
-    """The function at CloudFront does what the local edge does, and the Lambda finds the query again."""
+    """The function at CloudFront does what the local edge does, and the Lambda finds the query again, also if it gets
+    the path decoded."""
     querystring = {
         name: {"value": values[0]} | ({"multiValue": [{"value": each} for each in values]} if values[1:] else {})
         for name, values in fields.items()
     }
     query = "&".join(f"{name}={each}" for name, values in fields.items() for each in values)
-    assert folded("/markets/rates.json", query) == f"/markets/rates.json{path}"
-    assert unfolded(f"/markets/rates.json{path}", "")[0] == "/markets/rates.json"
+    assert folded(path, query) == path + parts
+    bare, found = unfolded(path + parts, "")
+    assert bare == path
+    known = [pair for pair in parse_qsl(query, keep_blank_values=True) if f"/~{pair[0]}=" in parts]
+    assert sorted(parse_qsl(found, keep_blank_values=True)) == sorted(known)
+    assert unfolded(unquote(path + parts), "") == (bare, found)
     (one, other) = behaviors(with_site)
     assert code(with_site, one, "viewer-request") == code(with_site, other, "viewer-request")
-    sent = {**request("/markets/rates.json"), "querystring": querystring}
+    sent = {**request(path), "querystring": querystring}
     passed = run(code(with_site, one, "viewer-request"), {"request": sent})
-    assert passed["uri"] == f"/markets/rates.json{path}"
+    assert passed == {**sent, "uri": path + parts, "querystring": {}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"{RATES}/~", f"{RATES}/~limit=5", f"{RATES}/~symbols=A/B", f"{STATUS}/~symbols=A", f"{RATES}/~symbols=A&x"],
+)
+def test_a_path_with_other_parts_stays_as_it_is(path: str) -> None:
+    assert unfolded(path, "x=1") == (path, "x=1")
+
+
+def test_the_functions_keep_to_what_their_runtime_knows(with_site: Synthesised) -> None:
+    """Node knows more: loops with `of`, spreading, taking apart, `?.`.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
+    """
+    functions = [each["FunctionCode"] for each in with_site.properties("AWS::CloudFront::Function").values()]
+    assert len(functions) == 3
+    for function in functions:
+        without_texts = re.sub(r'"(\\.|[^"\\])*"', '""', function)
+        assert not re.search(r"\bof\b|\.\.\.|(const|let|var)\s*[\[{]|\?\.|\bclass\b|\bawait\b", without_texts)
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "POST", "DELETE", "BREW"])

@@ -68,6 +68,6 @@ def test_any_block_is_read_as_it_was_written(rows: list[tuple[int, tuple[Decimal
         {"0": 1},
     ],
 )
-def test_what_is_no_block_is_an_error(broken: Any) -> None:
+def test_anything_but_a_block_is_an_error(broken: Any) -> None:
     with pytest.raises(ValueError, match=r"^not a packed block of candles$"):
         unpack_block(zlib.compress(json.dumps(broken).encode()), HOUR_MS)

@@ -15,7 +15,9 @@ from tempfile import mkdtemp
 ADDRESS = "127.0.0.1:"
 PORT = re.compile(rf"(?<={re.escape(ADDRESS)})\d+")
 # What the app reads. Bundles are named by their content, so an assembly names them.
-READ = ("infra", "functions", "shared", "cdk.json", "requirements*.txt")
+READ = ("infra", "functions", "shared", "tools/cost", "cdk*.json", "requirements*.txt")
+# With these the app asks AWS for something.
+LOOKED_UP = ("quotes_table_name",)
 MOST_KEPT = 50  # of half a megabyte
 
 
@@ -27,6 +29,7 @@ class Assemblies:
         ports = dict.fromkeys(PORT.findall(stated))
         self._folder = root / ".local" / "assemblies"
         self._marks = {port: f"<port {number}>" for number, port in enumerate(ports)}
+        self._depends_on_no_more = settings.get("site") == "false" and not any(map(settings.get, LOOKED_UP))
         text = f"{sys.executable}\n{sys.version}\n{self._marked(stated)}"
         self._kept = self._folder / _digest(root, text)
 
@@ -47,8 +50,9 @@ class Assemblies:
         return True
 
     def keep(self, assembly: Path) -> None:
-        """Keep an assembly that the app has written. One with folders in it has more than texts, and is not kept."""
-        if not all(path.is_file() for path in assembly.iterdir()):
+        """Keep an assembly that the app has written, unless it was not made of its code and settings alone. One with
+        folders in it has more than texts, and is not kept either."""
+        if not self._depends_on_no_more or not all(path.is_file() for path in assembly.iterdir()):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         copy = Path(mkdtemp(dir=self._folder))

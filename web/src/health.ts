@@ -77,7 +77,7 @@ export function healthOf(facts: Facts): Health {
   }
   if (isLate) {
     const detail =
-      "The feed has had no new prices for a while. All prices shown may be out of date until new ones arrive.";
+      "The feed has had no new prices for a while. All prices shown may be out of date.";
     return { kind: "quiet", label: "Late", detail, isStale };
   }
   if (isQuiet) {

@@ -113,6 +113,7 @@ class _Connection:
     book: Book = field(default_factory=Book)
     legends: Legends = field(default_factory=Legends)
     opened: bool = False
+    opened_ms: int = 0
     heard_ms: int = 0
     plain: bool = False
     overlaps: bool = False
@@ -170,7 +171,7 @@ class Machine:
         connection = self._find(number)
         if connection is None:
             return [End(number)]
-        connection.opened, connection.heard_ms = True, now_ms
+        connection.opened, connection.opened_ms, connection.heard_ms = True, now_ms, now_ms
         connection.overlaps = connection is self._next
         self._send(connection, connection.requests.opened(now_ms))
         return self._done(now_ms)
@@ -383,7 +384,7 @@ class Machine:
             main, self._main, self._next = after, after, None
             # A connection that ends as announced is not a failure.
             self._failures = 0
-        if main is None or main.book is self.book or not self._may_be_shown(main):
+        if main is None or main.book is self.book or not self._may_be_shown(main, now_ms):
             return ()
         before, self.book = self.book, main.book
         if not self._subscription.batch:
@@ -396,10 +397,10 @@ class Machine:
         answered_ms = after.requests.answered_ms
         return answered_ms is not None and now_ms - answered_ms >= SETTLED_MS
 
-    def _may_be_shown(self, connection: _Connection) -> bool:
+    def _may_be_shown(self, connection: _Connection, now_ms: int) -> bool:
         if not self._subscription.batch:
             return connection.requests.answered_ms is not None
-        return connection.book.whole and not self._behind(connection)
+        return connection.book.whole and not self._behind(connection) and not self._is_old(connection, now_ms)
 
     def _behind(self, connection: _Connection) -> bool:
         """Whether it may know less than what is shown already. A snapshot that was asked for after the end of the
@@ -407,6 +408,13 @@ class Machine:
         if connection.book is self.book or not connection.overlaps or connection.proven or connection is self._next:
             return False
         return connection.book.seq < self.book.seq
+
+    def _is_old(self, connection: _Connection, now_ms: int) -> bool:
+        """Whether it has told less by now than a document did, or the connection before. A feed that has started over
+        tells lower ticks of later times, and else it goes on for longer."""
+        told, shown = connection.book, self.book
+        is_earlier = told.seq < shown.seq and told.status.newest_ms <= shown.status.newest_ms
+        return is_earlier and not connection.proven and now_ms < connection.opened_ms + STABLE_MS
 
     def _lose(self, number: int, reason: str, now_ms: int, error: Exception | None) -> None:
         connection = self._find(number)

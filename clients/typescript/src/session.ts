@@ -135,7 +135,7 @@ export class Session {
         this.#isServed(connection);
         return this.#outcome();
       case "snapshot":
-        return this.#snapshot(connection, message);
+        return this.#snapshot(connection, message, now);
       case "update":
         return this.#update(connection, message, now);
       case "heartbeat":
@@ -227,8 +227,8 @@ export class Session {
     return this.#outcome();
   }
 
-  #snapshot(connection: Connection, frame: SnapshotFrame): Outcome {
-    this.#tells(connection);
+  #snapshot(connection: Connection, frame: SnapshotFrame, now: number): Outcome {
+    this.#tells(connection, frame, now);
     this.book.hear(frame);
     this.#requests.answered(frame);
     const changed = this.book.take(frame.data, frame);
@@ -242,7 +242,7 @@ export class Session {
   }
 
   #update(connection: Connection, frame: UpdateFrame, now: number): Outcome {
-    this.#tells(connection);
+    this.#tells(connection, frame, now);
     this.book.hear(frame);
     connection.update(frame, now);
     const changed = this.book.take(frame.data, frame);
@@ -281,12 +281,14 @@ export class Session {
     if (connection === this.#main) this.#reason = "";
   }
 
-  /** Prices come over this connection. */
-  #tells(connection: Connection): void {
+  /** Prices come over this connection. A document may have told more by then, so its first frames may be old. */
+  #tells(connection: Connection, { seq, ts }: SnapshotFrame | UpdateFrame, now: number): void {
     this.#isServed(connection);
     if (connection !== this.#main) return;
     this.#stopPolling();
-    if (this.#startsOver) this.book.startOver();
+    const { book } = this;
+    if (seq < book.seq && ts <= book.heardTs && now - connection.since < STEADY_MS) return;
+    if (this.#startsOver) book.startOver();
     this.#startsOver = false;
   }
 
@@ -347,7 +349,7 @@ export class Session {
   }
 
   #end(reason: string): void {
-    this.#connections().forEach((connection) => this.#leave(connection));
+    for (const connection of this.#connections()) this.#leave(connection);
     this.#main = this.#successor = undefined;
     this.#retryAt = this.#handoverAt = NEVER;
     this.#stopPolling();

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tools.local import assemblies
 from tools.local.assemblies import Assemblies
+from tools.local.aws import ROOT
 
 
 def settings(api: int = 4566, exchange: int = 9_000, **more: str) -> dict[str, str]:
     of_ports = {"api": f"http://127.0.0.1:{api}/x", "kraken": f"http://127.0.0.1:{exchange}", "ndax": "127.0.0.1:45660"}
-    return {**of_ports, **more}
+    return {"site": "false", **of_ports, **more}
 
 
 @pytest.fixture
@@ -94,6 +97,24 @@ def test_an_assembly_with_folders_is_not_kept(root: Path) -> None:
     (assembly / "asset").mkdir()
     Assemblies(root, settings()).keep(assembly)
     assert not Assemblies(root, settings()).take(root.parent / "taken")
+
+
+@pytest.mark.parametrize("more", [{"quotes_table_name": "kept"}, {"site": "true"}])
+def test_what_depends_on_more_than_code_and_settings_is_not_kept(root: Path, more: dict[str, str]) -> None:
+    chosen = {**settings(), **more}
+    Assemblies(root, chosen).keep(written(root, chosen))
+    assert not Assemblies(root, chosen).take(root.parent / "taken")
+
+
+def test_all_that_the_app_reads_is_compared() -> None:
+    """The modules of this repository that it imports."""
+    code = "import infra.app, sys; print(*(getattr(each, '__file__', '') for each in list(sys.modules.values())))"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    read = [Path(path).relative_to(ROOT) for path in printed.split() if path.startswith(f"{ROOT}/")]
+    own = [path for path in read if not path.parts[0].startswith(".")]
+    assert len(own) > 50
+    others = [path for path in own if not any(map(path.is_relative_to, assemblies.READ))]
+    assert [path for path in others if path.name != "__init__.py"] == []
 
 
 def test_a_limited_number_is_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
