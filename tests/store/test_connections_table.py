@@ -298,6 +298,11 @@ def test_a_connection_of_another_layout_is_removed_where_it_was_found(connection
     now.remove_all(ids, NOW_S)
     assert listening(former) == {}
     assert not [item for item in connections_items.scan()["Items"] if "connected_at" in item]
+    assert listening(now) == {}
+    # It remembers no connection that it does not find any more.
+    assert [now.partition_of(each) for each in ids] == [
+        ConnectionsTable(connections_items).partition_of(i) for i in ids
+    ]
 
 
 @pytest.mark.parametrize(("expires_s", "read"), [(60, (0, 2, 4, 6)), (-1, (0, 2))])
@@ -306,3 +311,29 @@ def test_a_layout_is_in_use_until_it_expires(connections_items: Table, expires_s
     layout: dict[str, Any] = {"pk": "SHARD#0", "sk": "LAYOUT#8", "layout": 8}
     connections_items.put_item(Item={**layout, "expires_at": int(time.time()) + expires_s})
     assert ConnectionsTable(connections_items, 2).partitions_of_worker(0) == read
+
+
+def test_reading_goes_on_from_a_place_and_comes_round_to_it(connections_table: ConnectionsTable) -> None:
+    """An ID may have a slash in it."""
+    for number in range(12):
+        connections_table.add(f"c/{number}", NOW_S)
+        connections_table.subscribe(f"c/{number}", "rates", None)
+    every = list(connections_table.subscribers(None, NOW_S))
+    assert len(every) == 12
+    for begin, last in enumerate(every):
+        found = list(connections_table.subscribers(None, NOW_S, last.place))
+        assert [each.place for each in found] == [each.place for each in every[begin + 1 :] + every[: begin + 1]]
+    for nowhere in ("", "x/c/1", "77/c/1"):
+        assert list(connections_table.subscribers(None, NOW_S, nowhere)) == every
+
+
+def test_a_layout_that_cannot_be_read_hides_no_connection(
+    connections_table: ConnectionsTable, connections_items: Table
+) -> None:
+    connections_items.put_item(Item={"pk": "SHARD#0", "sk": "LAYOUT#x", "layout": "many", "expires_at": NOW_S + 60})
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates", None)
+    assert listening(connections_table).keys() == {ID}
+    assert connections_table.get(ID).connection_id == ID
+    with pytest.raises(NotConnected):
+        connections_table.get("another")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
@@ -298,6 +299,12 @@ def test_a_claim_is_for_all_until_it_is_old_or_an_ingest_came(quotes_table: Quot
     assert quotes_table.lease() == taken
 
 
+def test_a_lease_that_ends_next_forbids_a_claim(quotes_table: QuotesTable) -> None:
+    quotes_table.take_lease(NOW_MS + 1)
+    assert not quotes_table.claim_wake(NOW_MS, 45_000)
+    assert quotes_table.claim_wake(NOW_MS + 1, 45_000)
+
+
 def test_no_clock_that_was_ahead_forbids_a_claim(quotes_table: QuotesTable, quotes_items: Table) -> None:
     for broken in (
         {"woken_ms": NOW_MS + 3_600_000},
@@ -318,6 +325,16 @@ def test_a_count_is_the_audience_and_a_newer_one_replaces_it(quotes_table: Quote
     assert quotes_table.counted_audience() == seen
     quotes_table.count_audience(0, seen)
     assert quotes_table.audience() == 0
+
+
+def test_the_first_count_asks_that_nothing_is_stored(
+    quotes_table: QuotesTable, quotes_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """moto would also take a missing attribute for an empty one, DynamoDB would not."""
+    asked: list[object] = []
+    monkeypatch.setattr(quotes_items, "update_item", lambda **request: asked.append(request["ConditionExpression"]))
+    quotes_table.count_audience(7, quotes_table.counted_audience())
+    assert asked == [Attr("write_id").not_exists() & Attr("ts_ms").not_exists()]
 
 
 @pytest.mark.parametrize("joined_ms", [0, NOW_MS, NOW_MS + 1])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from boto3.dynamodb.conditions import Attr
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.store.rates_places import KEY, Places, RatesPlaces
@@ -49,6 +50,16 @@ def test_a_count_that_began_before_a_subscription_is_not_stored(places: RatesPla
     seen = places.read()
     places.give_back()
     assert places.correct(9, seen).taken == places.read().taken == 0
+
+
+def test_the_first_count_asks_that_nothing_is_stored(
+    places: RatesPlaces, quotes_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """moto would also take a missing attribute for an empty one, DynamoDB would not."""
+    asked: list[object] = []
+    monkeypatch.setattr(quotes_items, "update_item", lambda **request: asked.append(request["ConditionExpression"]))
+    places.correct(3, Places())
+    assert asked == [Attr("write_id").not_exists()]
 
 
 def test_a_count_begins_the_item(places: RatesPlaces) -> None:
