@@ -122,6 +122,17 @@ def open_candles(quotes: dict[str, Quote], now_ms: int) -> OpenCandles:
     return candles
 
 
+def test_memories_and_the_ticks_before_are_read_as_they_were_written() -> None:
+    held = Memory(None, 12, Decimal("2.5"), 13, 14)
+    made = Snapshot(
+        seq=9,
+        memories={"BTC_CAD": Memory(Decimal("1.5"), 11), "ETH_CAD": held, "LTC_CAD": Memory(None, 15)},
+        recent=((1_000, 5), (6_000, 6), (11_500, 8), (16_000, 9)),
+    )
+    assert unpack(pack(made)) == made
+    assert loads(zlib.decompress(pack(made)))["recent"] == [1_000, 5, 5_000, 1, 5_500, 2, 4_500, 1]
+
+
 @given(snapshots)
 def test_a_snapshot_comes_out_as_it_went_in(snapshot: Snapshot) -> None:
     assert unpack(pack(snapshot)) == snapshot
@@ -224,6 +235,7 @@ def test_the_items_seq_counts_whatever_is_packed() -> None:
         {"quotes": [{"symbol": "BTC_CAD"}]},
         {"quotes": None},
         {"memories": [["BTC_CAD", "NaN", 1]]},
+        {"recent": [1, 2, 3]},
         {"sources": {"kraken": {"retry_ms": "soon"}}},
         {"suspects": {"kraken": 1}},
         {"unavailable": {"BTC_CAD": -1}},

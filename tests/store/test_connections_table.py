@@ -305,12 +305,26 @@ def test_a_connection_of_another_layout_is_removed_where_it_was_found(connection
     ]
 
 
-@pytest.mark.parametrize(("expires_s", "read"), [(60, (0, 2, 4, 6)), (-1, (0, 2))])
-def test_a_layout_is_in_use_until_it_expires(connections_items: Table, expires_s: int, read: tuple[int, ...]) -> None:
-    """Also if DynamoDB has not deleted it yet."""
-    layout: dict[str, Any] = {"pk": "SHARD#0", "sk": "LAYOUT#8", "layout": 8}
-    connections_items.put_item(Item={**layout, "expires_at": int(time.time()) + expires_s})
-    assert ConnectionsTable(connections_items, 2).partitions_of_worker(0) == read
+@pytest.mark.parametrize(
+    ("layout", "expires_s", "partitions"), [(8, 60, 8), (8, -1, 4), (100, 60, 100), (101, 60, 4), ("8", 60, 4)]
+)
+def test_a_layout_is_in_use_until_it_expires(
+    connections_items: Table, layout: Any, expires_s: int, partitions: int
+) -> None:
+    """Also if DynamoDB has not deleted it yet. One that cannot be is that of nobody."""
+    item = {"pk": "SHARD#0", "sk": "LAYOUT#x", "layout": layout, "expires_at": int(time.time()) + expires_s}
+    connections_items.put_item(Item=item)
+    assert ConnectionsTable(connections_items, 2).partitions_of_worker(0) == tuple(range(0, partitions, 2))
+
+
+def test_a_reader_announces_a_layout_that_is_missing(connections_items: Table) -> None:
+    """Connections of a version that announced none have one then, also for readers with another layout."""
+    table = ConnectionsTable(connections_items, 16)
+    table.add(ID, NOW_S)
+    table.subscribe(ID, "rates", None)
+    connections_items.delete_item(Key={"pk": "SHARD#0", "sk": "LAYOUT#16"})
+    assert listening(table).keys() == {ID}
+    assert listening(ConnectionsTable(connections_items)).keys() == {ID}
 
 
 def test_reading_goes_on_from_a_place_and_comes_round_to_it(connections_table: ConnectionsTable) -> None:

@@ -127,6 +127,12 @@ def test_a_broken_snapshot_that_has_changed_is_not_replaced(
         quotes_table.write_snapshot(THREE, 1, instead_of=stored)
 
 
+def test_a_reader_takes_the_items_own_seq(quotes_table: QuotesTable, quotes_items: Table) -> None:
+    """The one that a write is compared with."""
+    quotes_items.put_item(Item={"pk": "SNAPSHOT", "sk": "CURRENT", "packed": pack(ONE), "seq": 50, "epoch": 1})
+    assert quotes_table.readable_snapshot() == replace(ONE, seq=50)
+
+
 def test_a_lost_snapshot_is_replaced_only_while_it_is_missing(quotes_table: QuotesTable) -> None:
     lost = quotes_table.stored()
     assert lost == Stored()
