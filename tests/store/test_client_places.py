@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from mypy_boto3_dynamodb.service_resource import Table
 from shared.model.message_limit import MessageLimit, RateLimited
 from shared.model.refused import Refused
 from shared.model.viewer import Viewer, viewer_of
-from shared.store.client_places import HANDSHAKE, ClientPlaces, Limits, Place, places_of
+from shared.store.client_places import HANDSHAKE, USED, ClientPlaces, Limits, Place, left_by, places_of
 from shared.store.connections_table import LIFETIME_S, ConnectionsTable
 
 NOW_S = 1_718_707_723
@@ -46,6 +47,19 @@ def test_a_viewer_has_at_most_its_limit(connections_items: Table, me: Viewer) ->
     assert not taken(places, NEIGHBOUR, "c9")
     leave(connections_items, me, "c1")
     assert [taken(places, me, each) for each in ("c5", "c6")] == ["", TOO_MANY]
+
+
+def test_a_limit_of_one_is_one(connections_items: Table) -> None:
+    places = places_in(connections_items, per_client=1)
+    assert [taken(places, ME, each) for each in ("c1", "c2")] == ["", TOO_MANY]
+
+
+def test_an_ended_connection_leaves_what_it_has_used_until_that_has_come_back() -> None:
+    used_ms = Decimal(NOW_S * 1_000 + 2_500)
+    ended = {"sk": "c1", "viewer": ME.name, USED: used_ms}
+    (key,) = places_of(ended)
+    assert left_by(ended, NOW_S * 1_000) == [{**key, USED: used_ms, "expires_at": NOW_S + 3}]
+    assert left_by(ended, NOW_S * 1_000 + 2_500) == []
 
 
 def test_a_block_has_at_most_its_limit(connections_items: Table) -> None:

@@ -351,3 +351,21 @@ def test_a_layout_that_cannot_be_read_hides_no_connection(
     assert connections_table.get(ID).connection_id == ID
     with pytest.raises(NotConnected):
         connections_table.get("another")
+
+
+def test_a_worker_beyond_the_shards_reads_its_own_partition(connections_items: Table) -> None:
+    """As one does that another version has invoked."""
+    assert ConnectionsTable(connections_items, 1).partitions_of_worker(7) == (7,)
+    assert ConnectionsTable(connections_items, 2).partitions_of_worker(7) == (7,)
+
+
+def test_workers_read_the_layouts_every_ten_seconds(connections_items: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    events = connections_items.meta.client.meta.events
+    events.register("before-parameter-build.dynamodb.Query", lambda **_: asked.append("query"))
+    table = ConnectionsTable(connections_items)
+    for seconds in (0, 1, 9.9, 10, 11, 19, 20, 3):
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: NOW_S + seconds)
+        table.partitions_of_worker(0)
+        asked.append(f"{seconds}")
+    assert asked == ["query", "0", "1", "9.9", "query", "10", "11", "19", "query", "20", "query", "3"]

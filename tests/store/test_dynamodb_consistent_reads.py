@@ -9,10 +9,11 @@ from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.candles import Candle
 from shared.model.message_limit import MessageLimit
+from shared.model.viewer import viewer_of
 from shared.store.backfill_jobs import BackfillJobs
 from shared.store.beginnings_table import BeginningsTable
 from shared.store.candles_table import CandlesTable
-from shared.store.client_places import places_in
+from shared.store.client_places import ClientPlaces, Limits, places_in
 from shared.store.conditional import change
 from shared.store.connections_table import ConnectionsTable
 from shared.store.quotes_table import QuotesTable
@@ -57,6 +58,13 @@ def asked(connections_items: Table) -> Iterator[list[bool]]:
     yield heard
     for name in names:
         events.unregister(name, hear)
+
+
+def test_only_the_look_before_a_place_is_taken_may_be_old(connections_items: Table, asked: list[bool]) -> None:
+    """It refuses at half the price; what counts is read again afterwards."""
+    places = ClientPlaces(connections_items, Limits(per_client=2), MessageLimit(60, 100))
+    places.take(viewer_of("203.0.113.7"), "c", NOW_S + 60, NOW_MS)
+    assert asked == [False, True]
 
 
 @pytest.mark.parametrize("name", READS)

@@ -2,11 +2,12 @@
 
 import zlib
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 
 from shared.model.explanation import Explanations
+from shared.model.wire import EXACT
 from shared.store.explanations_codec import pack_explanations, unpack_explanations
 from shared.store.quotes_table import EXPLAIN_KEY, QuotesTable
 from tests.samples import explanations
@@ -28,6 +29,15 @@ def test_a_price_in_cad_is_per_unit_at_the_time_of_the_tick() -> None:
     )
     at_ms = 1_795_867_200_000  # 2026-11-28
     made = Explanations(1, at_ms, {"MKR_CAD": replace(first, candidates=(sky,))})
+    assert unpack_explanations(pack_explanations(made)) == made
+
+
+def test_a_price_in_cad_has_every_digit() -> None:
+    first = explanations(symbols=["BTC_CAD"]).by_symbol["BTC_CAD"]
+    price, rate = Decimal("1.234567890123456789012345678901"), Decimal("1.3712345678901234567")
+    with localcontext(EXACT):
+        long = replace(first.candidates[0], price=price, rate=rate, price_cad=price * rate)
+    made = Explanations(1, 2, {"BTC_CAD": replace(first, candidates=(long,))})
     assert unpack_explanations(pack_explanations(made)) == made
 
 

@@ -24,6 +24,12 @@ def test_a_throttled_worker_is_not_overtaken(connections_items: Table, monkeypat
         table.begin(0, Snapshot(seq=3))
 
 
+def test_a_shard_is_ahead_that_has_begun_a_later_tick(connections_items: Table) -> None:
+    table = ProgressTable(connections_items)
+    table.begin(1, Snapshot(seq=5))
+    assert [table.workers(3).ahead(seq) for seq in (4, 5, 6)] == [[(1, 5)], [], []]
+
+
 def test_only_the_tick_that_was_begun_is_forgotten(connections_items: Table) -> None:
     table = ProgressTable(connections_items)
     table.begin(0, Snapshot(seq=3))
