@@ -20,7 +20,7 @@ from shared.pricing.candles import roll
 from shared.pricing.consensus import SHORT
 from shared.pricing.fx import DAY_MS, HOUR_MS, MAX_AGE_MS
 from shared.pricing.quotes import price_all
-from shared.store.codec import pack, unpack, unpack_or_restart
+from shared.store.codec import LARGEST_TIME_MS, pack, unpack, unpack_or_restart
 from tests.recordings import recorded_json
 from tests.samples import NOW_MS, SYMBOLS, prices, rate, ticker
 
@@ -126,7 +126,8 @@ def test_memories_and_the_ticks_before_are_read_as_they_were_written() -> None:
     held = Memory(None, 12, Decimal("2.5"), 13, 14)
     made = Snapshot(
         seq=9,
-        memories={"BTC_CAD": Memory(Decimal("1.5"), 11), "ETH_CAD": held, "LTC_CAD": Memory(None, 15)},
+        memories={"BTC_CAD": Memory(Decimal("1.5"), 11), "ETH_CAD": held, "LTC_CAD": Memory(None, LARGEST_TIME_MS)},
+        suspects={"kraken": Suspicion(2, 7)},
         recent=((1_000, 5), (6_000, 6), (11_500, 8), (16_000, 9)),
     )
     assert unpack(pack(made)) == made

@@ -369,3 +369,16 @@ def test_workers_read_the_layouts_every_ten_seconds(connections_items: Table, mo
         table.partitions_of_worker(0)
         asked.append(f"{seconds}")
     assert asked == ["query", "0", "1", "9.9", "query", "10", "11", "19", "query", "20", "query", "3"]
+
+
+def test_a_connection_of_another_layout_is_remembered_where_it_was_found(connections_items: Table) -> None:
+    former, now = ConnectionsTable(connections_items, 16), ConnectionsTable(connections_items)
+    ids = [f"c{number}" for number in range(9)]
+    for each in ids:
+        former.add(each, NOW_S)
+    found = []
+    for each in ids:
+        now.get(each)
+        found.append(now.partition_of(each))
+    assert found == [former.partition_of(each) for each in ids]
+    assert max(found) >= 4
