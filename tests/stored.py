@@ -1,5 +1,7 @@
-"""What the connections table holds, as a test sees it."""
+"""What the connections table holds, and what a table is asked, as a test sees it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mypy_boto3_dynamodb.service_resource import Table
@@ -23,3 +25,19 @@ def stored(table: Table) -> list[dict[str, Any]]:
         and not str(item["sk"]).startswith(LAYOUT)
         and not (str(item["pk"]).startswith(CLIENT) and USED in item)
     ]
+
+
+@contextmanager
+def asked_of(table: Table, operation: str) -> Iterator[list[dict[str, Any]]]:
+    """The parameters of each such request to DynamoDB during a block."""
+    asked: list[dict[str, Any]] = []
+
+    def hear(params: dict[str, Any], **_: object) -> None:
+        asked.append(params)
+
+    events, name = table.meta.client.meta.events, f"before-parameter-build.dynamodb.{operation}"
+    events.register_first(name, hear)
+    try:
+        yield asked
+    finally:
+        events.unregister(name, hear)

@@ -13,6 +13,7 @@ from shared.store.candle_blocks_codec import pack_block, unpack_block
 from shared.store.candle_blocks_table import BLOCK, CandleBlocksTable
 from shared.store.candles_table import CandlesTable
 from shared.store.whole_history import WholeHistory
+from tests.stored import asked_of
 
 HOUR_MS, MINUTE_MS = INTERVAL_MS["1h"], INTERVAL_MS["1m"]
 NOW_MS = 1_767_225_600_000  # 2026-01-01 00:00 UTC
@@ -149,3 +150,25 @@ def test_expired_candles_are_not_read(history: WholeHistory, blocks: CandleBlock
     now_ms = FIRST_MS + 2 * HOUR_MS + KEPT_MS["1h"]  # an hour and 90 days after the beginning of hour 1
     assert begun(history.read(BTC, "1h", 10, now_ms=now_ms - 1)) == [1, 2]
     assert begun(history.read(BTC, "1h", 10, now_ms=now_ms)) == [2]
+
+
+def test_a_read_takes_what_began_from_one_time_and_before_another(blocks: CandleBlocksTable) -> None:
+    blocks.add(BTC, "1h", hours(0, 10))
+    for first, after in ((0, 10), (3, 7), (3, 4), (4, 4), (5, 4), (9, 10), (9, 99)):
+        found = blocks.read(BTC, "1h", 9, from_ms=FIRST_MS + first * HOUR_MS, until_ms=FIRST_MS + after * HOUR_MS)
+        assert begun(found) == list(range(10))[first:after][-9:]
+    found = blocks.read(BTC, "1h", 9, from_ms=FIRST_MS + 3 * HOUR_MS, until_ms=FIRST_MS + 7 * HOUR_MS + 1)
+    assert begun(found) == [3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(("limit", "first", "asked"), [(1, 0, 1), (BLOCK, 0, 1), (1, 2 * BLOCK, 0)])
+def test_a_read_asks_for_no_more_blocks_than_it_needs(
+    blocks: CandleBlocksTable, quotes_items: Table, limit: int, first: int, asked: int
+) -> None:
+    blocks.add(BTC, "1h", hours(0, 2 * BLOCK))
+    blocks.add(BTC, "1h", hours(-9 * BLOCK, 9 * BLOCK))
+    until_ms = FIRST_MS + 2 * BLOCK * HOUR_MS
+    with asked_of(quotes_items, "Query") as queries:
+        found = blocks.read(BTC, "1h", limit, from_ms=FIRST_MS + first * HOUR_MS, until_ms=until_ms)
+    assert len(found) == (limit if asked else 0)
+    assert [query["Limit"] for query in queries] == [limit // BLOCK + 2] * asked

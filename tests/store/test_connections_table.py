@@ -11,9 +11,10 @@ from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit, RateLimited
+from shared.model.pace import Pace
 from shared.model.values import Connection
 from shared.store.connections_table import LIFETIME_S, Changed, ConnectionsTable, NotConnected
-from tests.stored import stored
+from tests.stored import asked_of, stored
 
 NOW_S = 1_718_707_723
 ID = "L0SM9cOFvHcCIhw="
@@ -276,15 +277,9 @@ def test_connections_spread_over_the_partitions(connections_items: Table) -> Non
 
 def test_ended_connections_are_removed_by_fifty(connections_items: Table) -> None:
     """With its place each of them takes two of a transaction's hundred changes."""
-    sent: list[int] = []
-
-    def count(params: Mapping[str, Any], **_: object) -> None:
-        sent.append(len(params["TransactItems"]))
-
-    events = connections_items.meta.client.meta.events
-    events.register("before-parameter-build.dynamodb.TransactWriteItems", count)
-    ConnectionsTable(connections_items).remove_all([f"c{number}" for number in range(120)], NOW_S)
-    assert sent == [50, 50, 20]
+    with asked_of(connections_items, "TransactWriteItems") as sent:
+        ConnectionsTable(connections_items).remove_all([f"c{number}" for number in range(120)], NOW_S)
+    assert [len(each["TransactItems"]) for each in sent] == [50, 50, 20]
 
 
 def test_a_connection_of_another_layout_is_removed_where_it_was_found(connections_items: Table) -> None:
@@ -360,15 +355,13 @@ def test_a_worker_beyond_the_shards_reads_its_own_partition(connections_items: T
 
 
 def test_workers_read_the_layouts_every_ten_seconds(connections_items: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    events = connections_items.meta.client.meta.events
-    events.register("before-parameter-build.dynamodb.Query", lambda **_: asked.append("query"))
-    table = ConnectionsTable(connections_items)
-    for seconds in (0, 1, 9.9, 10, 11, 19, 20, 3):
-        monkeypatch.setattr(time, "time", lambda seconds=seconds: NOW_S + seconds)
-        table.partitions_of_worker(0)
-        asked.append(f"{seconds}")
-    assert asked == ["query", "0", "1", "9.9", "query", "10", "11", "19", "query", "20", "query", "3"]
+    table, asked = ConnectionsTable(connections_items), []
+    with asked_of(connections_items, "Query") as queries:
+        for seconds in (0, 1, 9.9, 10, 11, 19, 20, 3):
+            monkeypatch.setattr(time, "time", lambda seconds=seconds: NOW_S + seconds)
+            table.partitions_of_worker(0)
+            asked.append(len(queries))
+    assert asked == [1, 1, 1, 2, 2, 2, 3, 4]
 
 
 def test_a_connection_of_another_layout_is_remembered_where_it_was_found(connections_items: Table) -> None:
@@ -382,3 +375,54 @@ def test_a_connection_of_another_layout_is_remembered_where_it_was_found(connect
         found.append(now.partition_of(each))
     assert found == [former.partition_of(each) for each in ids]
     assert max(found) >= 4
+
+
+@pytest.mark.parametrize(
+    ("stored", "allowed"),
+    [(["rates", "rates_batch"], ("rates", "rates_batch")), ([], ()), ("rates", ()), ([7], ()), (None, ())],
+)
+def test_a_token_allows_the_channels_that_can_be_read(
+    connections_table: ConnectionsTable, stored: Any, allowed: tuple[str, ...]
+) -> None:
+    connections_table.add(ID, NOW_S, {"allowed": stored, "viewer": "203.0.113.7"})
+    found = connections_table.get(ID)
+    assert (found.allowed, found.viewer) == (allowed, "203.0.113.7")
+    connections_table.add("without", NOW_S)
+    assert (connections_table.get("without").allowed, connections_table.get("without").viewer) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "pace"),
+    [
+        ([1, 7], (1, 7)),
+        ([300, 0], (300, 0)),
+        ([0, 7], None),
+        ([301, 7], None),
+        ([5], None),
+        ([5, 6, 7], None),
+        ("5", None),
+    ],
+)
+def test_a_pace_that_cannot_be_is_that_of_every_tick(
+    connections_items: Table, connections_table: ConnectionsTable, numbers: Any, pace: tuple[int, int] | None
+) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates_batch", None)
+    (item,) = (each for each in connections_items.scan()["Items"] if "connected_at" in each)
+    connections_items.put_item(Item={**item, "rates_batch_every": numbers})
+    assert connections_table.get(ID).paces == ({"rates_batch": Pace(*pace)} if pace else {})
+
+
+def test_a_layout_is_announced_again_before_it_expires(connections_items: Table) -> None:
+    """Once in ten minutes, by each Lambda that takes connections; also if a clock was set back."""
+    table = ConnectionsTable(connections_items)
+    announced = []
+    for number, seconds in enumerate((0, 599, 600, 601, 1_200, 10)):
+        connections_items.delete_item(Key={"pk": "SHARD#0", "sk": "LAYOUT#4"})
+        table.add(f"c{number}", NOW_S + seconds)
+        announced.append(any("layout" in item for item in connections_items.scan()["Items"]))
+    assert announced == [True, False, True, False, True, True]
+
+
+def test_without_a_number_of_shards_there_is_one(connections_items: Table) -> None:
+    assert ConnectionsTable(connections_items).partitions_of_worker(0) == (0, 1, 2, 3)
