@@ -62,6 +62,17 @@ def test_two_jobs_are_an_hour_apart(jobs: BackfillJobs, clock: Clock) -> None:
     assert jobs.current() == Job(clock.ms, NOW_MS, clock.ms)
 
 
+@pytest.mark.parametrize(("ahead_ms", "is_taken"), [(ONE_JOB_PER_MS - 1, True), (ONE_JOB_PER_MS, False)])
+def test_a_job_of_a_clock_that_is_ahead_is_replaced(
+    jobs: BackfillJobs, clock: Clock, ahead_ms: int, *, is_taken: bool
+) -> None:
+    clock.ms += ahead_ms
+    jobs.start(0, NOW_MS)
+    clock.ms -= ahead_ms
+    with pytest.raises(Taken) if is_taken else nullcontext():
+        jobs.start(0, NOW_MS)
+
+
 def test_a_silent_run_is_replaced_and_its_progress_stays(jobs: BackfillJobs, clock: Clock) -> None:
     jobs.start(0, NOW_MS)
     job = jobs.take()
@@ -86,6 +97,7 @@ def test_a_run_that_goes_on_is_left_alone(jobs: BackfillJobs, clock: Clock) -> N
 def test_a_whole_job_is_over(jobs: BackfillJobs, clock: Clock) -> None:
     jobs.start(0, NOW_MS)
     jobs.end(jobs.take(), is_whole=True)
+    assert (jobs.current() or Job(0, 0, 0)).ended == "whole"
     clock.ms += 10 * ONE_JOB_PER_MS
     with pytest.raises(Taken):
         jobs.take()

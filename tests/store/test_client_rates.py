@@ -56,3 +56,15 @@ def test_another_table_error_is_told(connections_items: Table, monkeypatch: pyte
     monkeypatch.setattr(connections_items, "update_item", throttle)
     with pytest.raises(ClientError, match="ProvisionedThroughput"):
         ClientRates(connections_items, 1).take(connection("a"), NOW_S)
+
+
+def test_without_a_limit_no_place_is_marked(connections_items: Table) -> None:
+    places = ClientPlaces(connections_items, Limits(per_client=9), MessageLimit(per_minute=60, burst=100))
+    places.take(ME, "a", NOW_S + 60, NOW_S * 1000)
+    before = connections_items.scan()["Items"]
+    rates = ClientRates(connections_items, 0)
+    assert rates.take(connection("a"), NOW_S)
+    assert rates.has(connection("a"), NOW_S)
+    rates.give_back(connection("a"))
+    assert connections_items.scan()["Items"] == before
+    assert ClientRates(connections_items, 1).has(connection("a", viewer=""), NOW_S)

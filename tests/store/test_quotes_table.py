@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.model.explanation import Explanations
+from shared.model.staleness import as_of
 from shared.model.values import Snapshot
 from shared.store.codec import pack
 from shared.store.quotes_table import (
@@ -25,7 +26,7 @@ from shared.store.quotes_table import (
     SnapshotMoved,
     Stored,
 )
-from tests.samples import NOW_MS, after, explanations, quotes
+from tests.samples import LIMITS, NOW_MS, after, explanations, quotes
 from tests.store.test_codec import full_snapshot, made_snapshot
 
 ONE = after(Snapshot(), quotes())
@@ -440,3 +441,23 @@ def test_an_earlier_versions_count_yields_to_a_subscriber(quotes_table: QuotesTa
             ConditionExpression="attribute_not_exists(ts_ms) OR ts_ms < :from",
             ExpressionAttributeValues={":from": NOW_MS, ":connections": 0},
         )
+
+
+@pytest.mark.parametrize(
+    ("connections", "read_ms", "is_heard"),
+    [(0, 0, False), (1, 0, True), (0, NOW_MS - 59_999, True), (0, NOW_MS - 60_000, False), (0, NOW_MS + 59_999, True)],
+)
+def test_a_connection_or_a_reader_of_the_last_minute_listens(connections: int, read_ms: int, *, is_heard: bool) -> None:
+    assert Audience(connections, read_ms=read_ms).is_heard(NOW_MS) is is_heard
+
+
+def test_clients_get_the_snapshot_judged_by_their_own_clock(
+    quotes_table: QuotesTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = made_snapshot()
+    quotes_table.write_snapshot(replace(made, seq=1), 1)
+    for later_ms in (0, 10 * LIMITS.late_ms):
+        now_ms = made.ts_ms + later_ms
+        monkeypatch.setattr(time, "time_ns", lambda now_ms=now_ms: now_ms * 1_000_000 + 999_999)
+        assert quotes_table.snapshot_now(LIMITS) == as_of(replace(made, seq=1), now_ms, LIMITS)
+        assert quotes_table.snapshot_now(LIMITS).late is (later_ms > 0)

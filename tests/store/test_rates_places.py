@@ -63,8 +63,10 @@ def test_the_first_count_asks_that_nothing_is_stored(
 
 
 def test_a_count_begins_the_item(places: RatesPlaces) -> None:
-    assert places.correct(3, Places()) == places.read()
-    assert places.read().taken == 3
+    stored = places.correct(3, Places())
+    assert stored == places.read()
+    assert stored.taken == 3
+    assert places.correct(4, stored).write_id not in {None, stored.write_id}
 
 
 @pytest.mark.parametrize("broken", ["many", None, [1]])
