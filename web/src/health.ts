@@ -76,8 +76,7 @@ export function healthOf(facts: Facts): Health {
     return { kind: "connecting", label: "Connecting", detail: `${asOf}${state.reason}`, isStale };
   }
   if (isLate) {
-    const detail =
-      "The feed has had no new prices for a while. All prices shown may be out of date.";
+    const detail = "The feed has had no new prices for a while. All prices shown may be out of date.";
     return { kind: "quiet", label: "Late", detail, isStale };
   }
   if (isQuiet) {
