@@ -159,6 +159,9 @@ def test_a_read_takes_what_began_from_one_time_and_before_another(blocks: Candle
         assert begun(found) == list(range(10))[first:after][-9:]
     found = blocks.read(BTC, "1h", 9, from_ms=FIRST_MS + 3 * HOUR_MS, until_ms=FIRST_MS + 7 * HOUR_MS + 1)
     assert begun(found) == [3, 4, 5, 6, 7]
+    blocks.add(BTC, "1h", hours(BLOCK, 2))
+    found = blocks.read(BTC, "1h", 2, from_ms=FIRST_MS, until_ms=FIRST_MS + BLOCK * HOUR_MS + 1)
+    assert begun(found) == [9, BLOCK]
 
 
 @pytest.mark.parametrize(("limit", "first", "asked"), [(1, 0, 1), (BLOCK, 0, 1), (1, 2 * BLOCK, 0)])

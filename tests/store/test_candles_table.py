@@ -177,6 +177,13 @@ def test_a_throttled_candle_is_told(
         candles_table.add(BTC, "1m", candle(MIDNIGHT_MS))
 
 
+def test_the_first_moment_that_is_kept_is_read(candles_table: CandlesTable) -> None:
+    first = candle(0)
+    candles_table.write([(BTC, "1d", first)])
+    assert candles_table.read(BTC, "1d", 9, now_ms=MIDNIGHT_MS, before_ms=1) == [first]
+    assert candles_table.read(BTC, "1d", 9, now_ms=MIDNIGHT_MS, before_ms=0) == []
+
+
 def test_only_what_is_not_stored_is_missing(candles_table: CandlesTable, quotes_items: Table) -> None:
     """However many pages the series has, and whatever else is stored."""
     some = [made for _, _, made in minutes(60)]

@@ -426,3 +426,15 @@ def test_a_layout_is_announced_again_before_it_expires(connections_items: Table)
 
 def test_without_a_number_of_shards_there_is_one(connections_items: Table) -> None:
     assert ConnectionsTable(connections_items).partitions_of_worker(0) == (0, 1, 2, 3)
+
+
+def test_a_message_over_the_limit_counts_as_its_price_then(connections_table: ConnectionsTable) -> None:
+    limit = MessageLimit(per_minute=60, burst=10)
+    connections_table.add(ID, NOW_S)
+    now_ms = NOW_S * 1_000
+    over = []
+    for price_over in (1, 3, 3):
+        with pytest.raises(RateLimited) as refused:
+            connections_table.count_message(ID, limit, now_ms, lambda _: 20, price_over)
+        over.append(refused.value.over)
+    assert over == [1 - 10, 4 - 10, 7 - 10]
