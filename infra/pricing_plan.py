@@ -4,14 +4,13 @@ Every plan takes what `Site` makes: AWS's own policies only, and five behaviours
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/flat-rate-pricing-plan.html
 """
 
-import os
-
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_pricingplanmanager as pricingplanmanager
 from constructs import Construct
 
-from infra.config import CLOUDFRONT_REGION, FeedConfig
+from infra.config import FeedConfig
+from infra.web_acl import check_region
 
 
 def subscribe(scope: Construct, config: FeedConfig, distribution: cloudfront.Distribution, web_acl_arn: str) -> None:
@@ -20,12 +19,7 @@ def subscribe(scope: Construct, config: FeedConfig, distribution: cloudfront.Dis
     Raises:
         ValueError: the stack's Region cannot have a subscription.
     """
-    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
-    if region != CLOUDFRONT_REGION:
-        raise ValueError(
-            f"cloudfront_plan needs a stack in {CLOUDFRONT_REGION}, but this one is for {region}: "
-            "deploy without it and choose the plan in CloudFront's console"
-        )
+    check_region("cloudfront_plan", "deploy without it and choose the plan in CloudFront's console")
     plan = pricingplanmanager.CfnSubscription(
         scope,
         "Plan",

@@ -20,12 +20,7 @@ def web_acl_arn(scope: Construct, config: FeedConfig) -> str | None:
     """
     if not config.waf_rate_limit:
         return config.web_acl_arn or None
-    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
-    if region != CLOUDFRONT_REGION:
-        raise ValueError(
-            f"waf_rate_limit needs a stack in {CLOUDFRONT_REGION}, but this one is for {region}: "
-            f"create the web ACL in {CLOUDFRONT_REGION} and set web_acl_arn"
-        )
+    check_region("waf_rate_limit", f"create the web ACL in {CLOUDFRONT_REGION} and set web_acl_arn")
     name = Stack.of(scope).stack_name
     acl = wafv2.CfnWebACL(
         scope,
@@ -48,6 +43,17 @@ def web_acl_arn(scope: Construct, config: FeedConfig) -> str | None:
         ],
     )
     return acl.attr_arn
+
+
+def check_region(setting: str, instead: str) -> None:
+    """Check that the stack is where CloudFormation can make what belongs to CloudFront.
+
+    Raises:
+        ValueError: it is in another Region. The text names the setting and what to do `instead`.
+    """
+    region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)  # the Region that the CDK CLI will deploy to
+    if region != CLOUDFRONT_REGION:
+        raise ValueError(f"{setting} needs a stack in {CLOUDFRONT_REGION}, but this one is for {region}: {instead}")
 
 
 def _metrics(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
