@@ -152,7 +152,7 @@ def test_expired_candles_are_not_read(history: WholeHistory, blocks: CandleBlock
     assert begun(history.read(BTC, "1h", 10, now_ms=now_ms)) == [2]
 
 
-def test_a_read_takes_what_began_from_one_time_and_before_another(blocks: CandleBlocksTable) -> None:
+def test_a_read_takes_what_began_between_two_times(blocks: CandleBlocksTable) -> None:
     blocks.add(BTC, "1h", hours(0, 10))
     for first, after in ((0, 10), (3, 7), (3, 4), (4, 4), (5, 4), (9, 10), (9, 99)):
         found = blocks.read(BTC, "1h", 9, from_ms=FIRST_MS + first * HOUR_MS, until_ms=FIRST_MS + after * HOUR_MS)

@@ -54,7 +54,7 @@ def test_a_limit_of_one_is_one(connections_items: Table) -> None:
     assert [taken(places, ME, each) for each in ("c1", "c2")] == ["", TOO_MANY]
 
 
-def test_an_ended_connection_leaves_what_it_has_used_until_that_has_come_back() -> None:
+def test_an_ended_connection_leaves_what_it_used_until_refilled() -> None:
     used_ms = Decimal(NOW_S * 1_000 + 2_500)
     ended = {"sk": "c1", "viewer": ME.name, USED: used_ms}
     (key,) = places_of(ended)
@@ -170,7 +170,7 @@ def test_whatever_removes_a_connection_removes_its_place(connections_items: Tabl
     assert held == left
 
 
-def test_a_newer_connection_among_the_ended_keeps_its_place_alone(connections_items: Table) -> None:
+def test_a_newer_connection_among_the_ended_keeps_its_place(connections_items: Table) -> None:
     """The transaction fails as a whole, so each is removed by itself, with its place."""
     places, connections = places_in(connections_items, per_client=9), ConnectionsTable(connections_items)
     for connection_id, came_s in (("ended", NOW_S - 60), ("newer", NOW_S)):

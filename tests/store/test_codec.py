@@ -122,7 +122,7 @@ def open_candles(quotes: dict[str, Quote], now_ms: int) -> OpenCandles:
     return candles
 
 
-def test_memories_and_the_ticks_before_are_read_as_they_were_written() -> None:
+def test_memories_and_ticks_before_are_read_as_written() -> None:
     held = Memory(None, 12, Decimal("2.5"), 13, 14)
     made = Snapshot(
         seq=9,

@@ -282,7 +282,7 @@ def test_ended_connections_are_removed_by_fifty(connections_items: Table) -> Non
     assert [len(each["TransactItems"]) for each in sent] == [50, 50, 20]
 
 
-def test_a_connection_of_another_layout_is_removed_where_it_was_found(connections_items: Table) -> None:
+def test_another_layouts_connection_is_removed_where_found(connections_items: Table) -> None:
     """As after a change of the number of shards: a worker knows the partition from reading it."""
     former, now = ConnectionsTable(connections_items, 16), ConnectionsTable(connections_items, 1)
     ids = [f"c{number}" for number in range(20)]
@@ -364,7 +364,7 @@ def test_workers_read_the_layouts_every_ten_seconds(connections_items: Table, mo
     assert asked == [1, 1, 1, 2, 2, 2, 3, 4]
 
 
-def test_a_connection_of_another_layout_is_remembered_where_it_was_found(connections_items: Table) -> None:
+def test_another_layouts_connection_is_remembered_where_found(connections_items: Table) -> None:
     former, now = ConnectionsTable(connections_items, 16), ConnectionsTable(connections_items)
     ids = [f"c{number}" for number in range(9)]
     for each in ids:

@@ -50,7 +50,7 @@ def test_a_throttled_forgetting_is_told(connections_items: Table, monkeypatch: p
         ProgressTable(connections_items).forget(0, 3)
 
 
-def test_a_worker_goes_on_only_from_one_that_read_the_same_partitions(connections_items: Table) -> None:
+def test_a_worker_goes_on_only_within_the_same_partitions(connections_items: Table) -> None:
     """Another version may have written the text that says which."""
     table = ProgressTable(connections_items)
     table.begin(0, Snapshot(seq=3), (0, 2))

@@ -72,6 +72,7 @@ OTHER_NUMBERS = {
     "tests/e2e/failover.py": "the seconds until a frozen clock is noticed",
     "tests/functions/ingest/ingests.py": "the seconds that an ingest runs",
     "tests/pricing/test_fx.py": "seconds",
+    "tools/cost/prices.py": "terabytes of a plan of CloudFront",
     "tests/tools/watch/test_table.py": "rows of a table that need not be the catalogue's",
 }
 MADE = {"node_modules", "dist", "cdk.out", "build"}
