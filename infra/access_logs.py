@@ -33,16 +33,24 @@ FIELDS = _OF_EVERY_REQUEST | {name: name for name in ("connectionId", "eventType
 # A line about a document. Behind CloudFront the address is CloudFront's.
 HTTP_FIELDS = _OF_EVERY_REQUEST | {"method": "httpMethod", "path": "path", "bytes": "responseLength"}
 ADDRESS = {"address": "identity.sourceIp"}
+# The execution log of a route: only errors, without the messages themselves.
+ERRORS_ONLY = {"LoggingLevel": "ERROR", "DataTraceEnabled": False}
 MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+def cfn_stage_of(stage: apigatewayv2.IStage) -> apigatewayv2.CfnStage:
+    """The stage in CloudFormation, for what CDK's own does not offer."""
+    cfn_stage = stage.node.default_child
+    if not isinstance(cfn_stage, apigatewayv2.CfnStage):
+        raise TypeError("the stage is not a CloudFormation stage")
+    return cfn_stage
 
 
 def write_access_log(
     scope: Construct, stage: apigatewayv2.IStage, config: FeedConfig, fields: Mapping[str, str]
 ) -> apigatewayv2.CfnStage:
     """Make a stage write a line of these fields per request, to a log group of its own. Returns the stage."""
-    cfn_stage = stage.node.default_child
-    if not isinstance(cfn_stage, apigatewayv2.CfnStage):
-        raise TypeError("the stage is not a CloudFormation stage")
+    cfn_stage = cfn_stage_of(stage)
     told = fields if config.hash_addresses else {**fields, **ADDRESS}
     # The group's own ARN ends in `:*`, which API Gateway refuses or reports as drift.
     destination = Stack.of(scope).format_arn(
@@ -69,9 +77,9 @@ class AccessLogs(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         cfn_stage = write_access_log(self, stage, config, FIELDS)
-        # Only errors, without the messages themselves. Made here, the group expires and goes with the stack.
-        cfn_stage.add_property_override("DefaultRouteSettings.LoggingLevel", "ERROR")
-        cfn_stage.add_property_override("DefaultRouteSettings.DataTraceEnabled", False)
+        for name, value in ERRORS_ONLY.items():
+            cfn_stage.add_property_override(f"DefaultRouteSettings.{name}", value)
+        # Made here, the group expires and goes with the stack.
         errors = log_group(self, "Errors", config, name=f"/aws/apigateway/{stage.api.api_id}/{config.stage_name}")
         stage.node.add_dependency(errors)
         if config.access_log_role:

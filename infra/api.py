@@ -10,14 +10,16 @@ from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
 from infra.accepted import accept
-from infra.access_logs import AccessLogs
+from infra.access_logs import ERRORS_ONLY, AccessLogs, cfn_stage_of
 from infra.config import FeedConfig
 from infra.function import FeedFunction
-from infra.region_quota import answer_rate, message_pace, rates_places
+from infra.region_quota import answer_rate, connect_pace, message_pace, rates_places
 from infra.secret_pair import SecretPair
 from infra.storage import CLIENTS, COUNTS, PACE, SHARDS, Storage
 from infra.token_auth import TokenAuth
 from shared.protocol import REQUEST_EVENTS, SUBSCRIPTION_EVENTS
+
+CONNECT = "$connect"
 
 
 class Api(Construct):
@@ -94,19 +96,32 @@ class Api(Construct):
         if tokens:
             self.functions[tokens.function.service] = tokens.function
         for function, routes in (
-            (connect, ["$connect"]),
+            (connect, [CONNECT]),
             (disconnect, ["$disconnect"]),
             (subscribe, SUBSCRIPTION_EVENTS),
             (request, (*REQUEST_EVENTS, "$default")),
         ):
             integration = WebSocketLambdaIntegration(f"{function.node.id}Integration", function.function)
-            for route in routes:
-                authorizer = tokens.authorizer if tokens and route == "$connect" else None
-                self.api.add_route(route, integration=integration, authorizer=authorizer)
+            for key in routes:
+                authorizer = tokens.authorizer if tokens and key == CONNECT else None
+                route = self.api.add_route(key, integration=integration, authorizer=authorizer)
+                if key == CONNECT:
+                    self._throttle(route)
         reason = "The feed is public: anyone may connect and listen."
         if tokens:
             reason = "Only $connect can have an authorizer: the other routes serve the clients that it let in."
         accept(self.api, {"AwsSolutions-APIG4": reason})
+
+    def _throttle(self, connect: apigatewayv2.WebSocketRoute) -> None:
+        """Give `$connect` a pace of its own, if the settings say one. API Gateway takes a route's settings only with
+        the route, and for the whole of it.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigatewayv2-stage-routesettings.html
+        """
+        if pace := connect_pace(self._config):
+            throttle = {"ThrottlingRateLimit": pace.rate, "ThrottlingBurstLimit": pace.burst}
+            cfn_stage_of(self.stage).route_settings = {CONNECT: {**ERRORS_ONLY, **throttle}}
+            self.stage.node.add_dependency(connect)
 
     def _origin_secret(self) -> SecretPair:
         """What the edge sends with every handshake."""

@@ -23,6 +23,8 @@ BOUNDS = {
     "post_burst": (0, 1_000_000),
     "throttle_rate": (0, 100_000),
     "throttle_burst": (0, 100_000),
+    "connect_rate": (0, 100_000),
+    "document_rate": (0, 100_000),
     "answer_rate": (0, 1_000_000),
     "messages_per_minute": (1, 60_000),
     "message_burst": (DEAREST, 10_000),
@@ -67,6 +69,8 @@ class FeedConfig:
     `post_rate`, `post_burst`: posts to clients per second, and at the same time, by all workers together; 0 for 70 % of
     the Region's default quota (`region_quota`). The quota is shared with the clients' messages.
     `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together.
+    `connect_rate`: new connections per second of all clients together; more get 429. 0 for as many as the account may.
+    `document_rate`: requests for documents per second that no cache answers. 0 for a hundredth of the quota.
     `answer_rate`: posts per second of their long answers, those of `rates`. 0 for a twentieth of the quota, which is a
     14th of `post_rate`.
     `messages_per_minute`, `message_burst`: plain messages of one connection per minute, and at the same time; others
@@ -122,6 +126,8 @@ class FeedConfig:
     post_burst: int = 0
     throttle_rate: int = 0
     throttle_burst: int = 0
+    connect_rate: int = 0
+    document_rate: int = 0
     answer_rate: int = 0
     messages_per_minute: int = 5
     message_burst: int = 200

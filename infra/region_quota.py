@@ -54,9 +54,22 @@ def message_pace(config: FeedConfig) -> Pace:
 
 
 def document_pace(config: FeedConfig) -> Pace:
-    """The pace of requests for documents that no cache answers: a hundredth of the quota."""
+    """The pace of requests for documents that no cache answers: what the settings say, or else a hundredth of the
+    quota."""
+    if config.document_rate:
+        return _evenly(config.document_rate)
     rate, burst = (max(1, posts // POSTS_OF_A_HUNDREDTH) for posts in default_pace(config))
     return Pace(rate, burst)
+
+
+def connect_pace(config: FeedConfig) -> Pace | None:
+    """The pace of new connections, if the settings say one."""
+    return _evenly(config.connect_rate) if config.connect_rate else None
+
+
+def _evenly(rate: int) -> Pace:
+    """A pace with as many at once as come in half a second, as in the quotas."""
+    return Pace(rate, max(1, rate // 2))
 
 
 def answer_rate(config: FeedConfig) -> int:

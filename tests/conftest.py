@@ -7,9 +7,11 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ("tests.no_network", "tests.tables", "tests.lambdas")
 
@@ -33,6 +35,7 @@ LONGEST_FIRST = (
     "infra/",
 )
 LAST = "changing/"
+ROOMS_OF_ONE_PROCESS = ("tests/infra/",)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -56,6 +59,19 @@ def _last_line(report: pytest.TestReport) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place(item.nodeid))
+
+
+class ByRoom(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """One process runs all tests of a file, or of a room that shares what is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = super()._split_scope(nodeid)
+        return next((room for room in ROOMS_OF_ONE_PROCESS if room in path), path)
+
+
+@pytest.hookimpl(optionalhook=True)  # without xdist there is one process anyway
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
+    return ByRoom(config, log)
 
 
 def _place(name: str) -> int:

@@ -13,11 +13,16 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "docs" / "changing"
 INSTALLED = ("tools/node_modules", "web/node_modules")
-MADE = shutil.ignore_patterns(
-    ".git", ".venv", "node_modules", ".local", "cdk.out", "__pycache__", ".*_cache", ".hypothesis"
-)
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", ".local", "cdk.out", ".*_cache", ".hypothesis")
+BYTE_CODE = "__pycache__"  # it is copied, since each run would compile everything again
+FEW_EXAMPLES = "3"  # of a property: what is tested here is whether a change breaks it at all
 DEADLINE_S = 300
 NODE = str(Path(sys.executable).with_name("node"))
+# What holds the contracts to the code. Their own rooms try the parsers.
+CONTRACTS = (
+    *(f"tests/contract/test_{name}.py" for name in ("both_clients", "drift", "guide", "openapi")),
+    "tests/contract/test_contract.py::test_asyncapis_parser_finds_no_error_and_no_warning",
+)
 # No test can notice that a line of the changelog is missing.
 UNNOTICED = {"CHANGELOG.md"}
 
@@ -27,7 +32,7 @@ class Copy:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copytree(ROOT, root, ignore=MADE)
+        shutil.copytree(ROOT, root, ignore=LEFT_OUT)
         for folder in INSTALLED:
             if (ROOT / folder).exists():
                 (root / folder).symlink_to(ROOT / folder)
@@ -65,7 +70,7 @@ class Copy:
             env=os.environ
             | {
                 "PYTHONPATH": os.pathsep.join((str(self.root), str(self.root / "clients" / "python"))),
-                "PYTHONDONTWRITEBYTECODE": "1",
+                "CADFEED_EXAMPLES": FEW_EXAMPLES,
             },
             capture_output=True,
             text=True,
@@ -132,7 +137,7 @@ def listed(name: str, **names: str) -> set[str]:
 
 def _files(root: Path) -> Iterator[str]:
     for folder, inner, names in os.walk(root):
-        ignored = MADE(folder, [*inner, *names])
+        ignored = {*LEFT_OUT(folder, [*inner, *names]), BYTE_CODE}
         inner[:] = [name for name in inner if name not in ignored and not (Path(folder) / name).is_symlink()]
         for name in names:
             if name not in ignored and not (Path(folder) / name).is_symlink():

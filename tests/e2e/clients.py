@@ -130,6 +130,6 @@ def missed(ticks: list[Frame]) -> list[Frame]:
 
 @asynccontextmanager
 async def opened(stack: Stack, url: str = "") -> AsyncIterator[Client]:
-    """Connect a client to a stack's feed during a block."""
-    async with connect(url or stack.feed, ssl=stack.tls, max_size=None, open_timeout=60) as socket:
+    """Connect a client to a stack's feed during a block. It is more patient than most, for a busy machine."""
+    async with connect(url or stack.feed, ssl=stack.tls, max_size=None, open_timeout=60, ping_timeout=120) as socket:
         yield Client(socket=socket)

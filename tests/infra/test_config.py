@@ -43,6 +43,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         post_burst="50",
         throttle_rate="10",
         throttle_burst="5",
+        connect_rate="9",
         answer_rate="6",
         rates="false",
         rates_seconds="7",
@@ -180,6 +181,17 @@ def test_the_stage_is_throttled_as_chosen(changed: Synthesised) -> None:
     assert (throttle["ThrottlingRateLimit"], throttle["ThrottlingBurstLimit"]) == (10, 5)
 
 
+def test_new_connections_have_the_chosen_pace(stack: Synthesised, changed: Synthesised) -> None:
+    """The route has to be there before the stage's settings for it, which replace the default ones as a whole."""
+    stage = changed.stage("test")
+    (route,) = changed.template.find_resources("AWS::ApiGatewayV2::Route", {"Properties": {"RouteKey": "$connect"}})
+    assert route in stage["DependsOn"]
+    throttle = {"ThrottlingRateLimit": 9, "ThrottlingBurstLimit": 4}
+    properties = stage["Properties"]
+    assert properties["RouteSettings"] == {"$connect": properties["DefaultRouteSettings"] | throttle}
+    assert all("RouteSettings" not in each for each in stack.properties("AWS::ApiGatewayV2::Stage").values())
+
+
 def test_logs_are_kept_as_long_as_chosen(changed: Synthesised) -> None:
     groups = changed.properties("AWS::Logs::LogGroup").values()
     assert {group["RetentionInDays"] for group in groups} == {90}
@@ -219,6 +231,8 @@ def test_the_callers_credentials_can_deploy(stack: Synthesised, changed: Synthes
         ("post_rate", -1, "post_rate is -1; it must be 0 to 1000000"),
         ("throttle_rate", -1, "throttle_rate is -1; it must be 0 to 100000"),
         ("throttle_burst", -1, "throttle_burst is -1; it must be 0 to 100000"),
+        ("connect_rate", -1, "connect_rate is -1; it must be 0 to 100000"),
+        ("document_rate", -1, "document_rate is -1; it must be 0 to 100000"),
         ("messages_per_minute", 0, "messages_per_minute is 0; it must be 1 to 60000"),
         ("message_burst", DEAREST - 1, f"message_burst is {DEAREST - 1}; it must be {DEAREST} to 10000"),
         ("max_connections_per_client", -1, "max_connections_per_client is -1; it must be 0 to 1000000"),

@@ -12,7 +12,9 @@ from infra.region_quota import (
     WITH_SMALL_QUOTA,
     Pace,
     answer_rate,
+    connect_pace,
     default_pace,
+    document_pace,
     message_pace,
     posting_pace,
     rates_places,
@@ -104,3 +106,11 @@ def test_who_chooses_the_pace_of_posts_chooses_the_others() -> None:
     assert (message_pace(config), answer_rate(config)) == ((100, 20), 100)
     config = FeedConfig(post_rate=5, throttle_rate=3, throttle_burst=4)
     assert (message_pace(config), answer_rate(config)) == ((3, 4), 1)
+
+
+def test_documents_and_connections_have_a_pace_of_their_own() -> None:
+    assert document_pace(FeedConfig(post_rate=1_400, post_burst=280)) == (20, 4)
+    assert document_pace(FeedConfig(post_rate=1_400, post_burst=280, document_rate=9)) == (9, 4)
+    assert connect_pace(FeedConfig()) is None
+    assert connect_pace(FeedConfig(connect_rate=50)) == (50, 25)
+    assert connect_pace(FeedConfig(connect_rate=1)) == (1, 1)

@@ -18,7 +18,7 @@ from shared.store.explanations_codec import pack_explanations
 
 DAY_MS = INTERVAL_MS["1d"]
 START_MS = 20_000 * DAY_MS  # midnight, UTC
-TICK_MS = 30_000
+TICK_MS = 60_000
 MOST_UNITS_A_TICK = 20
 UNIT_BYTES = 1024
 MEASURED_EVERY = 10  # every tenth tick, with all its markets; ticks are alike

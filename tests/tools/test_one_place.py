@@ -94,16 +94,23 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def constants(tree: ast.AST) -> Iterator[ast.Constant]:
-    """Yield the constants of a module, those in f-strings among them, but no docstring."""
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all nodes of a module. Many facts are looked for, so each file is walked through once."""
+    return tuple(ast.walk(tree))
+
+
+@cache
+def constants(tree: ast.AST) -> tuple[ast.Constant, ...]:
+    """Return the constants of a module, those in f-strings among them, but no docstring."""
     docs = {
         node.body[0].value
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    yield from (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in docs)
+    return tuple(node for node in nodes(tree) if isinstance(node, ast.Constant) and node not in docs)
 
 
 def places(wanted: "re.Pattern[str] | int", *folders: str) -> dict[str, list[int]]:
@@ -137,7 +144,7 @@ def number(node: ast.AST) -> float | None:
 
 def assigned(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """Yield the names that are assigned, and the values."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         match node:
             case ast.Assign(targets=targets, value=value):
                 yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
@@ -147,16 +154,16 @@ def assigned(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 def heartbeats(tree: ast.AST, heartbeat_ms: int) -> list[int]:
     """Return the lines on which a module types the time of a heartbeat: in ms, or under its name in any unit."""
-    others = {id(node) for name, value in assigned(tree) if name in OTHER_TIMES for node in ast.walk(value)}
+    others = {id(node) for name, value in assigned(tree) if name in OTHER_TIMES for node in nodes(value)}
     named = [value.lineno for name, value in assigned(tree) if "HEARTBEAT" in name.upper() and number(value)]
-    typed = [node for node in ast.walk(tree) if number(node) == heartbeat_ms and id(node) not in others]
+    typed = [node for node in nodes(tree) if number(node) == heartbeat_ms and id(node) not in others]
     return sorted({*named, *(node.lineno for node in typed if isinstance(node, ast.expr))})
 
 
 def price_comparisons(tree: ast.AST) -> list[int]:
     """Return the lines that compare the prices of two quotes field by field, as a tuple or one after the other."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         match node:
             case ast.Compare(
                 left=ast.Tuple() as left, ops=[ast.Eq() | ast.NotEq()], comparators=[ast.Tuple() as right]
@@ -302,7 +309,7 @@ def test_a_limit_is_not_typed_in_a_text(limit: int) -> None:
     inserted = [
         f"{path}:{node.lineno}"
         for path in files("shared")
-        for node in ast.walk(parsed(path))
+        for node in nodes(parsed(path))
         if isinstance(node, ast.FormattedValue) and number(node.value) == limit
     ]
     assert inserted == []

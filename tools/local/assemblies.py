@@ -19,6 +19,7 @@ READ = ("infra", "functions", "shared", "tools/cost", "cdk*.json", "requirements
 # With these the app asks AWS for something.
 LOOKED_UP = ("quotes_table_name",)
 MOST_KEPT = 50  # of half a megabyte
+MOST_ARCHIVES = 60  # of three megabytes
 
 
 class Assemblies:
@@ -63,11 +64,26 @@ class Assemblies:
             copy.rename(self._kept)
         except OSError:  # another process has kept the same
             shutil.rmtree(copy)
-        for old in sorted(self._folder.iterdir(), key=lambda each: each.stat().st_mtime)[:-MOST_KEPT]:
+        for old in _all_but_newest(self._folder, MOST_KEPT):
             shutil.rmtree(old, ignore_errors=True)
 
     def _marked(self, text: str) -> str:
         return PORT.sub(lambda found: self._marks.get(found[0], found[0]), text)
+
+
+def share_archives(root: Path, assembly: Path) -> None:
+    """Let the CDK CLI keep the archives of bundles that it makes for an assembly for all others, too: making them takes
+    ten seconds of a core. It names each by its content, and moves it to its place when it is whole."""
+    shared = root / ".local" / "archives"
+    shared.mkdir(parents=True, exist_ok=True)
+    for old in _all_but_newest(shared, MOST_ARCHIVES):
+        old.unlink(missing_ok=True)
+    if not (cache := assembly / ".cache").exists():
+        cache.symlink_to(shared, target_is_directory=True)
+
+
+def _all_but_newest(folder: Path, most: int) -> list[Path]:
+    return sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)[:-most]
 
 
 def _digest(root: Path, text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from tools.local.assemblies import Assemblies
+from tools.local.assemblies import Assemblies, share_archives
 from tools.local.processes import Processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -178,6 +178,7 @@ async def deploy_assembly(processes: Processes, endpoint: str, state: Path, asse
     Raises:
         CannotStart: the CDK CLI failed; the text names its log.
     """
+    share_archives(ROOT, assembly)
     outputs = state / "outputs.json"
     command = ["deploy", "--all", "--require-approval=never", f"--outputs-file={outputs}", f"--app={assembly}"]
     await _cdk(processes, command, endpoint, state / "cdk.log", ROOT)

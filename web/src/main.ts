@@ -79,7 +79,9 @@ function showNews(news: Heard): void {
 
 /** The rest of what the page asks for: without it, trends begin with the page's quotes, and the rows are the build's. */
 function loadMore(): void {
-  import("./more.ts").then(({ askForMore }) => askForMore(feed, table, arrange)).catch(() => undefined);
+  import("./more.ts")
+    .then(({ askForMore }) => askForMore(feed, table, arrange, (symbol) => void openChart(symbol)))
+    .catch(() => undefined);
 }
 
 function tick(): void {

@@ -1,15 +1,25 @@
 /** What the page asks for after the first prices: the past of each row, the feed's own catalogue, and a pace. Loaded then. */
 
 import type { Feed } from "cadfeed-client";
+import { showDay } from "./day.ts";
 import { Past } from "./past.ts";
 import type { QuoteTable } from "./table.ts";
 
 /** The first prices are drawn by then. */
 const ASSETS_AFTER_MS = 500;
 
-/** Ask for both, and keep the page's pace. `arrange` puts the rows in order after the catalogue has changed them. */
-export async function askForMore(feed: Feed, table: QuoteTable, arrange: () => void): Promise<void> {
+/**
+ * Ask for both, show the last 24 hours, and keep the page's pace. `arrange` puts the rows in order after the catalogue has
+ * changed them; `open` opens an asset's chart.
+ */
+export async function askForMore(
+  feed: Feed,
+  table: QuoteTable,
+  arrange: () => void,
+  open: (symbol: string) => void,
+): Promise<void> {
   keepPace(feed);
+  showDay(feed, open);
   // While the network is well: the client needs it when it is not.
   void import("cadfeed-client/polling.ts").catch(() => undefined);
   const past = new Past(table);

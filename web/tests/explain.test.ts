@@ -1,6 +1,7 @@
 /** Why a price is what it is: how the client reads the feed's answer. */
 
 import { Feed } from "cadfeed-client";
+import * as reader from "cadfeed-client/answers.ts";
 import { Session } from "cadfeed-client/session.ts";
 import { describe, expect, it } from "vitest";
 import { imagesOf, snapshotOf } from "./market.ts";
@@ -18,7 +19,7 @@ function answer(id: number, candidates: readonly string[] = [OLD_LAST, NO_ANSWER
 }
 
 function settledWith(frame: (id: number) => string): unknown {
-  const session = new Session(undefined, () => 1);
+  const session = Object.assign(new Session(undefined, () => 1), { reader });
   session.start(0);
   session.opened(1, 0);
   for (const text of snapshotOf(FIRST)) session.received(1, text, 0);

@@ -2,6 +2,7 @@
 
 import type { History, Request, Snapshot } from "cadfeed-client";
 import { Feed, isBackfilled, RequestError } from "cadfeed-client";
+import * as reader from "cadfeed-client/answers.ts";
 import type { Outcome } from "cadfeed-client/session.ts";
 import { Session } from "cadfeed-client/session.ts";
 import fc from "fast-check";
@@ -17,7 +18,7 @@ const KEY = 7;
 
 /** A session whose connection is open and has told the whole state at time 0. */
 function live(): Session {
-  const session = new Session(undefined, () => 1);
+  const session = Object.assign(new Session(undefined, () => 1), { reader });
   session.start(0);
   session.opened(1, 0);
   for (const text of snapshotOf(FIRST)) session.received(1, text, 0);
@@ -179,7 +180,7 @@ describe("an answer", () => {
   });
 
   it("asks for a snapshot on the channel that the feed offers", () => {
-    const session = new Session(undefined, () => 0);
+    const session = Object.assign(new Session(undefined, () => 0), { reader });
     session.start(0);
     session.opened(1, 0);
     const channels = ({ commands }: Outcome): unknown[] =>
@@ -295,7 +296,7 @@ describe("a connection", () => {
   });
 
   it("that is not open yet is waited for", () => {
-    const session = new Session(undefined, () => 1);
+    const session = Object.assign(new Session(undefined, () => 1), { reader });
     session.start(0);
     expect(sent(session.request(KEY, ASKED, 0))).toEqual([]);
     session.opened(1, 5000);
@@ -323,7 +324,7 @@ describe("a connection", () => {
   });
 
   it("by a refused subscription ends every request, later ones too, with the refusal", () => {
-    const session = new Session(["NO_CAD"], () => 1);
+    const session = Object.assign(new Session(["NO_CAD"], () => 1), { reader });
     session.start(0);
     session.request(KEY, ASKED, 0);
     session.opened(1, 0);

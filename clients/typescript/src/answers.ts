@@ -1,4 +1,4 @@
-/** What a program may ask the feed for besides quotes, and the answers. */
+/** What a program may ask the feed for besides quotes, and the answers. `Feed` loads it with the first such request. */
 
 import type { Candle } from "./candle.ts";
 import type { Explanation } from "./explanation.ts";
@@ -130,16 +130,18 @@ export interface SnapshotPart extends Identified {
   readonly unavailable: readonly string[];
 }
 
-export interface PongPart extends Identified, Pong {
-  readonly event: "pong";
-}
-
 /** A frame that answers a request, or is a part of its answer. */
-export type AnswerPart = HistoryPart | TrendsPart | AssetsPart | ExplainPart | SnapshotPart | PongPart;
+export type AnswerPart = HistoryPart | TrendsPart | AssetsPart | ExplainPart | SnapshotPart;
+
+/** Reads the parts of answers, and puts them together. */
+export interface AnswerReader {
+  readonly answerOf: typeof answerOf;
+  readonly joined: typeof joined;
+}
 
 /** A part of an answer, or nothing when the frame is another one or broken, or its `id` is not this client's. */
 export function answerOf(frame: Fields): AnswerPart | undefined {
-  const { event, id, ts } = frame;
+  const { event, id } = frame;
   const parts = partsOf(frame);
   if (!isWhole(id) || !parts) return undefined;
   const part = { id, ...parts };
@@ -152,8 +154,6 @@ export function answerOf(frame: Fields): AnswerPart | undefined {
       return assetsOf(frame, part);
     case "explain":
       return explainOf(frame, part);
-    case "pong":
-      return { event: "pong", ts: isWhole(ts) ? ts : 0, ...part };
     default:
       return undefined;
   }
@@ -178,8 +178,6 @@ export function joined(parts: readonly AnswerPart[]): Answers[keyof Answers] {
       return first.explanation;
     case "snapshot":
       return { seq: first.seq, ts: first.ts, quotes: all("data"), unavailable: all("unavailable") };
-    default:
-      return { ts: first.ts };
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Answers, Request } from "./answers.ts";
 import type { Book } from "./book.ts";
+import { RequestError } from "./errors.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Quote } from "./quote.ts";
 import type { Settled } from "./requests.ts";
@@ -106,8 +107,10 @@ export class Feed implements AsyncIterable<Quote> {
    * @throws RequestError: there is no answer, or the server refused.
    * @throws the signal's reason, when it is aborted.
    */
-  request<Kind extends Request>(request: Kind, signal?: AbortSignal): Promise<Answers[Kind["event"]]> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
+  async request<Kind extends Request>(request: Kind, signal?: AbortSignal): Promise<Answers[Kind["event"]]> {
+    signal?.throwIfAborted();
+    if (request.event !== "ping") await this.#loadReader();
+    signal?.throwIfAborted();
     const key = ++this.#requests;
     let cancel = (): void => undefined;
     const answer = new Promise<Answers[Kind["event"]]>((resolve, reject) => {
@@ -121,6 +124,15 @@ export class Feed implements AsyncIterable<Quote> {
     signal?.addEventListener("abort", cancel);
     this.#apply(this.#session.request(key, request, steadyNow()));
     return answer.finally(() => signal?.removeEventListener("abort", cancel));
+  }
+
+  /** The code for answers is loaded with the first request, since prices come first. */
+  async #loadReader(): Promise<void> {
+    try {
+      this.#session.reader ??= await import("./answers.ts");
+    } catch {
+      throw new RequestError("disconnected", "A part of the client could not be loaded.", true);
+    }
   }
 
   /**

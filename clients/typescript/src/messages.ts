@@ -1,7 +1,6 @@
 /** The messages of the channels `rates_compact` and `rates_batch`, in and out. What the server sends is judged once, here. */
 
-import type { AnswerPart, Request, SnapshotRequest } from "./answers.ts";
-import { answerOf } from "./answers.ts";
+import type { AnswerPart, AnswerReader, Pong, Request, SnapshotRequest } from "./answers.ts";
 import type { Channel } from "./compact.ts";
 import { Legends } from "./compact.ts";
 import { parseExact } from "./exact.ts";
@@ -73,7 +72,21 @@ export interface Refusal {
   readonly id?: number | string;
 }
 
-export type ServerMessage = SnapshotFrame | UpdateFrame | Heartbeat | Subscribed | Closing | Refusal | AnswerPart;
+/** Answers `ping`. */
+export interface PongFrame extends Pong {
+  readonly event: "pong";
+  readonly id: number;
+}
+
+export type ServerMessage =
+  | SnapshotFrame
+  | UpdateFrame
+  | Heartbeat
+  | Subscribed
+  | Closing
+  | Refusal
+  | PongFrame
+  | AnswerPart;
 
 export type ClientMessage =
   | { event: "subscribe"; channel: Channel; symbols?: readonly string[]; every?: number; id: number }
@@ -82,18 +95,18 @@ export type ClientMessage =
 
 /**
  * What a frame says, or nothing when this client does not act on it: unknown, of another channel, or broken. `legends` are
- * those of its connection.
+ * those of its connection. Without a `reader` it acts on no answer but that to `ping`.
  */
-export function parseMessage(text: string, legends: Legends): ServerMessage | undefined {
+export function parseMessage(text: string, legends: Legends, reader?: AnswerReader): ServerMessage | undefined {
   try {
     const parsed = parseExact(text);
-    return isFields(parsed) ? messageOf(parsed, legends) : undefined;
+    return isFields(parsed) ? messageOf(parsed, legends, reader) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function messageOf(frame: Fields, legends: Legends): ServerMessage | undefined {
+function messageOf(frame: Fields, legends: Legends, reader?: AnswerReader): ServerMessage | undefined {
   switch (frame["event"]) {
     case "snapshot":
     case "update":
@@ -106,10 +119,12 @@ function messageOf(frame: Fields, legends: Legends): ServerMessage | undefined {
       return closingOf(frame);
     case "error":
       return refusalOf(frame);
+    case "pong":
+      return pongOf(frame);
     case undefined:
       return gatewayErrorOf(frame);
     default:
-      return answerOf(frame);
+      return reader?.answerOf(frame);
   }
 }
 
@@ -162,6 +177,10 @@ function subscribedOf(frame: Fields): Subscribed | undefined {
 function closingOf(frame: Fields): Closing | undefined {
   const { reason, reconnect_in_ms: inMs } = frame;
   return isWhole(inMs) ? { event: "closing", reason: textOf(reason), reconnect_in_ms: inMs } : undefined;
+}
+
+function pongOf({ ts, id }: Fields): PongFrame | undefined {
+  return isWhole(id) ? { event: "pong", id, ts: isWhole(ts) ? ts : 0 } : undefined;
 }
 
 function refusalOf(frame: Fields): Refusal {

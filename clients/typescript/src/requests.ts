@@ -6,14 +6,13 @@
  * parts of different answers are never put together.
  */
 
-import type { AnswerPart, Answers, Request } from "./answers.ts";
-import { joined } from "./answers.ts";
+import type { AnswerPart, AnswerReader, Answers, Request } from "./answers.ts";
 import type { Channel } from "./compact.ts";
 import type { Connection } from "./connection.ts";
 import { isNotOffered, waitMs } from "./connection.ts";
 import type { Refused } from "./errors.ts";
 import { RequestError } from "./errors.ts";
-import type { Refusal } from "./messages.ts";
+import type { PongFrame, Refusal } from "./messages.ts";
 
 /** The first `id`; those below are the connection's own. */
 const FIRST_ID = 100;
@@ -78,14 +77,18 @@ export class Requests {
     }
   }
 
-  answered(frame: AnswerPart): void {
+  answered(frame: AnswerPart, reader: AnswerReader | undefined): void {
     const found = this.#find(frame.id);
-    if (!found) return;
+    if (!found || !reader) return;
     const [key, pending] = found;
     pending.parts.set(frame.part, frame);
     if (pending.parts.size < frame.parts) return;
-    this.#pending.delete(key);
-    this.#settled.push({ key, answer: joined([...pending.parts.values()]) });
+    this.#succeed(key, reader.joined([...pending.parts.values()]));
+  }
+
+  ponged({ id, ts }: PongFrame): void {
+    const found = this.#find(id);
+    if (found) this.#succeed(found[0], { ts });
   }
 
   /** The server refused something; returns whether it was one of these requests. `random` makes numbers from 0 to 1. */
@@ -133,6 +136,11 @@ export class Requests {
     const { channel } = connection;
     pending.channel = channel;
     connection.send(request.event === "snapshot" ? { ...request, channel, id } : { ...request, id });
+  }
+
+  #succeed(key: number, answer: Answers[keyof Answers]): void {
+    this.#pending.delete(key);
+    this.#settled.push({ key, answer });
   }
 
   #fail(key: number, error: RequestError): void {

@@ -5,7 +5,7 @@
  * session opens the next one first, and leaves the old one when the new one has told the whole state.
  */
 
-import type { Request } from "./answers.ts";
+import type { AnswerReader, Request } from "./answers.ts";
 import { Book } from "./book.ts";
 import { Connection, IDS } from "./connection.ts";
 import { Refused } from "./errors.ts";
@@ -58,6 +58,8 @@ export interface Outcome {
 export class Session {
   readonly book = new Book();
   error: Refused | undefined;
+  /** Has to be there before a request, unless that is a ping. */
+  reader: AnswerReader | undefined;
 
   readonly #symbols: readonly string[] | undefined;
   #every: number | undefined;
@@ -128,7 +130,7 @@ export class Session {
     const connection = this.#find(number);
     if (!connection) return this.#outcome();
     connection.heard(now);
-    const message = parseMessage(text, connection.legends);
+    const message = parseMessage(text, connection.legends, this.reader);
     switch (message?.event) {
       case "subscribed":
         this.book.rejected = message.rejected;
@@ -144,8 +146,11 @@ export class Session {
         return this.#closing(connection, message, now);
       case "error":
         return this.#refused(connection, message, now);
+      case "pong":
+        this.#requests.ponged(message);
+        return this.#outcome();
       default:
-        if (message) this.#requests.answered(message);
+        if (message) this.#requests.answered(message, this.reader);
         return this.#outcome();
     }
   }
@@ -230,7 +235,7 @@ export class Session {
   #snapshot(connection: Connection, frame: SnapshotFrame, now: number): Outcome {
     this.#tells(connection, frame, now);
     this.book.hear(frame);
-    this.#requests.answered(frame);
+    this.#requests.answered(frame, this.reader);
     const changed = this.book.take(frame.data, frame);
     const withdrawn = this.book.withdraw(frame.unavailable, frame.seq);
     const listed = connection.chain.snapshot(frame);
