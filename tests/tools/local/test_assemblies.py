@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.local import assemblies
-from tools.local.assemblies import Assemblies
+from tools.local.assemblies import Assemblies, share_archives
 from tools.local.aws import ROOT
 
 
@@ -124,3 +125,18 @@ def test_a_limited_number_is_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -
         Assemblies(root, own).keep(written(root, own, f"written{number}"))
     assert len(list((root / ".local" / "assemblies").iterdir())) == 3
     assert Assemblies(root, settings(number="4")).take(root.parent / "taken")
+
+
+def test_archives_of_one_deployment_serve_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CDK CLI writes them to the folder `.cache` of an assembly, and looks for them there."""
+    monkeypatch.setattr(assemblies, "MOST_ARCHIVES", 2)
+    for number in range(4):
+        assembly = tmp_path / f"cdk.out.{number}"
+        assembly.mkdir()
+        share_archives(tmp_path, assembly)
+        share_archives(tmp_path, assembly)  # deployed again
+        archive = assembly / ".cache" / f"{number}.zip"
+        archive.write_bytes(b"")
+        os.utime(archive, (number, number))
+    names = {path.name for path in (tmp_path / "cdk.out.0" / ".cache").iterdir()}
+    assert names == {"1.zip", "2.zip", "3.zip"}

@@ -5,6 +5,8 @@ import type { Page } from "./browser.ts";
 import { CHROMIUM, DESKTOP, it, PHONE, TIMEOUT_MS } from "./browser.ts";
 import { SYMBOLS } from "./market.ts";
 
+/** The buttons of the biggest gains and losses. */
+const DAY = ["first", "second", "third"].flatMap((place) => [`${place} gain`, `${place} loss`]);
 const HEADERS = ["Asset", "Spot", "Bid", "Ask", "Spread", "24 h change", "24 h %", "Trend", "Age", "Source"];
 /** A feed whose pace is not yet known is quiet after 35 s; the client pings it after 37 s. */
 const QUIET_MS = 36_000;
@@ -57,8 +59,9 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
 
   it("works with the keyboard alone", async ({ visit }) => {
     const page = await visit.open();
+    await page.locator("#losses button:visible").first().waitFor();
     const stops: string[] = [];
-    for (const _ of ["filter", "favourites", ...HEADERS, "star", "open"]) {
+    for (const _ of ["filter", "favourites", ...DAY, ...HEADERS, "star", "open"]) {
       await page.keyboard.press("Tab");
       stops.push(await visit.focused());
       expect(
@@ -66,6 +69,7 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
         stops.at(-1),
       ).toBe("solid");
     }
+    expect(stops.splice(2, DAY.length).every((text) => /^\w+ [+−][\d.]+%$/.test(text))).toBe(true);
     expect(stops).toEqual(["filter", "favourites", ...HEADERS, "BTC_CAD Favourite BTC", "BTC_CAD open"]);
     await page.keyboard.press("Enter");
     await page.locator("dialog[open]").waitFor();
@@ -77,7 +81,7 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     await pressed(page, "Space", "/");
     await page.keyboard.type("there is none");
     expect(await visit.shown()).toEqual([]);
-    await pressed(page, "Tab", ...HEADERS.map(() => "Tab"), "Tab");
+    await pressed(page, "Tab", ...[...DAY, ...HEADERS].map(() => "Tab"), "Tab");
     expect(await visit.focused()).toBe("clear");
     await page.keyboard.press("Enter");
     expect(await visit.shown()).toEqual(SYMBOLS);
@@ -100,13 +104,14 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
 
   it("is sorted with the keyboard alone if there are no headers", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE });
+    await page.locator("#losses button:visible").first().waitFor();
     await pressed(page, "Tab", "Tab", "Tab", "ArrowDown", "ArrowDown");
     expect(await visit.focused()).toBe("sort");
     expect(await visit.query()).toBe("?sort=spot");
     await pressed(page, "Tab", "Enter");
     expect(await visit.focused()).toBe("reverse");
     expect(await visit.query()).toBe("?sort=spot&order=asc");
-    await page.keyboard.press("Tab");
+    await pressed(page, "Tab", ...DAY.map(() => "Tab"));
     expect(await visit.focused()).toMatch(/^\w+_CAD Favourite \w+$/);
   });
 

@@ -72,6 +72,26 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.locator("#sources").textContent()).toBe("6 of 6 sources");
   });
 
+  it("has the day at a glance on top, and opens the chart of what is clicked there", async ({ visit }) => {
+    const page = await visit.open("", { script: WATCH_SHIFTS });
+    const [gains, losses] = [page.locator("#gains button:visible"), page.locator("#losses button:visible")];
+    await gains.first().waitFor();
+    const percents = (texts: string[]) =>
+      texts.map((text) => Number(text.split(" ")[1]?.replace("−", "-").replace("%", "")));
+    const rises = percents(await gains.allTextContents());
+    const falls = percents(await losses.allTextContents());
+    expect(rises.length).toBe(3);
+    expect(rises).toEqual(rises.toSorted((a, b) => b - a));
+    expect(falls).toEqual(falls.toSorted((a, b) => a - b));
+    const [ups = 0, downs = 0] = (await page.textContent("#breadth"))?.match(/\d+/g)?.map(Number) ?? [];
+    expect(ups + downs).toBeGreaterThan(SYMBOLS.length - 5); // some did not change
+    expect(await shifts(page)).toEqual([]);
+    const symbol = await gains.first().getAttribute("data-symbol");
+    await gains.first().click();
+    await page.locator("dialog[open]").waitFor();
+    expect(page.url()).toContain(`symbol=${symbol}`);
+  });
+
   it("draws the visible prices before the others", async ({ visit }) => {
     const page = await visit.open("", { script: WATCH_PRICES });
     const [first, ...others] = await page.evaluate(() => (window as unknown as { priced: number[] }).priced);
