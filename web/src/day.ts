@@ -17,7 +17,7 @@ export interface Day {
   readonly losses: readonly Quote[];
 }
 
-/** What the quotes say of the last 24 hours. A stale one says nothing of them. */
+/** What the last 24 hours were, by the quotes. A stale one tells nothing about them. */
 export function dayOf(quotes: Iterable<Quote>): Day {
   const changed = [...quotes]
     .filter(({ stale, change_pct: percent }) => !stale && Number(percent))
