@@ -14,6 +14,8 @@ PAGE_SOURCES := $(shell find web/src clients/typescript/src -type f)
 # An outer make with -j sets the number of jobs for the inner one.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j 3)
 export PATH := $(BIN):$(PATH)
+# Byte code is kept even where the environment says no: every command starts many processes, which else compile it again.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Their limits are those of the feed, so they need the machine as much as the whole feed does.
 REAL_TIME := tests/functions/ingest/test_kills.py tests/gateway
@@ -67,7 +69,7 @@ all-installed: all-ready .venv/.installed tools/node_modules/.installed web/node
 # The first import of the CDK compiles byte code, which takes long; here it happens while npm works.
 .venv/.compiled: .venv/.ready
 	@echo "Python: byte code of the CDK and the local stack"
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import infra.app, ministack.app, tools.local.__main__'
+	@$(BIN)/python -c 'import infra.app, ministack.app, tools.local.__main__'
 	@touch $@
 
 tools/node_modules/.ready: tools/package-lock.json | .venv/.ready

@@ -1,16 +1,20 @@
 """Runs of `backfill` against the simulated exchange and a table in moto, on a clock that only waiting moves."""
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from urllib.request import urlopen
 
 from shared.backfill import asker
 from shared.backfill.asker import HistoryAsker
 from shared.backfill.run import Backfill, Progress
 from shared.model.assets import catalogue
+from shared.model.candles import Candle
 from shared.sources.all_histories import HISTORIES
 from shared.sources.http_get import Answer, get
 from shared.store.backfill_jobs import BackfillJobs
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+NOW_MS = 1_795_875_000_000 + 1_234  # 2026-11-28 14:10:01 UTC
+ALMOST = 0.9  # of the series: CoinGecko has no minutes and one year of days
 # A direct market, one at Binance, a renamed one with a past market, one of many coins, and one at CoinGecko alone.
 FEW = ("BTC_CAD", "LTC_CAD", "FTM_CAD", "MKR_CAD", "ETHW_CAD")
 
@@ -96,3 +102,26 @@ def staged(items: "Table", began_ms: int, seed: int = 5) -> "Iterator[Stage]":
 def few() -> Mapping[str, Any]:
     """Return the part of the catalogue that the tests fetch."""
     return {symbol: catalogue()[symbol] for symbol in FEW}
+
+
+def candles(stage: Stage, symbol: str, interval: str) -> list[Candle]:
+    """Return the stored candles of a series."""
+    found: list[Candle] = []
+    while part := stage.history.read(
+        symbol, interval, 500, now_ms=NOW_MS, before_ms=found[0].open_ms if found else None
+    ):
+        found = part + found
+    return found
+
+
+def asked(stage: Stage, path: str) -> Any:
+    """Return what the exchange answers."""
+    with urlopen(stage.exchange.url + path, timeout=30) as response:  # noqa: S310 - of the simulated exchange
+        return json.loads(response.read(), parse_float=Decimal)
+
+
+def ohlc(stage: Stage, pair: str, minutes: int) -> dict[int, list[Decimal]]:
+    """Return Kraken's candles by their opening times."""
+    stage.clock.now_ms += 2_000  # Kraken takes a request a second
+    rows = next(iter(asked(stage, f"/0/public/OHLC?pair={pair}&interval={minutes}")["result"].values()))
+    return {row[0] * 1000: [Decimal(text) for text in row[1:5]] for row in rows}

@@ -1,11 +1,9 @@
 """A backfill ends with the same candles, whatever happens to it on the way, and exact ones."""
 
-import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from moto import mock_aws
@@ -15,17 +13,13 @@ from shared.backfill import run as module
 from shared.backfill.run import Progress
 from shared.backfill.start import Starter
 from shared.model.assets import catalogue
-from shared.model.candles import BACKFILLED_MS, DAY_MS, INTERVAL_MS, Candle
-from shared.model.trends import HOURS
+from shared.model.candles import DAY_MS, INTERVAL_MS, Candle
 from shared.store.candles_table import CandlesTable
-from shared.store.trends_table import TrendsTable
-from tests.backfill.stage import FEW, Stage, few, staged
+from tests.backfill.stage import ALMOST, NOW_MS, Stage, asked, candles, few, ohlc, staged
 from tests.tables import create_table, dynamodb
 from tools.simulator.faults import parse_faults
 
-NOW_MS = 1_795_875_000_000 + 1_234  # 2026-11-28 14:10:01 UTC
 HOUR_MS = INTERVAL_MS["1h"]
-ALMOST = 0.9  # of the series: CoinGecko has no minutes and one year of days
 
 
 @pytest.fixture(autouse=True)
@@ -49,88 +43,6 @@ def undisturbed() -> Mapping[tuple[str, str], Any]:
             stage.jobs.start(0, NOW_MS)
             assert stage.backfill().run() == "whole"
             return stage.stored()
-
-
-def candles(stage: Stage, symbol: str, interval: str) -> list[Candle]:
-    found: list[Candle] = []
-    while part := stage.history.read(
-        symbol, interval, 500, now_ms=NOW_MS, before_ms=found[0].open_ms if found else None
-    ):
-        found = part + found
-    return found
-
-
-def asked(stage: Stage, path: str) -> Any:
-    with urlopen(stage.exchange.url + path, timeout=30) as response:  # noqa: S310 - of the simulated exchange
-        return json.loads(response.read(), parse_float=Decimal)
-
-
-def ohlc(stage: Stage, pair: str, minutes: int) -> dict[int, list[Decimal]]:
-    stage.clock.now_ms += 2_000  # Kraken takes a request a second
-    rows = next(iter(asked(stage, f"/0/public/OHLC?pair={pair}&interval={minutes}")["result"].values()))
-    return {row[0] * 1000: [Decimal(text) for text in row[1:5]] for row in rows}
-
-
-# What is stored
-
-
-def test_every_asset_gets_its_depth(stage: Stage) -> None:
-    stage.jobs.start(0, NOW_MS)
-    stage.backfill().run()
-    for symbol in ("BTC_CAD", "LTC_CAD", "FTM_CAD"):
-        for interval, depth_ms in BACKFILLED_MS.items():
-            found = candles(stage, symbol, interval)
-            length_ms = INTERVAL_MS[interval]
-            newest_ms = NOW_MS // length_ms * length_ms - length_ms
-            assert found[-1].open_ms == newest_ms
-            times = {candle.open_ms for candle in found}
-            wanted = range(newest_ms, NOW_MS - depth_ms, -length_ms)
-            assert len(times & set(wanted)) / len(wanted) > (0.98 if symbol != "FTM_CAD" else ALMOST)
-    assert len(candles(stage, "ETHW_CAD", "1h")) > ALMOST * 90 * 24
-    assert all(candle.ticks == 0 for candle in candles(stage, "BTC_CAD", "1h"))
-    trends = TrendsTable(stage.items).read()
-    assert {symbol: len([c for c in row if c]) for symbol, row in trends.closes.items()} == dict.fromkeys(FEW, HOURS)
-
-
-def test_hours_equal_the_market_times_the_rate_of_the_hour(stage: Stage) -> None:
-    stage.jobs.start(0, NOW_MS)
-    stage.backfill().run()
-    stage.clock.now_ms += 5_000
-    klines = asked(stage, f"/api/v3/klines?symbol=LTCUSDT&interval=1h&limit=500&endTime={NOW_MS}")
-    rates = ohlc(stage, "USDTCAD", 60)
-    stored = {candle.open_ms: candle for candle in candles(stage, "LTC_CAD", "1h")}
-    compared = 0
-    for row in klines[:-1]:
-        opened, high, low, close = (Decimal(text) for text in row[1:5])
-        rate_open, _, _, rate_close = rates[row[0]]
-        middle = (rate_open + rate_close) / 2
-        first, last = opened * rate_open, close * rate_close
-        expected = (first, max(high * middle, first, last), min(low * middle, first, last), last)
-        made = stored[row[0]]
-        assert (made.open, made.high, made.low, made.close) == expected
-        compared += 1
-    assert compared > 490
-
-
-def test_a_direct_market_needs_no_rate(stage: Stage) -> None:
-    stage.jobs.start(0, NOW_MS)
-    stage.backfill().run()
-    direct = ohlc(stage, "XBTCAD", 1440)
-    stored = {candle.open_ms: candle for candle in candles(stage, "BTC_CAD", "1d")}
-    both = [open_ms for open_ms in direct if open_ms in stored]
-    assert len(both) > 700
-    assert all([stored[t].open, stored[t].high, stored[t].low, stored[t].close] == direct[t] for t in both)
-
-
-def test_a_series_goes_on_over_a_rename(stage: Stage) -> None:
-    stage.jobs.start(0, NOW_MS)
-    stage.backfill().run()
-    days = candles(stage, "FTM_CAD", "1d")
-    renamed_ms = 1_736_726_400_000  # 2025-01-13
-    assert days[0].open_ms < renamed_ms < days[-1].open_ms
-    before = [day for day in days if day.open_ms < renamed_ms][-1]
-    after = next(day for day in days if day.open_ms >= renamed_ms)
-    assert Decimal("0.5") < after.open / before.close < 2
 
 
 # Whatever happens
@@ -200,12 +112,6 @@ def test_a_source_that_is_away_leaves_its_series_for_later(stage: Stage, undistu
     assert stage.backfill().run() == "whole"
     blocks = {key: value for key, value in stage.stored().items() if "BTC" in key[0]}
     assert blocks == {key: value for key, value in undisturbed.items() if "BTC" in key[0]}
-
-
-def test_no_limit_of_a_source_is_exceeded(stage: Stage) -> None:
-    stage.jobs.start(0, NOW_MS)
-    stage.backfill().run()
-    assert {status for _, status in stage.exchange.statuses_since_reset} == {200}
 
 
 # Holes

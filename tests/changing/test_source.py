@@ -247,10 +247,6 @@ def test_a_source_touches_the_listed_files_is_asked_and_votes(copy: Copy) -> Non
     (row,) = re.findall(r"^\| `cadex` \|.*$", (copy.root / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert row == "| `cadex` | 1 | every 10 s | `cadex_base_url`, `cadex_poll_seconds` |"
     copy.write("tests/infra/test_probe.py", TEMPLATE)
-    copy.assert_passes("tests/infra/test_probe.py", "tests/infra/test_cost_settings.py", "-k", "not with_site")
-
-
-def test_the_tests_of_sources_pass_with_a_new_one(copy: Copy) -> None:
-    change(copy)
-    copy.tables(of_stacks=True)
-    copy.assert_passes(*CHECKED)
+    copy.assert_passes(
+        *CHECKED, "tests/infra/test_probe.py", "tests/infra/test_cost_settings.py", "-k", "not with_site"
+    )

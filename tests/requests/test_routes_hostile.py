@@ -65,6 +65,13 @@ wrong_somewhere = st.builds(
     right_messages,
     st.dictionaries(st.sampled_from(list(right)), wrong | any_text.map(json.dumps), min_size=1, max_size=2),
 )
+# Each of the other messages reaches a limit's error too seldom.
+beyond_limits = st.fixed_dictionaries(
+    {"event": st.just('"history"'), "symbol": st.just('"BTC_CAD"'), "interval": right["interval"]},
+    optional={"limit": st.sampled_from(["-1", "0", "501", "9999"]), "id": right["id"]},
+) | st.fixed_dictionaries(
+    {"event": st.just('"subscribe"'), "channel": right["channel"], "symbols": symbols}, optional={"id": right["id"]}
+)
 
 
 def written(fields: dict[str, str]) -> str:
@@ -97,6 +104,7 @@ messages = st.one_of(
     wrong,
     st.sampled_from(["{", "[1,2", '{"event":"ping"', '"ping"', "null", "", "{}", '{"event":"ping"}{"event":"ping"}']),
     right_messages.map(written),
+    beyond_limits.map(written),
     wrong_somewhere.map(written),
     wrong_somewhere.map(written),
     any_text.map(lambda event: json.dumps({"event": event, "id": 1})),

@@ -4,6 +4,7 @@ import argparse
 import json
 import runpy
 import sys
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from tools.cost.report import WIDTH, as_json, show
 from tools.cost.workload import BadOptions, Options
 
 
-def main() -> int:
-    """Return 0, or 2 after naming an invalid option."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, the own one if there are no `arguments`.
+
+    Returns 0, or 1 if the plot cannot be written; an invalid option ends the program with 2, after naming it.
+    """
     parser = _parser()
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     try:
         options = Options(
             given.connections,

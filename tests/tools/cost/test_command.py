@@ -12,6 +12,7 @@ import pytest
 
 from shared.model.channels import RATES
 from tools.cost import measured
+from tools.cost.__main__ import main
 from tools.cost.designs import Design, Service
 from tools.cost.plot import plot
 from tools.cost.report import crossovers
@@ -21,19 +22,15 @@ ROOT = Path(__file__).parents[3]
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 
 
-def run(*options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tools.cost", *options],
+def test_the_table_has_each_design_at_each_size() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.cost", "--connections", "2500"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-
-
-def test_the_table_has_each_design_at_each_size() -> None:
-    done = run("--connections", "2500")
     assert done.returncode == 0, done.stderr
     for design in Design:
         rows = [line.split()[0] for line in done.stdout.splitlines() if f" {design.value} " in line]
@@ -44,9 +41,9 @@ def test_the_table_has_each_design_at_each_size() -> None:
     assert "warning" not in done.stdout
 
 
-def test_json_has_the_dollars_of_each_service() -> None:
-    done = run("--json", "--connections", "1000", "--channel", "rates")
-    answer = json.loads(done.stdout)
+def test_json_has_the_dollars_of_each_service(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "--connections", "1000", "--channel", "rates"]) == 0
+    answer = json.loads(capsys.readouterr().out)
     ours = next(one for one in answer["designs"] if (one["connections"], one["design"]) == (1000, "this design"))
     assert ours["services"].keys() == {service.value for service in Service}
     assert ours["total"] == pytest.approx(sum(ours["services"].values()), abs=0.01)
@@ -56,8 +53,9 @@ def test_json_has_the_dollars_of_each_service() -> None:
     assert "of the account's quota" in answer["warning"]
 
 
-def test_a_deployment_beyond_the_quota_is_warned_of() -> None:
-    assert "warning: 1,000 connections on rates" in run("--connections", "1000", "--channel", "rates").stdout
+def test_a_deployment_beyond_the_quota_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--connections", "1000", "--channel", "rates"]) == 0
+    assert "warning: 1,000 connections on rates" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -68,14 +66,18 @@ def test_a_deployment_beyond_the_quota_is_warned_of() -> None:
         (("--tick", "0"), "TICK is 0; it must be 1 to 60"),
         (("--channel", "candles"), "it must be rates or rates_batch"),
         (("--hours", "nan"), "not a number: nan"),
-        (("--plot", "/nowhere/plot.svg"), "No such file"),
     ],
 )
-def test_wrong_options_are_explained(options: tuple[str, ...], said: str) -> None:
-    done = run(*options)
-    assert done.returncode
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_wrong_options_are_explained(options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_plot_that_cannot_be_written_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--plot", "/nowhere/plot.svg"]) == 1
+    assert capsys.readouterr().err == "/nowhere/plot.svg: No such file or directory\n"
 
 
 def test_make_passes_its_variables_on() -> None:

@@ -10,8 +10,8 @@ from shared.model.assets import catalogue
 from shared.model.channels import RATES, RATES_BATCH
 from shared.requests.prices import PLAIN, kinds, price_of, snapshot_work
 from shared.store.client_places import HANDSHAKE
-from tests.tools.cost.test_command import run
 from tools.cost import floods
+from tools.cost.__main__ import main
 from tools.cost.designs import Design, bill
 from tools.cost.hostile import (
     GOAL,
@@ -80,8 +80,8 @@ def test_before_prices_a_snapshot_cost_dollars() -> None:
     assert 30 < was < 40
 
 
-def test_the_command_prints_both_tables() -> None:
-    done = run("--hostile")
-    assert done.returncode == 0, done.stderr
-    assert table() in done.stdout
-    assert floods.table() in done.stdout
+def test_the_command_prints_both_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--hostile"]) == 0
+    printed = capsys.readouterr().out
+    assert table() in printed
+    assert floods.table() in printed
