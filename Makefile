@@ -121,7 +121,7 @@ page-and-stack-test: setup browser
 	@$(MAKE) --no-print-directory stack-test
 
 stack-test: setup browser ## the tests of the whole feed and of real time, which mostly wait for ticks
-	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_AGAIN) -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_AGAIN) -n 4 --dist loadfile --no-loadscope-reorder
 
 parts-test: setup ## the tests of its parts, with what the others leave of the machine
 	@nice -n 15 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) $(TRY_AGAIN) -n 2 --dist loadfile --no-loadscope-reorder

@@ -1,4 +1,4 @@
-/** An hour of random cuts in accelerated time: after each, the page is back with right prices and no more memory than before. */
+/** Random cuts in accelerated time: after each, the page is back with right prices and no more memory than before. */
 
 import { parseExact } from "cadfeed-client/exact.ts";
 import { describe, expect } from "vitest";
@@ -9,11 +9,12 @@ import { countsOf } from "./leaks.ts";
 
 const TIMEOUT_MS = 240_000;
 const SEED = 7;
-const SECONDS = 3600;
+/** Half an hour of the page's time; CADFEED_PAGE_SECONDS=3600 for a whole one. */
+const SECONDS = Number(process.env["CADFEED_PAGE_SECONDS"] ?? 1800);
 /** By then the page has loaded everything, including the chart's library. */
 const WARM_SECONDS = 400;
-const CHART = { opened: 1200, closed: 2000 };
-const FEWEST_CUTS = 50;
+const CHART = { opened: SECONDS / 3, closed: SECONDS / 2 };
+const FEWEST_CUTS = SECONDS / 72;
 const MOST_GROWTH_BYTES = 500_000;
 const LONGEST_DELAY_MS = 30_000;
 /** How long the page waits after a lost connection before it opens the next one, by its own clock. */
@@ -36,7 +37,7 @@ const WATCH_DELAYS = `
   });
 `;
 
-describe.skipIf(!CHROMIUM)("an hour of cuts", { timeout: TIMEOUT_MS }, () => {
+describe.skipIf(!CHROMIUM)("a time of cuts", { timeout: TIMEOUT_MS }, () => {
   it("ends with right prices, one connection, and no leak", async ({ site, visit }) => {
     const page = await visit.open("?sort=change", { clockFrom: Date.now(), script: WATCH_DELAYS });
     const beganAt = Date.now() + 1000;
