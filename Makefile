@@ -110,21 +110,21 @@ browser: setup ## for the tests: npm's Chromium, where this machine has neither 
 
 test: export CADFEED_SKIPPED := $(CURDIR)/.local/skipped
 test: export CADFEED_TRIED_AGAIN := $(CURDIR)/.local/tried-again
+# One after the other: beside tests of the parts, those of real time come too late on two cores.
 test: setup browser ## every check and every test
 	@mkdir -p .local && : > $(CADFEED_SKIPPED) && : > $(CADFEED_TRIED_AGAIN)
-	@$(MAKE) --no-print-directory -j 3 lint page-and-stack-test parts-test
-	@if [ -s $(CADFEED_SKIPPED) ]; then echo "Skipped:"; sort $(CADFEED_SKIPPED); fi
-	@if [ -s $(CADFEED_TRIED_AGAIN) ]; then echo "Failed at the first try:"; sort $(CADFEED_TRIED_AGAIN); fi
-
-page-and-stack-test: setup browser
-	@$(MAKE) --no-print-directory web-test
-	@$(MAKE) --no-print-directory stack-test
+	@failed=; for part in "-j 2 lint web-test" parts-test stack-test; do \
+		$(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+	done; \
+	if [ -s $(CADFEED_SKIPPED) ]; then echo "Skipped:"; sort $(CADFEED_SKIPPED); fi; \
+	if [ -s $(CADFEED_TRIED_AGAIN) ]; then echo "Failed at the first try:"; sort $(CADFEED_TRIED_AGAIN); fi; \
+	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi
 
 stack-test: setup browser ## the tests of the whole feed and of real time, which mostly wait for ticks
-	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_AGAIN) -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_AGAIN) -n 3 --dist loadfile --no-loadscope-reorder
 
-parts-test: setup ## the tests of its parts, with what the others leave of the machine
-	@nice -n 15 $(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) $(TRY_AGAIN) -n 2 --dist loadfile --no-loadscope-reorder
+parts-test: setup ## the tests of its parts
+	@$(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) $(TRY_AGAIN) -n 2 --dist loadfile --no-loadscope-reorder
 
 reliability: setup ## every fault of docs/reliability.md on the local stack, and its table: SEED=1 FAULTS='publish is'
 	@CADFEED_FAULTS=all $(if $(FAULTS),CADFEED_FAULTS_LIKE='$(FAULTS)') $(if $(SEED),CADFEED_SEED=$(SEED)) \

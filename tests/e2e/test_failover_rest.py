@@ -1,6 +1,6 @@
 """CoinGecko fails in each way, then two sources, then all: the second part of the matrix of `test_failover.py`.
 
-`make failover` tries every row; else it is half of CoinGecko's and a third of the pairs.
+`make failover` tries every row; else it is a quarter of them.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ from tests.e2e.matrix import some
 __all__ = ["CONTEXT", "EXCHANGE", "TICK"]  # of the module's stack
 
 
-@pytest.mark.parametrize("fault", some(list(FAULTS), 2))
+@pytest.mark.parametrize("fault", some(list(FAULTS), 4))
 def test_assets_only_coingecko_has_are_stale_until_it_returns(stack: Stack, fault: str) -> None:
     # The exchanges stay on: without them no source would be left.
     row = asyncio.run(fail(stack, {}, {"coingecko": FAULTS[fault]}, ("coingecko",), shown=is_shown("coingecko", fault)))
     print(f"| coingecko | {fault} | {row} |")
 
 
-@pytest.mark.parametrize("failing", some(list(combinations(PRICE_SOURCES, 2)), 3), ids=" and ".join)
+@pytest.mark.parametrize("failing", some(list(combinations(PRICE_SOURCES, 2)), 4), ids=" and ".join)
 def test_two_sources_that_are_off_are_passed_over_and_come_back(stack: Stack, failing: tuple[str, ...]) -> None:
     row = asyncio.run(fail(stack, {}, dict.fromkeys(failing, OFF), failing, shown=True))
     print(f"| {' and '.join(failing)} | off | {row} |")

@@ -11,6 +11,7 @@ export interface Actions {
   readonly change: (view: Partial<View>) => void;
   readonly toggleFavourite: (row: Row) => void;
   readonly open: (row: Row) => void;
+  readonly explain: (row: Row) => void;
 }
 
 const filter = element("filter", HTMLInputElement);
@@ -45,6 +46,7 @@ export function bindControls(actions: Actions, table: QuoteTable): void {
     const button = target instanceof Element ? target.closest("button") : null;
     if (row && button === row.star) actions.toggleFavourite(row);
     else if (row && button === row.opener) actions.open(row);
+    else if (row && button === row.why) actions.explain(row);
   });
   body.addEventListener("pointerover", ({ target }) => table.pointAt(target));
   body.addEventListener("pointerleave", () => table.pointAt(null));
@@ -89,9 +91,8 @@ function moveFocus(event: KeyboardEvent, table: QuoteTable): void {
   const row = table.rowOf(event.target);
   if (!step || !row) return;
   event.preventDefault();
-  const isStar = event.target === row.star;
-  const neighbour = table.neighbourOf(row, step);
-  (isStar ? neighbour?.star : neighbour?.opener)?.focus();
+  const button = (["star", "opener", "why"] as const).find((name) => event.target === row[name]) ?? "opener";
+  table.neighbourOf(row, step)?.[button].focus();
 }
 
 function columnOf(text: string | undefined): Column | undefined {

@@ -41,7 +41,8 @@ const table = new QuoteTable(element("quotes", HTMLTableSectionElement), CATALOG
 table.drawFavourites(favourites);
 const banner = new Banner(feed, clock, announce);
 
-bindControls({ view: () => view, change, toggleFavourite, open: ({ symbol }) => void openChart(symbol) }, table);
+const open = ({ symbol }: Row): void => void openChart(symbol);
+bindControls({ view: () => view, change, toggleFavourite, open, explain }, table);
 for (const moved of ["pointermove", "wheel"])
   element("quotes").addEventListener(moved, () => (pointedAt = steadyNow()), { passive: true });
 for (const news of ["online", "offline"]) addEventListener(news, () => banner.draw());
@@ -127,13 +128,21 @@ async function openChart(symbol: string): Promise<void> {
   change({ symbol });
   try {
     const { openChart: open } = await import("./chart/index.ts");
-    await open({ symbol, name: row.name, feed, returnFocusTo: row.opener }).closed;
+    const why = (button: HTMLElement): void => explain(row, button);
+    await open({ symbol, name: row.name, feed, returnFocusTo: row.opener, explain: why }).closed;
     // Unless another chart has replaced it.
     if (view.symbol === symbol) change({ symbol: undefined });
   } catch {
     change({ symbol: undefined });
     announce("The chart could not be loaded. Check your network and try again.");
   }
+}
+
+/** Say why the price of a row is what it is. */
+function explain({ symbol, name, why }: Row, returnFocusTo: HTMLElement = why): void {
+  import("./why/index.ts")
+    .then(({ openWhy }) => openWhy({ symbol, name, feed, returnFocusTo }))
+    .catch(() => announce("The explanation could not be loaded. Check your network and try again."));
 }
 
 function countText(shown: number): string {

@@ -13,6 +13,8 @@ const LINE = { width: 96, height: 22 };
 /** A line over hours looks the same a tick later, and takes most of a row's drawing time. */
 const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
+/** The feed has six sources of prices at most. */
+const MOST_DOTS = 6;
 const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
 export type CellName = Exclude<Column, "symbol">;
@@ -38,11 +40,14 @@ export class Row implements Entry {
   readonly element: HTMLTableRowElement;
   readonly star: HTMLButtonElement;
   readonly opener: HTMLButtonElement;
+  /** Opens the explanation of the price. */
+  readonly why: HTMLButtonElement;
   quote: Quote | undefined;
   readonly #trend = new Trend();
   readonly #cells: Readonly<Record<CellName, Cell>>;
   readonly #line: SVGPolylineElement;
   #lineDrawnAt = Number.NEGATIVE_INFINITY;
+  #dots = 0;
   /** The direction of the price in the last tick: -1, 0 or 1. */
   #moved = 0;
 
@@ -52,14 +57,15 @@ export class Row implements Entry {
     this.renamedTo = asset.renamedTo;
     this.element = template.cloneNode(true) as HTMLTableRowElement;
     this.element.dataset["symbol"] = asset.symbol;
-    const [star, opener] = this.element.querySelectorAll("button");
+    const [star, opener, why] = this.element.querySelectorAll("button");
     const [head, ...cells] = this.element.cells;
     const line = this.element.querySelector("polyline");
-    if (!star || !opener || !head || !line) throw new Error("the row's template is not complete");
-    [this.star, this.opener, this.#line] = [star, opener, line];
+    if (!star || !opener || !why || !head || !line) throw new Error("the row's template is not complete");
+    [this.star, this.opener, this.why, this.#line] = [star, opener, why, line];
     const named = COLUMNS.slice(1).map((column, index) => {
       const element = cells[index] as HTMLTableCellElement;
-      return [column, { element, text: element.firstChild as Text, shown: "", sign: 0 }];
+      const text = (column === "source" ? why : element).firstChild as Text;
+      return [column, { element, text, shown: "", sign: 0 }];
     });
     this.#cells = Object.fromEntries(named) as Record<CellName, Cell>;
     const [base = asset.symbol, counter = ""] = asset.symbol.split("_", 2);
@@ -113,6 +119,7 @@ export class Row implements Entry {
     this.#set("change", format.changeText(change, spot), format.direction(change));
     this.#set("percent", format.percentText(percent), format.direction(percent));
     this.#set("source", isAlone ? format.onlySourceText(source) : format.sourceText(source));
+    this.#drawDots(quote.sources);
     this.element.classList.toggle("stale", quote.stale === true);
     this.element.classList.remove("priceless");
     this.#drawTrend();
@@ -135,6 +142,13 @@ export class Row implements Entry {
     else void loadTitles().then(() => titles && this.setTitle(element));
   }
 
+  /** A dot for each source that agrees. */
+  #drawDots(sources: number): void {
+    if (this.#dots === sources) return;
+    this.#dots = sources;
+    this.why.dataset["dots"] = "●".repeat(Math.min(sources, MOST_DOTS));
+  }
+
   #drawTrend(): void {
     const now = performance.now();
     const { rise } = this.#trend;
@@ -149,6 +163,7 @@ export class Row implements Entry {
       if (name !== "trend") this.#set(name, NOTHING);
     }
     this.#set("spot", "no price");
+    this.#drawDots(0);
     this.element.classList.remove("stale");
     this.element.classList.add("priceless");
   }
@@ -193,10 +208,16 @@ export function rowTemplate(): HTMLTableRowElement {
     const cell = made("td", { role: "cell", class: `${column}${LEFT.has(column) ? "" : " number"}` });
     const label = LABELS[column];
     if (label) cell.dataset["label"] = label;
-    cell.append(column === "trend" ? lineTemplate() : document.createTextNode(""));
+    cell.append(column === "trend" ? lineTemplate() : column === "source" ? whyTemplate() : new Text());
     row.append(cell);
   }
   return row;
+}
+
+function whyTemplate(): HTMLButtonElement {
+  const button = made("button", { type: "button", class: "explain", "aria-haspopup": "dialog" });
+  button.append(new Text());
+  return button;
 }
 
 function lineTemplate(): SVGSVGElement {

@@ -11,7 +11,7 @@ export function titleOf(quote: Quote | undefined, name: CellName): string {
     case "percent":
       return `${quote.change_pct} %`;
     case "source":
-      return `${quote.source}\n${agreementText(quote.sources)}`;
+      return `${quote.source}\n${agreementText(quote.sources)}\nClick to see why.`;
     case "age":
       return new Date(quote.ts).toISOString();
     case "trend":

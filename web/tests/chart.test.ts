@@ -6,7 +6,8 @@ import { RequestError } from "cadfeed-client";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Candles, LENGTH_MS, startOf } from "../src/chart/candles.ts";
-import { decimalsOf, failureText, linkText, moveText, originText, sentenceOf, timeText } from "../src/chart/words.ts";
+import { CHART, decimalsOf, moveText, originText, sentenceOf, timeText } from "../src/chart/words.ts";
+import { failureText, linkText } from "../src/failure.ts";
 
 const MINUTE = 60_000;
 const BEGAN = Date.UTC(2026, 10, 22, 20, 31);
@@ -179,17 +180,19 @@ describe("texts", () => {
     const codes = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code ?? "");
     expect(codes).toContain("rate_limited");
     for (const code of [...codes, "no_answer", "disconnected", "closed"]) {
-      const { text } = failureText(new RequestError(code, "no such symbol", false));
+      const { text } = failureText(new RequestError(code, "no such symbol", false), CHART);
       expect(text, code).toMatch(/[Tt]ry again|by itself|[Rr]eload|refused to answer: no such symbol/);
     }
-    expect(failureText(new RequestError("rate_limited", "", true)).again).toBe(true);
-    expect(failureText(new RequestError("unknown_symbol", "no such symbol", false)).again).toBe(false);
-    expect(failureText(new TypeError("Failed to fetch dynamically imported module")).text).toContain("reload the page");
+    expect(failureText(new RequestError("rate_limited", "", true), CHART).again).toBe(true);
+    expect(failureText(new RequestError("unknown_symbol", "no such symbol", false), CHART).again).toBe(false);
+    expect(failureText(new TypeError("Failed to fetch dynamically imported module"), CHART).text).toContain(
+      "reload the page",
+    );
   });
 
   it("mention the connection only when it does not work", () => {
-    expect(linkText({ link: "live", reason: "" })).toBe("");
-    expect(linkText({ link: "reconnecting", reason: "x", inMs: 5 })).toContain("not updated until it is back");
-    expect(linkText({ link: "closed", reason: "" })).toContain("no longer updated");
+    expect(linkText({ link: "live", reason: "" }, CHART)).toBe("");
+    expect(linkText({ link: "reconnecting", reason: "x", inMs: 5 }, CHART)).toContain("not updated until it is back");
+    expect(linkText({ link: "closed", reason: "" }, CHART)).toContain("no longer updated");
   });
 });

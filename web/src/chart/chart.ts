@@ -1,10 +1,12 @@
 /** An open chart: takes quotes and candles from the feed, and updates the panel and the canvas. */
 
 import type { Feed, History, Interval, State } from "cadfeed-client";
+import type { AboutAsset } from "../elements.ts";
+import { failureText, linkText } from "../failure.ts";
 import { Candles, startOf } from "./candles.ts";
 import type { Canvas } from "./canvas.ts";
 import { FIRST_INTERVAL, Panel } from "./panel.ts";
-import { failureText, linkText } from "./words.ts";
+import { CHART } from "./words.ts";
 
 /** The most that the server sends in one answer. */
 const CANDLES_PER_REQUEST = 500;
@@ -19,12 +21,9 @@ const LOADING = "Loading candles…";
 const WAITING = "Waiting for the connection to the feed…";
 const NONE = "There are no candles for this asset yet. The first one begins with its next price.";
 
-export interface ChartOptions {
-  readonly symbol: string;
-  readonly name: string;
-  readonly feed: Feed;
-  /** The element that opened the chart; it gets the focus when the chart is closed. */
-  readonly returnFocusTo?: HTMLElement | null;
+export interface ChartOptions extends AboutAsset {
+  /** Say why the price is what it is; `button` gets the focus afterwards. */
+  readonly explain: (button: HTMLElement) => void;
 }
 
 export class Chart {
@@ -46,7 +45,7 @@ export class Chart {
   #selected: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ symbol, name, feed, returnFocusTo }: ChartOptions) {
+  constructor({ symbol, name, feed, returnFocusTo, explain }: ChartOptions) {
     this.#feed = feed;
     this.#symbol = symbol;
     this.#panel = new Panel(symbol, name);
@@ -60,6 +59,7 @@ export class Chart {
         resolve();
       });
     });
+    this.#panel.onExplain(explain);
     this.#panel.onInterval((interval) => void this.#load(interval));
     this.#panel.onAgain(() => void this.#load(this.#candles.interval));
     plot.addEventListener("keydown", (event) => this.#keyPressed(event));
@@ -111,7 +111,7 @@ export class Chart {
       this.#candles.merge(history);
       this.#hasAll = history.candles.length < CANDLES_PER_REQUEST;
       this.#isShown = true;
-      this.#panel.showNotice(linkText(this.#feed.state));
+      this.#panel.showNotice(linkText(this.#feed.state, CHART));
       this.#draw(true);
       // Two years of days are two answers.
       if (interval === "1d") void this.#loadOlder();
@@ -119,7 +119,7 @@ export class Chart {
     } catch (error) {
       if (signal.aborted) return;
       this.#hasFailed = true;
-      const { text, again } = failureText(error);
+      const { text, again } = failureText(error, CHART);
       this.#panel.showState(text, again);
     }
   }
@@ -177,7 +177,7 @@ export class Chart {
 
   #linkChanged(state: State): void {
     const isLive = state.link === "live";
-    if (this.#isShown) this.#panel.showNotice(linkText(state));
+    if (this.#isShown) this.#panel.showNotice(linkText(state, CHART));
     else if (!this.#hasFailed) this.#panel.showLoading(isLive ? LOADING : WAITING);
     if (isLive && !this.#wasLive) {
       if (this.#hasFailed) void this.#load(this.#candles.interval);

@@ -1,10 +1,11 @@
 /** The dialog of a chart: its elements and texts. It does not use the feed. */
 
 import type { Candle, Interval, Quote } from "cadfeed-client";
+import { button, make, write } from "../elements.ts";
 import { direction, percentText, priceText } from "../format.ts";
 import { agreementText } from "../title.ts";
 import "./chart.css";
-import { arrowOf, moveOf, moveText, originText, sentenceOf, timeText } from "./words.ts";
+import { arrowOf, bookText, moveOf, moveText, originText, sentenceOf, timeText } from "./words.ts";
 
 const INTERVALS: readonly (readonly [Interval, string])[] = [
   ["1m", "1 minute"],
@@ -31,7 +32,9 @@ export class Panel {
   readonly #form = document.createElement("form");
   readonly #price = make("strong", "chart-price");
   readonly #change = make("span", "chart-change");
-  readonly #agreement = make("span", "chart-agreement");
+  /** The quote's other numbers, which a phone's table has no room for. */
+  readonly #book = make("p", "chart-book");
+  readonly #agreement = button("");
   readonly #marks = make("span", "chart-marks");
   readonly #notice = make("p", "chart-notice");
   readonly #state = make("div", "chart-state");
@@ -71,19 +74,26 @@ export class Panel {
     Object.assign(credit, { href: HOME, textContent: CREDIT, rel: "noopener noreferrer", target: "_blank" });
     const source = make("span", "");
     source.append("Chart: ", credit, COPYRIGHT);
+    this.#agreement.className = "chart-agreement";
+    this.#agreement.setAttribute("aria-haspopup", "dialog");
     const foot = make("p", "chart-foot");
     foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, keys, source);
 
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
     this.dialog.setAttribute("closedby", "any");
-    this.dialog.append(head, list, stage, foot);
+    this.dialog.append(head, this.#book, list, stage, foot);
     this.showCandle(undefined, FIRST_INTERVAL);
   }
 
   /** Call `choose` when the user chooses an interval. */
   onInterval(choose: (interval: Interval) => void): void {
     this.#form.addEventListener("change", () => choose(new FormData(this.#form).get("interval") as Interval));
+  }
+
+  /** Call `explain` when the user asks why the price is what it is. */
+  onExplain(explain: (button: HTMLElement) => void): void {
+    this.#agreement.addEventListener("click", () => explain(this.#agreement));
   }
 
   onAgain(again: () => void): void {
@@ -96,7 +106,8 @@ export class Panel {
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
     write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
-    write(this.#agreement, quote ? `${agreementText(quote.sources)}.` : "");
+    write(this.#book, quote ? bookText(quote) : "");
+    write(this.#agreement, `${quote ? agreementText(quote.sources) : "No source"}: why?`);
     const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(
       Boolean,
     );
@@ -145,12 +156,6 @@ export class Panel {
     this.plot.setAttribute("aria-valuenow", String(index));
     this.plot.setAttribute("aria-valuetext", candle ? sentenceOf(candle, interval) : "no candle");
   }
-}
-
-/** Set a text if it is new. `title` is the full value of a shortened text. */
-function write(element: HTMLElement, text: string, title = ""): void {
-  if (element.textContent !== text) element.textContent = text;
-  if (element.title !== title) element.title = title;
 }
 
 /** The choice of the interval: radio buttons, so that the arrow keys change it. */
@@ -203,21 +208,4 @@ function valueIn(list: HTMLElement, name: string): HTMLElement {
   pair.append(make("dt", "", `${name.charAt(0).toUpperCase()}${name.slice(1)}`), value);
   list.append(pair);
   return value;
-}
-
-function button(text: string): HTMLButtonElement {
-  const made = document.createElement("button");
-  Object.assign(made, { type: "button", textContent: text });
-  return made;
-}
-
-function make<Tag extends keyof HTMLElementTagNameMap>(
-  tag: Tag,
-  className: string,
-  text = "",
-): HTMLElementTagNameMap[Tag] {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
 }

@@ -1,9 +1,11 @@
 /** The texts of the chart. */
 
-import type { Candle, Interval, State } from "cadfeed-client";
-import { isBackfilled, RequestError } from "cadfeed-client";
-import { direction, percentText, priceText } from "../format.ts";
+import type { Candle, Interval, Quote } from "cadfeed-client";
+import { isBackfilled } from "cadfeed-client";
+import { changeText, direction, percentText, priceText, spreadPercent, spreadText } from "../format.ts";
 
+/** The chart, in the texts of its failures. */
+export const CHART = { name: "chart", reads: "candles" } as const;
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;
 const MOST_DECIMALS = 20;
@@ -23,6 +25,12 @@ export function decimalsOf(price: string): number {
   const size = Math.abs(Number(price));
   if (!size) return CENTS;
   return Math.min(MOST_DECIMALS, Math.max(CENTS, SIGNIFICANT_DIGITS - 1 - Math.floor(Math.log10(size))));
+}
+
+/** The numbers of a quote beside its price. */
+export function bookText({ bid, ask, change, spot }: Quote): string {
+  const spread = spreadText(spreadPercent(bid, ask));
+  return `Bid ${priceText(bid)} · ask ${priceText(ask)} · spread ${spread} · 24 h ${changeText(change, spot)} CAD`;
 }
 
 /** When a candle began, in UTC: `2026-11-22`, with `20:31 UTC` if its interval is shorter than a day. */
@@ -58,45 +66,6 @@ export function sentenceOf(candle: Candle, interval: Interval): string {
   const [o, h, l, c] = [open, high, low, close].map(priceText);
   const origin = isBackfilled(candle) || candle.ticks === 1 ? `, ${originText(candle)}` : "";
   return `${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${moveInWords(candle)}${origin}`;
-}
-
-/** Why there is no chart, and what to do. `again`: trying again may help. */
-export function failureText(error: unknown): { text: string; again: boolean } {
-  if (!(error instanceof RequestError)) {
-    return {
-      text: "The chart could not be loaded. Check your network and try again, or reload the page.",
-      again: true,
-    };
-  }
-  switch (error.code) {
-    case "disconnected":
-      return {
-        text: "There is no connection to the feed. The chart loads by itself when it is back.",
-        again: true,
-      };
-    case "no_answer":
-      return { text: "The feed did not answer in time. Try again.", again: true };
-    case "rate_limited":
-      return { text: "Too many requests in a short time. Wait a few seconds, then try again.", again: true };
-    case "unavailable":
-      return { text: "The feed cannot read its candles now. Try again in a minute.", again: true };
-    case "closed":
-      return { text: "The feed is closed. Reload the page.", again: false };
-    default:
-      return { text: `The feed refused to answer: ${error.message}.`, again: error.retryable };
-  }
-}
-
-/** The state of the connection; empty while it works. */
-export function linkText({ link }: State): string {
-  switch (link) {
-    case "live":
-      return "";
-    case "closed":
-      return "The feed is closed: the chart is no longer updated.";
-    default:
-      return "No connection to the feed: the chart is not updated until it is back.";
-  }
 }
 
 function moveInWords(candle: Candle): string {

@@ -61,7 +61,7 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     const page = await visit.open();
     await page.locator("#losses button:visible").first().waitFor();
     const stops: string[] = [];
-    for (const _ of ["filter", "favourites", ...DAY, ...HEADERS, "star", "open"]) {
+    for (const _ of ["filter", "favourites", ...DAY, ...HEADERS, "star", "open", "explain"]) {
       await page.keyboard.press("Tab");
       stops.push(await visit.focused());
       expect(
@@ -70,8 +70,16 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
       ).toBe("solid");
     }
     expect(stops.splice(2, DAY.length).every((text) => /^\w+ [+−][\d.]+%$/.test(text))).toBe(true);
-    expect(stops).toEqual(["filter", "favourites", ...HEADERS, "BTC_CAD Favourite BTC", "BTC_CAD open"]);
+    const row = ["BTC_CAD Favourite BTC", "BTC_CAD open", "BTC_CAD explain"];
+    expect(stops).toEqual(["filter", "favourites", ...HEADERS, ...row]);
     await page.keyboard.press("Enter");
+    await page.locator("dialog.why[open]").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("dialog[open]").waitFor({ state: "detached" });
+    expect(await visit.focused()).toBe("BTC_CAD explain");
+    await pressed(page, "ArrowDown", "ArrowUp");
+    expect(await visit.focused()).toBe("BTC_CAD explain");
+    await pressed(page, "Shift+Tab", "Enter");
     await page.locator("dialog[open]").waitFor();
     await page.keyboard.press("Escape");
     await page.locator("dialog[open]").waitFor({ state: "detached" });

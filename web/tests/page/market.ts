@@ -29,6 +29,60 @@ const ASSETS: Listed[] = JSON.parse(
 export const SYMBOLS: readonly string[] = ASSETS.map(({ asset }) => `${asset}_CAD`);
 const STATUS = { binance: "ok", kraken: "ok", coinbase: "ok", coingecko: "ok", bank_of_canada: "ok", er_api: "ok" };
 const DIGITS = 9;
+const CANDIDATE = {
+  currency: "CAD",
+  rate: 1,
+  rate_source: "",
+  age_ms: 120,
+  vote: true,
+  verdict: "passed_over",
+  reason: "behind",
+};
+/** Three markets that agree, one that does not, and one without a price. */
+export const EXPLAINED = {
+  reference: 100.01,
+  dispersion: 0.0002,
+  band: 0.02,
+  sources: 3,
+  candidates: [
+    { ...CANDIDATE, source: "kraken", market: "XBTCAD", price: 80, price_cad: 80, reason: "outside_band" },
+    {
+      ...CANDIDATE,
+      source: "binance",
+      market: "BTCUSDT",
+      currency: "USDT",
+      price: 73,
+      rate: 1.37,
+      rate_source: "kraken:USDTCAD",
+      price_cad: 100.01,
+      verdict: "taken",
+      reason: "first_in_band",
+    },
+    { ...CANDIDATE, source: "ndax", market: "BTC_CAD", price: 100.03, price_cad: 100.03, age_ms: 5120, old_last: true },
+    {
+      ...CANDIDATE,
+      source: "coingecko",
+      market: "bitcoin",
+      price: 99.9,
+      price_cad: 99.9,
+      vote: false,
+      reason: "not_fresh",
+    },
+    {
+      ...CANDIDATE,
+      source: "coinbase",
+      market: "BTC-USD",
+      currency: "USD",
+      price: null,
+      rate: null,
+      price_cad: null,
+      age_ms: null,
+      vote: false,
+      verdict: "unusable",
+      reason: "no_answer",
+    },
+  ],
+};
 
 export class Market {
   /** The symbols without a price, and those with a stale one. */
@@ -37,6 +91,8 @@ export class Market {
   /** The symbols whose price has only one source. */
   readonly alone = new Set<string>();
   hasCandles = true;
+  /** What the feed answers to `explain`, without its event and its id; undefined: nothing yet. */
+  explained: object | undefined = EXPLAINED;
   /** An older feed does not know `trends`, and says nothing of ticks. */
   isOlder = false;
   /** The feed has fetched its past, so that it has trends. */
@@ -106,6 +162,10 @@ export class Market {
         return [JSON.stringify({ event: "pong", ts: now, id })];
       case "assets":
         return [JSON.stringify({ event, assets: ASSETS.map(listed), id })];
+      case "explain":
+        return this.explained
+          ? [JSON.stringify({ event, symbol: asked.symbol, seq: this.seq, ts: now, ...this.explained, id })]
+          : [];
       case "history":
         return [this.#history(asked, now)];
       case "trends":

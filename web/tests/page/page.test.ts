@@ -41,7 +41,7 @@ const directions = (page: Page) =>
 function covered(): string[] {
   return [...document.querySelectorAll<HTMLTableRowElement>("#quotes tr")].slice(0, 12).flatMap((row) => {
     const places = [...row.cells]
-      .filter((cell) => cell.textContent)
+      .filter((cell) => cell.textContent && cell.getClientRects().length)
       .map((cell) => {
         const range = document.createRange();
         range.selectNodeContents(cell.querySelector(".ticker") ?? cell);
@@ -160,6 +160,21 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
       expect(await shifts(page)).toEqual([]);
     },
   );
+
+  it("has nine assets on a phone, and their other numbers in the chart", async ({ visit }) => {
+    const page = await visit.open("", { viewport: PHONE });
+    const bottoms = await page
+      .locator("#quotes tr")
+      .evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().bottom));
+    expect(bottoms.filter((bottom) => bottom <= PHONE.height).length).toBeGreaterThanOrEqual(9);
+    const cut = (names: Element[]) =>
+      names.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent);
+    expect(await page.locator("#quotes .name").evaluateAll(cut)).toEqual([]);
+    await page.click('tr[data-symbol="BTC_CAD"] .open');
+    await expect
+      .poll(() => page.textContent(".chart-book"))
+      .toMatch(/^Bid [\d,.]+ · ask [\d,.]+ · spread [\d.]+% · 24 h [+−]?[\d,.]+ CAD$/);
+  });
 
   it("moves nothing on a phone either", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE, script: WATCH_SHIFTS });

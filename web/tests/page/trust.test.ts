@@ -75,8 +75,10 @@ describe.skipIf(!CHROMIUM)("sources that agree", { timeout: TIMEOUT_MS }, () => 
   it("are counted in the title of a source, and in the chart", async ({ site, visit }) => {
     site.market.alone.add("ETH_CAD");
     const page = await visit.open();
-    expect(await titleOf(page, "BTC_CAD")).toBe("kraken:BTCCAD\n4 sources agree");
-    expect(await titleOf(page, "ETH_CAD")).toBe("binance:ETHUSDT x kraken:USDTCAD\nOnly one source");
+    expect(await titleOf(page, "BTC_CAD")).toBe("kraken:BTCCAD\n4 sources agree\nClick to see why.");
+    expect(await titleOf(page, "ETH_CAD")).toBe("binance:ETHUSDT x kraken:USDTCAD\nOnly one source\nClick to see why.");
+    const dotsOf = (symbol: string) => sourceOf(page, symbol).locator("button").getAttribute("data-dots");
+    expect([await dotsOf("BTC_CAD"), await dotsOf("ETH_CAD")]).toEqual(["●●●●", "●"]);
     await page.click('tr[data-symbol="BTC_CAD"] .open');
     await page.locator(".chart-agreement").filter({ hasText: "4 sources agree" }).waitFor();
     await page.keyboard.press("Escape");
@@ -91,6 +93,8 @@ describe.skipIf(!CHROMIUM)("sources that agree", { timeout: TIMEOUT_MS }, () => 
       const heights = () =>
         page.locator("#quotes tr").evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height));
       const before = await heights();
+      const isCut = (cell: Element) => cell.scrollWidth > cell.clientWidth;
+      expect(await sourceOf(page, "ETH_CAD").locator("button").evaluate(isCut)).toBe(false);
       expect(await sourceOf(page, "ETH_CAD").textContent()).toBe("binance × kraken");
       for (const symbol of SYMBOLS) if (symbol !== "BTC_CAD") site.market.alone.add(symbol);
       for (let tick = 0; tick < 4; tick += 1) await visit.tick();
@@ -98,8 +102,7 @@ describe.skipIf(!CHROMIUM)("sources that agree", { timeout: TIMEOUT_MS }, () => 
       expect(await sourceOf(page, "BTC_CAD").textContent()).toBe("kraken");
       expect(await heights()).toEqual(before);
       expect(await shifts(page)).toEqual([]);
-      const isCut = (cell: Element) => cell.scrollWidth > cell.clientWidth;
-      expect(await sourceOf(page, "ETH_CAD").evaluate(isCut)).toBe(false);
+      expect(await sourceOf(page, "ETH_CAD").locator("button").evaluate(isCut)).toBe(false);
       expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
       expect(await visit.violations(`alone ${width}`)).toEqual([]);
     },

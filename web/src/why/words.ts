@@ -1,0 +1,86 @@
+/** The texts of an explanation, and how far apart its markets are. docs/prices.md has the rules behind the words. */
+
+import type { Candidate, Explanation } from "cadfeed-client";
+import { ageText, percentText, priceText } from "../format.ts";
+import { agreementText } from "../title.ts";
+
+/** The explanation, in the texts of its failures. */
+export const WHY = { name: "explanation", reads: "markets" } as const;
+const BASIS_POINTS = 10_000;
+/** A scale ends at one of these, times a power of ten. */
+const ROUND = [1, 2, 3, 5, 10];
+/** Sources differ by less only by chance. */
+const LEAST_SCALE = 1;
+const NONE = "–";
+const REASONS: Readonly<Record<string, string>> = {
+  first_in_band: "serves: the first in order that agrees",
+  nearest: "serves: none agrees, and it is nearest",
+  continuous: "serves: two disagree, and it continues the last price",
+  alone: "serves: no other votes, and it continues the last price",
+  persisted: "serves: no other confirms it, but it has stood for a minute",
+  behind: "agrees, but one before it serves",
+  outside_band: "too far from the others",
+  suspect: "its source contradicts the others, so it has no vote",
+  not_fresh: "older than three others",
+  jump: "held: no other votes, and it is far from the last price",
+  disagreement: "held: two disagree, and neither continues the last price",
+  not_positive: "its price is not above zero",
+  no_trades: "not traded for 24 hours",
+  crossed: "its bid is above its ask",
+  wide: "its bid and ask are too far apart",
+  old: "its price is too old",
+  no_rate: "no rate for its currency",
+  no_answer: "no answer from its source",
+};
+const OLD_LAST = "; its last trade lies outside its book";
+
+/** What became of a market. A newer feed may have reasons that this page does not know. */
+export function reasonText({ reason, old_last: isOldLast }: Candidate): string {
+  const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
+  return `${known ?? reason.replaceAll("_", " ")}${isOldLast ? OLD_LAST : ""}`;
+}
+
+/** How far a market is from the median, in basis points; undefined if either has no price. */
+export function distanceOf({ price_cad: price }: Candidate, reference: string | null): number | undefined {
+  const [from, to] = [Number(reference), Number(price)];
+  const distance = (to / from - 1) * BASIS_POINTS;
+  return from && to && Number.isFinite(distance) ? distance : undefined;
+}
+
+/** A distance with its sign; never 0 unless it is, nearly. */
+export function distanceText(distance: number | undefined): string {
+  if (distance === undefined) return NONE;
+  const size = Math.abs(distance);
+  const digits = size >= 100 ? 0 : size >= 1 ? 1 : 2;
+  const text = size.toFixed(digits);
+  return `${Number(text) === 0 ? "" : distance < 0 ? "−" : "+"}${text}`;
+}
+
+/** Where the drawing of distances ends on both sides, in basis points: a round number that all of them are within. */
+export function scaleOf(distances: readonly (number | undefined)[]): number {
+  const farthest = Math.max(LEAST_SCALE, ...distances.map((distance) => Math.abs(distance ?? 0)));
+  const power = 10 ** Math.floor(Math.log10(farthest));
+  return power * (ROUND.find((round) => round * power >= farthest) ?? 1);
+}
+
+/** What a market itself states, and how that becomes CAD. */
+export function ownPriceText({ price, currency, rate, rate_source: from }: Candidate): string {
+  if (price === null) return "";
+  const own = `${price} ${currency}`;
+  return from && rate !== null ? `${own} at ${rate} CAD (${from})` : own;
+}
+
+export function priceOf({ price_cad: price }: Candidate): string {
+  return price === null ? NONE : priceText(price);
+}
+
+export function ageOf({ age_ms: age }: Candidate): string {
+  return age === null ? NONE : ageText(age);
+}
+
+/** What the markets say together. */
+export function summaryOf({ reference, band, sources }: Explanation): string {
+  if (reference === null) return "No market has a vote now, so nothing confirms the price.";
+  const within = percentText((Number(band) * 100).toFixed(6)).replace("+", "");
+  return `${agreementText(sources)}. The median of the votes is ${priceText(reference)} CAD, and a market agrees within ${within} of it.`;
+}
