@@ -69,7 +69,7 @@ describe("the distance of a market", () => {
     ["100", null],
     ["0", "100"],
     ["100", "0"],
-  ])("is none from %s to %s", (reference, price) => {
+  ])("does not exist from %s to %s", (reference, price) => {
     expect(distanceOf({ ...MARKET, price_cad: price }, reference)).toBeUndefined();
     expect(distanceText(undefined)).toBe("–");
   });
