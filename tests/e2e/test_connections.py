@@ -1,4 +1,4 @@
-"""Fifty connections, ten cut without a close frame: the others miss nothing, and the ten are removed."""
+"""Twenty connections, five cut without a close frame: the others miss nothing, and the five are removed."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -9,7 +9,7 @@ from tests.stored import stored
 
 TICK = 2
 EXCHANGE = ["--seed=3"]
-CONNECTIONS, CUT = 50, 10
+CONNECTIONS, CUT = 20, 5
 ON_RATES = 10  # one in ten hears `rates`: each of its ticks is 75 frames
 SUBSCRIBE_AT_ONCE = 5  # the emulator starts a process for each invocation that runs beside others
 
