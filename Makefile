@@ -113,8 +113,8 @@ test: export CADFEED_TRIED_AGAIN := $(CURDIR)/.local/tried-again
 # One after the other: beside tests of the parts, those of real time come too late on two cores.
 test: setup browser ## every check and every test
 	@mkdir -p .local && : > $(CADFEED_SKIPPED) && : > $(CADFEED_TRIED_AGAIN)
-	@failed=; for part in "-j 2 lint web-test" parts-test stack-test; do \
-		$(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+	@failed=; for part in "lint web-test" parts-test stack-test; do \
+		$(MAKE) --no-print-directory -j 2 $$part || failed="$$failed [$$part]"; \
 	done; \
 	if [ -s $(CADFEED_SKIPPED) ]; then echo "Skipped:"; sort $(CADFEED_SKIPPED); fi; \
 	if [ -s $(CADFEED_TRIED_AGAIN) ]; then echo "Failed at the first try:"; sort $(CADFEED_TRIED_AGAIN); fi; \

@@ -13,7 +13,7 @@ const LINE = { width: 96, height: 22 };
 /** A line over hours looks the same a tick later, and takes most of a row's drawing time. */
 const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
-/** The feed has six sources of prices at most. */
+/** The cell has no room for more, whatever a feed says. */
 const MOST_DOTS = 6;
 const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);

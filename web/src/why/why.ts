@@ -38,10 +38,9 @@ export class Why {
     this.#panel.onAgain(() => void this.#ask());
     this.#stop = feed.observe({ onHeard: () => this.#heard(), onState: (state) => this.#linkChanged(state) });
     document.body.append(dialog);
-    this.#panel.showState(feed.state.link === "live" ? LOADING : WAITING);
     this.#panel.showQuote(this.#quote);
-    dialog.showModal();
     void this.#ask();
+    dialog.showModal();
   }
 
   close(): void {

@@ -37,7 +37,7 @@ const WATCH_DELAYS = `
   });
 `;
 
-describe.skipIf(!CHROMIUM)("a time of cuts", { timeout: TIMEOUT_MS }, () => {
+describe.skipIf(!CHROMIUM)("half an hour of cuts", { timeout: TIMEOUT_MS }, () => {
   it("ends with right prices, one connection, and no leak", async ({ site, visit }) => {
     const page = await visit.open("?sort=change", { clockFrom: Date.now(), script: WATCH_DELAYS });
     const beganAt = Date.now() + 1000;
