@@ -132,10 +132,10 @@ reliability: setup ## every fault of docs/reliability.md on the local stack, and
 		$(if $(FAULTS),,tests/e2e/test_schedule.py::test_starts_119_s_apart_leave_no_silence)
 
 lies: setup ## every source lies in every way, on the local stack: the table of docs/prices.md
-	@CADFEED_FAULTS=all $(BIN)/python -m pytest -q -s tests/e2e/test_lies.py tests/e2e/test_lies_rest.py
+	@CADFEED_FAULTS=all $(BIN)/python -m pytest -q -s tests/e2e/test_lies.py
 
 failover: setup ## every source fails in every way, on the local stack: the table of docs/ARCHITECTURE.md
-	@CADFEED_FAULTS=all $(BIN)/python -m pytest -q -s tests/e2e/test_failover.py tests/e2e/test_failover_rest.py
+	@CADFEED_FAULTS=all $(BIN)/python -m pytest -q -s tests/e2e/test_failover.py
 
 kills: setup ## the ingest killed at random moments while clients listen: KILLS=50 CLIENTS=10 SEED=1
 	@CADFEED_KILLS=$(or $(KILLS),50) CADFEED_KILLS_CLIENTS=$(or $(CLIENTS),10) $(if $(SEED),CADFEED_SEED=$(SEED)) \

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 ROOT = Path(__file__).parent.parent.parent
+COMMON_TICK = 1  # of the stack that test modules share
 SESSION = boto3.Session("test", "test", region_name="us-east-1")
 
 

@@ -8,9 +8,6 @@ from tests.e2e.local_stack import Stack
 from tests.e2e.test_documents import get, until
 from tests.e2e.test_late_feed import grow_old
 
-TICK = 1
-EXCHANGE = ["--seed=23"]
-
 
 def test_a_reader_of_an_idle_feed_waits_and_gets_live_prices(stack: Stack) -> None:
     """The first tick is that of the deployment; then the stack is left alone, and its data grow old."""

@@ -13,11 +13,9 @@ import pytest
 
 from shared.store.codec import pack, unpack
 from tests.e2e.clients import opened
-from tests.e2e.local_stack import ROOT, Stack
+from tests.e2e.local_stack import COMMON_TICK, ROOT, Stack
 from tests.e2e.test_schedule import quiet
 
-TICK = 1
-EXCHANGE = ["--seed=17"]
 AWAY_MS = 240_000
 SNAPSHOT = {"pk": "SNAPSHOT", "sk": "CURRENT"}
 
@@ -30,7 +28,7 @@ def late(stack: Stack) -> Iterator[Stack]:
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     broken = {**variables, "TICK_SECONDS": "five"}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    asyncio.run(quiet(stack, TICK))
+    asyncio.run(quiet(stack, COMMON_TICK))
     grow_old(stack)
     yield stack
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})

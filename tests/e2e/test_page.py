@@ -21,8 +21,6 @@ from tests.e2e.local_stack import ROOT, Stack
 from tools.browser import CHROMIUM, NO_CHROMIUM
 from tools.local.certificates import key_pin
 
-TICK = 1
-EXCHANGE = ["--seed=7"]
 NODE = Path(sys.executable).parent / "node"
 SCREENSHOT = ROOT / ".local" / "page.png"
 DEADLINE_S = 60

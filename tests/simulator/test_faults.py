@@ -1,7 +1,9 @@
 """The exchange's faults over HTTP, and controls that refuse invalid requests."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -392,6 +394,26 @@ def test_requests_are_counted_by_upstream_and_status() -> None:
         assert control(exchange, "reset_counts", {}).status_code == 200
         counts = state(exchange)["requests"]
         assert counts["binance"] == {"since_start": 2, "since_reset": 0, "statuses_since_reset": {}}
+
+
+def test_requests_that_wait_at_the_same_time_are_counted() -> None:
+    with exchange_in_thread(SimulatedMarket()) as exchange:
+        assert state(exchange)["unanswered"] == {"now": 0, "most_since_reset": 0}
+        break_it(exchange, binance={"hang": True}, kraken={"hang": True})
+        for upstream in ("binance", "kraken"):
+            with pytest.raises(requests.Timeout):
+                ask(exchange, upstream, timeout_s=0.5)
+        with ThreadPoolExecutor() as asking:
+            for asked in [asking.submit(ask, exchange, name, timeout_s=2) for name in ("binance", "kraken")]:
+                with pytest.raises(requests.Timeout):
+                    asked.result()
+        for _ in range(50):  # the exchange learns a little later that a client has gone
+            if state(exchange)["unanswered"]["now"] == 0:
+                break
+            time.sleep(0.1)
+        assert state(exchange)["unanswered"] == {"now": 0, "most_since_reset": 2}
+        control(exchange, "reset_counts", {})
+        assert state(exchange)["unanswered"] == {"now": 0, "most_since_reset": 0}
 
 
 def test_faults_can_be_there_from_the_start(clock: Clock) -> None:

@@ -29,6 +29,8 @@ class Controlled(Protocol):
     statuses_since_reset: Counter[tuple[Upstream, int]]
     paths: dict[str, Upstream]
     requests_of_paths: Counter[tuple[str, str]]
+    unanswered: int
+    most_unanswered_since_reset: int
 
     def now(self) -> Moment: ...
 
@@ -74,6 +76,7 @@ def routes(exchange: Controlled) -> list[web.RouteDef]:
         for counted in list(exchange.requests_of_paths):
             if counted[1].endswith("since_reset"):
                 del exchange.requests_of_paths[counted]
+        exchange.most_unanswered_since_reset = exchange.unanswered
         return _json(state(exchange))
 
     return [
@@ -102,6 +105,8 @@ def state(exchange: Controlled) -> dict[str, object]:
             }
             for upstream in UPSTREAMS
         },
+        # How many requests waited for their answers at the same time.
+        "unanswered": {"now": exchange.unanswered, "most_since_reset": exchange.most_unanswered_since_reset},
         # By path: how many requests it got, and how many of them were refused because a limit was reached.
         "paths": {
             path: {"upstream": upstream, **{count: exchange.requests_of_paths[path, count] for count in PATH_COUNTS}}

@@ -78,6 +78,8 @@ class Exchange:
         self.requests_since_start: Counter[Upstream] = Counter()
         self.requests_since_reset: Counter[Upstream] = Counter()
         self.statuses_since_reset: Counter[tuple[Upstream, int]] = Counter()
+        self.unanswered = 0
+        self.most_unanswered_since_reset = 0
         self._clock_ms = clock_ms
         self._frozen_at: dict[Upstream, Moment] = {}
         self._prices_frozen_at: dict[Upstream, Moment] = {}
@@ -151,6 +153,14 @@ class Exchange:
             self.requests_of_paths.update([(path, "since_start"), (path, "since_reset")])
             self.requests_since_start[upstream] += 1
             self.requests_since_reset[upstream] += 1
+            self.unanswered += 1
+            self.most_unanswered_since_reset = max(self.most_unanswered_since_reset, self.unanswered)
+            try:
+                return await answered(request)
+            finally:
+                self.unanswered -= 1
+
+        async def answered(request: web.Request) -> web.StreamResponse:
             fault = self.faults.get(upstream, HEALTHY)
             if fault.latency_ms:
                 await asyncio.sleep(fault.latency_ms / 1000)

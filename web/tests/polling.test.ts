@@ -16,6 +16,7 @@ type Image = ReturnType<typeof imagesOf>[number];
 const ACK = JSON.stringify({ event: "subscribed", status: "subscribed", channel: "rates_batch", symbols: [], id: 1 });
 const [TEXT] = snapshotOf(FIRST) as [string];
 const [LATER] = snapshotOf(SECOND) as [string];
+const OPEN = new AbortController().signal;
 const LATE = JSON.stringify({ status: 503, code: "late" });
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -38,7 +39,7 @@ async function read(text: string): Promise<Polled> {
   await withServer(
     (_, response) => response.end(text),
     async (url) => {
-      polled = await poll(url, undefined);
+      polled = await poll(url, undefined, OPEN);
     },
   );
   if (!polled) throw new Error("nothing came");
@@ -70,7 +71,7 @@ describe("the document", () => {
         response.setHeader("Cache-Control", "public, max-age=5, must-revalidate").setHeader("Age", "2").end(TEXT);
       },
       async (url) => {
-        const { frame, inMs } = await poll(url, undefined);
+        const { frame, inMs } = await poll(url, undefined, OPEN);
         expect(frame?.data.map(({ spot }) => spot)).toEqual(["7.00001", "7.00001", "8.00001", "7.00001"]);
         expect(inMs).toBe(3_000);
       },
@@ -81,7 +82,7 @@ describe("the document", () => {
     await withServer(
       (_, response) => response.end(TEXT),
       async (url) => {
-        const { frame, rejected } = await poll(url, ["ETH_CAD", "NONE_CAD"]);
+        const { frame, rejected } = await poll(url, ["ETH_CAD", "NONE_CAD"], OPEN);
         expect(frame?.data.map(({ symbol }) => symbol)).toEqual(["ETH_CAD"]);
         expect(rejected).toEqual(["NONE_CAD"]);
       },
@@ -99,8 +100,8 @@ describe("the document", () => {
   );
 
   it("is asked for again later if nobody answers, or its address is not one of ours", async () => {
-    expect((await poll("ws://127.0.0.1:1/markets/ws/", undefined)).frame).toBeUndefined();
-    expect((await poll("wss://example.invalid/prod", undefined)).frame).toBeUndefined();
+    expect((await poll("ws://127.0.0.1:1/markets/ws/", undefined, OPEN)).frame).toBeUndefined();
+    expect((await poll("wss://example.invalid/prod", undefined, OPEN)).frame).toBeUndefined();
   });
 });
 
@@ -205,6 +206,24 @@ it("a loop gets the prices although every socket is refused", { timeout: 20_000 
         break;
       }
       expect(states).toContain("polling");
+    },
+  );
+});
+
+it("a feed that is closed waits for no document", { timeout: 20_000 }, async () => {
+  let ask = (_: IncomingMessage): void => undefined;
+  const asked = new Promise<IncomingMessage>((resolve) => {
+    ask = resolve;
+  });
+  await withServer(
+    (request) => ask(request),
+    async (url) => {
+      const feed = new Feed(url);
+      const { socket } = await asked;
+      const gone = new Promise((resolve) => socket.once("close", resolve));
+      feed.close();
+      await gone;
+      expect(feed.state.link).toBe("closed");
     },
   );
 });

@@ -67,6 +67,7 @@ export class Feed implements AsyncIterable<Quote> {
   /** By connection; without a socket while its token is being fetched. */
   readonly #sockets = new Map<number, WebSocket | undefined>();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #closing = new AbortController();
   #requests = 0;
   #loops = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -155,6 +156,7 @@ export class Feed implements AsyncIterable<Quote> {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#apply(this.#session.close());
   }
 
@@ -248,7 +250,7 @@ export class Feed implements AsyncIterable<Quote> {
   /** The code is loaded when it is needed: hardly anybody ever is without a socket. */
   async #poll(): Promise<void> {
     const polled = await import("./polling.ts").then(
-      ({ poll }) => poll(this.#url, this.#symbols),
+      ({ poll }) => poll(this.#url, this.#symbols, this.#closing.signal),
       () => ({ inMs: POLL_CODE_AGAIN_MS }),
     );
     if (this.#state.link === "closed") return;

@@ -23,9 +23,10 @@ export interface Polled {
 }
 
 /** Read the document of the feed at this address of a socket. Its failure is an answer, too: it throws nothing. */
-export async function poll(url: string, symbols: readonly string[] | undefined): Promise<Polled> {
+export async function poll(url: string, symbols: readonly string[] | undefined, closed: AbortSignal): Promise<Polled> {
   try {
-    const response = await fetch(documentAddress(url), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const signal = AbortSignal.any([closed, AbortSignal.timeout(TIMEOUT_MS)]);
+    const response = await fetch(documentAddress(url), { signal });
     const said = parseExact(await response.text());
     if (!isFields(said)) return failed();
     const isLate = said["code"] === "late";
