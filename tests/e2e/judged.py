@@ -110,7 +110,7 @@ class Watch:
             heard = {(each["symbol"], each["seq"]) for each in told}
             wrong += sum(1 for each in told if not _is_right(each, self.truth.quotes))
             unseen += sum(1 for pair in heard if pair[1] <= last.seq and pair not in self.truth.quotes)
-            older += _older(client.frames)
+            older += _older(client, self._began_ms)
             newest = {symbol: quote["seq"] for symbol, quote in client.quotes().items()}
             for symbol, seq in stored:
                 if (symbol, seq) in heard:
@@ -254,13 +254,14 @@ def _is_right(told: Frame, stored: Mapping[tuple[str, int], Quote]) -> bool:
     return quote is None or all(told[name] == quote_fields(quote)[name] for name in COMPARED)
 
 
-def _older(frames: Sequence[Frame]) -> int:
-    """How many quotes of `rates`, whose readers may not look at `seq`, came after a newer one of their symbol."""
+def _older(client: Told, from_ms: int) -> int:
+    """How many quotes of `rates`, whose readers may not look at `seq`, came after a newer one of their symbol since a
+    time. Before it the client subscribed, and a tick may overtake the answer to that."""
     newest: dict[str, int] = {}
     count = 0
-    for frame in frames:
+    for frame, at_ms in zip(client.frames, client.at_ms, strict=True):
         if frame.get("channel") == "rates" and isinstance(frame.get("data"), dict) and "id" not in frame:
             symbol, seq = frame["data"]["symbol"], frame["data"]["seq"]
-            count += seq < newest.get(symbol, 0)
+            count += at_ms > from_ms and seq < newest.get(symbol, 0)
             newest[symbol] = max(seq, newest.get(symbol, 0))
     return count

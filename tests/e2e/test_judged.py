@@ -121,7 +121,7 @@ def test_a_lost_quote_of_one_symbol_is_found(clock: Clock) -> None:
 
 def test_an_older_quote_after_a_newer_one_is_found(clock: Clock) -> None:
     found = judgement(clock, lambda ticks, tick: [*ticks[tick], *ticks[tick - 1][:2]], "rates")
-    assert found.older == 2 * (TICKS - 1)
+    assert found.older == 2 * (TICKS - BEGINS)
     assert found.wrong == 0
 
 
