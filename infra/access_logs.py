@@ -23,15 +23,16 @@ _OF_EVERY_REQUEST = {
     "status": "status",
     "error": "error.message",
     "errorType": "error.responseType",
-    "userAgent": "identity.userAgent",
     "integrationStatus": "integration.status",
     "integrationError": "integration.error",
     "integrationLatency": "integrationLatency",
 }
+# What clients choose, and can make long, comes last: what is cut off a long line is none of the others.
+_CHOSEN_BY_CLIENTS = {"userAgent": "identity.userAgent"}
 # A line about a message or a connection.
 FIELDS = _OF_EVERY_REQUEST | {name: name for name in ("connectionId", "eventType", "routeKey", "messageId")}
 # A line about a document. Behind CloudFront the address is CloudFront's.
-HTTP_FIELDS = _OF_EVERY_REQUEST | {"method": "httpMethod", "path": "path", "bytes": "responseLength"}
+HTTP_FIELDS = _OF_EVERY_REQUEST | {"method": "httpMethod", "bytes": "responseLength", "path": "path"}
 ADDRESS = {"address": "identity.sourceIp"}
 # The execution log of a route: only errors, without the messages themselves.
 ERRORS_ONLY = {"LoggingLevel": "ERROR", "DataTraceEnabled": False}
@@ -51,7 +52,8 @@ def write_access_log(
 ) -> apigatewayv2.CfnStage:
     """Make a stage write a line of these fields per request, to a log group of its own. Returns the stage."""
     cfn_stage = cfn_stage_of(stage)
-    told = fields if config.hash_addresses else {**fields, **ADDRESS}
+    address = {} if config.hash_addresses else ADDRESS
+    told = {**address, **fields, **_CHOSEN_BY_CLIENTS}
     # The group's own ARN ends in `:*`, which API Gateway refuses or reports as drift.
     destination = Stack.of(scope).format_arn(
         service="logs",

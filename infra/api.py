@@ -74,10 +74,11 @@ class Api(Construct):
             "MAX_RATES_CONNECTIONS": str(rates_places(self._config)),
             "RATES_EVERY_SECONDS": str(self._config.rates_every_s),
             "MAX_RATES_CONNECTIONS_PER_CLIENT": str(self._config.max_rates_connections_per_client),
+            "MAX_RATES_CONNECTIONS_PER_BLOCK": str(self._config.max_rates_connections_per_block),
         }
         subscribe = self._function("subscribe", {**clients, **rates, "INGEST_FUNCTION": ingest.function.function_name})
         self._allow_counting(subscribe, table, PACE)
-        if self._config.max_rates_connections_per_client:
+        if self._config.max_rates_connections_per_client or self._config.max_rates_connections_per_block:
             subscribe.allow_items(table, {"UpdateItem": [CLIENTS], "Query": [CLIENTS]})
         subscribe.allow_items(quotes, {"GetItem": ["SNAPSHOT", "LEASE"], "UpdateItem": ["AUDIENCE", "LEASE"]})
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
@@ -113,15 +114,15 @@ class Api(Construct):
         accept(self.api, {"AwsSolutions-APIG4": reason})
 
     def _throttle(self, connect: apigatewayv2.WebSocketRoute) -> None:
-        """Give `$connect` a pace of its own, if the settings say one. API Gateway takes a route's settings only with
-        the route, and for the whole of it.
+        """Give `$connect` a pace of its own, always: what a stage has once keeps a route's settings after they have
+        left the template. API Gateway takes a route's settings only with the route, and for the whole of it.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigatewayv2-stage-routesettings.html
         """
-        if pace := connect_pace(self._config):
-            throttle = {"ThrottlingRateLimit": pace.rate, "ThrottlingBurstLimit": pace.burst}
-            cfn_stage_of(self.stage).route_settings = {CONNECT: {**ERRORS_ONLY, **throttle}}
-            self.stage.node.add_dependency(connect)
+        pace = connect_pace(self._config)
+        throttle = {"ThrottlingRateLimit": pace.rate, "ThrottlingBurstLimit": pace.burst}
+        cfn_stage_of(self.stage).route_settings = {CONNECT: {**ERRORS_ONLY, **throttle}}
+        self.stage.node.add_dependency(connect)
 
     def _origin_secret(self) -> SecretPair:
         """What the edge sends with every handshake."""

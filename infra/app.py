@@ -50,7 +50,15 @@ def build(app: App, page: Path = PAGE) -> Stack:
         documents = Documents(stack, "Documents", config=config, storage=storage, ingest=ingest.function)
     others = [each for each in (backfill, documents and documents.function) if each]
     Monitoring(
-        stack, "Monitoring", config=config, storage=storage, ingest=ingest, publish=publish, api=api, others=others
+        stack,
+        "Monitoring",
+        config=config,
+        storage=storage,
+        ingest=ingest,
+        publish=publish,
+        api=api,
+        documents=documents,
+        others=others,
     )
     if config.dashboard:
         Dashboard(stack, "Dashboard", storage=storage, ingest=ingest, publish=publish, api=api, documents=documents)

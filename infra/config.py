@@ -34,6 +34,7 @@ BOUNDS = {
     "rates_seconds": (0, LONGEST_S),
     "max_rates_connections": (0, 1_000_000),
     "max_rates_connections_per_client": (0, 1_000_000),
+    "max_rates_connections_per_block": (0, 1_000_000),
     "waf_rate_limit": (0, 2_000_000_000),
     "daily_budget_usd": (0, 1_000_000),
 }
@@ -69,8 +70,9 @@ class FeedConfig:
     `post_rate`, `post_burst`: posts to clients per second, and at the same time, by all workers together; 0 for 70 % of
     the Region's default quota (`region_quota`). The quota is shared with the clients' messages.
     `throttle_rate`, `throttle_burst`: messages per second, and at the same time, from all clients together.
-    `connect_rate`: new connections per second of all clients together; more get 429. 0 for as many as the account may.
-    `document_rate`: requests for documents per second that no cache answers. 0 for a hundredth of the quota.
+    `connect_rate`: new connections per second of all clients together; more get 429. 0 for 4 % of the quota.
+    `document_rate`: requests for documents per second that no cache answers. 0 for 1 % of the quota. The quota is the
+    Region's default one, or follows from `post_rate`, which is 70 % of it.
     `answer_rate`: posts per second of their long answers, those of `rates`. 0 for a twentieth of the quota, which is a
     14th of `post_rate`.
     `messages_per_minute`, `message_burst`: plain messages of one connection per minute, and at the same time; others
@@ -87,8 +89,8 @@ class FeedConfig:
     `rates_seconds`: the shortest interval between two frames of a symbol on `rates`; less than two ticks is each tick.
     `rates_change`: what `change` is on `rates`, the `amount` in CAD, or the `percent` that other such servers tell.
     `max_rates_connections`: how many connections may be subscribed to `rates`, fewer if they would take more than half
-    of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on. 0
-    for no limit.
+    of the posts of a tick; `max_rates_connections_per_client`: how many of one viewer, whose limits have to be on;
+    `max_rates_connections_per_block`: of a /24 or a /48. 0 for no limit.
     `retain_data`: the quotes table outlives the stack, and both are protected from deletion.
     `quotes_table_name`: go on with this quotes table, which another stack left, instead of a new one.
     `alarm_email`: the address to notify when an alarm begins or ends; empty for none. AWS asks it to confirm.
@@ -137,6 +139,7 @@ class FeedConfig:
     rates_change: str = AMOUNT
     max_rates_connections: int = 200
     max_rates_connections_per_client: int = 2
+    max_rates_connections_per_block: int = 20
     max_connections_per_client: int = 20
     max_connections_per_block: int = 400
     max_connections: int = 25_000

@@ -19,6 +19,7 @@ from shared.sources.all_sources import SOURCES
 WIDTH, HEIGHT = 8, 6  # three in a row of 24
 DAY = Duration.days(1)
 OUTCOMES = ("Posts", "PostsThrottled", "PostsFailed", "PostsRefused")
+OF_READERS = ("Count", "4xx")
 OF_CLIENTS = ("ConnectCount", "ClientError", "IntegrationError")
 
 
@@ -75,8 +76,9 @@ class Dashboard(Construct):
             graph("Posts by outcome", self._of_posters(OUTCOMES, "Sum")),
             graph("Connections", self._of_posters(("Connections", "ConnectionsUnsent", "SlowClients"), "Maximum")),
             graph(
-                "Messages of clients",
-                [api.metric(name) for name in OF_CLIENTS],
+                "Messages of clients and requests for documents",
+                [api.metric(name) for name in OF_CLIENTS]
+                + [documents.metric(name).with_(label=f"documents {name}") for name in OF_READERS if documents],
             ),
         )
         board.add_widgets(

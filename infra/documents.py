@@ -3,8 +3,9 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html
 """
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
@@ -58,14 +59,27 @@ class Documents(Construct):
             default_integration=HttpLambdaIntegration("Integration", self.function.function),
         )
         accept(self.api, {"AwsSolutions-APIG4": "The documents are public: anyone may read them."})
-        pace = document_pace(config)
+        self.pace = document_pace(config)
         stage = apigatewayv2.HttpStage(
             self,
             "Stage",
             http_api=self.api,
             stage_name="$default",
             auto_deploy=True,
-            throttle=apigatewayv2.ThrottleSettings(rate_limit=pace.rate, burst_limit=pace.burst),
+            throttle=apigatewayv2.ThrottleSettings(rate_limit=self.pace.rate, burst_limit=self.pace.burst),
         )
         write_access_log(stage, stage, config, HTTP_FIELDS)
         CfnOutput(Stack.of(self), "DocumentsApi", value=self.api.api_id)
+
+    def metric(self, name: str) -> cloudwatch.Metric:
+        """A metric of the API itself, summed up over a minute.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiId": self.api.api_id},
+            statistic="Sum",
+            period=Duration.minutes(1),
+        )

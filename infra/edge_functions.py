@@ -8,14 +8,16 @@ import json
 from infra.security_headers import HEADERS, HSTS, content_security_policy
 from shared.connecting import headers
 from shared.documents.answers import Answer, answer_without_document
+from shared.documents.problems import MOST_CHARACTERS
 from shared.documents.queries import ENCODED, FIELD_MARK, TAKEN
 
 HOST = "{host}"
+MOST_AGENT_CHARACTERS = 256  # in a line of the access log with each message; that of a browser has about 120
 
 
 def to_stage(stage_name: str) -> str:
-    """For a viewer request: sets the path to API Gateway's stage, and states who asks, and at which name. The query
-    string stays.
+    """For a viewer request: sets the path to API Gateway's stage, states who asks, and at which name, and cuts a long
+    user agent. The query string stays.
 
     CloudFront has the viewer's address from the connection. It replaces what the viewer sent in these headers.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/example-function-add-true-client-ip-header.html
@@ -24,6 +26,8 @@ def to_stage(stage_name: str) -> str:
   const request = event.request;
   request.headers[{json.dumps(headers.HOST)}] = {{ value: request.headers.host.value }};
   request.headers[{json.dumps(headers.VIEWER)}] = {{ value: event.viewer.ip }};
+  const agent = request.headers["user-agent"];
+  if (agent) agent.value = agent.value.slice(0, {MOST_AGENT_CHARACTERS});
   request.uri = {json.dumps(f"/{stage_name}")};
   return request;
 }}
@@ -31,13 +35,14 @@ def to_stage(stage_name: str) -> str:
 
 
 def to_document() -> str:
-    """For a viewer request of a document: answers a method that reads none, as the Lambda would, and puts the fields
+    """For a viewer request of a document: answers a request that reads none, as the Lambda would, and puts the fields
     of the query that the path takes into it, as `folded` does.
 
     The runtime knows no `for (... of ...)`.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
     """
     preflight, refused = (answer_without_document(method) for method in ("OPTIONS", "POST"))
+    too_long = answer_without_document("GET", MOST_CHARACTERS + 1)
     taken = json.dumps([[start, names] for start, names in TAKEN.items()])
     return f"""function handler(event) {{
   const request = event.request;
@@ -52,6 +57,7 @@ def to_document() -> str:
       }});
     }});
   }});
+  if (request.uri.length > {MOST_CHARACTERS}) return {_response(too_long)};
   request.querystring = {{}};
   return request;
 }}

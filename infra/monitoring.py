@@ -18,10 +18,11 @@ from infra.accepted import accept
 from infra.api import Api
 from infra.budget import Budget, watch_messages, watch_posts
 from infra.config import FeedConfig
+from infra.documents import Documents
 from infra.function import FeedFunction
 from infra.ingest import Ingest
 from infra.publish import MAX_RECORD_AGE, Publish
-from infra.service_alarms import watch_api, watch_functions, watch_publish, watch_tables
+from infra.service_alarms import watch_api, watch_documents, watch_functions, watch_publish, watch_tables
 from infra.storage import Storage
 from shared.model.assets import price_sources
 from shared.model.staleness import TICKS, ages
@@ -50,6 +51,7 @@ class Monitoring(Construct):
         ingest: Ingest,
         publish: Publish,
         api: Api,
+        documents: Documents | None,
         others: Iterable[FeedFunction],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -77,6 +79,8 @@ class Monitoring(Construct):
         watch_publish(self._alarm, publish.function)
         watch_tables(self._alarm, storage)
         watch_api(self._alarm, api)
+        if documents:
+            watch_documents(self._alarm, documents)
         self._watch_requests(functions)
         if config.daily_budget_usd:
             watch_messages(self._alarm, api, config.daily_budget_usd)

@@ -21,7 +21,7 @@ class Pace(NamedTuple):
 
 
 # 70 % of the quota. The clients' messages have 5 %, their long answers 5 %, and their short answers up to 15 %: three
-# posts each. Documents have 1 %.
+# posts each. New connections have 4 %, documents 1 %.
 LARGE = Pace(7_000, 3_500)  # of 10,000 and 5,000
 SMALL = Pace(1_750, 875)  # of 2,500 and 1,250
 WITH_LARGE_QUOTA = {
@@ -38,6 +38,7 @@ WITH_SMALL_QUOTA = {
 
 POSTS_OF_A_TWENTIETH = 14  # 70 % are 14 times 5 %
 POSTS_OF_A_HUNDREDTH = 70
+POSTS_OF_A_MESSAGE = 4  # itself, and three of a short answer
 
 
 def default_pace(config: FeedConfig) -> Pace:
@@ -62,9 +63,12 @@ def document_pace(config: FeedConfig) -> Pace:
     return Pace(rate, burst)
 
 
-def connect_pace(config: FeedConfig) -> Pace | None:
-    """The pace of new connections, if the settings say one."""
-    return _evenly(config.connect_rate) if config.connect_rate else None
+def connect_pace(config: FeedConfig) -> Pace:
+    """The pace of new connections: what the settings say, or else 4 % of the quota."""
+    if config.connect_rate:
+        return _evenly(config.connect_rate)
+    rate, burst = (max(1, 4 * posts // POSTS_OF_A_HUNDREDTH) for posts in default_pace(config))
+    return Pace(rate, burst)
 
 
 def _evenly(rate: int) -> Pace:
@@ -86,7 +90,7 @@ def rates_places(config: FeedConfig) -> int:
 
 def posting_pace(scope: Construct, config: FeedConfig) -> Pace:
     """The pace of posts: what the settings say, or else what the Region's default quota allows. An unknown Region has
-    the smaller quota, and a warning says so."""
+    the smaller quota, and a warning says so. So does one if the settings share out more than the quota."""
     region = os.environ.get("CDK_DEFAULT_REGION", CLOUDFRONT_REGION)
     if region not in WITH_LARGE_QUOTA | WITH_SMALL_QUOTA and not (config.post_rate and config.post_burst):
         Annotations.of(scope).add_warning_v2(
@@ -95,4 +99,24 @@ def posting_pace(scope: Construct, config: FeedConfig) -> Pace:
             f"second, {SMALL.burst} at once: look up its throttle rate and burst in the Service Quotas of {region}, "
             "and set post_rate and post_burst to 70 % of them",
         )
+    shared, quota = shared_out(config), quota_of(config)
+    if shared > quota:
+        Annotations.of(scope).add_warning_v2(
+            "cadfeed:SharedQuota",
+            f"the settings let clients use {shared:,} requests a second of API Gateway, whose quota in {region} is "
+            f"{quota:,} by default, so others can take ticks from clients: lower post_rate, throttle_rate, "
+            "answer_rate, connect_rate or document_rate, or set post_rate to 70 % of a quota that is larger",
+        )
     return default_pace(config)
+
+
+def shared_out(config: FeedConfig) -> int:
+    """The requests per second that all settings together allow."""
+    messages = message_pace(config).rate * POSTS_OF_A_MESSAGE
+    documents = document_pace(config).rate if config.documents and not config.needs_token else 0
+    return default_pace(config).rate + messages + answer_rate(config) + connect_pace(config).rate + documents
+
+
+def quota_of(config: FeedConfig) -> int:
+    """The quota of requests per second: the Region's default one, or a larger one of which `post_rate` is 70 %."""
+    return max(default_pace(FeedConfig()).rate, config.post_rate) * 10 // 7

@@ -11,10 +11,12 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.api import Api
+from infra.documents import Documents
 from infra.function import FeedFunction
 from infra.storage import Storage
 
 MINUTE, FIVE_MINUTES = Duration.minutes(1), Duration.minutes(5)
+A_TENTH = 10
 
 # `Monitoring._alarm`.
 MakeAlarm = Callable[..., None]
@@ -86,6 +88,19 @@ def watch_api(alarm: MakeAlarm, api: Api) -> None:
         "ApiThrottles",
         api.metric("ClientError"),
         "For five minutes API Gateway has refused clients with 4xx, which is 429 where it throttles: look at status "
-        "and at the addresses in the access log, and at throttle_rate and the account's quota.",
+        "and at the addresses in the access log, at connect_rate where eventType is CONNECT, else at throttle_rate, "
+        "and at the account's quota.",
+        minutes=5,
+    )
+
+
+def watch_documents(alarm: MakeAlarm, documents: Documents) -> None:
+    """A typing error gives 404, so it takes many."""
+    alarm(
+        "DocumentsRefused",
+        documents.metric("4xx"),
+        "For five minutes API Gateway has refused requests for documents with 4xx, which is 429 where it throttles: "
+        "look at status and path in the access log, and at document_rate.",
+        threshold=documents.pace.rate * MINUTE.to_seconds() // A_TENTH,
         minutes=5,
     )

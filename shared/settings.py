@@ -130,13 +130,15 @@ class RequestSettings(ClientSettings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeSettings(RequestSettings):
     """`ingest_function`: invoked by a subscription when no ingest runs. `max_rates_connections`: how many connections
-    may be subscribed to `rates`, and `max_rates_connections_per_client`: how many of one viewer; 0 for no limit.
+    may be subscribed to `rates`, `max_rates_connections_per_client`: how many of one viewer, and
+    `max_rates_connections_per_block`: of the addresses around it; 0 for no limit.
     `rates_every_seconds`: the shortest interval that a client has on `rates`; 0 for every tick."""
 
     ingest_function: str
     rates_every_seconds: int = 0
     max_rates_connections: int = 0
     max_rates_connections_per_client: int = 0
+    max_rates_connections_per_block: int = 0
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:

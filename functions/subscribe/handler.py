@@ -16,6 +16,7 @@ from shared.requests.routes import CONNECTION_ID, Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.settings import SubscribeSettings, read
 from shared.store.answer_pace import AnswerPace
+from shared.store.client_places import Limits
 from shared.store.client_rates import ClientRates
 from shared.store.connections_table import ConnectionsTable
 from shared.store.dynamodb import table
@@ -38,7 +39,10 @@ subscriptions = Subscriptions(
         settings.rates,
         RatesPlaces(table(settings.quotes_table)),
         settings.max_rates_connections,
-        ClientRates(connections_items, settings.max_rates_connections_per_client),
+        ClientRates(
+            connections_items,
+            Limits(settings.max_rates_connections_per_client, settings.max_rates_connections_per_block),
+        ),
     ),
     LongAnswers(AnswerPace(connections_items, settings.answer_rate)),
     settings.tick_seconds,

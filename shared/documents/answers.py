@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from shared.documents.caching import LASTING_S, SHORTLY_S, Document, is_known, kept_for
-from shared.documents.problems import NO_PRICE, PROBLEM_TYPE, READS, Problem, method_not_allowed
+from shared.documents.problems import (
+    MOST_CHARACTERS,
+    NO_PRICE,
+    PROBLEM_TYPE,
+    READS,
+    Problem,
+    method_not_allowed,
+    too_large,
+)
 
 # Everybody may read the documents: they are public, and no cookie or key is asked for.
 # https://fetch.spec.whatwg.org/#http-cors-protocol
@@ -56,8 +64,11 @@ def problem_answer(problem: Problem) -> Answer:
     return Answer(problem.status, headers, problem.body())
 
 
-def answer_without_document(method: str) -> Answer | None:
-    """The answer to a method that reads no document: to a page's preflight, or a refusal. `None` for GET and HEAD."""
+def answer_without_document(method: str, characters: int = 0) -> Answer | None:
+    """The answer to a request that reads no document: to a page's preflight, or a refusal of the method, or of too many
+    `characters` of path and query. `None` for one that may read."""
     if method == "OPTIONS":
         return Answer(HTTPStatus.NO_CONTENT, {**OPEN, **PREFLIGHT, **ALLOWED})
-    return None if method in READS else problem_answer(method_not_allowed())
+    if method not in READS:
+        return problem_answer(method_not_allowed())
+    return problem_answer(too_large()) if characters > MOST_CHARACTERS else None

@@ -77,7 +77,7 @@ class Documents:
 
     def answer(self, request: Request) -> Answer:
         """The document that the request asks for, or a problem. It raises nothing that a reader can cause."""
-        if answer := answer_without_document(request.method):
+        if answer := answer_without_document(request.method, len(request.path) + len(request.query)):
             return answer
         path, query = unfolded(request.path, request.query)
         try:

@@ -10,6 +10,8 @@ from shared.protocol import BadRequest
 PROBLEM_TYPE = "application/problem+json"
 NO_PRICE = "no_price"
 READS = ("GET", "HEAD", "OPTIONS")
+# A path and its query have at most this length. All symbols take a third of that; the access log has the path.
+MOST_CHARACTERS = 2_048
 # By code, the status of its answer. A code that the WebSocket has too means the same there.
 PROBLEMS: Mapping[str, HTTPStatus] = MappingProxyType(
     {
@@ -63,3 +65,8 @@ def problem_of(error: BadRequest) -> Problem:
 def method_not_allowed() -> Problem:
     """The problem for a method that changes something."""
     return Problem("method_not_allowed", f"documents can only be read: {', '.join(READS)}")
+
+
+def too_large() -> Problem:
+    """The problem for a path or a query that is too long."""
+    return Problem("too_large", f"a path with its query may have at most {MOST_CHARACTERS:,} characters")

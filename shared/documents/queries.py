@@ -7,7 +7,7 @@ from shared.documents.paths import Wanted
 from shared.documents.problems import Problem, problem_of
 from shared.model.assets import catalogue
 from shared.model.channels import RATES_BATCH
-from shared.protocol import MAX_MESSAGE_BYTES, BadRequest, Message, View, parse_subscription, unknown_symbol
+from shared.protocol import BadRequest, Message, View, parse_subscription, unknown_symbol
 from shared.requests.history import HistoryRequest, parse_history
 
 SYMBOLS, LIMIT, BEFORE = "symbols", "limit", "before"
@@ -103,10 +103,8 @@ def _fields(query: str) -> dict[str, str]:
     """The known fields of a query.
 
     Raises:
-        Problem: it is too long, or has a field twice.
+        Problem: it has a field twice, or too many.
     """
-    if len(query) > MAX_MESSAGE_BYTES:
-        raise Problem("too_large", f"a query may have at most {MAX_MESSAGE_BYTES} characters")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:

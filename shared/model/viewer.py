@@ -18,6 +18,11 @@ class Viewer:
     name: str
     block: str
 
+    @property
+    def is_subject(self) -> bool:
+        """Whether it is known by its token, so its block is itself."""
+        return self.name.startswith(SUBJECT)
+
 
 def viewer_of(address: str) -> Viewer:
     """The viewer with this IP address.

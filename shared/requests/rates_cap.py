@@ -15,7 +15,7 @@ from shared.store.rates_places import RatesPlaces
 @dataclass(frozen=True, slots=True)
 class RatesCap:
     """`is_on`: whether the channel is on. `places` and `most`: where its places are counted, and how many there are;
-    no limit without them. `of_client`: where those of one viewer are."""
+    no limit without them. `of_client`: where those of a viewer, and of the addresses around it, are."""
 
     is_on: bool = True
     places: RatesPlaces | None = None
@@ -67,9 +67,9 @@ class RatesCap:
             self._give_back(connection)
 
     def _take(self, connection: Connection, message: Message) -> None:
-        if self.of_client and not self.of_client.take(connection, int(time.time())):
-            text = f'your address has {self.of_client.most} connections on "{RATES}" and gets no more'
-            raise BadRequest("channel_full", f'{text}; use "{RATES_BATCH}"', message.message_id)
+        if self.of_client and (why := self.of_client.take(connection, int(time.time()))):
+            text = f'{why} connections on "{RATES}", which is all; use "{RATES_BATCH}"'
+            raise BadRequest("channel_full", text, message.message_id)
         if self.places and self.most and not self.places.take(self.most):
             if self.of_client:
                 self.of_client.give_back(connection)

@@ -1,4 +1,5 @@
-"""How many connections of a viewer are subscribed to `rates`: those whose places (`client_places`) have a mark.
+"""How many connections of a viewer, and of the addresses around it, are subscribed to `rates`: those whose places
+(`client_places`) have a mark.
 
 The place ends with its connection, so the mark does, too.
 """
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared.model.values import Connection
 from shared.model.viewer import viewer_named
-from shared.store.client_places import ON_RATES, place_of, places_in
+from shared.store.client_places import ON_RATES, Limits, place_of, places_in
 from shared.store.conditional import condition_failed
 
 if TYPE_CHECKING:
@@ -17,33 +18,38 @@ if TYPE_CHECKING:
 
 
 class ClientRates:
-    """Reads and writes the marks. `most`: the connections of a viewer that may be subscribed; 0 for no limit."""
+    """Reads and writes the marks. `limits`: the connections that may be subscribed."""
 
-    def __init__(self, table: "Table", most: int) -> None:
+    def __init__(self, table: "Table", limits: Limits) -> None:
         self._table = table
-        self.most = most
+        self._limits = limits
 
-    def take(self, connection: Connection, now_s: int) -> bool:
-        """Mark the place of a connection. Returns whether its viewer may have one more; a connection without a place,
-        as they are where viewers have no limits, always may.
+    def take(self, connection: Connection, now_s: int) -> str:
+        """Mark the place of a connection. Returns why it may not have the mark, as a text for people; it is empty if it
+        may. A connection without a place, as they are where viewers have no limits, always may.
 
         The mark is written first and counted afterwards: there are never more than the limit, but of several
         subscriptions at the same time all may be refused.
         """
-        key = place_of(connection.viewer, connection.connection_id) if self.most else None
+        key = self._place_of(connection)
         marked = {"UpdateExpression": "SET #mark = :marked", "ExpressionAttributeValues": {":marked": True}}
         if not (key and self._change(key, **marked)):
-            return True
+            return ""
         viewer = viewer_named(connection.viewer)
-        places = places_in(self._table, viewer.block, now_s)
-        if sum(place.is_on_rates and place.viewer == viewer.name for place in places) <= self.most:
-            return True
+        marks = [place.viewer for place in places_in(self._table, viewer.block, now_s) if place.is_on_rates]
+        limits = self._limits
+        if 0 < limits.per_client < marks.count(viewer.name):
+            why = f"your address has {limits.per_client}"
+        elif 0 < limits.per_block < len(marks) and not viewer.is_subject:
+            why = f"the addresses around yours have {limits.per_block}"
+        else:
+            return ""
         self.give_back(connection)
-        return False
+        return why
 
     def has(self, connection: Connection, now_s: int) -> bool:
         """Whether the place of a connection has its mark, or needs none since there is no such place."""
-        key = place_of(connection.viewer, connection.connection_id) if self.most else None
+        key = self._place_of(connection)
         if not key:
             return True
         places = places_in(self._table, viewer_named(connection.viewer).block, now_s)
@@ -51,8 +57,14 @@ class ClientRates:
 
     def give_back(self, connection: Connection) -> None:
         """Remove the mark."""
-        if self.most and (key := place_of(connection.viewer, connection.connection_id)):
+        if key := self._place_of(connection):
             self._change(key, UpdateExpression="REMOVE #mark")
+
+    def _place_of(self, connection: Connection) -> dict[str, str] | None:
+        """The key of a connection's place, if there are limits."""
+        limits = self._limits
+        is_limited = limits.per_client or limits.per_block
+        return place_of(connection.viewer, connection.connection_id) if is_limited else None
 
     def _change(self, key: dict[str, str], **change: Any) -> bool:
         """Returns whether there is such a place."""

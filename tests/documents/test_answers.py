@@ -3,7 +3,8 @@
 import pytest
 
 from shared.documents.answers import answer_without_document, problem_answer
-from shared.documents.problems import PROBLEMS, Problem
+from shared.documents.problems import MOST_CHARACTERS, PROBLEMS, Problem
+from shared.model.assets import catalogue
 from shared.model.wire import loads
 from shared.protocol import ERRORS
 from tests.documents.conftest import Served
@@ -24,6 +25,15 @@ def test_a_page_may_ask_with_the_name_of_what_it_has(served: Served) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "If-None-Match" in answer.headers["Access-Control-Allow-Headers"]
     assert answer_without_document("HEAD") is None
+
+
+@pytest.mark.parametrize("path", ["/markets/rates.json?symbols=", "/markets/rates.json/~symbols=", "/markets/"])
+def test_a_longer_address_than_all_symbols_need_is_refused(served: Served, path: str) -> None:
+    """The access log has it, and its length is the reader's."""
+    room = MOST_CHARACTERS - len(path.replace("?", ""))
+    assert served.problem(path + "x" * (room + 1)) == (400, "too_large")
+    assert served.problem(path + "x" * room)[0] == 404
+    assert len(",".join(catalogue())) < MOST_CHARACTERS / 2
 
 
 @pytest.mark.parametrize("code", PROBLEMS)

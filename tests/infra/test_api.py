@@ -65,6 +65,7 @@ def test_every_access_is_logged_with_websocket_fields(stack: Synthesised) -> Non
     line = json.loads(stage["AccessLogSettings"]["Format"])
     assert set(line.values()) == {f"$context.{variable}" for variable in LOGGED}
     assert all(re.fullmatch(r"[a-zA-Z]+", name) for name in line)  # Logs Insights needs no quotes for such names
+    assert list(line)[-1] == "userAgent"  # where a long line is cut off
 
 
 def test_hashed_addresses_are_in_no_access_log(stack: Synthesised, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         rates_seconds="7",
         max_rates_connections="7",
         max_rates_connections_per_client="5",
+        max_rates_connections_per_block="6",
         messages_per_minute="2",
         message_burst="70",
         max_connections_per_client="3",
@@ -116,7 +117,8 @@ def test_clients_messages_and_connections_are_limited_as_chosen(changed: Synthes
         assert (given["RATES"], given["ANSWER_RATE"]) == ("false", "6")
     for function in ("subscribe", "publish"):
         assert variables(changed, function)["MAX_RATES_CONNECTIONS"] == "1"
-    assert variables(changed, "subscribe")["MAX_RATES_CONNECTIONS_PER_CLIENT"] == "5"
+    given = variables(changed, "subscribe")
+    assert [given[f"MAX_RATES_CONNECTIONS_PER_{of}"] for of in ("CLIENT", "BLOCK")] == ["5", "6"]
     given = variables(changed, "connect")
     assert [given[f"MAX_CONNECTIONS{of}"] for of in ("_PER_CLIENT", "_PER_BLOCK", "")] == ["3", "30", "300"]
 
@@ -182,14 +184,15 @@ def test_the_stage_is_throttled_as_chosen(changed: Synthesised) -> None:
 
 
 def test_new_connections_have_the_chosen_pace(stack: Synthesised, changed: Synthesised) -> None:
-    """The route has to be there before the stage's settings for it, which replace the default ones as a whole."""
-    stage = changed.stage("test")
-    (route,) = changed.template.find_resources("AWS::ApiGatewayV2::Route", {"Properties": {"RouteKey": "$connect"}})
-    assert route in stage["DependsOn"]
-    throttle = {"ThrottlingRateLimit": 9, "ThrottlingBurstLimit": 4}
-    properties = stage["Properties"]
-    assert properties["RouteSettings"] == {"$connect": properties["DefaultRouteSettings"] | throttle}
-    assert all("RouteSettings" not in each for each in stack.properties("AWS::ApiGatewayV2::Stage").values())
+    """The route has to be there before the stage's settings for it, which replace the default ones as a whole. They are
+    always there: API Gateway keeps those of a route that a template no longer has."""
+    for made, name, pace in ((changed, "test", (9, 4)), (stack, "live", (400, 200))):
+        stage = made.stage(name)
+        (route,) = made.template.find_resources("AWS::ApiGatewayV2::Route", {"Properties": {"RouteKey": "$connect"}})
+        assert route in stage["DependsOn"]
+        throttle = dict(zip(("ThrottlingRateLimit", "ThrottlingBurstLimit"), pace, strict=True))
+        properties = stage["Properties"]
+        assert properties["RouteSettings"] == {"$connect": properties["DefaultRouteSettings"] | throttle}
 
 
 def test_logs_are_kept_as_long_as_chosen(changed: Synthesised) -> None:

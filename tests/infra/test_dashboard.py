@@ -23,7 +23,7 @@ def graphs(stack: Synthesised) -> dict[str, list[list[Any]]]:
 def test_it_answers_the_questions_of_an_operator(stack: Synthesised) -> None:
     assert graphs(stack).keys() == {
         "Quotes' age, ms", "Ticks in which a source was down", "Prices held, candles pending",
-        "Posts by outcome", "Connections", "Messages of clients",
+        "Posts by outcome", "Connections", "Messages of clients and requests for documents",
         "Tick, ms", "Fan-out, ms", "Time between snapshots, ms",
         "Messages a day", "Functions' run time a day, ms", "DynamoDB units a day",
     }  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from infra.feed_paths import FEED_PATTERNS
 from shared.documents.answers import answer_without_document
+from shared.documents.problems import MOST_CHARACTERS
 from shared.documents.queries import folded, unfolded
 from tests.infra.synthesis import DOCUMENTS, Synthesised, in_words, synthesise
 from tests.infra.test_site import CACHING_OPTIMIZED, code, distribution, origin, request, run
@@ -149,6 +150,22 @@ def test_the_edge_refuses_as_the_function_does(with_site: Synthesised, method: s
         told = {name.lower(): value for name, value in expected.headers.items()}
         assert {name: header["value"] for name, header in answer["headers"].items()} == told
         assert answer.get("body", {}).get("data", "").encode() == expected.body
+
+
+def test_the_edge_refuses_a_long_address_as_the_function_does(with_site: Synthesised) -> None:
+    expected = answer_without_document("GET", MOST_CHARACTERS + 1)
+    assert expected
+    function = code(with_site, behaviors(with_site)[0], "viewer-request")
+    for uri, query, is_refused in (
+        ("/" + "x" * (MOST_CHARACTERS - 1), {}, False),
+        ("/" + "x" * MOST_CHARACTERS, {}, True),
+        ("/markets/rates.json", {"symbols": {"value": "x" * MOST_CHARACTERS}}, True),
+        ("/markets/rates.json", {"other": {"value": "x" * MOST_CHARACTERS}}, False),
+    ):
+        answer = run(function, {"request": {**request(uri), "querystring": query}})
+        assert ("statusCode" in answer) is is_refused
+        if is_refused:
+            assert (answer["statusCode"], answer["body"]["data"]) == (expected.status, expected.body.decode())
 
 
 @pytest.mark.parametrize("settings", [{"documents": "false"}, {"auth": "token"}])

@@ -38,6 +38,7 @@ WATCHED: dict[str, tuple[object, ...]] = {
     "PublishSilent": ("AWS/Lambda Invocations", "Sum", 60, 3, BELOW, 1, "breaching"),
     "ApiExecutionErrors": ("AWS/ApiGateway ExecutionError", "Sum", 300, 1, ABOVE, 0, "notBreaching"),
     "ApiIntegrationErrors": ("AWS/ApiGateway IntegrationError", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
+    "DocumentsRefused": ("AWS/ApiGateway 4xx", "Sum", 60, 5, ABOVE, 600, "notBreaching"),
     "ApiThrottles": ("AWS/ApiGateway ClientError", "Sum", 60, 5, ABOVE, 0, "notBreaching"),
     **{
         f"{table}{what}sThrottled": (f"AWS/DynamoDB {what}ThrottleEvents", "Sum", 60, 5, ABOVE, 0, "notBreaching")
@@ -120,10 +121,10 @@ def test_tables_and_the_stage_are_watched_by_their_own_metrics(stack: Synthesise
             table = "Quotes" if name.startswith("Quotes") else "Connections"
             assert dimension(alarm) == ("TableName", f"<Storage{table}>")
         if alarm["Namespace"] == "AWS/ApiGateway":
-            assert {each["Name"]: in_words(each["Value"]) for each in alarm["Dimensions"]} == {
-                "ApiId": "<ApiWebSocket>",
-                "Stage": "live",
-            }
+            of_documents = {"ApiId": "<DocumentsHttp>"}
+            of_sockets = {"ApiId": "<ApiWebSocket>", "Stage": "live"}
+            expected = of_documents if name.startswith("Documents") else of_sockets
+            assert {each["Name"]: in_words(each["Value"]) for each in alarm["Dimensions"]} == expected
 
 
 def test_alarms_watch_the_metrics_that_handlers_write(stack: Synthesised) -> None:

@@ -17,6 +17,7 @@ from infra.region_quota import (
     document_pace,
     message_pace,
     posting_pace,
+    quota_of,
     rates_places,
 )
 from shared.gateway.gateway import ANSWER_IN_FLIGHT, BURST, RATE
@@ -71,15 +72,37 @@ def test_no_region_has_two_quotas() -> None:
 
 
 @pytest.mark.parametrize(("region", "quota"), [("us-east-1", Pace(10_000, 5_000)), ("eu-south-1", Pace(2_500, 1_250))])
-def test_ticks_messages_and_answers_fit_into_the_quota(
-    monkeypatch: pytest.MonkeyPatch, region: str, quota: Pace
-) -> None:
+def test_all_that_clients_may_do_fits_into_the_quota(monkeypatch: pytest.MonkeyPatch, region: str, quota: Pace) -> None:
     """Every message may be one with as many posts as a short answer has."""
     monkeypatch.setenv("CDK_DEFAULT_REGION", region)
-    posts, messages, config = paced()[0], message_pace(FeedConfig()), FeedConfig()
+    posts, config = paced()[0], FeedConfig()
+    paces = message_pace(config), document_pace(config), connect_pace(config)
     short = max(work.posts for work in kinds().values() if work.posts <= FEW)
-    assert posts.rate + answer_rate(config) + messages.rate * (1 + short) <= quota.rate
-    assert posts.burst + messages.burst * (1 + short) + ANSWER_IN_FLIGHT <= quota.burst
+    messages, documents, connects = (pace.rate for pace in paces)
+    assert posts.rate + answer_rate(config) + messages * (1 + short) + documents + connects <= quota.rate
+    messages, documents, connects = (pace.burst for pace in paces)
+    assert posts.burst + messages * (1 + short) + ANSWER_IN_FLIGHT + documents + connects <= quota.burst
+    assert quota_of(config) == quota.rate
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_warned"),
+    [
+        ({"document_rate": 100_000}, True),
+        ({"connect_rate": 401}, True),
+        ({"connect_rate": 400, "document_rate": 100}, False),
+        ({"post_rate": 60, "answer_rate": 20}, False),
+        ({"post_rate": 14_000}, False),
+        ({"post_rate": 14_000, "document_rate": 300}, True),
+        ({"document_rate": 100_000, "documents": False}, False),
+    ],
+)
+def test_who_shares_out_more_than_the_quota_is_warned(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, int], is_warned: bool
+) -> None:
+    monkeypatch.setenv("CDK_DEFAULT_REGION", "ca-central-1")
+    warnings = paced(**chosen)[1]
+    assert [("whose quota in ca-central-1 is" in warning) for warning in warnings] == [True] * is_warned
 
 
 @pytest.mark.parametrize(
@@ -111,6 +134,7 @@ def test_who_chooses_the_pace_of_posts_chooses_the_others() -> None:
 def test_documents_and_connections_have_a_pace_of_their_own() -> None:
     assert document_pace(FeedConfig(post_rate=1_400, post_burst=280)) == (20, 4)
     assert document_pace(FeedConfig(post_rate=1_400, post_burst=280, document_rate=9)) == (9, 4)
-    assert connect_pace(FeedConfig()) is None
+    assert connect_pace(FeedConfig()) == (400, 200)
+    assert connect_pace(FeedConfig(post_rate=1_400, post_burst=280)) == (80, 16)
     assert connect_pace(FeedConfig(connect_rate=50)) == (50, 25)
     assert connect_pace(FeedConfig(connect_rate=1)) == (1, 1)

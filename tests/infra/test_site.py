@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 
 from infra.app import build
 from infra.config import FeedConfig
+from infra.edge_functions import MOST_AGENT_CHARACTERS
 from infra.feed_paths import FEED_PATTERNS
 from infra.page_files import PageFiles
 from infra.security_headers import FOR_EVER, HEADERS, content_security_policy
@@ -151,17 +152,19 @@ def test_the_feeds_path_becomes_the_stages_and_the_rest_stays(with_site: Synthes
 
 
 def test_cloudfront_states_who_asks_and_at_which_name(with_site: Synthesised) -> None:
-    """What a viewer sends in these headers is replaced."""
+    """What a viewer sends in these headers is replaced, and a long user agent is cut."""
     spoofed = request("/markets/ws/")
     spoofed["headers"] |= {
         headers.VIEWER: {"value": "192.0.2.1", "multiValue": [{"value": "192.0.2.1"}, {"value": "192.0.2.2"}]},
         headers.HOST: {"value": "evil.example"},
+        "user-agent": {"value": "x" * 8_000},
     }
     for feed in feeds(with_site):
         viewer = {"ip": "2001:db8::7"}
         sent = run(code(with_site, feed, "viewer-request"), {"request": spoofed, "viewer": viewer})["headers"]
         assert sent[headers.VIEWER] == {"value": "2001:db8::7"}
         assert sent[headers.HOST] == {"value": "d111111abcdef8.cloudfront.net"}
+        assert sent["user-agent"] == {"value": "x" * MOST_AGENT_CHARACTERS}
 
 
 def test_cloudfront_sends_the_origin_secret_to_the_api_alone(with_site: Synthesised) -> None:

@@ -29,7 +29,7 @@ from tests.stored import stored
 
 DEADLINE_S = 20.0
 LIMIT = MessageLimit(per_minute=60_000, burst=1_000)
-CONNECTIONS = 200
+CONNECTIONS = 100
 
 
 @pytest.fixture(autouse=True)

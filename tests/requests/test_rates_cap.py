@@ -128,7 +128,7 @@ ME, OTHER = {"viewer": "203.0.113.7"}, {"viewer": "203.0.113.8"}
 @pytest.fixture
 def shared(quotes_table: QuotesTable, connections_items: Table, places: RatesPlaces) -> Feed:
     """Three connections of one viewer, which may have two on `rates`, and one of its neighbour; three places in all."""
-    cap = RatesCap(places=places, most=3, of_client=ClientRates(connections_items, 2))
+    cap = RatesCap(places=places, most=3, of_client=ClientRates(connections_items, Limits(per_client=2)))
     feed = Feed(quotes_table, ConnectionsTable(connections_items), cap)
     viewers = ClientPlaces(connections_items, Limits(per_client=9), MessageLimit(5, 200))
     now_s = int(time.time())

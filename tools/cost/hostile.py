@@ -22,24 +22,30 @@ from tools.cost.workload import Options, workload
 DAY_MINUTES = Decimal(1_440)
 MONTH_DAYS = prices.MONTH_HOURS / 24
 CLIENT_CONNECTIONS = FeedConfig().max_connections_per_client or 20
+BLOCK_CONNECTIONS = FeedConfig().max_connections_per_block
 CLIENTS = 100
 GOAL = Decimal(1)  # dollars a day of one client
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What a connection does all day, its dollars for that, and how many connections can do it, in all and of one
-    client (`None`: any number)."""
+    """What a connection does all day, its dollars for that, and how many connections can do it, in all, of one client,
+    and of one block of addresses (`None`: any number)."""
 
     name: str
     dollars: Decimal
     most: int | None = None
     most_of_client: int | None = None
+    most_of_block: int | None = None
 
     def cost(self, clients: int) -> Decimal:
         """Return the dollars a day of that many clients, each with all the connections that it may have."""
         of_client = _least(CLIENT_CONNECTIONS, self.most_of_client)
         return self.dollars * _least(clients * of_client, self.most)
+
+    def cost_of_block(self) -> Decimal:
+        """Return the dollars a day of a whole /24 or /48, with all the connections that it may have."""
+        return self.dollars * _least(_least(BLOCK_CONNECTIONS, self.most_of_block), self.most)
 
 
 def attacks(config: FeedConfig | None = None) -> list[Attack]:
@@ -56,13 +62,15 @@ def attacks(config: FeedConfig | None = None) -> list[Attack]:
     return [*heard, *sorted(asked, key=lambda attack: -attack.dollars)]
 
 
-def most_on(channel: str, config: FeedConfig) -> tuple[int | None, int | None]:
-    """Return how many connections may listen to a channel, in all and of one client."""
+def most_on(channel: str, config: FeedConfig) -> tuple[int | None, int | None, int | None]:
+    """Return how many connections may listen to a channel, in all, of one client, and of one block of addresses."""
     if channel != RATES:
-        return None, None
+        return None, None, None
     if not config.rates:
-        return 0, 0
-    return rates_places(config) or None, config.max_rates_connections_per_client or None
+        return 0, 0, 0
+    limits = rates_places(config), config.max_rates_connections_per_client, config.max_rates_connections_per_block
+    in_all, of_client, of_block = (limit or None for limit in limits)
+    return in_all, of_client, of_block
 
 
 def listening(channel: str, config: FeedConfig) -> Decimal:
@@ -94,13 +102,17 @@ def awake() -> Decimal:
 
 
 def table() -> str:
-    """Return a row per attack, as Markdown: its US dollars a day for a connection, a client, and a hundred clients."""
-    heads = f"one connection | one client, {CLIENT_CONNECTIONS} of them | {CLIENTS} clients"
-    rows = [f"| what it does all day | {heads} |", "|---|---:|---:|---:|"]
+    """Return a row per attack, as Markdown: its US dollars a day for a connection, a client, a block of addresses, and
+    a hundred clients."""
+    heads = (
+        f"one connection | one client, {CLIENT_CONNECTIONS} of them | "
+        f"one block of addresses, {BLOCK_CONNECTIONS} of them | {CLIENTS} clients"
+    )
+    rows = [f"| what it does all day | {heads} |", "|---|---:|---:|---:|---:|"]
     for attack in attacks():
-        costs = (attack.dollars, attack.cost(1), attack.cost(CLIENTS))
+        costs = (attack.dollars, attack.cost(1), attack.cost_of_block(), attack.cost(CLIENTS))
         rows.append(f"| {attack.name} | {' | '.join(map(_dollars, costs))} |")
-    rows.append(f"| is the only one, so that the feed runs | {' | '.join([_dollars(awake())] * 3)} |")
+    rows.append(f"| is the only one, so that the feed runs | {' | '.join([_dollars(awake())] * 4)} |")
     return "\n".join(rows)
 
 

@@ -5,6 +5,8 @@ Settings: `infra/`; `tests/infra/test_cost_settings.py` holds them against the t
 
 from decimal import Decimal
 
+from infra.edge_functions import MOST_AGENT_CHARACTERS
+from shared.documents.problems import MOST_CHARACTERS
 from shared.model.assets import catalogue, price_sources
 from shared.model.candles import DAY_MS, INTERVAL_MS, KEPT_MS
 from shared.model.staleness import HEARTBEAT_MS
@@ -16,7 +18,7 @@ from shared.sources.all_sources import SOURCES
 INGEST_GB = Decimal(512) / 1024
 PUBLISH_GB = Decimal(1769) / 1024
 ROUTE_GB = Decimal(512) / 1024
-ALARMS = 42 + len(price_sources()) + len(SOURCES)  # one per source that may become suspect, or be down
+ALARMS = 43 + len(price_sources()) + len(SOURCES)  # one per source that may become suspect, or be down
 # The handlers of ingest and publish write these on every tick. A failing source adds SourceDown, a suspect one
 # SourceSuspect.
 CUSTOM_METRICS = 21
@@ -70,6 +72,9 @@ INVOCATION_LOG_BYTES = Decimal(450)  # START, END and REPORT
 PUBLISH_LOG_BYTES = Decimal(750)  # its metrics
 INGEST_TICK_LOG_BYTES = Decimal(150)
 ACCESS_LOG_BYTES = Decimal(800)  # 500 with a browser's user agent, and a line of the function that takes it
+# With what clients can make long: their user agent, and the path of a document.
+LONGEST_ACCESS_LOG_BYTES = ACCESS_LOG_BYTES + MOST_AGENT_CHARACTERS
+LONGEST_DOCUMENT_LOG_BYTES = ACCESS_LOG_BYTES + MOST_CHARACTERS
 
 # What a first visit of the page loads, gzip, `npm run build`, 2026-11-29: HTML, style, both scripts and the icon.
 PAGE_FILES, PAGE_BYTES = Decimal(5), Decimal(22_000)

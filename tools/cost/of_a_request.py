@@ -1,4 +1,5 @@
-"""The US dollars of one request of a client, with everything that it causes. Prices are those of each first tier."""
+"""The US dollars of one request of a client, with everything that it causes, and the longest line that it can have in
+the access log. Prices are those of each first tier."""
 
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ POST_S = Decimal("0.003")  # of an answer with many frames, sent eight at a time
 def of_a_message(work: Work) -> Decimal:
     """Return the dollars of a message and what it causes."""
     seconds = measured.REQUEST_S + work.posts * POST_S
-    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    log_bytes = measured.INVOCATION_LOG_BYTES + measured.LONGEST_ACCESS_LOG_BYTES
     return (
         prices.API_GATEWAY_MESSAGE.of(Decimal(1 + work.more_messages + work.posts))
         + prices.CLOUDFRONT_OUT_GB.of(work.size_bytes / prices.GB)
@@ -29,7 +30,7 @@ def of_a_message(work: Work) -> Decimal:
 def of_a_reconnect() -> Decimal:
     """Return the dollars of a handshake and the end of the connection, without any message. Both write the connection
     and its place, and the handshake deletes the place that it takes over; it counts the client's places twice."""
-    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    log_bytes = measured.INVOCATION_LOG_BYTES + measured.LONGEST_ACCESS_LOG_BYTES
     return (
         at_the_edge(0)
         + prices.DYNAMODB_WRITE.of(Decimal(5))
@@ -41,13 +42,13 @@ def of_a_reconnect() -> Decimal:
 
 def of_a_refusal() -> Decimal:
     """Return the dollars, behind CloudFront, of a handshake that is refused after it has counted a full block."""
-    log_bytes = 2 * measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    log_bytes = 2 * measured.INVOCATION_LOG_BYTES + measured.LONGEST_ACCESS_LOG_BYTES
     return prices.DYNAMODB_READ.of(Decimal(PLACES_READ_UNITS)) + _invoked(measured.CONNECT_S, log_bytes)
 
 
 def of_a_document(work: Work) -> Decimal:
     """Return the dollars, behind CloudFront, of a document that does that work."""
-    log_bytes = measured.INVOCATION_LOG_BYTES + measured.ACCESS_LOG_BYTES
+    log_bytes = measured.INVOCATION_LOG_BYTES + measured.LONGEST_DOCUMENT_LOG_BYTES
     fetched = prices.HTTP_API_REQUEST.of(Decimal(1)) + prices.DYNAMODB_READ.of(Decimal(work.read_units))
     return fetched + _invoked(measured.DOCUMENT_S, log_bytes)
 

@@ -71,9 +71,9 @@ class Documents:
         self._asked: dict[str, asyncio.Task[Kept]] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        if answer := answer_without_document(request.method):
-            return DocumentResponse(status=answer.status, headers=answer.headers, body=answer.body)
         place = folded(request.rel_url.raw_path, request.rel_url.raw_query_string)
+        if answer := answer_without_document(request.method, len(place)):
+            return DocumentResponse(status=answer.status, headers=answer.headers, body=answer.body)
         kept, is_hit = self._kept.get(place), True
         if kept is None or kept.until_s <= time.monotonic():
             is_hit = place in self._asked

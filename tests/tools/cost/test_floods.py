@@ -19,7 +19,7 @@ def test_a_refusal_costs_less_than_half_a_connection() -> None:
 def test_a_flood_costs_what_its_requests_do() -> None:
     """By hand: a request and a function at CloudFront, what goes out, and the HTTP API where no cache answers."""
     refused, candles, kept = (flood.a_day for flood in floods(FeedConfig()))
-    assert refused == 500 * DAY_S * (Decimal("1.1e-6") + of_a_refusal())
+    assert refused == DAY_S * (1_000 * Decimal("1.1e-6") + 400 * of_a_refusal())
     assert kept == pytest.approx(1_000 * DAY_S * (Decimal("1.1e-6") + Decimal("0.0165e-6") * 85), rel=Decimal("0.02"))
     assert DAY_S * (1_000 * Decimal("1.1e-6") + 100 * Decimal("1e-6")) < candles < 250
 

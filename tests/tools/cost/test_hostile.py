@@ -61,9 +61,17 @@ def test_the_cap_bounds_what_a_hundred_clients_cost() -> None:
     (rates,) = (attack for attack in attacks() if attack.name == f"listens to `{RATES}`")
     assert rates.cost(1) == 2 * listening(RATES, FeedConfig())
     assert rates.cost(1_000) == rates.cost(100) == 200 * listening(RATES, FeedConfig())
-    assert most_on(RATES, FeedConfig(rates=False)) == (0, 0)
-    assert most_on(RATES, FeedConfig(max_rates_connections=0, max_rates_connections_per_client=0)) == (None, None)
-    assert most_on(RATES_BATCH, FeedConfig()) == (None, None)
+    assert most_on(RATES, FeedConfig(rates=False)) == (0, 0, 0)
+    assert rates.cost_of_block() == 20 * listening(RATES, FeedConfig())
+    unlimited = FeedConfig(
+        max_rates_connections=0, max_rates_connections_per_client=0, max_rates_connections_per_block=0
+    )
+    assert most_on(RATES, unlimited) == most_on(RATES_BATCH, FeedConfig()) == (None, None, None)
+
+
+def test_a_flood_is_answered_no_more_often_than_it_asks() -> None:
+    for flood in floods.floods(FeedConfig(connect_rate=90_000, document_rate=90_000)):
+        assert flood.answered_per_s <= flood.per_s
 
 
 def test_listening_costs_as_much_as_in_the_bill() -> None:
