@@ -204,7 +204,7 @@ def test_a_tick_asks_every_source_at_the_same_time(stack: Stack) -> None:
     finally:
         stack.control("faults", {})
     asked_each_tick = [name for name, count in state["requests"].items() if count["since_reset"] >= 9]
-    assert len(asked_each_tick) >= 4
+    assert {"binance", "kraken"} <= set(asked_each_tick)
     assert state["unanswered"]["most_since_reset"] >= len(asked_each_tick)
 
 

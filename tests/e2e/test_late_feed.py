@@ -1,4 +1,4 @@
-"""An ingest that cannot run: new clients learn that every price is stale and that the feed is late."""
+"""A late feed: a reader of one that nobody listens to starts it; without an ingest new clients learn that all is stale."""
 
 import asyncio
 import os
@@ -10,14 +10,50 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 
 from shared.store.codec import pack, unpack
 from tests.e2e.clients import opened
-from tests.e2e.local_stack import COMMON_TICK, ROOT, Stack
+from tests.e2e.local_stack import ROOT, Stack
+from tests.e2e.test_documents import get, until
 from tests.e2e.test_schedule import quiet
 
+TICK = 1
+EXCHANGE = ["--seed=17"]
 AWAY_MS = 240_000
 SNAPSHOT = {"pk": "SNAPSHOT", "sk": "CURRENT"}
+
+
+def test_a_reader_of_an_idle_feed_waits_and_gets_live_prices(stack: Stack) -> None:
+    """The first tick is that of the deployment; then the stack is left alone, and its data grow old."""
+    until(lambda: stack.table("Quotes").get_item(Key={"pk": "SNAPSHOT", "sk": "CURRENT"}).get("Item"))
+    until(lambda: not an_ingest_runs(stack))
+    until(lambda: state_after_growing_old(stack) == "late")  # the tick of a minute may come in between
+    first = get(stack, "markets/rates.json")
+    assert (first.status_code, first.json()["code"]) == (503, "late")
+    assert first.headers["Retry-After"].isdecimal()
+    assert first.headers["Content-Type"] == "application/problem+json"
+    began_s = time.monotonic()
+    document = until(lambda: live(get(stack, "markets/rates.json"))).json()
+    print(f"prices after {time.monotonic() - began_s:.1f} s")
+    assert not any(quote.get("stale") for quote in document["data"])
+    assert until(lambda: get(stack, "markets/rates.json").json()["seq"] > document["seq"] + 2)
+    assert until(lambda: get(stack, "markets/status.json").json()["state"] == "live")
+
+
+def state_after_growing_old(stack: Stack) -> str:
+    grow_old(stack)
+    return str(get(stack, "markets/status.json").json()["state"])
+
+
+def live(answer: requests.Response) -> requests.Response | None:
+    assert answer.status_code in {200, 503}
+    return answer if answer.status_code == 200 else None
+
+
+def an_ingest_runs(stack: Stack) -> bool:
+    lease = stack.table("Quotes").get_item(Key={"pk": "LEASE", "sk": "INGEST"}, ConsistentRead=True).get("Item", {})
+    return int(str(lease.get("until_ms", 0))) > time.time() * 1000
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +64,7 @@ def late(stack: Stack) -> Iterator[Stack]:
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     broken = {**variables, "TICK_SECONDS": "five"}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    asyncio.run(quiet(stack, COMMON_TICK))
+    asyncio.run(quiet(stack, TICK))
     grow_old(stack)
     yield stack
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
