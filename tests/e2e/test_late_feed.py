@@ -1,4 +1,4 @@
-"""A late feed: a reader of one that nobody listens to starts it; without an ingest new clients learn that all is stale."""
+"""A late feed: a reader of one that nobody listens to starts it; without an ingest clients learn that all is stale."""
 
 import asyncio
 import os
