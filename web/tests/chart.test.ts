@@ -6,7 +6,9 @@ import { RequestError } from "cadfeed-client";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Candles, LENGTH_MS, startOf } from "../src/chart/candles.ts";
-import { CHART, decimalsOf, moveText, originText, sentenceOf, timeText } from "../src/chart/words.ts";
+import { csvOf } from "../src/chart/csv.ts";
+import { DayRange } from "../src/chart/range.ts";
+import { bookText, CHART, decimalsOf, moveText, originText, sentenceOf, timeText } from "../src/chart/words.ts";
 import { failureText, linkText } from "../src/failure.ts";
 
 const MINUTE = 60_000;
@@ -195,4 +197,48 @@ describe("texts", () => {
     expect(linkText({ link: "reconnecting", reason: "x", inMs: 5 }, CHART)).toContain("not updated until it is back");
     expect(linkText({ link: "closed", reason: "" }, CHART)).toContain("no longer updated");
   });
+});
+
+describe("the range of the last 24 hours", () => {
+  const HOUR = 60 * MINUTE;
+  const DAY_AGO = BEGAN - 24 * HOUR;
+
+  it("has the hours that were not over by then, and the prices of now", () => {
+    const range = new DayRange();
+    range.add("1");
+    expect(range.prices).toBeUndefined();
+    const hours = [
+      candle(DAY_AGO - HOUR, "5", "9", "0.1", "5"),
+      candle(DAY_AGO - HOUR + 1, "5", "6.10", "4.00", "5"),
+      candle(BEGAN - HOUR, "5", "6.1", "4", "5"),
+    ];
+    range.begin(hours, BEGAN);
+    expect(range.prices).toEqual(["4.00", "6.10"]);
+    range.add("6.100000000000000000001");
+    expect(range.prices).toEqual(["4.00", "6.10"]);
+    range.add("6.11");
+    range.add("3.99");
+    expect(range.prices).toEqual(["3.99", "6.11"]);
+  });
+
+  it("is not there without hours", () => {
+    const range = new DayRange();
+    range.begin([], BEGAN);
+    range.add("1");
+    expect(range.prices).toBeUndefined();
+  });
+
+  it("stands beside the numbers of the quote", () => {
+    const quote = { bid: "99", ask: "101", change: "-2", spot: "100" } as Parameters<typeof bookText>[0];
+    const book = "Bid 99.0000 · ask 101.000 · spread 2.000% · 24 h −2.000 CAD";
+    expect(bookText(quote)).toBe(book);
+    expect(bookText(quote, ["95", "103"])).toBe(`${book}, from 95.0000 to 103.000`);
+  });
+});
+
+it("candles are copied as CSV with all their digits", () => {
+  expect(csvOf([])).toBe("time,open,high,low,close\r\n");
+  expect(csvOf([candle(BEGAN, "0.0000168648231", "0.00002", "0.00001", "0.0000168648230")])).toBe(
+    "time,open,high,low,close\r\n2026-11-22T20:31:00.000Z,0.0000168648231,0.00002,0.00001,0.0000168648230\r\n",
+  );
 });

@@ -1,8 +1,18 @@
 /** The drawing. Only this file uses lightweight-charts, which is loaded with the first chart. */
 
 import type { Candle, Interval } from "cadfeed-client";
-import type { CandlestickData, IChartApi, ISeriesApi, MouseEventParams, UTCTimestamp } from "lightweight-charts";
-import { CandlestickSeries, ColorType, CrosshairMode, createChart } from "lightweight-charts";
+import { isBackfilled } from "cadfeed-client";
+import type {
+  CandlestickData,
+  IChartApi,
+  IPriceLine,
+  ISeriesApi,
+  LineData,
+  MouseEventParams,
+  UTCTimestamp,
+} from "lightweight-charts";
+import { CandlestickSeries, ColorType, CrosshairMode, createChart, LineSeries, LineStyle } from "lightweight-charts";
+import type { Style } from "./panel.ts";
 import { decimalsOf, timeText } from "./words.ts";
 
 const BAR_SPACING = 8;
@@ -11,6 +21,8 @@ const RIGHT_OFFSET = 4;
 /** When the first candle is this many candles away from the visible ones, the chart asks for older ones. */
 const EARLY = 20;
 const ZOOM = 1.25;
+/** How much of its colour a candle from an exchange's history has; the rest is the paper's. */
+const PALE = 0.55;
 
 export interface Handlers {
   /** The pointer is over the candle that began at this time; undefined: over no candle. */
@@ -22,7 +34,12 @@ export interface Handlers {
 export class Canvas {
   readonly #container: HTMLElement;
   readonly #chart: IChartApi;
-  readonly #series: ISeriesApi<"Candlestick">;
+  #series: ISeriesApi<"Candlestick"> | ISeriesApi<"Line">;
+  #style: Style = "candles";
+  #candles: readonly Candle[] = [];
+  #colours: Colours;
+  /** The highest and the lowest price that is visible. */
+  #extremes: readonly [high: IPriceLine, low: IPriceLine] | undefined;
   readonly #listening = new AbortController();
   readonly #themes: MutationObserver;
   #interval: Interval = "1m";
@@ -46,12 +63,14 @@ export class Canvas {
       kineticScroll: { mouse: false, touch: !matchMedia("(prefers-reduced-motion: reduce)").matches },
     });
     this.#series = this.#chart.addSeries(CandlestickSeries);
+    this.#colours = coloursOf(container);
     this.#chart.subscribeCrosshairMove(({ time, sourceEvent }: MouseEventParams) => {
       // Without an event the chart itself has moved under the pointer.
       if (sourceEvent) onHover(time === undefined ? undefined : Number(time) * 1000);
     });
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < EARLY) onStart();
+      this.#markExtremes();
     });
     const { signal } = this.#listening;
     host.addEventListener("pointerleave", () => onHover(undefined), { signal });
@@ -62,8 +81,10 @@ export class Canvas {
   }
 
   /** Draw all candles. `fromStart`: they have another interval, so show the latest. */
-  show(candles: readonly Candle[], interval: Interval, fromStart: boolean): void {
+  show(candles: readonly Candle[], interval: Interval, style: Style, fromStart: boolean): void {
     this.#interval = interval;
+    this.#candles = candles;
+    if (style !== this.#style) this.#drawAs(style);
     const decimals = decimalsOf(candles.at(-1)?.close ?? "1");
     const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
     const format = new Intl.NumberFormat("en-CA", digits);
@@ -71,13 +92,16 @@ export class Canvas {
       priceFormat: { type: "custom", minMove: 10 ** -decimals, formatter: (price: number) => format.format(price) },
     });
     this.#chart.applyOptions({ timeScale: { timeVisible: interval !== "1d" } });
-    this.#series.setData(candles.map(barOf));
+    this.#setData();
     if (fromStart) this.#chart.timeScale().resetTimeScale();
+    this.#markExtremes();
   }
 
   /** Draw the last candle, or one after it. */
   update(candle: Candle): void {
-    this.#series.update(barOf(candle));
+    if (this.#style === "line") (this.#series as ISeriesApi<"Line">).update(this.#pointOf(candle));
+    else (this.#series as ISeriesApi<"Candlestick">).update(this.#barOf(candle));
+    this.#markExtremes();
   }
 
   /** Put the crosshair on a candle and make the candle visible; without a candle, remove the crosshair. */
@@ -107,9 +131,66 @@ export class Canvas {
     this.#chart.remove();
   }
 
+  /** Draw candles, or a line through their last prices, in place of what is drawn. */
+  #drawAs(style: Style): void {
+    this.#style = style;
+    this.#chart.removeSeries(this.#series);
+    this.#extremes = undefined;
+    this.#series = style === "line" ? this.#chart.addSeries(LineSeries) : this.#chart.addSeries(CandlestickSeries);
+    this.#paint();
+  }
+
+  #setData(): void {
+    if (this.#style === "line") {
+      (this.#series as ISeriesApi<"Line">).setData(this.#candles.map((candle) => this.#pointOf(candle)));
+    } else {
+      (this.#series as ISeriesApi<"Candlestick">).setData(this.#candles.map((candle) => this.#barOf(candle)));
+    }
+  }
+
+  /** A line at the highest and one at the lowest price of what is visible. */
+  #markExtremes(): void {
+    const range = this.#chart.timeScale().getVisibleLogicalRange();
+    const seen = range ? this.#candles.slice(Math.max(0, Math.floor(range.from)), Math.ceil(range.to) + 1) : [];
+    if (!seen.length) return;
+    const isLine = this.#style === "line";
+    const high = Math.max(...seen.map((candle) => Number(isLine ? candle.close : candle.high)));
+    const low = Math.min(...seen.map((candle) => Number(isLine ? candle.close : candle.low)));
+    const look = { ...this.#markColours(), lineWidth: 1, lineStyle: LineStyle.Dotted } as const;
+    this.#extremes ??= [
+      this.#series.createPriceLine({ ...look, price: high, title: "high" }),
+      this.#series.createPriceLine({ ...look, price: low, title: "low" }),
+    ];
+    const [top, bottom] = this.#extremes;
+    if (top.options().price !== high) top.applyOptions({ price: high });
+    if (bottom.options().price !== low) bottom.applyOptions({ price: low });
+  }
+
+  #markColours(): { color: string; axisLabelColor: string; axisLabelTextColor: string } {
+    const [, paper, faint] = this.#colours;
+    return { color: faint, axisLabelColor: paper, axisLabelTextColor: faint };
+  }
+
+  #barOf(candle: Candle): CandlestickData<UTCTimestamp> {
+    const { open, high, low, close } = candle;
+    const bar = { open: Number(open), high: Number(high), low: Number(low), close: Number(close) };
+    if (!isBackfilled(candle)) return { time: timeOf(candle), ...bar };
+    const [, paper, , , up, down] = this.#colours;
+    const isUp = bar.close >= bar.open;
+    const pale = mixed(isUp ? up : down, paper);
+    return { time: timeOf(candle), ...bar, color: isUp ? paper : pale, borderColor: pale, wickColor: pale };
+  }
+
+  #pointOf(candle: Candle): LineData<UTCTimestamp> {
+    const [ink, paper] = this.#colours;
+    const point = { time: timeOf(candle), value: Number(candle.close) };
+    return isBackfilled(candle) ? { ...point, color: mixed(ink, paper) } : point;
+  }
+
   /** Rising candles are hollow and falling ones are filled, for users who cannot tell the colours apart. */
   #paint(): void {
-    const [ink, paper, faint, line, up, down] = coloursOf(this.#container);
+    this.#colours = coloursOf(this.#container);
+    const [ink, paper, faint, line, up, down] = this.#colours;
     this.#chart.applyOptions({
       layout: { textColor: faint, background: { type: ColorType.Solid, color: paper } },
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
@@ -120,15 +201,21 @@ export class Canvas {
       rightPriceScale: { borderColor: line },
       timeScale: { borderColor: line },
     });
-    this.#series.applyOptions({
-      upColor: paper,
-      borderUpColor: up,
-      wickUpColor: up,
-      downColor: down,
-      borderDownColor: down,
-      wickDownColor: down,
-      priceLineColor: faint,
-    });
+    if (this.#style === "line") {
+      (this.#series as ISeriesApi<"Line">).applyOptions({ color: ink, lineWidth: 2, priceLineColor: faint });
+    } else {
+      (this.#series as ISeriesApi<"Candlestick">).applyOptions({
+        upColor: paper,
+        borderUpColor: up,
+        wickUpColor: up,
+        downColor: down,
+        borderDownColor: down,
+        wickDownColor: down,
+        priceLineColor: faint,
+      });
+    }
+    for (const mark of this.#extremes ?? []) mark.applyOptions(this.#markColours());
+    this.#setData();
   }
 }
 
@@ -145,9 +232,11 @@ function coloursOf(container: HTMLElement): Colours {
   return colours as Colours;
 }
 
-function barOf(candle: Candle): CandlestickData<UTCTimestamp> {
-  const { open, high, low, close } = candle;
-  return { time: timeOf(candle), open: Number(open), high: Number(high), low: Number(low), close: Number(close) };
+/** A colour with some of the paper's in it, both as `rgb(1, 2, 3)`, which is all that the library knows. */
+function mixed(colour: string, paper: string): string {
+  const [strong, weak] = [colour, paper].map((text) => (text.match(/[\d.]+/g) ?? []).map(Number));
+  const parts = [0, 1, 2].map((part) => Math.round(PALE * (strong?.[part] ?? 0) + (1 - PALE) * (weak?.[part] ?? 0)));
+  return `rgb(${parts.join(", ")})`;
 }
 
 function timeOf({ openMs }: Candle): UTCTimestamp {

@@ -1,11 +1,14 @@
 /** An open chart: takes quotes and candles from the feed, and updates the panel and the canvas. */
 
-import type { Feed, History, Interval, State } from "cadfeed-client";
+import type { Feed, History, Interval, Quote, State } from "cadfeed-client";
 import type { AboutAsset } from "../elements.ts";
 import { failureText, linkText } from "../failure.ts";
 import { Candles, startOf } from "./candles.ts";
 import type { Canvas } from "./canvas.ts";
+import { csvOf } from "./csv.ts";
+import type { Style } from "./panel.ts";
 import { FIRST_INTERVAL, Panel } from "./panel.ts";
+import { DayRange, RANGE_CANDLES } from "./range.ts";
 import { CHART } from "./words.ts";
 
 /** The most that the server sends in one answer. */
@@ -33,7 +36,9 @@ export class Chart {
   readonly #symbol: string;
   readonly #panel: Panel;
   readonly #stop: () => void;
+  readonly #range = new DayRange();
   #candles = new Candles(FIRST_INTERVAL);
+  #style: Style = "candles";
   #canvas: Canvas | undefined;
   #loading = new AbortController();
   #isShown = false;
@@ -60,7 +65,11 @@ export class Chart {
       });
     });
     this.#panel.onExplain(explain);
-    this.#panel.onInterval((interval) => void this.#load(interval));
+    this.#panel.onChoice(
+      (interval) => void this.#load(interval),
+      (style) => this.#drawAs(style),
+    );
+    this.#panel.onCopy(() => csvOf(this.#candles.all));
     this.#panel.onAgain(() => void this.#load(this.#candles.interval));
     plot.addEventListener("keydown", (event) => this.#keyPressed(event));
     this.#stop = feed.observe({
@@ -68,9 +77,9 @@ export class Chart {
       onState: (state) => this.#linkChanged(state),
     });
     document.body.append(dialog);
-    this.#panel.showQuote(feed.book.quotes.get(symbol), feed.book.unavailable.has(symbol));
+    this.#showQuote();
     dialog.showModal();
-    void this.#load(FIRST_INTERVAL);
+    void this.#load(FIRST_INTERVAL).then(() => this.#findRange());
   }
 
   close(): void {
@@ -124,6 +133,15 @@ export class Chart {
     }
   }
 
+  /** Learn between what prices the last 24 hours were. Without an answer the panel does not say it. */
+  async #findRange(): Promise<void> {
+    const about = { event: "history", symbol: this.#symbol, interval: "1h", limit: RANGE_CANDLES } as const;
+    const answer = await this.#feed.request(about).catch(() => undefined);
+    const hours = [...(answer?.candles ?? []), ...(answer?.inProgress ? [answer.inProgress] : [])];
+    this.#range.begin(hours, this.#feed.book.quotes.get(this.#symbol)?.ts ?? Date.now());
+    this.#showQuote();
+  }
+
   /** Ask for the latest candles again: after a gap, or because one has become final. */
   async #refresh(limit: number): Promise<void> {
     const { signal } = this.#loading;
@@ -161,8 +179,7 @@ export class Chart {
 
   /** A frame has come, with the state of the tick at `ts`. */
   #received(ts: number): void {
-    const quote = this.#feed.book.quotes.get(this.#symbol);
-    this.#panel.showQuote(quote, this.#feed.book.unavailable.has(this.#symbol));
+    const quote = this.#showQuote();
     if (!quote || quote.stale || !ts) return;
     // As on the server, a price counts in an interval if a source confirmed it there: in this tick, or since it began.
     const { interval, last: before } = this.#candles;
@@ -173,6 +190,20 @@ export class Chart {
     else this.#draw(true);
     if (this.#selected === undefined || this.#selected === candle.openMs) this.#panel.showCandle(candle, interval);
     if (before && before.openMs < candle.openMs) this.#refreshLater();
+  }
+
+  /** Show the latest quote, and return it. */
+  #showQuote(): Quote | undefined {
+    const { quotes, unavailable } = this.#feed.book;
+    const quote = quotes.get(this.#symbol);
+    if (quote && !quote.stale) this.#range.add(quote.spot);
+    this.#panel.showQuote(quote, unavailable.has(this.#symbol), this.#range.prices);
+    return quote;
+  }
+
+  #drawAs(style: Style): void {
+    this.#style = style;
+    if (this.#isShown) this.#draw(false);
   }
 
   #linkChanged(state: State): void {
@@ -201,7 +232,7 @@ export class Chart {
   #draw(fromStart: boolean): void {
     const { all, interval } = this.#candles;
     this.#panel.showState(all.length ? "" : NONE);
-    this.#canvas?.show(all, interval, fromStart);
+    this.#canvas?.show(all, interval, this.#style, fromStart);
     this.#select(this.#selected);
   }
 

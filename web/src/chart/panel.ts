@@ -12,6 +12,14 @@ const INTERVALS: readonly (readonly [Interval, string])[] = [
   ["1h", "1 hour"],
   ["1d", "1 day"],
 ];
+export type Style = "candles" | "line";
+const STYLES: readonly (readonly [Style, string])[] = [
+  ["candles", "Candles"],
+  ["line", "Line"],
+];
+/** How long a button says what it has done. */
+const SAID_MS = 2_000;
+const COPY = "Copy CSV";
 /** The interval of a new chart. */
 export const FIRST_INTERVAL: Interval = "1d";
 const VALUES = ["time", "open", "high", "low", "close", "change", "origin"] as const;
@@ -40,6 +48,7 @@ export class Panel {
   readonly #state = make("div", "chart-state");
   readonly #stateText = make("p", "");
   readonly #again = button("Try again");
+  readonly #copy = button(COPY);
   readonly #values: Values;
 
   constructor(symbol: string, name: string) {
@@ -53,7 +62,10 @@ export class Panel {
     const head = make("div", "chart-head");
     const now = make("p", "chart-now");
     now.append(this.#price, this.#change, this.#marks);
-    this.#form.append(choice());
+    this.#form.append(
+      choice("Length of a candle", "interval", INTERVALS, FIRST_INTERVAL),
+      choice("Drawing", "style", STYLES, "candles"),
+    );
     head.append(title, now, this.#form, close);
 
     const list = make("dl", "chart-values");
@@ -76,8 +88,10 @@ export class Panel {
     source.append("Chart: ", credit, COPYRIGHT);
     this.#agreement.className = "chart-agreement";
     this.#agreement.setAttribute("aria-haspopup", "dialog");
+    this.#copy.className = "chart-copy";
+    this.#copy.title = "Copy the candles that are loaded, with all digits of their prices";
     const foot = make("p", "chart-foot");
-    foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, keys, source);
+    foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, this.#copy, keys, source);
 
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
@@ -86,9 +100,25 @@ export class Panel {
     this.showCandle(undefined, FIRST_INTERVAL);
   }
 
-  /** Call `choose` when the user chooses an interval. */
-  onInterval(choose: (interval: Interval) => void): void {
-    this.#form.addEventListener("change", () => choose(new FormData(this.#form).get("interval") as Interval));
+  /** Call one of these when the user chooses an interval, or how to draw it. */
+  onChoice(interval: (chosen: Interval) => void, style: (chosen: Style) => void): void {
+    this.#form.addEventListener("change", ({ target }) => {
+      const { name, value } = target as HTMLInputElement;
+      if (name === "interval") interval(value as Interval);
+      else style(value as Style);
+    });
+  }
+
+  /** Copy this text when the user asks for the candles as CSV. The button says whether it was copied. */
+  onCopy(text: () => string): void {
+    this.#copy.addEventListener("click", async () => {
+      const copied = navigator.clipboard?.writeText(text()) ?? Promise.reject(new Error("this page is not secure"));
+      this.#copy.textContent = await copied.then(
+        () => "Copied",
+        () => "The browser does not let the page copy",
+      );
+      setTimeout(() => (this.#copy.textContent = COPY), SAID_MS);
+    });
   }
 
   /** Call `explain` when the user asks why the price is what it is. */
@@ -101,12 +131,12 @@ export class Panel {
   }
 
   /** Show the latest quote. `isUnavailable`: there is no quote because no source has a price. */
-  showQuote(quote: Quote | undefined, isUnavailable: boolean): void {
+  showQuote(quote: Quote | undefined, isUnavailable: boolean, range?: readonly [low: string, high: string]): void {
     const way = quote ? direction(quote.change_pct) : 0;
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
     write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
-    write(this.#book, quote ? bookText(quote) : "");
+    write(this.#book, quote ? bookText(quote, range) : "");
     write(this.#agreement, `${quote ? agreementText(quote.sources) : "No source"}: why?`);
     const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(
       Boolean,
@@ -158,20 +188,20 @@ export class Panel {
   }
 }
 
-/** The choice of the interval: radio buttons, so that the arrow keys change it. */
-function choice(): HTMLElement {
+/** A choice by radio buttons, so that the arrow keys change it. The first choice of the dialog gets the focus. */
+function choice(
+  legend: string,
+  name: string,
+  offered: readonly (readonly [string, string])[],
+  first: string,
+): HTMLElement {
   const set = document.createElement("fieldset");
-  set.append(make("legend", "chart-hidden", "Length of a candle"));
-  for (const [interval, words] of INTERVALS) {
+  set.append(make("legend", "chart-hidden", legend));
+  for (const [value, words] of offered) {
     const label = document.createElement("label");
     const input = document.createElement("input");
-    Object.assign(input, {
-      type: "radio",
-      name: "interval",
-      value: interval,
-      defaultChecked: interval === FIRST_INTERVAL,
-    });
-    if (interval === FIRST_INTERVAL) input.autofocus = true;
+    Object.assign(input, { type: "radio", name, value, defaultChecked: value === first });
+    input.autofocus = value === FIRST_INTERVAL;
     label.append(input, make("span", "", words));
     set.append(label);
   }

@@ -27,10 +27,11 @@ export function decimalsOf(price: string): number {
   return Math.min(MOST_DECIMALS, Math.max(CENTS, SIGNIFICANT_DIGITS - 1 - Math.floor(Math.log10(size))));
 }
 
-/** The numbers of a quote beside its price. */
-export function bookText({ bid, ask, change, spot }: Quote): string {
+/** The numbers of a quote beside its price, and between what prices the last 24 hours were. */
+export function bookText({ bid, ask, change, spot }: Quote, range?: readonly [low: string, high: string]): string {
   const spread = spreadText(spreadPercent(bid, ask));
-  return `Bid ${priceText(bid)} · ask ${priceText(ask)} · spread ${spread} · 24 h ${changeText(change, spot)} CAD`;
+  const book = `Bid ${priceText(bid)} · ask ${priceText(ask)} · spread ${spread} · 24 h ${changeText(change, spot)} CAD`;
+  return range ? `${book}, from ${priceText(range[0])} to ${priceText(range[1])}` : book;
 }
 
 /** When a candle began, in UTC: `2026-11-22`, with `20:31 UTC` if its interval is shorter than a day. */

@@ -13,6 +13,7 @@ const TIMES = 50;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const BORDER = 1;
+const RANGE_CANDLES = 25;
 const LOOKS = [
   ["light", { colorScheme: "light" }],
   ["dark", { colorScheme: "dark" }],
@@ -28,7 +29,9 @@ async function openChart(page: Page, symbol = "BTC_CAD"): Promise<void> {
 const drawn = (page: Page) =>
   page.waitForFunction(() => Boolean(document.querySelector("dialog.chart[open] .chart-state[hidden]")));
 const gone = (page: Page) => page.waitForFunction(() => !document.querySelector("dialog.chart"));
-const asked = (site: Site): Asked[] => site.market.asked.filter(({ event }) => event === "history");
+/** What the page asked for its candles; the range of 24 hours takes 25 hours. */
+const asked = (site: Site): Asked[] =>
+  site.market.asked.filter(({ event, limit }) => event === "history" && limit !== RANGE_CANDLES);
 const boxOf = (page: Page, selector: string) =>
   page.locator(selector).evaluate((element) => element.getBoundingClientRect().toJSON() as DOMRect);
 const notice = (page: Page) => page.textContent(".chart-notice");
@@ -86,6 +89,8 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     );
     await drawn(page);
     expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("1h");
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("candles");
     await page.keyboard.press("Tab");
     expect(await visit.focused()).toBe("Close chart");
     await page.keyboard.press("Tab");
@@ -220,6 +225,55 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     await page.clock.fastForward(6000);
     await visit.tick();
     expect(minutes()).toBe(3);
+  });
+
+  it("draws candles or a line, and marks the highest and the lowest price", async ({ site, visit }) => {
+    site.market.ticksOf = (age) => (age < 30 ? 12 : 0);
+    const page = await visit.open();
+    await openChart(page);
+    for (const [style, picture] of [
+      ["Candles", "chart candles"],
+      ["Line", "chart line"],
+      ["Candles", "chart candles again"],
+    ] as const) {
+      await page.getByLabel(style, { exact: true }).press("Space");
+      const before = await value(page, "close");
+      while ((await value(page, "close")) === before) await visit.tick();
+      expect(await visit.violations(picture)).toEqual([]);
+    }
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.getByLabel("Line", { exact: true }).press("Space");
+    await page.getByLabel("1 hour").press("Space");
+    await drawn(page);
+    expect(await visit.violations("chart line dark")).toEqual([]);
+  });
+
+  it("says between what prices the last 24 hours were", async ({ site, visit }) => {
+    const page = await visit.open();
+    await openChart(page);
+    await expect.poll(() => page.textContent(".chart-book")).toMatch(/24 h \S+ CAD, from [\d,.]+ to [\d,.]+$/);
+    const ranged = site.market.asked.filter(({ event, limit }) => event === "history" && limit === RANGE_CANDLES);
+    expect(ranged).toMatchObject([{ symbol: "BTC_CAD", interval: "1h" }]);
+    const [low, high] = ((await page.textContent(".chart-book")) ?? "").match(/(?<=from |to )[\d,.]+/g) ?? [];
+    expect(Number(low?.replaceAll(",", ""))).toBeLessThanOrEqual(Number((await spot(page))?.replaceAll(",", "")));
+    expect(Number(high?.replaceAll(",", ""))).toBeGreaterThan(Number(low?.replaceAll(",", "")));
+  });
+
+  it("copies the candles, or says that the browser does not let it", async ({ visit }) => {
+    const page = await visit.open();
+    await openChart(page);
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const copy = page.locator(".chart-copy");
+    await copy.click();
+    await expect.poll(() => copy.textContent()).toBe("Copied");
+    const rows = (await page.evaluate(() => navigator.clipboard.readText())).trim().split(/\r?\n/);
+    expect(rows[0]).toBe("time,open,high,low,close");
+    expect(rows.length).toBeGreaterThan(500);
+    expect(rows[1]).toMatch(/^\d{4}-\d\d-\d\dT00:00:00.000Z(,\d+(\.\d+)?){4}$/);
+    await expect.poll(() => copy.textContent(), { timeout: 5_000 }).toBe("Copy CSV");
+    await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+    await copy.click();
+    await expect.poll(() => copy.textContent()).toBe("The browser does not let the page copy");
   });
 
   it("says when the connection is cut, and continues after it", async ({ site, visit }) => {

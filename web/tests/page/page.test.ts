@@ -173,7 +173,20 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await page.click('tr[data-symbol="BTC_CAD"] .open');
     await expect
       .poll(() => page.textContent(".chart-book"))
-      .toMatch(/^Bid [\d,.]+ · ask [\d,.]+ · spread [\d.]+% · 24 h [+−]?[\d,.]+ CAD$/);
+      .toMatch(/^Bid [\d,.]+ · ask [\d,.]+ · spread [\d.]+% · 24 h [+−]?[\d,.]+ CAD, from [\d,.]+ to [\d,.]+$/);
+  });
+
+  it("names the sources whose licences ask for it, with links", async ({ visit }) => {
+    const page = await visit.open();
+    const links = page.locator("footer a");
+    expect(await links.allTextContents()).toEqual([
+      "Data provided by CoinGecko",
+      "Rates By Exchange Rate API",
+      "Charts by TradingView",
+    ]);
+    const hosts = await links.evaluateAll((all) => all.map((link) => new URL((link as HTMLAnchorElement).href).host));
+    expect(hosts).toEqual(["www.coingecko.com", "www.exchangerate-api.com", "www.tradingview.com"]);
+    expect(await links.last().isVisible()).toBe(true);
   });
 
   it("moves nothing on a phone either", async ({ visit }) => {
