@@ -86,7 +86,8 @@ async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> No
     assert shown["detail"] == ""
     await the_same(shown, client)
     # A browser reports each failed connection; the page itself must report nothing.
-    assert [error for error in shown["errors"] if not error.startswith("WebSocket connection to")] == []
+    failed = "WebSocket connection to", "Failed to load resource"
+    assert [error for error in shown["errors"] if not error.startswith(failed)] == []
 
 
 async def the_same(shown: Shown, client: Client) -> None:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from websockets.exceptions import ConnectionClosed
@@ -145,7 +144,8 @@ def hold_to_the_window(window: range, batch: list[Member], plain: list[Member]) 
     for each in batch:
         ticks = [frame for frame in each.client.ticks() if frame["seq"] in window]
         assert [frame["seq"] for frame in ticks] == list(window)
-        assert all(after.get("prev_seq", before["seq"]) == before["seq"] for before, after in pairwise(ticks))
+        # A batch that is cut short before the answer to a post counts it as unsent, so the next frame repeats a tick.
+        assert not missed(ticks)
     reference = quotes_in(batch[0].client, window)
     for each in plain:
         assert quotes_in(each.client, window) == reference

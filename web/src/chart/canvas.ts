@@ -11,7 +11,15 @@ import type {
   MouseEventParams,
   UTCTimestamp,
 } from "lightweight-charts";
-import { CandlestickSeries, ColorType, CrosshairMode, createChart, LineSeries, LineStyle } from "lightweight-charts";
+import {
+  CandlestickSeries,
+  ColorType,
+  CrosshairMode,
+  createChart,
+  LineSeries,
+  LineStyle,
+  PriceScaleMode,
+} from "lightweight-charts";
 import type { Style } from "./panel.ts";
 import { decimalsOf, timeText } from "./words.ts";
 
@@ -35,6 +43,8 @@ export class Canvas {
   readonly #container: HTMLElement;
   readonly #chart: IChartApi;
   #series: ISeriesApi<"Candlestick"> | ISeriesApi<"Line">;
+  /** The asset that it is compared with. */
+  #other: ISeriesApi<"Line"> | undefined;
   #style: Style = "candles";
   #candles: readonly Candle[] = [];
   #colours: Colours;
@@ -102,6 +112,26 @@ export class Canvas {
     if (this.#style === "line") (this.#series as ISeriesApi<"Line">).update(this.#pointOf(candle));
     else (this.#series as ISeriesApi<"Candlestick">).update(this.#barOf(candle));
     this.#markExtremes();
+  }
+
+  /** Compare with these candles of another asset: both in percent from where the visible part begins. Without any, show
+   * prices again. Each must have the time of a candle that is drawn. */
+  compare(others: readonly Candle[] | undefined): void {
+    const { Percentage, Normal } = PriceScaleMode;
+    this.#chart.priceScale("right").applyOptions({ mode: others ? Percentage : Normal });
+    if (!others) {
+      if (this.#other) this.#chart.removeSeries(this.#other);
+      this.#other = undefined;
+      return;
+    }
+    this.#other ??= this.#chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: false });
+    this.#other.setData(others.map(pointOf));
+    this.#paint();
+  }
+
+  /** Draw the last candle of the other asset. */
+  updateOther(candle: Candle): void {
+    this.#other?.update(pointOf(candle));
   }
 
   /** Put the crosshair on a candle and make the candle visible; without a candle, remove the crosshair. */
@@ -183,14 +213,13 @@ export class Canvas {
 
   #pointOf(candle: Candle): LineData<UTCTimestamp> {
     const [ink, paper] = this.#colours;
-    const point = { time: timeOf(candle), value: Number(candle.close) };
-    return isBackfilled(candle) ? { ...point, color: mixed(ink, paper) } : point;
+    return isBackfilled(candle) ? { ...pointOf(candle), color: mixed(ink, paper) } : pointOf(candle);
   }
 
   /** Rising candles are hollow and falling ones are filled, for users who cannot tell the colours apart. */
   #paint(): void {
     this.#colours = coloursOf(this.#container);
-    const [ink, paper, faint, line, up, down] = this.#colours;
+    const [ink, paper, faint, line, up, down, other] = this.#colours;
     this.#chart.applyOptions({
       layout: { textColor: faint, background: { type: ColorType.Solid, color: paper } },
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
@@ -214,17 +243,18 @@ export class Canvas {
         priceLineColor: faint,
       });
     }
+    this.#other?.applyOptions({ color: other });
     for (const mark of this.#extremes ?? []) mark.applyOptions(this.#markColours());
     this.#setData();
   }
 }
 
-type Colours = [ink: string, paper: string, faint: string, line: string, up: string, down: string];
+type Colours = [ink: string, paper: string, faint: string, line: string, up: string, down: string, other: string];
 
 /** The page's current colours: a canvas cannot use CSS variables. */
 function coloursOf(container: HTMLElement): Colours {
   const probe = container.appendChild(document.createElement("span"));
-  const colours = ["ink", "paper", "faint", "line", "up", "down"].map((name) => {
+  const colours = ["ink", "paper", "faint", "line", "up", "down", "other"].map((name) => {
     probe.style.color = `var(--chart-${name})`;
     return getComputedStyle(probe).color;
   });
@@ -237,6 +267,10 @@ function mixed(colour: string, paper: string): string {
   const [strong, weak] = [colour, paper].map((text) => (text.match(/[\d.]+/g) ?? []).map(Number));
   const parts = [0, 1, 2].map((part) => Math.round(PALE * (strong?.[part] ?? 0) + (1 - PALE) * (weak?.[part] ?? 0)));
   return `rgb(${parts.join(", ")})`;
+}
+
+function pointOf(candle: Candle): LineData<UTCTimestamp> {
+  return { time: timeOf(candle), value: Number(candle.close) };
 }
 
 function timeOf({ openMs }: Candle): UTCTimestamp {

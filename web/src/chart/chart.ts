@@ -39,6 +39,9 @@ export class Chart {
   readonly #range = new DayRange();
   #candles = new Candles(FIRST_INTERVAL);
   #style: Style = "candles";
+  /** The asset that it is compared with; an empty symbol for none. */
+  #otherSymbol = "";
+  #others: Candles | undefined;
   #canvas: Canvas | undefined;
   #loading = new AbortController();
   #isShown = false;
@@ -53,7 +56,8 @@ export class Chart {
   constructor({ symbol, name, feed, returnFocusTo, explain }: ChartOptions) {
     this.#feed = feed;
     this.#symbol = symbol;
-    this.#panel = new Panel(symbol, name);
+    const others = [...feed.book.quotes.keys()].filter((other) => other !== symbol);
+    this.#panel = new Panel(symbol, name, others.sort());
     this.#wasLive = feed.state.link === "live";
     const { dialog, plot } = this.#panel;
     this.closed = new Promise((resolve) => {
@@ -69,6 +73,7 @@ export class Chart {
       (interval) => void this.#load(interval),
       (style) => this.#drawAs(style),
     );
+    this.#panel.onCompare((other) => void this.#compareWith(other));
     this.#panel.onCopy(() => csvOf(this.#candles.all));
     this.#panel.onAgain(() => void this.#load(this.#candles.interval));
     plot.addEventListener("keydown", (event) => this.#keyPressed(event));
@@ -122,6 +127,7 @@ export class Chart {
       this.#isShown = true;
       this.#panel.showNotice(linkText(this.#feed.state, CHART));
       this.#draw(true);
+      void this.#compareWith(this.#otherSymbol);
       // Two years of days are two answers.
       if (interval === "1d") void this.#loadOlder();
       if (interval === "1m" && history.candles.some(({ ticks }) => ticks === 1)) this.#refreshOnce(signal);
@@ -164,6 +170,7 @@ export class Chart {
       this.#candles.merge({ candles });
       this.#hasAll = candles.length < CANDLES_PER_REQUEST;
       if (!signal.aborted) this.#draw(false);
+      await this.#loadOlderOthers(signal);
     } catch {
       // More scrolling asks again.
     } finally {
@@ -171,15 +178,59 @@ export class Chart {
     }
   }
 
-  #ask(limit: number, signal: AbortSignal, before?: number): Promise<History> {
+  #ask(limit: number, signal: AbortSignal, before?: number, symbol = this.#symbol): Promise<History> {
     const { interval } = this.#candles;
     const from = before === undefined ? {} : { before };
-    return this.#feed.request({ event: "history", symbol: this.#symbol, interval, limit, ...from }, signal);
+    return this.#feed.request({ event: "history", symbol, interval, limit, ...from }, signal);
+  }
+
+  /** Draw another asset beside this one, both in percent; an empty symbol for none. */
+  async #compareWith(symbol: string): Promise<void> {
+    this.#otherSymbol = symbol;
+    this.#others = undefined;
+    this.#panel.showCompared(symbol);
+    if (!symbol || !this.#isShown) {
+      this.#canvas?.compare(undefined);
+      return;
+    }
+    const { signal } = this.#loading;
+    const others = new Candles(this.#candles.interval);
+    try {
+      others.merge(await this.#ask(CANDLES_PER_REQUEST, signal, undefined, symbol));
+    } catch {
+      if (!signal.aborted && symbol === this.#otherSymbol) void this.#compareWith("");
+      return;
+    }
+    if (signal.aborted || symbol !== this.#otherSymbol) return;
+    this.#others = others;
+    this.#drawOthers();
+    await this.#loadOlderOthers(signal);
+  }
+
+  /** Ask for the other asset's candles as far back as this one's are loaded. */
+  async #loadOlderOthers(signal: AbortSignal): Promise<void> {
+    const others = this.#others;
+    const [oldest] = others?.all ?? [];
+    const [first] = this.#candles.all;
+    if (!others || !oldest || !first || oldest.openMs <= first.openMs) return;
+    const older = this.#ask(CANDLES_PER_REQUEST, signal, oldest.openMs, this.#otherSymbol);
+    // Without an answer its line begins later.
+    const { candles } = await older.catch(() => ({ candles: [] }));
+    if (signal.aborted || others !== this.#others || !candles.length) return;
+    others.merge({ candles });
+    this.#drawOthers();
+  }
+
+  /** Only at the times that this asset has candles of: others would change the places of its own. */
+  #drawOthers(): void {
+    const times = new Set(this.#candles.all.map(({ openMs }) => openMs));
+    this.#canvas?.compare(this.#others?.all.filter(({ openMs }) => times.has(openMs)));
   }
 
   /** A frame has come, with the state of the tick at `ts`. */
   #received(ts: number): void {
     const quote = this.#showQuote();
+    this.#continueOthers(ts);
     if (!quote || quote.stale || !ts) return;
     // As on the server, a price counts in an interval if a source confirmed it there: in this tick, or since it began.
     const { interval, last: before } = this.#candles;
@@ -190,6 +241,13 @@ export class Chart {
     else this.#draw(true);
     if (this.#selected === undefined || this.#selected === candle.openMs) this.#panel.showCandle(candle, interval);
     if (before && before.openMs < candle.openMs) this.#refreshLater();
+  }
+
+  #continueOthers(ts: number): void {
+    const quote = this.#feed.book.quotes.get(this.#otherSymbol);
+    if (!this.#others || !quote || quote.stale || !ts) return;
+    const candle = this.#others.addPrice(quote.spot, ts);
+    if (candle?.openMs === this.#candles.last?.openMs && candle) this.#canvas?.updateOther(candle);
   }
 
   /** Show the latest quote, and return it. */

@@ -49,9 +49,13 @@ export class Panel {
   readonly #stateText = make("p", "");
   readonly #again = button("Try again");
   readonly #copy = button(COPY);
+  readonly #other = document.createElement("select");
+  readonly #name: string;
   readonly #values: Values;
 
-  constructor(symbol: string, name: string) {
+  /** `others`: the assets that it can be compared with. */
+  constructor(symbol: string, name: string, others: readonly string[]) {
+    this.#name = name;
     const title = make("h2", "chart-title", name);
     title.id = "chart-title";
     title.append(" ", make("span", "chart-symbol", symbol));
@@ -73,7 +77,7 @@ export class Panel {
 
     this.plot.tabIndex = 0;
     this.plot.setAttribute("role", "slider");
-    this.plot.setAttribute("aria-label", `Candles of ${name}`);
+    this.showCompared("");
     this.#again.hidden = true;
     this.#state.setAttribute("role", "status");
     this.#state.append(skeleton(), this.#stateText, this.#again);
@@ -91,7 +95,11 @@ export class Panel {
     this.#copy.className = "chart-copy";
     this.#copy.title = "Copy the candles that are loaded, with all digits of their prices";
     const foot = make("p", "chart-foot");
-    foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, this.#copy, keys, source);
+    const compare = make("span", "chart-compare", "Compare with");
+    this.#other.setAttribute("aria-label", "Compare with");
+    this.#other.append(new Option("–", ""), ...others.map((other) => new Option(other)));
+    compare.append(this.#other);
+    foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, compare, this.#copy, keys, source);
 
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
@@ -107,6 +115,18 @@ export class Panel {
       if (name === "interval") interval(value as Interval);
       else style(value as Style);
     });
+  }
+
+  /** Call `compare` when the user chooses an asset to compare with; its symbol is empty for none. */
+  onCompare(compare: (symbol: string) => void): void {
+    this.#other.addEventListener("change", () => compare(this.#other.value));
+  }
+
+  /** Say which asset it is compared with; an empty symbol for none. */
+  showCompared(symbol: string): void {
+    this.#other.value = symbol;
+    const compared = symbol ? `, compared with ${symbol} in percent` : "";
+    this.plot.setAttribute("aria-label", `Candles of ${this.#name}${compared}`);
   }
 
   /** Copy this text when the user asks for the candles as CSV. The button says whether it was copied. */

@@ -5,6 +5,7 @@ import type { Page } from "./browser.ts";
 import { CHROMIUM, it, PHONE } from "./browser.ts";
 import { countsOf } from "./leaks.ts";
 import type { Asked } from "./market.ts";
+import { SYMBOLS } from "./market.ts";
 import { shifts, WATCH_SHIFTS } from "./shifts.ts";
 import type { Site } from "./site.ts";
 
@@ -246,6 +247,32 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     await page.getByLabel("1 hour").press("Space");
     await drawn(page);
     expect(await visit.violations("chart line dark")).toEqual([]);
+  });
+
+  it("is compared with a second asset in percent, in each interval, live", async ({ site, visit }) => {
+    const page = await visit.open();
+    await openChart(page);
+    const compare = page.getByLabel("Compare with");
+    const others = await compare.locator("option").allTextContents();
+    expect([others[0], others.includes("BTC_CAD"), others.length]).toEqual(["–", false, SYMBOLS.length]);
+    await compare.selectOption("SHIB_CAD");
+    const askedOf = (interval: string) =>
+      asked(site).filter((each) => each.symbol === "SHIB_CAD" && each.interval === interval).length;
+    await expect.poll(() => askedOf("1d")).toBe(2);
+    expect(await page.getAttribute(".chart-plot", "aria-label")).toBe(
+      "Candles of Bitcoin, compared with SHIB_CAD in percent",
+    );
+    await visit.tick();
+    expect(await visit.violations("chart compared")).toEqual([]);
+    await page.getByLabel("Line", { exact: true }).press("Space");
+    await page.getByLabel("1 hour").press("Space");
+    await drawn(page);
+    await expect.poll(() => askedOf("1h")).toBe(1);
+    await visit.tick();
+    expect(await visit.violations("chart compared line")).toEqual([]);
+    await compare.selectOption("–");
+    expect(await page.getAttribute(".chart-plot", "aria-label")).toBe("Candles of Bitcoin");
+    await visit.tick();
   });
 
   it("says between what prices the last 24 hours were", async ({ site, visit }) => {
