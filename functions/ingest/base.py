@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from shared.model.staleness import Ages
 from shared.model.values import Polled, Snapshot
 from shared.pricing.next_snapshot import next_snapshot
-from shared.store.codec import pack
+from shared.store.codec import pack, unpack
 from shared.store.quotes_table import Lease, Stored
 
 YEAR_2020_S = 1_577_836_800
@@ -37,7 +37,9 @@ class Base:
         for old in more:
             try:
                 new = next_snapshot(old, polled, now_ms, limits)
-                if len(pack(new)) <= MOST_PACKED_BYTES:
+                packed = pack(new)
+                unpack(packed)
+                if len(packed) <= MOST_PACKED_BYTES:
                     return self._marked(new)
                 logger.error("the next snapshot is too large for its item", seq=new.seq)
             except Exception:  # whatever is stored, the feed goes on

@@ -160,6 +160,13 @@ class Snapshot:
     explained: Mapping[str, Explanation] = field(default_factory=dict)
     late: bool = False
 
+    @property
+    def is_ahead_of_itself(self) -> bool:
+        """Whether a part of it has a later tick. No ingest writes that, and a client that heard it would believe no
+        price before that tick."""
+        later = *(quote.seq for quote in self.quotes.values()), *self.unavailable.values()
+        return max(later, default=0) > self.seq
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:

@@ -7,6 +7,7 @@ import base64
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shared.model.candles import INTERVAL_MS
@@ -14,6 +15,7 @@ from shared.model.delta import Delta
 from shared.model.staleness import Ages, as_of
 from shared.model.values import Snapshot
 from shared.store.codec import pack, unpack
+from shared.store.stored_number import believed
 
 LATEST_MS = INTERVAL_MS["1h"]  # the stream's trigger puts records aside after a minute
 
@@ -96,17 +98,19 @@ def _snapshot(image: Image) -> Snapshot:
         packed = base64.b64decode(image["packed"]["B"])
     except (LookupError, TypeError) as error:
         raise ValueError("an image without a packed snapshot") from error
-    snapshot = unpack(packed)
     if not seq:
         raise ValueError("an image without a tick")
-    return replace(snapshot, seq=seq)
+    snapshot = replace(unpack(packed), seq=seq)
+    if snapshot.is_ahead_of_itself:
+        raise ValueError("an image with quotes of later ticks")
+    return snapshot
 
 
 def _seq(image: Image) -> int:
-    """The `seq` of an image's item; 0 if it has none."""
+    """The `seq` of an image's item; 0 if it has none that can be believed."""
     try:
-        return int(image["seq"]["N"])
-    except (LookupError, TypeError, ValueError):
+        return believed(Decimal(image["seq"]["N"]))
+    except (LookupError, TypeError, ValueError, InvalidOperation):
         return 0
 
 

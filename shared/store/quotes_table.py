@@ -128,9 +128,10 @@ class QuotesTable:
         """The current snapshot; an empty one (`seq` 0) if there is none, or none that can be read."""
         item = self._get(SNAPSHOT_KEY)
         try:
-            return replace(unpack(bytes(item["packed"])), seq=int(item["seq"])) if item else Snapshot()
+            snapshot = replace(unpack(bytes(item["packed"])), seq=believed(item["seq"])) if item else Snapshot()
         except (LookupError, TypeError, ValueError):
             return Snapshot()
+        return snapshot if snapshot.seq and not snapshot.is_ahead_of_itself else Snapshot()
 
     def write_snapshot(self, snapshot: Snapshot, epoch: int, instead_of: Stored | None = None) -> None:
         """Write the snapshot that follows the stored one, or that takes its place whatever it holds (`instead_of`).
@@ -185,8 +186,13 @@ class QuotesTable:
         if not seen.epoch:
             self._set_lease(taken, NO_EPOCH, {":number": "N", ":largest": LARGEST, ":first": 1})
         else:
-            as_seen = "epoch >= :seen AND epoch < :next" + (" AND ticked_ms = :ticked" if seen.ticked_ms else "")
-            self._set_lease(taken, as_seen, {":seen": seen.epoch, ":next": seen.epoch + 1})
+            # As ranges: what is stored may have a fraction, which `seen` has not.
+            as_seen = "epoch >= :seen AND epoch < :next"
+            values = {":seen": seen.epoch, ":next": seen.epoch + 1}
+            if seen.ticked_ms:
+                as_seen += " AND ticked_ms >= :ticked AND ticked_ms < :later"
+                values[":later"] = seen.ticked_ms + 1
+            self._set_lease(taken, as_seen, values)
         return taken
 
     def renew_lease(self, lease: Lease) -> None:
@@ -299,7 +305,7 @@ def _unpacked(packed: object, seq: int) -> tuple[Snapshot, bool]:
         snapshot = unpack(data)
     except ValueError:
         return unpack_or_restart(data, seq), False
-    return replace(snapshot, seq=seq or snapshot.seq), snapshot.seq == seq
+    return replace(snapshot, seq=seq or snapshot.seq), snapshot.seq == seq and not snapshot.is_ahead_of_itself
 
 
 def _unchanged(attributes: Mapping[str, Any] | None) -> ConditionBase:
@@ -321,5 +327,5 @@ def _audience(item: Mapping[str, Any]) -> Audience:
 
 
 def _is(name: str, value: Any) -> ConditionBase:
-    """The condition that an attribute has this value; `None`: that there is none."""
-    return Attr(name).not_exists() if value is None else Attr(name).eq(value)
+    """The condition that an attribute has this value; `None`: that there is none, or that it is null."""
+    return Attr(name).not_exists() | Attr(name).attribute_type("NULL") if value is None else Attr(name).eq(value)

@@ -61,6 +61,24 @@ def test_each_unreadable_image_of_a_batch_is_counted() -> None:
     assert change_in(records) == (None, 3)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {**image(SECOND), "seq": {"N": str(10**30)}},
+        {**image(SECOND), "seq": {"N": "-1"}},
+        image(replace(SECOND, quotes=quotes("2", seq=SECOND.seq + 1))),
+        image(replace(SECOND, unavailable={"LTC_CAD": SECOND.seq + 1})),
+    ],
+)
+def test_an_image_with_an_impossible_tick_cannot_be_read(broken: Image) -> None:
+    """Else no later tick would be published, or believed."""
+    assert change_in([{"OldImage": image(FIRST), "NewImage": broken}]) == (None, 1)
+    change, unreadable = change_in([{"OldImage": broken, "NewImage": image(THIRD)}])
+    assert change
+    assert unreadable == 0
+    assert change.judged(AGELESS).old.quotes == {}
+
+
 def test_a_quotes_age_is_judged_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = replace(AGELESS, stale_ms=STALE_AFTER_MS)
     for late_ms, is_stale in ((STALE_AFTER_MS, False), (STALE_AFTER_MS + 1, True)):

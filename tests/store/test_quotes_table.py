@@ -134,6 +134,24 @@ def test_a_reader_takes_the_items_own_seq(quotes_table: QuotesTable, quotes_item
     assert quotes_table.readable_snapshot() == replace(ONE, seq=50)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"seq": 10**30, "packed": pack(ONE)},
+        {"seq": 0, "packed": pack(ONE)},
+        {"packed": pack(ONE)},
+        {"seq": 1, "packed": pack(replace(ONE, unavailable={"LTC_CAD": 2}))},
+        {"seq": 1, "packed": pack(replace(ONE, quotes=quotes(seq=2)))},
+    ],
+)
+def test_a_snapshot_with_an_impossible_tick_is_told_to_nobody(
+    quotes_table: QuotesTable, quotes_items: Table, broken: dict[str, Any]
+) -> None:
+    quotes_items.put_item(Item={"pk": "SNAPSHOT", "sk": "CURRENT", "epoch": 1, **broken})
+    assert quotes_table.readable_snapshot() == Snapshot()
+    assert not quotes_table.stored().is_sound
+
+
 def test_a_lost_snapshot_is_replaced_only_while_it_is_missing(quotes_table: QuotesTable) -> None:
     lost = quotes_table.stored()
     assert lost == Stored()
@@ -270,6 +288,15 @@ def test_a_lease_that_another_has_taken_is_not_taken_over(quotes_table: QuotesTa
         quotes_table.take_lease(1_000, seen=seen)
 
 
+def test_a_lease_with_fractions_can_be_taken_once(quotes_table: QuotesTable, quotes_items: Table) -> None:
+    numbers = {name: Decimal("1000.5") for name in ("epoch", "ticked_ms", "until_ms", "seq")}
+    quotes_items.put_item(Item={"pk": "LEASE", "sk": "INGEST", **numbers})
+    seen = quotes_table.lease()
+    assert quotes_table.take_lease(9_000, seen=seen) == Lease(1_001, 1_000, 9_000, 1_000)
+    with pytest.raises(LeaseLost):
+        quotes_table.take_lease(9_000, seen=seen)
+
+
 def test_a_lease_without_a_tick_can_be_taken(quotes_table: QuotesTable, quotes_items: Table) -> None:
     quotes_items.put_item(Item={"pk": "LEASE", "sk": "INGEST", "epoch": 4})
     assert quotes_table.take_lease(1_000, seen=quotes_table.lease()) == Lease(5, 0, 1_000)
@@ -341,7 +368,10 @@ def test_the_first_count_asks_that_nothing_is_stored(
     asked: list[object] = []
     monkeypatch.setattr(quotes_items, "update_item", lambda **request: asked.append(request["ConditionExpression"]))
     quotes_table.count_audience(7, quotes_table.counted_audience())
-    assert asked == [Attr("write_id").not_exists() & Attr("ts_ms").not_exists()]
+    id_is_none, ts_is_none = (
+        Attr(name).not_exists() | Attr(name).attribute_type("NULL") for name in ("write_id", "ts_ms")
+    )
+    assert asked == [id_is_none & ts_is_none]
 
 
 @pytest.mark.parametrize("joined_ms", [0, NOW_MS, NOW_MS + 1])
@@ -400,7 +430,15 @@ def test_a_reader_of_a_wrong_clock_keeps_no_feed_running(
     assert quotes_table.audience() == 0
 
 
-@pytest.mark.parametrize("poison", [{}, {"connections": "many"}, {"connections": None, "write_id": [1], "ts_ms": "x"}])
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {},
+        {"connections": "many"},
+        {"connections": None, "write_id": [1], "ts_ms": "x"},
+        {"connections": None, "write_id": None, "ts_ms": None},
+    ],
+)
 def test_an_unreadable_audience_counts_as_one_until_counted(
     quotes_table: QuotesTable, quotes_items: Table, poison: dict[str, Any]
 ) -> None:
@@ -455,9 +493,9 @@ def test_clients_get_the_snapshot_judged_by_their_own_clock(
     quotes_table: QuotesTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = made_snapshot()
-    quotes_table.write_snapshot(replace(made, seq=1), 1)
+    quotes_table.write_snapshot(made, 1)
     for later_ms in (0, 10 * LIMITS.late_ms):
         now_ms = made.ts_ms + later_ms
         monkeypatch.setattr(time, "time_ns", lambda now_ms=now_ms: now_ms * 1_000_000 + 999_999)
-        assert quotes_table.snapshot_now(LIMITS) == as_of(replace(made, seq=1), now_ms, LIMITS)
+        assert quotes_table.snapshot_now(LIMITS) == as_of(made, now_ms, LIMITS)
         assert quotes_table.snapshot_now(LIMITS).late is (later_ms > 0)

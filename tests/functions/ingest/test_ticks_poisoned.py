@@ -2,6 +2,8 @@
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,13 +14,15 @@ from functions.ingest.calls import PAUSE_MS
 from shared.model.delta import Delta
 from shared.model.values import Snapshot
 from shared.model.wire import dumps, loads
-from shared.store.codec import pack
+from shared.store.codec import pack, unpack
 from shared.store.quotes_table import LEASE_KEY, SNAPSHOT_KEY
 from tests.functions.ingest.ingests import Ingest, Stage
 
 TICK_MS = 1_000
 RUN_TICKS = 8
 BROKEN_AT = 5  # the round of requests meanwhile
+LATER = 10**9  # a tick that no feed has reached
+VAST = Decimal("1e118")  # a product of two of them is too long to be stored
 Item = dict[str, Any]
 
 
@@ -33,6 +37,22 @@ def without(name: str) -> Callable[[Item], Item]:
 
 def changed(**values: object) -> Callable[[Item], Item]:
     return lambda item: {**item, **values}
+
+
+def snapshot_in(item: Item) -> Snapshot:
+    return unpack(bytes(item["packed"]))
+
+
+def with_quotes(item: Item, **values: Any) -> Snapshot:
+    """Return the snapshot in an item, with these values in all of its quotes."""
+    snapshot = snapshot_in(item)
+    return replace(snapshot, quotes={symbol: replace(quote, **values) for symbol, quote in snapshot.quotes.items()})
+
+
+def with_rates(item: Item, **values: Any) -> Snapshot:
+    """Return the snapshot in an item, with these values in all of its rates."""
+    snapshot = snapshot_in(item)
+    return replace(snapshot, fx_rates={code: replace(rate, **values) for code, rate in snapshot.fx_rates.items()})
 
 
 BROKEN: dict[str, Callable[[Item], Item]] = {
@@ -50,6 +70,12 @@ BROKEN: dict[str, Callable[[Item], Item]] = {
     "a negative seq": changed(seq=-7),
     "no epoch": without("epoch"),
     "an epoch beyond all numbers": changed(epoch=10**30),
+    "quotes of later ticks": lambda item: {**item, "packed": pack(with_quotes(item, seq=LATER))},
+    "lost symbols of later ticks": lambda item: {
+        **item,
+        "packed": pack(replace(snapshot_in(item), unavailable={"LTC_CAD": LATER})),
+    },
+    "rates beyond all numbers": lambda item: {**item, "packed": pack(with_rates(item, bid=VAST, ask=VAST))},
     "a time far ahead": lambda item: {**item, "packed": pack(Snapshot(seq=int(item["seq"]), ts_ms=2**53))},
 }
 
@@ -78,6 +104,7 @@ def assert_repaired(stage: Stage, told: int, ticks_left: int) -> None:
     assert len(later) >= ticks_left
     assert stored.snapshot.seq == later[-1]
     assert "BTC_CAD" in stored.snapshot.quotes
+    assert not stored.snapshot.is_ahead_of_itself
 
 
 @pytest.mark.parametrize("poison", BROKEN.values(), ids=BROKEN)
