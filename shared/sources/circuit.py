@@ -14,6 +14,7 @@ LONGEST_BACK_OFF_TICKS = 1.6  # for a source asked every tick: with jitter under
 FIRST_BAN_MS = 120_000  # after 418, 451 or 403 without Retry-After: asking again soon makes it worse
 LONGEST_BAN_MS = 1_800_000
 FIRST_AFTER_429_MS = 60_000  # without Retry-After; a slower pace stays in force
+FIRST_PACE_MS = 60_000  # of a source that is asked less often: one lost answer must not cost an hour
 JITTER = 0.2  # as a fraction, up or down, so that sources that failed together are not asked again together
 LONGEST_RETRY_AFTER_MS = 3 * 86_400_000  # the longest ban that Binance documents
 LONGEST_UNLIMITED_MS = 3_600_000  # limits a Retry-After with a status other than 418 and 429
@@ -57,7 +58,9 @@ def after_failure(
     pace_ms: int = 0,
 ) -> SourceState:
     """The state after another failed request. `random` returns a number from 0 to 1. `longest_ms` limits the back-off
-    before jitter, except for a ban. `pace_ms` is the source's normal pace: a failing source is not asked more often."""
+    before jitter, except for a ban. `pace_ms` is the source's normal pace: a failing source is not asked more often,
+    except one with a slow pace that has not refused. It is asked after `FIRST_PACE_MS`, then twice as late each time.
+    """
     banned = error.banned and error.retry_after_ms is None  # a ban with Retry-After ends when it says
     first_ms, most_ms = (FIRST_BAN_MS, LONGEST_BAN_MS) if banned else (FIRST_BACK_OFF_MS, longest_ms)
     rest_ms = min(first_ms * 2 ** min(before.failures, MAX_DOUBLINGS), most_ms)
@@ -67,6 +70,8 @@ def after_failure(
     if error.limited and error.retry_after_ms is None:
         rest_ms = max(rest_ms, FIRST_AFTER_429_MS)
     asked_for_ms = min(error.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)
+    if not (error.banned or error.limited):
+        pace_ms = min(pace_ms, FIRST_PACE_MS * 2 ** min(before.failures, MAX_DOUBLINGS))
     rest_ms = max(rest_ms, asked_for_ms, pace_ms)
     return replace(before, error=str(error), failures=before.failures + 1, retry_ms=now_ms + rest_ms, rest_ms=rest_ms)
 

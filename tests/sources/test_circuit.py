@@ -76,12 +76,22 @@ def test_a_429_without_a_time_pauses_for_a_minute() -> None:
     assert rests_s(SourceUnavailable("HTTP 429", limited=True, retry_after_ms=2_000), times=2) == [2, 2]
 
 
-@pytest.mark.parametrize("error", [FAILED, BANNED, SourceUnavailable("HTTP 429", limited=True)])
-def test_a_failing_source_is_not_asked_more_often(error: SourceUnavailable) -> None:
+@pytest.mark.parametrize("error", [BANNED, SourceUnavailable("HTTP 429", limited=True)])
+def test_a_source_that_refuses_is_not_asked_more_often(error: SourceUnavailable) -> None:
     state = SourceState()
     for _ in range(9):
         state = after_failure(state, error, NOW_MS, lambda: 0, pace_ms=600_000)
         assert state.retry_ms >= NOW_MS + 600_000
+
+
+def test_a_failing_source_with_a_slow_pace_is_soon_asked_again() -> None:
+    """A lost answer of one that is asked once an hour would else cost that hour."""
+    state, rests = SourceState(), []
+    for _ in range(8):
+        state = after_failure(state, FAILED, NOW_MS, lambda: 0, pace_ms=3_600_000)
+        rests.append((state.retry_ms - NOW_MS) // 1_000)
+    assert rests == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
+    assert after_failure(SourceState(), FAILED, NOW_MS, lambda: 0, pace_ms=10_000).retry_ms == NOW_MS + 10_000
 
 
 def test_a_late_answer_is_a_success_that_keeps_the_failures() -> None:
