@@ -36,7 +36,6 @@ SEVEN = Decimal(7)
 # A snapshot that has everything, and is live now.
 WHOLE = replace(
     NEW,
-    seq=1,
     sources={**NEW.sources, "ndax": SourceState(0, "HTTP 500")},
     candles={"BTC_CAD": {"1m": Candle(NOW_MS - NOW_MS % 60_000, SEVEN, SEVEN, SEVEN, SEVEN, ticks=None)}},
 )
