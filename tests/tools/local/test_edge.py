@@ -491,7 +491,8 @@ def test_a_port_that_is_taken_is_an_error(certificates: Certificates, tmp_path: 
 
 def test_the_dashboard_needs_nothing_that_its_policy_forbids(certificates: Certificates, tls: ssl.SSLContext) -> None:
     folder = Path(__file__).resolve().parents[3] / "web" / "dist"
-    page = (folder / "index.html").read_text(encoding="utf-8")
+    written = (folder / "index.html").read_text(encoding="utf-8")
+    page = re.sub(r"<a [^>]*>", "<a>", written)  # a link loads nothing
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?://", page)
 
     async def scene(edge: Edge) -> None:
