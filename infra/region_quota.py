@@ -36,8 +36,7 @@ WITH_SMALL_QUOTA = {
 }  # fmt: skip
 
 
-POSTS_OF_A_TWENTIETH = 14  # 70 % are 14 times 5 %
-POSTS_OF_A_HUNDREDTH = 70
+PERCENT_OF_POSTS, PERCENT_OF_MESSAGES, PERCENT_OF_ANSWERS, PERCENT_OF_CONNECTS, PERCENT_OF_DOCUMENTS = 70, 5, 5, 4, 1
 POSTS_OF_A_MESSAGE = 4  # itself, and three of a short answer
 
 
@@ -50,24 +49,24 @@ def default_pace(config: FeedConfig) -> Pace:
 
 def message_pace(config: FeedConfig) -> Pace:
     """The pace of all clients' messages together: what the settings say, or else a twentieth of the quota."""
-    rate, burst = (max(1, posts // POSTS_OF_A_TWENTIETH) for posts in default_pace(config))
-    return Pace(config.throttle_rate or rate, config.throttle_burst or burst)
+    share = _share(config, PERCENT_OF_MESSAGES)
+    return Pace(config.throttle_rate or share.rate, config.throttle_burst or share.burst)
 
 
 def document_pace(config: FeedConfig) -> Pace:
     """The pace of requests for documents that no cache answers: what the settings say, or else a hundredth of the
     quota."""
-    if config.document_rate:
-        return _evenly(config.document_rate)
-    rate, burst = (max(1, posts // POSTS_OF_A_HUNDREDTH) for posts in default_pace(config))
-    return Pace(rate, burst)
+    return _evenly(config.document_rate) if config.document_rate else _share(config, PERCENT_OF_DOCUMENTS)
 
 
 def connect_pace(config: FeedConfig) -> Pace:
     """The pace of new connections: what the settings say, or else 4 % of the quota."""
-    if config.connect_rate:
-        return _evenly(config.connect_rate)
-    rate, burst = (max(1, 4 * posts // POSTS_OF_A_HUNDREDTH) for posts in default_pace(config))
+    return _evenly(config.connect_rate) if config.connect_rate else _share(config, PERCENT_OF_CONNECTS)
+
+
+def _share(config: FeedConfig, percent: int) -> Pace:
+    """So much of the quota, which follows from the pace of posts."""
+    rate, burst = (max(1, percent * posts // PERCENT_OF_POSTS) for posts in default_pace(config))
     return Pace(rate, burst)
 
 
@@ -78,7 +77,7 @@ def _evenly(rate: int) -> Pace:
 
 def answer_rate(config: FeedConfig) -> int:
     """The posts per second of all long answers: what the settings say, or else a twentieth of the quota."""
-    return config.answer_rate or max(1, default_pace(config).rate // POSTS_OF_A_TWENTIETH)
+    return config.answer_rate or _share(config, PERCENT_OF_ANSWERS).rate
 
 
 def rates_places(config: FeedConfig) -> int:
@@ -119,4 +118,4 @@ def shared_out(config: FeedConfig) -> int:
 
 def quota_of(config: FeedConfig) -> int:
     """The quota of requests per second: the Region's default one, or a larger one of which `post_rate` is 70 %."""
-    return max(default_pace(FeedConfig()).rate, config.post_rate) * 10 // 7
+    return max(default_pace(FeedConfig()).rate, config.post_rate) * 100 // PERCENT_OF_POSTS

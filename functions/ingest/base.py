@@ -38,8 +38,8 @@ class Base:
             try:
                 new = next_snapshot(old, polled, now_ms, limits)
                 packed = pack(new)
-                unpack(packed)
                 if len(packed) <= MOST_PACKED_BYTES:
+                    unpack(packed)  # what cannot be read again would stop the next run
                     return self._marked(new)
                 logger.error("the next snapshot is too large for its item", seq=new.seq)
             except Exception:  # whatever is stored, the feed goes on

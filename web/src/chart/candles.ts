@@ -84,10 +84,12 @@ function extended(candle: Candle, high: string, low: string): Candle {
   return { ...candle, high: higher(candle.high, high), low: lower(candle.low, low), ticks: undefined };
 }
 
-function higher(a: string, b: string): string {
+/** The higher of two prices, with its own digits. */
+export function higher(a: string, b: string): string {
   return Number(b) > Number(a) ? b : a;
 }
 
-function lower(a: string, b: string): string {
+/** The lower of two prices, with its own digits. */
+export function lower(a: string, b: string): string {
   return Number(b) < Number(a) ? b : a;
 }

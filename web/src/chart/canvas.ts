@@ -126,7 +126,7 @@ export class Canvas {
     }
     this.#other ??= this.#chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: false });
     this.#other.setData(others.map(pointOf));
-    this.#paint();
+    this.#paintSeries();
   }
 
   /** Draw the last candle of the other asset. */
@@ -167,7 +167,7 @@ export class Canvas {
     this.#chart.removeSeries(this.#series);
     this.#extremes = undefined;
     this.#series = style === "line" ? this.#chart.addSeries(LineSeries) : this.#chart.addSeries(CandlestickSeries);
-    this.#paint();
+    this.#paintSeries();
   }
 
   #setData(): void {
@@ -216,10 +216,9 @@ export class Canvas {
     return isBackfilled(candle) ? { ...pointOf(candle), color: mixed(ink, paper) } : pointOf(candle);
   }
 
-  /** Rising candles are hollow and falling ones are filled, for users who cannot tell the colours apart. */
   #paint(): void {
     this.#colours = coloursOf(this.#container);
-    const [ink, paper, faint, line, up, down, other] = this.#colours;
+    const [ink, paper, faint, line] = this.#colours;
     this.#chart.applyOptions({
       layout: { textColor: faint, background: { type: ColorType.Solid, color: paper } },
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
@@ -230,6 +229,14 @@ export class Canvas {
       rightPriceScale: { borderColor: line },
       timeScale: { borderColor: line },
     });
+    this.#paintSeries();
+    for (const mark of this.#extremes ?? []) mark.applyOptions(this.#markColours());
+    this.#setData();
+  }
+
+  /** Rising candles are hollow and falling ones are filled, for users who cannot tell the colours apart. */
+  #paintSeries(): void {
+    const [ink, paper, faint, , up, down, other] = this.#colours;
     if (this.#style === "line") {
       (this.#series as ISeriesApi<"Line">).applyOptions({ color: ink, lineWidth: 2, priceLineColor: faint });
     } else {
@@ -244,8 +251,6 @@ export class Canvas {
       });
     }
     this.#other?.applyOptions({ color: other });
-    for (const mark of this.#extremes ?? []) mark.applyOptions(this.#markColours());
-    this.#setData();
   }
 }
 
