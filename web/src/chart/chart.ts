@@ -185,10 +185,10 @@ export class Chart {
   }
 
   /** Draw another asset beside this one, both in percent; an empty symbol for none. */
-  async #compareWith(symbol: string): Promise<void> {
+  async #compareWith(symbol: string, failed = ""): Promise<void> {
     this.#otherSymbol = symbol;
     this.#others = undefined;
-    this.#panel.showCompared(symbol);
+    this.#panel.showCompared(symbol, failed);
     if (!symbol || !this.#isShown) {
       this.#canvas?.compare(undefined);
       return;
@@ -198,7 +198,7 @@ export class Chart {
     try {
       others.merge(await this.#ask(CANDLES_PER_REQUEST, signal, undefined, symbol));
     } catch {
-      if (!signal.aborted && symbol === this.#otherSymbol) void this.#compareWith("");
+      if (!signal.aborted && symbol === this.#otherSymbol) void this.#compareWith("", symbol);
       return;
     }
     if (signal.aborted || symbol !== this.#otherSymbol) return;

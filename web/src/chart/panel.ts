@@ -20,6 +20,7 @@ const STYLES: readonly (readonly [Style, string])[] = [
 /** How long a button says what it has done. */
 const SAID_MS = 2_000;
 const COPY = "Copy CSV";
+const COMPARE = "Compare with";
 /** The interval of a new chart. */
 export const FIRST_INTERVAL: Interval = "1d";
 const VALUES = ["time", "open", "high", "low", "close", "change", "origin"] as const;
@@ -50,6 +51,7 @@ export class Panel {
   readonly #again = button("Try again");
   readonly #copy = button(COPY);
   readonly #other = document.createElement("select");
+  readonly #otherText = make("span", "", COMPARE);
   readonly #name: string;
   readonly #values: Values;
 
@@ -95,8 +97,10 @@ export class Panel {
     this.#copy.className = "chart-copy";
     this.#copy.title = "Copy the candles that are loaded, with all digits of their prices";
     const foot = make("p", "chart-foot");
-    const compare = make("span", "chart-compare", "Compare with");
-    this.#other.setAttribute("aria-label", "Compare with");
+    const compare = make("span", "chart-compare");
+    this.#otherText.setAttribute("role", "status");
+    compare.append(this.#otherText);
+    this.#other.setAttribute("aria-label", COMPARE);
     this.#other.append(new Option("–", ""), ...others.map((other) => new Option(other)));
     compare.append(this.#other);
     foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, compare, this.#copy, keys, source);
@@ -122,8 +126,9 @@ export class Panel {
     this.#other.addEventListener("change", () => compare(this.#other.value));
   }
 
-  /** Say which asset it is compared with; an empty symbol for none. */
-  showCompared(symbol: string): void {
+  /** Say which asset it is compared with; an empty symbol for none. `failed`: the asset that could not be loaded. */
+  showCompared(symbol: string, failed = ""): void {
+    write(this.#otherText, failed ? `No candles of ${failed} came; choose it again, or another one` : COMPARE);
     this.#other.value = symbol;
     const compared = symbol ? `, compared with ${symbol} in percent` : "";
     this.plot.setAttribute("aria-label", `Candles of ${this.#name}${compared}`);

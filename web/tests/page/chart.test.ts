@@ -273,6 +273,12 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     await compare.selectOption("–");
     expect(await page.getAttribute(".chart-plot", "aria-label")).toBe("Candles of Bitcoin");
     await visit.tick();
+    site.market.refused = "ETH_CAD";
+    await compare.selectOption("ETH_CAD");
+    await expect.poll(() => page.textContent(".chart-compare")).toContain("No candles of ETH_CAD came");
+    expect(await compare.inputValue()).toBe("");
+    await compare.selectOption("SHIB_CAD");
+    await expect.poll(() => page.textContent(".chart-compare span")).toBe("Compare with");
   });
 
   it("says between what prices the last 24 hours were", async ({ site, visit }) => {

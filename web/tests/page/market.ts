@@ -91,6 +91,8 @@ export class Market {
   /** The symbols whose price has only one source. */
   readonly alone = new Set<string>();
   hasCandles = true;
+  /** The symbol whose candles the feed refuses. */
+  refused = "";
   /** What the feed answers to `explain`, without its event and its id; undefined: nothing yet. */
   explained: object | undefined = EXPLAINED;
   /** An older feed does not know `trends`, and says nothing of ticks. */
@@ -167,7 +169,7 @@ export class Market {
           ? [JSON.stringify({ event, symbol: asked.symbol, seq: this.seq, ts: now, ...this.explained, id })]
           : [];
       case "history":
-        return [this.#history(asked, now)];
+        return asked.symbol === this.refused ? [unknown(asked)] : [this.#history(asked, now)];
       case "trends":
         return this.isOlder ? [unknown(asked)] : this.#trends(asked, now);
       default:
