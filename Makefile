@@ -10,7 +10,7 @@ UV := $(BIN)/python -m infra.uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes
 INSTALL_UV := install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.txt
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --no-progress --loglevel=error
-PAGE_SOURCES := $(shell find web/src clients/typescript/src -type f)
+PAGE_SOURCES := $(shell find web/src web/public clients/typescript/src -type f)
 # An outer make with -j sets the number of jobs for the inner one.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j 3)
 export PATH := $(BIN):$(PATH)
@@ -94,7 +94,7 @@ web/node_modules/.installed: web/package-lock.json | web/dist/index.html
 	@cd web && $(NPM_CI)
 	@touch $(@D)/.ready $@
 
-web/dist/index.html: web/package-lock.json web/index.html web/vite.config.ts shared/model/assets.json $(PAGE_SOURCES) | web/node_modules/.ready
+web/dist/index.html: web/package-lock.json web/index.html web/embed.html web/vite.config.ts shared/model/assets.json $(PAGE_SOURCES) | web/node_modules/.ready
 	@cd web && npm run --silent build
 	@touch $@
 

@@ -4,8 +4,9 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-eve
 """
 
 import json
+from collections.abc import Mapping
 
-from infra.security_headers import HEADERS, HSTS, content_security_policy
+from infra.security_headers import HSTS, WIDGET, WIDGET_FILE, headers_of
 from shared.connecting import headers
 from shared.documents.answers import Answer, answer_without_document
 from shared.documents.problems import MOST_CHARACTERS
@@ -88,17 +89,39 @@ def _response(answer: Answer | None) -> str:
     return json.dumps(response)
 
 
-def with_headers() -> str:
-    """For a viewer response of the page: sets its headers, and its policy with the host of the request.
+def to_file() -> str:
+    """For a viewer request of the page: the widget's address has no ending, its file has."""
+    return f"""function handler(event) {{
+  if (event.request.uri === {json.dumps(WIDGET)}) event.request.uri = {json.dumps(WIDGET_FILE)};
+  return event.request;
+}}
+"""
 
-    A response headers policy of our own cannot name the host, and the small pricing plans have none.
+
+def with_headers() -> str:
+    """For a viewer response of the page or the widget: sets its headers, and the page's policy with the request's host.
+
+    A response headers policy of our own cannot name the host, and the small pricing plans have none. CloudFront's own
+    policy says X-Frame-Options: a browser ignores that where a policy has `frame-ancestors`.
+    https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/X-Frame-Options
     """
-    headers = {name.lower(): {"value": value} for name, value in {**HEADERS, "Strict-Transport-Security": HSTS}.items()}
-    policy = json.dumps(content_security_policy(HOST))
+    page, widget = (_set({**headers_of(path, HOST), "Strict-Transport-Security": HSTS}) for path in ("/", WIDGET))
     return f"""function handler(event) {{
   const headers = event.response.headers;
-  Object.assign(headers, {json.dumps(headers)});
-  headers["content-security-policy"] = {{ value: {policy}.replace("{HOST}", event.request.headers.host.value) }};
+  const uri = event.request.uri;
+  if (uri === {json.dumps(WIDGET)} || uri === {json.dumps(WIDGET_FILE)}) {{
+    delete headers["x-frame-options"];
+    Object.assign(headers, {widget});
+    return event.response;
+  }}
+  Object.assign(headers, {page});
+  const policy = headers["content-security-policy"];
+  policy.value = policy.value.replace("{HOST}", event.request.headers.host.value);
   return event.response;
 }}
 """
+
+
+def _set(values: Mapping[str, str]) -> str:
+    """Headers as CloudFront Functions have them."""
+    return json.dumps({name.lower(): {"value": value} for name, value in values.items()})

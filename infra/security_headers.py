@@ -1,4 +1,4 @@
-"""The headers of the page, sent by CloudFront and by the local edge."""
+"""The headers of the page and of the widget, sent by CloudFront and by the local edge."""
 
 HASHED = "/assets/"  # the files below have a hash of their content in their name, so a name never changes its content
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -6,14 +6,37 @@ REVALIDATED = "no-cache"
 
 HSTS = f"max-age={365 * 24 * 3600}"  # CloudFront only: on `localhost` it would apply to every other program
 
-HEADERS = {
+WIDGET, WIDGET_FILE = "/embed", "/embed.html"  # its address, and its file
+
+_EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+HEADERS = _EVERYWHERE | {
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# Any site may show the widget in a frame, also one that isolates itself from others.
+# https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Cross-Origin-Embedder-Policy
+WIDGET_HEADERS = _EVERYWHERE | {"Cross-Origin-Resource-Policy": "cross-origin"}
+WIDGET_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors *"
+)
+
+
+def headers_of(path: str, host: str = "") -> dict[str, str]:
+    """The headers of the file at a path. `host`: see `content_security_policy`."""
+    if is_widget(path):
+        return WIDGET_HEADERS | {"Content-Security-Policy": WIDGET_POLICY}
+    return HEADERS | {"Content-Security-Policy": content_security_policy(host)}
+
+
+def is_widget(path: str) -> bool:
+    """Whether the widget is at this path."""
+    return path in {WIDGET, WIDGET_FILE}
 
 
 def content_security_policy(host: str = "") -> str:
@@ -25,5 +48,5 @@ def content_security_policy(host: str = "") -> str:
     socket = f" wss://{host}" if host else ""
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{socket}; img-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

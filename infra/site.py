@@ -17,7 +17,7 @@ from infra.api import Api
 from infra.cache_times import LATE_KEPT_S
 from infra.config import FeedConfig
 from infra.documents import Documents
-from infra.edge_functions import to_document, to_stage, with_headers
+from infra.edge_functions import to_document, to_file, to_stage, with_headers
 from infra.feed_paths import FEED_PATH, FEED_PATTERNS
 from infra.page_files import PageFiles
 from infra.pricing_plan import subscribe
@@ -101,7 +101,8 @@ class Site(Construct):
             # For errors, on which no function runs.
             response_headers_policy=cloudfront.ResponseHeadersPolicy.SECURITY_HEADERS,
             function_associations=[
-                self._function("Policy", with_headers(), cloudfront.FunctionEventType.VIEWER_RESPONSE)
+                self._function("File", to_file(), cloudfront.FunctionEventType.VIEWER_REQUEST),
+                self._function("Policy", with_headers(), cloudfront.FunctionEventType.VIEWER_RESPONSE),
             ],
         )
 

@@ -1,4 +1,5 @@
 /// <reference types="vitest/config" />
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
@@ -6,10 +7,15 @@ import { defineConfig, type Plugin } from "vite";
 const CATALOGUE = "virtual:catalogue";
 const PRELOAD = "\0vite/preload-helper.js";
 const CLIENT = fileURLToPath(new URL("../clients/typescript/src/", import.meta.url));
+const SHELL = "virtual:shell";
+const PAGE = fileURLToPath(new URL("dist/index.html", import.meta.url));
 const ASSETS = fileURLToPath(new URL("../shared/model/assets.json", import.meta.url));
 
-export default defineConfig({
-  plugins: [catalogue(), preload()],
+/** What is built by itself, by the mode of the build: what two builds share would be a file that both have to wait for. */
+const INPUTS: Record<string, string> = { worker: "src/worker/worker.ts", embed: "embed.html" };
+
+export default defineConfig(({ mode }) => ({
+  plugins: [catalogue(), preload(), shell()],
   resolve: {
     alias: [
       { find: /^cadfeed-client$/, replacement: `${CLIENT}index.ts` },
@@ -20,8 +26,18 @@ export default defineConfig({
     // Nothing inline: the page's policy allows only its own files, no `data:`.
     assetsInlineLimit: 0,
     modulePreload: false,
+    // The page is built first.
+    emptyOutDir: !INPUTS[mode],
+    copyPublicDir: !INPUTS[mode],
     // A library's licence must go with it: comments with `@license` stay in the file.
-    rolldownOptions: { output: { comments: { legal: true } } },
+    rolldownOptions: {
+      input: INPUTS[mode] ?? "index.html",
+      output: {
+        comments: { legal: true },
+        // A browser finds a new worker at the old one's address.
+        ...(mode === "worker" && { entryFileNames: "worker.js" }),
+      },
+    },
   },
   test: {
     // `tests/stack` needs a local stack: tests/e2e/test_page_on_stack.py starts the stack and these tests.
@@ -30,7 +46,7 @@ export default defineConfig({
     // As in the Makefile for pytest: a failure has to happen twice. The summary names those that passed then.
     retry: 1,
   },
-});
+}));
 
 /** Replaces Vite's own helper by src/preload.ts. */
 function preload(): Plugin {
@@ -56,6 +72,24 @@ function catalogue(): Plugin {
         ...(renamedTo ? [renamedTo] : []),
       ]);
       return `export default ${JSON.stringify(rows)}`;
+    },
+  };
+}
+
+/** The page and the files that it names, as the service worker keeps them: without a network it needs no others. */
+function shell(): Plugin {
+  return {
+    name: "shell",
+    resolveId: (id) => (id === SHELL ? `\0${SHELL}` : undefined),
+    load(id) {
+      if (id !== `\0${SHELL}`) return undefined;
+      const page = readFileSync(PAGE, "utf8");
+      const named = page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g);
+      const files = [
+        { url: "/index.html", revision: createHash("sha256").update(page).digest("hex") },
+        ...Array.from(named, ([, url = ""]) => ({ url, revision: null })),
+      ];
+      return `export default ${JSON.stringify(files)}`;
     },
   };
 }

@@ -15,7 +15,7 @@ from infra.config import FeedConfig
 from infra.edge_functions import MOST_AGENT_CHARACTERS
 from infra.feed_paths import FEED_PATTERNS
 from infra.page_files import PageFiles
-from infra.security_headers import FOR_EVER, HEADERS, content_security_policy
+from infra.security_headers import FOR_EVER, HEADERS, WIDGET_HEADERS, WIDGET_POLICY, content_security_policy
 from shared.connecting import headers
 from tests.infra.synthesis import Synthesised, built_page, in_words, make_app, synthesise
 from tools.local.aws import SETTINGS
@@ -57,8 +57,7 @@ def outputs(stack: Synthesised) -> dict[str, str]:
 
 def code(stack: Synthesised, behavior: dict[str, Any], event: str) -> str:
     """Return the function that a behaviour runs on an event."""
-    (association,) = behavior["FunctionAssociations"]
-    assert association["EventType"] == event
+    (association,) = (each for each in behavior["FunctionAssociations"] if each["EventType"] == event)
     function = in_words(association["FunctionARN"]).strip("<>").removesuffix(".FunctionARN")
     properties = stack.properties("AWS::CloudFront::Function")[function]
     assert properties["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
@@ -214,10 +213,35 @@ def test_the_policy_allows_nothing_inline_or_foreign() -> None:
         "style-src": "'self'",
         "connect-src": "'self' wss://rates.example.com",
         "img-src": "'self'",
+        "manifest-src": "'self'",
+        "worker-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
+
+
+@pytest.mark.parametrize(("asked", "file"), [("/embed", "/embed.html"), ("/embed/", "/embed/"), ("/", "/")])
+def test_the_widgets_address_has_no_ending(with_site: Synthesised, asked: str, file: str) -> None:
+    event = {"request": request(asked), "viewer": {"ip": "::1"}}
+    function = code(with_site, distribution(with_site)["DefaultCacheBehavior"], "viewer-request")
+    assert run(function, event) == {**request(asked), "uri": file}
+
+
+@pytest.mark.parametrize("path", ["/embed", "/embed.html"])
+def test_any_site_may_show_the_widget_and_only_that(with_site: Synthesised, path: str) -> None:
+    """A browser asks at the widget's address; the function may see the address or the file."""
+    function = code(with_site, distribution(with_site)["DefaultCacheBehavior"], "viewer-response")
+    of_file = {"etag": {"value": '"1"'}, "x-frame-options": {"value": "SAMEORIGIN"}}
+    response = {"statusCode": 200, "statusDescription": "OK", "headers": of_file}
+    answer = run(function, {"request": request(path), "response": response})
+    sent = {name: header["value"] for name, header in answer["headers"].items()}
+    assert sent.pop("content-security-policy") == WIDGET_POLICY
+    assert sent.pop("strict-transport-security") == "max-age=31536000"
+    assert sent.pop("etag") == '"1"'
+    assert sent == {name.lower(): value for name, value in WIDGET_HEADERS.items()}
+    assert "frame-ancestors *" in WIDGET_POLICY
+    assert "x-frame-options" not in sent
 
 
 def test_errors_have_security_headers_without_a_function(with_site: Synthesised) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from tools.cost import measured, prices
 from tools.cost.designs import HIDDEN_S, Design, bill
+from tools.cost.measured import WIDGET_S
 from tools.cost.prices import GB, MONTH_HOURS
 from tools.cost.workload import Options, workload
 
@@ -39,4 +40,5 @@ def rows() -> list[tuple[str, Decimal]]:
         (f"an hour of a visitor who saves data ({SAVE_DATA_S} s)", an_hour(SAVE_DATA_S) * 1000),
         (f"an hour in which it is hidden ({HIDDEN_S} s)", an_hour(HIDDEN_S) * 1000),
         ("an hour over HTTP, where no socket can be opened", an_hour(design=Design.HTTP) * 1000),
+        (f"an hour of a widget that is seen ({WIDGET_S} s)", an_hour(WIDGET_S, Design.HTTP) * 1000),
     ]

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from infra.feed_paths import FEED_PATHS
-from infra.security_headers import FOR_EVER, HASHED, HEADERS, REVALIDATED, content_security_policy
+from infra.security_headers import FOR_EVER, HASHED, REVALIDATED, WIDGET, WIDGET_FILE, headers_of
 from shared.documents.paths import PATTERNS
 from tools.local.certificates import Certificates, server_context
 from tools.local.documents import DocumentResponse, Documents
@@ -73,10 +73,8 @@ async def start_edge(
     for pattern in PATTERNS if documents_url else ():
         app.router.add_route("*", pattern.replace("*", "{name:.*}"), documents.handle)
 
-    async def index(_: web.Request) -> web.FileResponse:
-        return web.FileResponse(web_folder / "index.html")
-
-    app.router.add_get("/", index)
+    for path, name in (("/", "index.html"), (WIDGET, WIDGET_FILE.strip("/"))):
+        app.router.add_get(path, _file(web_folder / name))
     if metrics:
         app.router.add_get("/metrics", _metrics_of(metrics))
     app.router.add_static("/", web_folder)
@@ -98,6 +96,13 @@ async def start_edge(
         await runner.cleanup()
         raise
     return Edge(runner, relays, documents, bound)
+
+
+def _file(path: Path) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.FileResponse(path)
+
+    return answer
 
 
 def _metrics_of(metrics: Callable[[], str]) -> Handler:
@@ -136,7 +141,6 @@ async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     if response.status == 101 or isinstance(response, DocumentResponse):
         return
     host = request.host if HOST.fullmatch(request.host) else ""
-    response.headers["Content-Security-Policy"] = content_security_policy(host)
-    response.headers.update(HEADERS)
+    response.headers.update(headers_of(request.path, host))
     is_hashed = request.path.startswith(HASHED) and response.status in {200, 206, 304}
     response.headers["Cache-Control"] = FOR_EVER if is_hashed else REVALIDATED

@@ -1,4 +1,7 @@
-/** What the page asks for after the first prices: the past of each row, the feed's own catalogue, and a pace. Loaded then. */
+/**
+ * What the page asks for after the first prices: the past of each row, the feed's own catalogue, a pace, and to be kept for
+ * when there is no network. Loaded then.
+ */
 
 import type { Feed } from "cadfeed-client";
 import { showDay } from "./day.ts";
@@ -22,6 +25,8 @@ export async function askForMore(
   showDay(feed, open);
   // While the network is well: the client needs it when it is not.
   void import("cadfeed-client/polling.ts").catch(() => undefined);
+  // It keeps the page's files. A browser without it, or in private mode, opens the page with a network only.
+  void navigator.serviceWorker?.register("/worker.js").catch(() => undefined);
   const past = new Past(table);
   void past.ask(feed);
   await new Promise((resolve) => setTimeout(resolve, ASSETS_AFTER_MS));

@@ -8,14 +8,21 @@ import { beforeAll, expect, it } from "vitest";
 
 const FIRST_JS_BYTES = 16 * 1_024;
 const CSS_BYTES = 6 * 1_024;
-let output: Rolldown.RolldownOutput["output"];
+const WIDGET_BYTES = 6 * 1_024;
+type Output = Rolldown.RolldownOutput["output"];
+let output: Output;
+let widget: Output;
 
 beforeAll(async () => {
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  const built = await build({ root, logLevel: "error", build: { write: false } });
-  if (!("output" in built)) throw new Error("one build makes one output");
-  output = built.output;
+  [output, widget] = [await outputOf("production"), await outputOf("embed")];
 });
+
+async function outputOf(mode: string): Promise<Output> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const built = await build({ root, mode, logLevel: "error", build: { write: false } });
+  if (!("output" in built)) throw new Error("one build makes one output");
+  return built.output;
+}
 
 it("the first JavaScript is small, with everything that it imports at the start", () => {
   const scripts = output.filter((file) => file.type === "chunk");
@@ -36,6 +43,13 @@ it("the first style sheet is small", () => {
   const bytes = linked.map((file) => (file.type === "asset" ? gzipSync(file.source).length : 0));
   expect(bytes[0]).toBeGreaterThan(500);
   expect(bytes[0]).toBeLessThanOrEqual(CSS_BYTES);
+});
+
+it("the widget is small, with all its files", () => {
+  const names = widget.map(({ fileName }) => fileName.replace(/-[\w-]{8}\./, "."));
+  expect(names.toSorted()).toEqual(["assets/embed.css", "assets/embed.js", "assets/favicon.svg", "embed.html"]);
+  const bytes = widget.map((file) => gzipSync(file.type === "chunk" ? file.code : file.source).length);
+  expect(bytes.reduce((sum, each) => sum + each)).toBeLessThanOrEqual(WIDGET_BYTES);
 });
 
 it("every file but the page has a hash in its name, and none is inlined", () => {

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Data, Subprotocol
 
-from infra.security_headers import HEADERS, content_security_policy
+from infra.security_headers import HEADERS, WIDGET_HEADERS, WIDGET_POLICY, content_security_policy
 from tools.browser_requests import VISITOR_ORIGIN
 from tools.local.certificates import Certificates, ensure
 from tools.local.edge import Edge, start_edge
@@ -434,6 +434,7 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
     certificates: Certificates, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
     (tmp_path / "index.html").write_text("<h1>quotes</h1>")
+    (tmp_path / "embed.html").write_text("<h1>the widget</h1>")
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "index-B0ley9Ao.js").write_text("'use strict'")
 
@@ -455,6 +456,12 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
                     assert HEADERS.items() <= dict(response.headers).items()
                     assert "Strict-Transport-Security" not in response.headers
                     assert response.headers["Cache-Control"] == kept
+            for path in ("/embed?symbols=BTC_CAD", "/embed.html"):
+                async with session.get(base + path) as response:
+                    assert (response.status, await response.text()) == (200, "<h1>the widget</h1>")
+                    assert response.headers["Content-Security-Policy"] == WIDGET_POLICY
+                    assert WIDGET_HEADERS.items() <= dict(response.headers).items()
+                    assert "X-Frame-Options" not in response.headers
             async with session.get(f"{base}/markets/ws") as response:
                 assert response.status == 426
                 assert "wss://" in await response.text()
@@ -489,19 +496,22 @@ def test_a_port_that_is_taken_is_an_error(certificates: Certificates, tmp_path: 
     play(scene, certificates)
 
 
-def test_the_dashboard_needs_nothing_that_its_policy_forbids(certificates: Certificates, tls: ssl.SSLContext) -> None:
+@pytest.mark.parametrize("name", ["index.html", "embed.html"])
+def test_pages_need_nothing_that_their_policies_forbid(
+    certificates: Certificates, tls: ssl.SSLContext, name: str
+) -> None:
     folder = Path(__file__).resolve().parents[3] / "web" / "dist"
-    written = (folder / "index.html").read_text(encoding="utf-8")
+    written = (folder / name).read_text(encoding="utf-8")
     page = re.sub(r"<a [^>]*>", "<a>", written)  # a link loads nothing
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?://", page)
 
     async def scene(edge: Edge) -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
             parts = re.findall(r'(?:src|href)="([^"]+)"', page)
-            assert {Path(part).suffix for part in parts} == {".js", ".css", ".svg"}
+            assert {".js", ".css", ".svg"} <= {Path(part).suffix for part in parts}
             for part in parts:
                 async with session.get(f"https://localhost:{edge.port}{part}") as response:
                     assert response.status == 200
-                    assert "immutable" in response.headers["Cache-Control"]
+                    assert ("immutable" in response.headers["Cache-Control"]) == part.startswith("/assets/")
 
     play(scene, certificates, web_folder=folder)

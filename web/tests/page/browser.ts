@@ -58,8 +58,18 @@ export class Visit {
   }
 
   /** Open the page, and wait until it has drawn the first prices and one tick. */
-  async open(query = "", { clockFrom, script = "", kind = "live", ...options }: Opening = {}): Promise<Page> {
-    const context = await this.#browser.newContext({ viewport: DESKTOP, ...options });
+  async open(query = "", { kind = "live", ...opening }: Opening = {}): Promise<Page> {
+    const page = await this.load(query, opening);
+    await this.is(kind, FIRST_ANSWER_MS);
+    // A working feed ticks.
+    if (kind === "live") await this.tick();
+    return page;
+  }
+
+  /** Open an address of the site. */
+  async load(address: string, { clockFrom, script = "", ...options }: Omit<Opening, "kind"> = {}): Promise<Page> {
+    // A worker would load every file of the page at each test.
+    const context = await this.#browser.newContext({ viewport: DESKTOP, serviceWorkers: "block", ...options });
     const page = await context.newPage();
     this.#page = page;
     page.on("pageerror", (error) => this.errors.push(String(error)));
@@ -71,10 +81,7 @@ export class Visit {
     });
     await page.addInitScript(WATCH_REFUSALS + script);
     if (clockFrom !== undefined) await page.clock.install({ time: clockFrom });
-    await page.goto(this.#served.url + query);
-    await this.is(kind, FIRST_ANSWER_MS);
-    // A working feed ticks.
-    if (kind === "live") await this.tick();
+    await page.goto(this.#served.url + address);
     return page;
   }
 

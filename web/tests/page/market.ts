@@ -150,6 +150,11 @@ export class Market {
     );
   }
 
+  /** The price of a symbol, as the feed writes it. */
+  spotOf(symbol: string): string {
+    return plain(this.#spot(symbol));
+  }
+
   /** The feed's answer to a message of the page. */
   answer(asked: Asked, now: number): string[] {
     const { event, id } = asked;

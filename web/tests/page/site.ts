@@ -1,6 +1,7 @@
 /** The built page and a feed on one port of this machine, sent with the headers of the deployed page. */
 
 import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -18,26 +19,47 @@ const TYPES: Record<string, string> = {
   ".js": "text/javascript",
   ".css": "text/css",
   ".svg": "image/svg+xml",
+  ".json": "application/json",
+  ".png": "image/png",
 };
+const FILES: Record<string, string> = { "/": "index.html", "/embed": "embed.html" };
 const HOST = "host.invalid";
 const HEADERS = `
 import json
-from infra.security_headers import HEADERS, content_security_policy
-print(json.dumps({**HEADERS, "Content-Security-Policy": content_security_policy("${HOST}")}))
+from infra.security_headers import headers_of
+print(json.dumps([headers_of(path, "${HOST}") for path in ("/", "/embed")]))
 `;
 
-/** The page's files, and the headers that they are deployed with. */
+type Headers = Readonly<Record<string, string>>;
+
+/** The files of the page and the widget, and the headers that they are deployed with. */
 export interface Built {
   readonly files: ReadonlyMap<string, string | Uint8Array>;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers;
+  readonly widgetHeaders: Headers;
 }
 
 export async function built(): Promise<Built> {
-  const output = await build({ root: `${ROOT}/web`, logLevel: "error", build: { write: false } });
-  if (!("output" in output)) throw new Error("one build makes one output");
-  const files = new Map(output.output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source]));
-  const headers = execFileSync(`${ROOT}/.venv/bin/python`, ["-c", HEADERS], { cwd: ROOT, encoding: "utf8" });
-  return { files, headers: JSON.parse(headers) };
+  const files = new Map<string, string | Uint8Array>();
+  for (const mode of ["production", "embed"]) {
+    const output = await build({ root: `${ROOT}/web`, mode, logLevel: "error", build: { write: false } });
+    if (!("output" in output)) throw new Error("one build makes one output");
+    for (const file of output.output) files.set(file.fileName, file.type === "chunk" ? file.code : file.source);
+  }
+  return { files, ...deployedHeaders() };
+}
+
+/** What `npm run build` has written: only there are the worker's files and the icons. */
+export function onDisk(): Built {
+  const root = `${ROOT}/web/dist`;
+  const names = globSync("**/*.*", { cwd: root });
+  return { files: new Map(names.map((name) => [name, readFileSync(`${root}/${name}`)])), ...deployedHeaders() };
+}
+
+function deployedHeaders(): { headers: Headers; widgetHeaders: Headers } {
+  const written = execFileSync(`${ROOT}/.venv/bin/python`, ["-c", HEADERS], { cwd: ROOT, encoding: "utf8" });
+  const [headers, widgetHeaders] = JSON.parse(written) as [Headers, Headers];
+  return { headers, widgetHeaders };
 }
 
 export class Site implements Served {
@@ -74,9 +96,9 @@ export class Site implements Served {
         response.writeHead(200, { "Cache-Control": "public, max-age=1" }).end(this.market.snapshot(this.now()));
         return;
       }
-      const body = this.#built.files.get(path === "/" ? "index.html" : path.slice(1));
+      const body = this.#built.files.get(FILES[path] ?? path.slice(1));
       const type = TYPES[extname(path) || ".html"] ?? "text/plain";
-      response.writeHead(body ? 200 : 404, { "Content-Type": type, ...this.#headers() }).end(body);
+      response.writeHead(body ? 200 : 404, { "Content-Type": type, ...this.#headers(path) }).end(body);
     });
     const verifyClient = (_: unknown, answer: (taken: boolean, code: number) => void) => answer(!this.isFull, 503);
     const sockets = new WebSocketServer({ server, verifyClient });
@@ -124,8 +146,8 @@ export class Site implements Served {
     await new Promise((resolve) => this.#server?.close(resolve));
   }
 
-  #headers(): Record<string, string> {
-    const entries = Object.entries(this.#built.headers);
+  #headers(path: string): Record<string, string> {
+    const entries = Object.entries(path === "/embed" ? this.#built.widgetHeaders : this.#built.headers);
     return Object.fromEntries(
       entries.map(([name, value]) => [name, value.replace(`wss://${HOST}`, `ws://127.0.0.1:${this.#port}`)]),
     );

@@ -1,0 +1,23 @@
+/** The state of the widget's prices in words, and whether they may be out of date. */
+
+import { ageText } from "../format.ts";
+
+/** Two documents in a row that did not come, and some time for each. */
+const OLD_MS = 35_000;
+
+export interface Facts {
+  /** The time since the last prices came; undefined if none have. */
+  readonly silenceMs: number | undefined;
+  /** The last answer had no prices. */
+  readonly hasFailed: boolean;
+  /** The feed itself has no current prices. */
+  readonly isLate: boolean;
+  readonly isSimulated: boolean;
+}
+
+export function stateOf({ silenceMs, hasFailed, isLate, isSimulated }: Facts): { text: string; isOld: boolean } {
+  if (silenceMs === undefined) return { text: hasFailed ? "No prices yet: asking again" : "Loading", isOld: false };
+  const kind = isSimulated ? "Simulated prices, not live ones" : "Live";
+  if (silenceMs < OLD_MS && !isLate) return { text: kind, isOld: false };
+  return { text: `Prices are ${ageText(silenceMs)} old`, isOld: true };
+}

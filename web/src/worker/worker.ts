@@ -1,0 +1,25 @@
+/**
+ * The page's service worker. It keeps the page and the files that it names, so that the page opens without a network and
+ * says so. It keeps no price: everything else goes past it, to the network.
+ *
+ * The page itself comes from the network wherever there is one, so a new version shows at the next load.
+ * https://developer.chrome.com/docs/workbox/modules/workbox-precaching
+ */
+
+import shell from "virtual:shell";
+import { clientsClaim } from "workbox-core";
+import { cleanupOutdatedCaches, PrecacheFallbackPlugin, precacheAndRoute } from "workbox-precaching";
+import { NavigationRoute, registerRoute } from "workbox-routing";
+import { NetworkOnly } from "workbox-strategies";
+
+declare const self: ServiceWorkerGlobalScope;
+
+const PAGE = /^\/(?:index\.html)?(?:\?|$)/;
+
+void self.skipWaiting();
+clientsClaim();
+cleanupOutdatedCaches();
+// Before the kept files, the first of which is the page.
+const page = new NetworkOnly({ plugins: [new PrecacheFallbackPlugin({ fallbackURL: "/index.html" })] });
+registerRoute(new NavigationRoute(page, { allowlist: [PAGE] }));
+precacheAndRoute(shell);
