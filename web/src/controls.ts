@@ -1,4 +1,4 @@
-/** The controls of the page: filter, order, favourites, and moving through the rows by keyboard. */
+/** The controls of the page: filter, order and favourites. */
 
 import { element } from "./page.ts";
 import type { Row } from "./row.ts";
@@ -50,8 +50,6 @@ export function bindControls(actions: Actions, table: QuoteTable): void {
   });
   body.addEventListener("pointerover", ({ target }) => table.pointAt(target));
   body.addEventListener("pointerleave", () => table.pointAt(null));
-  body.addEventListener("keydown", (event) => moveFocus(event, table));
-  document.addEventListener("keydown", shortcut);
 }
 
 /** Show the view in the controls themselves. */
@@ -69,30 +67,6 @@ export function drawControls({ filter: text, favouritesOnly, sort }: View): void
 /** The name of a column, for screen readers. */
 export function columnName(column: Column): string {
   return [...sorting.options].find(({ value }) => value === column)?.text ?? column;
-}
-
-function shortcut(event: KeyboardEvent): void {
-  const { target, key } = event;
-  const isTyping = target instanceof Element && target.closest("input, select, textarea, dialog");
-  if (key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    filter.focus();
-    filter.select();
-  } else if (key === "Escape" && target === filter && filter.value) {
-    event.preventDefault();
-    filter.value = "";
-    filter.dispatchEvent(new Event("input"));
-  }
-}
-
-/** The up and down arrows move the focus to the same button of the next shown row. */
-function moveFocus(event: KeyboardEvent, table: QuoteTable): void {
-  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  const row = table.rowOf(event.target);
-  if (!step || !row) return;
-  event.preventDefault();
-  const button = (["star", "opener", "why"] as const).find((name) => event.target === row[name]) ?? "opener";
-  table.neighbourOf(row, step)?.[button].focus();
 }
 
 function columnOf(text: string | undefined): Column | undefined {

@@ -18,6 +18,12 @@ const UNITS: readonly (readonly [string, number])[] = [
 const MINUS = "−";
 /** Making a format takes a hundred times as long as using it. */
 const formats = new Map<string, Intl.NumberFormat>();
+let fixedDecimals: number | undefined;
+
+/** Show prices with that many decimals, whatever their size; `null` or another text: by their size. */
+export function useDecimals(wanted: string | null): void {
+  fixedDecimals = /^\d$/.test(wanted ?? "") ? Number(wanted) : undefined;
+}
 
 /** A price with thousands separators, at least 6 significant digits and at least cents. */
 export function priceText(price: string): string {
@@ -68,6 +74,8 @@ export function direction(number: string): number {
 }
 
 function places(price: string): number {
+  // Even so, a small price does not read as 0.
+  if (fixedDecimals !== undefined) return Math.max(fixedDecimals, leadingPlaces(price) && leadingPlaces(price) + 1);
   return Number(price) === 0 ? CENTS : Math.max(CENTS, SIGNIFICANT_DIGITS - 1 + leadingPlaces(price));
 }
 

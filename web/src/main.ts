@@ -6,10 +6,12 @@ import { Banner } from "./banner.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { Clock } from "./clock.ts";
 import { bindControls, columnName, drawControls } from "./controls.ts";
+import type { Page } from "./dialogs.ts";
 import { storedFavourites, storeFavourites } from "./favourites.ts";
 import { prepare } from "./format.ts";
 import { element, setText } from "./page.ts";
 import type { Row } from "./row.ts";
+import { isLinked, setUp } from "./setup.ts";
 import { QuoteTable } from "./table.ts";
 import { takeToken } from "./token.ts";
 import type { View } from "./view.ts";
@@ -28,6 +30,8 @@ let hasMore = false;
 let view = viewOf(location.search);
 let pointedAt = 0;
 let orderedAt = 0;
+/** Other rows are favourites now: they change places when they are not held. */
+let isOrderDue = false;
 let announcement: ReturnType<typeof setTimeout> | undefined;
 
 // First, so that the connection opens while the table is made.
@@ -41,10 +45,16 @@ const table = new QuoteTable(element("quotes", HTMLTableSectionElement), CATALOG
 table.drawFavourites(favourites);
 const banner = new Banner(feed, clock, announce);
 
-const open = ({ symbol }: Row): void => void openChart(symbol);
+const page: Page = { feed, table, favourites, view: () => view, change, announce };
+const openChart = (symbol: string): void => show((dialogs) => dialogs.openChart(page, symbol));
+const open = ({ symbol }: Row): void => openChart(symbol);
+const explain = (row: Row): void => show((dialogs) => dialogs.explain(page, row));
 bindControls({ view: () => view, change, toggleFavourite, open, explain }, table);
 for (const moved of ["pointermove", "wheel"])
   element("quotes").addEventListener(moved, () => (pointedAt = steadyNow()), { passive: true });
+element("tools").addEventListener("click", ({ target }) => {
+  if (target instanceof HTMLButtonElement) show((dialogs) => dialogs.openTool(page, target.value));
+});
 for (const news of ["online", "offline"]) addEventListener(news, () => banner.draw());
 addEventListener("online", () => feed.hasten());
 document.addEventListener("visibilitychange", tick);
@@ -52,7 +62,7 @@ drawControls(view);
 arrange();
 banner.draw();
 setInterval(tick, 1000);
-if (view.symbol) void openChart(view.symbol);
+if (view.symbol) openChart(view.symbol);
 
 function showState(state: State): void {
   banner.linkChanged(state);
@@ -75,14 +85,12 @@ function showNews(news: Heard): void {
   element("simulated").hidden = !table.isSimulated;
   const now = steadyNow();
   const isHeld = now - pointedAt < HOLD_MS || element("quotes").contains(document.activeElement);
-  if (view.sort && (isFirst || (!isHeld && now - orderedAt >= REORDER_MS))) arrange();
+  if ((view.sort || isOrderDue) && (isFirst || (!isHeld && now - orderedAt >= REORDER_MS))) arrange();
 }
 
 /** The rest of what the page asks for: without it, trends begin with the page's quotes, and the rows are the build's. */
 function loadMore(): void {
-  import("./more.ts")
-    .then(({ askForMore }) => askForMore(feed, table, arrange, (symbol) => void openChart(symbol)))
-    .catch(() => undefined);
+  import("./more.ts").then(({ askForMore }) => askForMore(feed, table, arrange, openChart)).catch(() => undefined);
 }
 
 function tick(): void {
@@ -95,7 +103,7 @@ function tick(): void {
 function change(wanted: Partial<View>): void {
   const before = view;
   view = { ...view, ...wanted };
-  history.replaceState(null, "", queryOf(view) || location.pathname);
+  history.replaceState(null, "", queryOf(view, isLinked ? String(setUp) : "") || location.pathname);
   drawControls(view);
   const shown = arrange();
   if (view.sort !== before.sort) announce(sortText());
@@ -104,6 +112,7 @@ function change(wanted: Partial<View>): void {
 
 function arrange(): number {
   orderedAt = steadyNow();
+  isOrderDue = false;
   const shown = table.arrange(view, favourites);
   setText("count", countText(shown));
   element("empty").hidden = shown > 0;
@@ -119,30 +128,13 @@ function toggleFavourite({ symbol }: Row): void {
   if (!favourites.delete(symbol)) favourites.add(symbol);
   storeFavourites(favourites);
   table.drawFavourites(favourites);
-  if (view.favouritesOnly) arrange();
+  if (view.favouritesOnly || isLinked) change({});
+  isOrderDue = true;
 }
 
-async function openChart(symbol: string): Promise<void> {
-  const row = table.rows.get(symbol);
-  if (!row) return announce(`There is no asset ${symbol}.`);
-  change({ symbol });
-  try {
-    const { openChart: open } = await import("./chart/index.ts");
-    const why = (button: HTMLElement): void => explain(row, button);
-    await open({ symbol, name: row.name, feed, returnFocusTo: row.opener, explain: why }).closed;
-    // Unless another chart has replaced it.
-    if (view.symbol === symbol) change({ symbol: undefined });
-  } catch {
-    change({ symbol: undefined });
-    announce("The chart could not be loaded. Check your network and try again.");
-  }
-}
-
-/** Say why the price of a row is what it is. */
-function explain({ symbol, name, why }: Row, returnFocusTo: HTMLElement = why): void {
-  import("./why/index.ts")
-    .then(({ openWhy }) => openWhy({ symbol, name, feed, returnFocusTo }))
-    .catch(() => announce("The explanation could not be loaded. Check your network and try again."));
+/** Open one of the page's dialogs, whose code is loaded with the first of them. */
+function show(use: (dialogs: typeof import("./dialogs.ts")) => void): void {
+  import("./dialogs.ts").then(use).catch(() => announce("This could not be loaded. Check your network and try again."));
 }
 
 function countText(shown: number): string {

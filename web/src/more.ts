@@ -1,10 +1,12 @@
 /**
- * What the page asks for after the first prices: the past of each row, the feed's own catalogue, a pace, and to be kept for
- * when there is no network. Loaded then.
+ * What the page does after the first prices: it asks for the past of each row, the feed's own catalogue and a pace, binds
+ * its keys, and has itself kept for when there is no network. Loaded then.
  */
 
 import type { Feed } from "cadfeed-client";
 import { showDay } from "./day.ts";
+import { ALERTS, kept } from "./kept.ts";
+import { bindKeys } from "./keys.ts";
 import { Past } from "./past.ts";
 import type { QuoteTable } from "./table.ts";
 
@@ -12,7 +14,7 @@ import type { QuoteTable } from "./table.ts";
 const ASSETS_AFTER_MS = 500;
 
 /**
- * Ask for both, show the last 24 hours, and keep the page's pace. `arrange` puts the rows in order after the catalogue has
+ * Do all that, and show the last 24 hours. `arrange` puts the rows in order after the catalogue has
  * changed them; `open` opens an asset's chart.
  */
 export async function askForMore(
@@ -21,12 +23,15 @@ export async function askForMore(
   arrange: () => void,
   open: (symbol: string) => void,
 ): Promise<void> {
+  bindKeys(table);
   keepPace(feed);
   showDay(feed, open);
-  // While the network is well: the client needs it when it is not.
+  // While the network is well: the client needs the first when it is not, and dialogs open sooner.
   void import("cadfeed-client/polling.ts").catch(() => undefined);
+  void import("./dialogs.ts").catch(() => undefined);
   // It keeps the page's files. A browser without it, or in private mode, opens the page with a network only.
   void navigator.serviceWorker?.register("/worker.js").catch(() => undefined);
+  if (kept(ALERTS)) void import("./personal/alerts.ts").then(({ watched }) => watched({ feed })).catch(() => undefined);
   const past = new Past(table);
   void past.ask(feed);
   await new Promise((resolve) => setTimeout(resolve, ASSETS_AFTER_MS));

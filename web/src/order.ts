@@ -17,12 +17,16 @@ export interface Entry {
 
 type Value = string | number | undefined;
 
-/** The entries that a view shows, in order. Entries without a value in the sorted column always come last. */
+/**
+ * The entries that a view shows, in order. Entries without a value in the sorted column always come last. Without a sorted
+ * column, favourites come first.
+ */
 export function select<T extends Entry>(entries: readonly T[], view: View, favourites: ReadonlySet<string>): T[] {
   const shown = entries.filter(
     (entry) => (!view.favouritesOnly || favourites.has(entry.symbol)) && matches(entry, view.filter),
   );
-  return view.sort ? sorted(shown, view.sort) : shown;
+  const isLess = ({ symbol }: T): number => Number(!favourites.has(symbol));
+  return view.sort ? sorted(shown, view.sort) : shown.sort((one, other) => isLess(one) - isLess(other));
 }
 
 /** Whether every word of the filter is in the symbol, the name or the new name. */

@@ -58,12 +58,11 @@ export class Row implements Entry {
     this.element = template.cloneNode(true) as HTMLTableRowElement;
     this.element.dataset["symbol"] = asset.symbol;
     const [star, opener, why] = this.element.querySelectorAll("button");
-    const [head, ...cells] = this.element.cells;
     const line = this.element.querySelector("polyline");
-    if (!star || !opener || !why || !head || !line) throw new Error("the row's template is not complete");
+    if (!star || !opener || !why || !line) throw new Error("the row's template is not complete");
     [this.star, this.opener, this.why, this.#line] = [star, opener, why, line];
-    const named = COLUMNS.slice(1).map((column, index) => {
-      const element = cells[index] as HTMLTableCellElement;
+    const named = COLUMNS.slice(1).map((column) => {
+      const element = this.element.querySelector(`td.${column}`) as HTMLTableCellElement;
       const text = (column === "source" ? why : element).firstChild as Text;
       return [column, { element, text, shown: "", sign: 0 }];
     });
@@ -185,6 +184,8 @@ function write(cell: Cell, text: string): void {
     const node = new Text(text);
     cell.text.replaceWith(node);
     cell.text = node;
+    // The style sheet aligns numbers on their decimal points.
+    cell.element.dataset["decimals"] = String(text.split(".", 2)[1]?.length ?? 0);
   }
   cell.shown = text;
 }

@@ -4,6 +4,7 @@ import type { Heard } from "cadfeed-client";
 import type { Asset } from "./catalogue.ts";
 import { select } from "./order.ts";
 import { Row, rowTemplate } from "./row.ts";
+import { applySetUp } from "./setup.ts";
 import type { View } from "./view.ts";
 
 const AGE_STEP_MS = 1000;
@@ -15,7 +16,8 @@ const SHOW_ALL_AFTER_MS = 3000;
 export class QuoteTable {
   readonly rows = new Map<string, Row>();
   readonly #body: HTMLTableSectionElement;
-  readonly #template = rowTemplate();
+  /** What each new row is made from. */
+  readonly template = rowTemplate();
   readonly #changed = new Set<Row>();
   readonly #moved = new Set<Row>();
   /** The cell under the pointer, whose title follows the quotes. */
@@ -34,6 +36,7 @@ export class QuoteTable {
   constructor(body: HTMLTableSectionElement, assets: readonly Asset[], now: () => number) {
     this.#body = body;
     this.#now = now;
+    applySetUp(this.template, ...document.querySelectorAll("thead tr"));
     this.list(assets);
     setTimeout(() => this.#showAll(), SHOW_ALL_AFTER_MS);
   }
@@ -140,7 +143,7 @@ export class QuoteTable {
   }
 
   #add(asset: Asset): Row {
-    const row = new Row(asset, this.#template);
+    const row = new Row(asset, this.template);
     this.rows.set(asset.symbol, row);
     this.#body.append(row.element);
     return row;

@@ -24,14 +24,15 @@ export interface View {
   readonly favouritesOnly: boolean;
   /** Without one, the rows are in catalogue order. */
   readonly sort: Sort | undefined;
-  /** The asset whose chart is open. */
+  /** The asset whose chart is open, and how charts are drawn, if not as a new one. */
   readonly symbol: string | undefined;
+  readonly chart: string;
 }
 
 /** These columns are first sorted upwards: words from A, ages from the youngest. Numbers begin with the highest. */
 const ASCENDING_FIRST: ReadonlySet<Column> = new Set<Column>(["symbol", "age", "source"]);
 
-/** The view that an address asks for: `?symbol=BTC_CAD&sort=change&order=asc&filter=bit&favourites=1`. */
+/** The view that an address asks for: `?symbol=BTC_CAD&chart=1h,line&sort=change&filter=bit&favourites=1`. */
 export function viewOf(query: string): View {
   const asked = new URLSearchParams(query);
   const by = COLUMNS.find((column) => column === asked.get("sort"));
@@ -41,18 +42,20 @@ export function viewOf(query: string): View {
     favouritesOnly: asked.get("favourites") === "1",
     sort: by && { by, descending: order ? order === "desc" : isDescendingFirst(by) },
     symbol: asked.get("symbol")?.toUpperCase() || undefined,
+    chart: asked.get("chart") ?? "",
   };
 }
 
-/** The query of a view's address, with its question mark; empty for the default view. */
-export function queryOf({ filter, favouritesOnly, sort, symbol }: View): string {
+/** The query of a view's address, with its question mark; empty for the default view. `more` follows: a link's set-up. */
+export function queryOf({ filter, favouritesOnly, sort, symbol, chart }: View, more = ""): string {
   const query = new URLSearchParams();
   if (symbol) query.set("symbol", symbol);
+  if (symbol && chart) query.set("chart", chart);
   if (sort) query.set("sort", sort.by);
   if (sort && sort.descending !== isDescendingFirst(sort.by)) query.set("order", sort.descending ? "desc" : "asc");
   if (filter) query.set("filter", filter);
   if (favouritesOnly) query.set("favourites", "1");
-  const text = query.toString();
+  const text = [String(query), more].filter(Boolean).join("&");
   return text && `?${text}`;
 }
 

@@ -1,4 +1,4 @@
-/** What the widget's address asks for, and what the widget says of its prices. */
+/** What the widget's address asks for, and the state that the widget shows. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

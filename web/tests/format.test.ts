@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { difference } from "../src/decimal.ts";
 import {
   ageText,
   changeText,
@@ -12,7 +13,7 @@ import {
   spreadPercent,
   spreadText,
 } from "../src/format.ts";
-import { agreementText, difference } from "../src/title.ts";
+import { agreementText } from "../src/title.ts";
 
 describe("a price", () => {
   it.each([

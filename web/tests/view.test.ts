@@ -9,12 +9,14 @@ const views = fc.record({
   favouritesOnly: fc.boolean(),
   sort: fc.option(fc.record({ by: fc.constantFrom(...COLUMNS), descending: fc.boolean() }), { nil: undefined }),
   symbol: fc.constantFrom(undefined, "BTC_CAD"),
+  chart: fc.constantFrom("", "1h,line", "1m,ETH_CAD"),
 });
 
 it("a view is restored from its address", () => {
   fc.assert(
     fc.property(views, (view) => {
-      expect(viewOf(queryOf(view))).toEqual(view);
+      // Without a chart its look is of no use.
+      expect(viewOf(queryOf(view))).toEqual(view.symbol ? view : { ...view, chart: "" });
     }),
   );
 });
@@ -24,6 +26,7 @@ it("an address has only what differs from the default view", () => {
   expect(queryOf(viewOf("?symbol=btc_cad&sort=change"))).toBe("?symbol=BTC_CAD&sort=change");
   expect(queryOf(viewOf("?sort=change&order=asc"))).toBe("?sort=change&order=asc");
   expect(queryOf(viewOf("?sort=age&order=asc"))).toBe("?sort=age");
+  expect(queryOf(viewOf("?chart=1h"))).toBe("");
 });
 
 it("an address with unknown values shows the default view", () => {
@@ -32,6 +35,7 @@ it("an address with unknown values shows the default view", () => {
     favouritesOnly: false,
     sort: undefined,
     symbol: undefined,
+    chart: "",
   });
 });
 

@@ -20,7 +20,7 @@ import {
   LineStyle,
   PriceScaleMode,
 } from "lightweight-charts";
-import type { Style } from "./panel.ts";
+import type { Style } from "./look.ts";
 import { decimalsOf, timeText } from "./words.ts";
 
 const BAR_SPACING = 8;

@@ -6,8 +6,9 @@ import { failureText, linkText } from "../failure.ts";
 import { Candles, startOf } from "./candles.ts";
 import type { Canvas } from "./canvas.ts";
 import { csvOf } from "./csv.ts";
-import type { Style } from "./panel.ts";
-import { FIRST_INTERVAL, Panel } from "./panel.ts";
+import type { Look } from "./look.ts";
+import { lookOf, lookText } from "./look.ts";
+import { Panel } from "./panel.ts";
 import { DayRange, RANGE_CANDLES } from "./range.ts";
 import { CHART } from "./words.ts";
 
@@ -25,6 +26,11 @@ const WAITING = "Waiting for the connection to the feed…";
 const NONE = "There are no candles for this asset yet. The first one begins with its next price.";
 
 export interface ChartOptions extends AboutAsset {
+  /** The assets that it can be compared with. */
+  readonly others: Iterable<string>;
+  /** How to draw it, as the page's address has it; `onLook` is called with another one. */
+  readonly look: string;
+  readonly onLook: (look: string) => void;
   /** Say why the price is what it is; `button` gets the focus afterwards. */
   readonly explain: (button: HTMLElement) => void;
 }
@@ -37,10 +43,9 @@ export class Chart {
   readonly #panel: Panel;
   readonly #stop: () => void;
   readonly #range = new DayRange();
-  #candles = new Candles(FIRST_INTERVAL);
-  #style: Style = "candles";
-  /** The asset that it is compared with; an empty symbol for none. */
-  #otherSymbol = "";
+  readonly #onLook: (look: string) => void;
+  #candles: Candles;
+  #look: Look;
   #others: Candles | undefined;
   #canvas: Canvas | undefined;
   #loading = new AbortController();
@@ -53,11 +58,15 @@ export class Chart {
   #selected: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ symbol, name, feed, returnFocusTo, explain }: ChartOptions) {
+  constructor({ symbol, name, feed, others, look, onLook, returnFocusTo, explain }: ChartOptions) {
     this.#feed = feed;
     this.#symbol = symbol;
-    const others = [...feed.book.quotes.keys()].filter((other) => other !== symbol);
-    this.#panel = new Panel(symbol, name, others.sort());
+    this.#onLook = onLook;
+    const comparable = [...others].filter((other) => other !== symbol).sort();
+    const { interval, style, other } = lookOf(look);
+    this.#look = { interval, style, other: comparable.includes(other) ? other : "" };
+    this.#candles = new Candles(interval);
+    this.#panel = new Panel(symbol, name, comparable, this.#look);
     this.#wasLive = feed.state.link === "live";
     const { dialog, plot } = this.#panel;
     this.closed = new Promise((resolve) => {
@@ -70,8 +79,14 @@ export class Chart {
     });
     this.#panel.onExplain(explain);
     this.#panel.onChoice(
-      (interval) => void this.#load(interval),
-      (style) => this.#drawAs(style),
+      (interval) => {
+        this.#change({ interval });
+        void this.#load(interval);
+      },
+      (style) => {
+        this.#change({ style });
+        if (this.#isShown) this.#draw(false);
+      },
     );
     this.#panel.onCompare((other) => void this.#compareWith(other));
     this.#panel.onCopy(() => csvOf(this.#candles.all));
@@ -84,7 +99,7 @@ export class Chart {
     document.body.append(dialog);
     this.#showQuote();
     dialog.showModal();
-    void this.#load(FIRST_INTERVAL).then(() => this.#findRange());
+    void this.#load(interval).then(() => this.#findRange());
   }
 
   close(): void {
@@ -127,7 +142,7 @@ export class Chart {
       this.#isShown = true;
       this.#panel.showNotice(linkText(this.#feed.state, CHART));
       this.#draw(true);
-      void this.#compareWith(this.#otherSymbol);
+      void this.#compareWith(this.#look.other);
       // Two years of days are two answers.
       if (interval === "1d") void this.#loadOlder();
       if (interval === "1m" && history.candles.some(({ ticks }) => ticks === 1)) this.#refreshOnce(signal);
@@ -186,7 +201,7 @@ export class Chart {
 
   /** Draw another asset beside this one, both in percent; an empty symbol for none. */
   async #compareWith(symbol: string, failed = ""): Promise<void> {
-    this.#otherSymbol = symbol;
+    if (symbol !== this.#look.other) this.#change({ other: symbol });
     this.#others = undefined;
     this.#panel.showCompared(symbol, failed);
     if (!symbol || !this.#isShown) {
@@ -198,10 +213,10 @@ export class Chart {
     try {
       others.merge(await this.#ask(CANDLES_PER_REQUEST, signal, undefined, symbol));
     } catch {
-      if (!signal.aborted && symbol === this.#otherSymbol) void this.#compareWith("", symbol);
+      if (!signal.aborted && symbol === this.#look.other) void this.#compareWith("", symbol);
       return;
     }
-    if (signal.aborted || symbol !== this.#otherSymbol) return;
+    if (signal.aborted || symbol !== this.#look.other) return;
     this.#others = others;
     this.#drawOthers();
     await this.#loadOlderOthers(signal);
@@ -213,7 +228,7 @@ export class Chart {
     const [oldest] = others?.all ?? [];
     const [first] = this.#candles.all;
     if (!others || !oldest || !first || oldest.openMs <= first.openMs) return;
-    const older = this.#ask(CANDLES_PER_REQUEST, signal, oldest.openMs, this.#otherSymbol);
+    const older = this.#ask(CANDLES_PER_REQUEST, signal, oldest.openMs, this.#look.other);
     // Without an answer its line begins later.
     const { candles } = await older.catch(() => ({ candles: [] }));
     if (signal.aborted || others !== this.#others || !candles.length) return;
@@ -244,7 +259,7 @@ export class Chart {
   }
 
   #continueOthers(ts: number): void {
-    const quote = this.#feed.book.quotes.get(this.#otherSymbol);
+    const quote = this.#feed.book.quotes.get(this.#look.other);
     if (!this.#others || !quote || quote.stale || !ts) return;
     const candle = this.#others.addPrice(quote.spot, ts);
     if (candle?.openMs === this.#candles.last?.openMs && candle) this.#canvas?.updateOther(candle);
@@ -259,9 +274,9 @@ export class Chart {
     return quote;
   }
 
-  #drawAs(style: Style): void {
-    this.#style = style;
-    if (this.#isShown) this.#draw(false);
+  #change(look: Partial<Look>): void {
+    this.#look = { ...this.#look, ...look };
+    this.#onLook(lookText(this.#look));
   }
 
   #linkChanged(state: State): void {
@@ -290,7 +305,7 @@ export class Chart {
   #draw(fromStart: boolean): void {
     const { all, interval } = this.#candles;
     this.#panel.showState(all.length ? "" : NONE);
-    this.#canvas?.show(all, interval, this.#style, fromStart);
+    this.#canvas?.show(all, interval, this.#look.style, fromStart);
     this.#select(this.#selected);
   }
 

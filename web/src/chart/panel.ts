@@ -5,24 +5,14 @@ import { button, make, write } from "../elements.ts";
 import { direction, percentText, priceText } from "../format.ts";
 import { agreementText } from "../title.ts";
 import "./chart.css";
+import type { Look, Style } from "./look.ts";
+import { INTERVALS, STYLES } from "./look.ts";
 import { arrowOf, bookText, moveOf, moveText, originText, sentenceOf, timeText } from "./words.ts";
 
-const INTERVALS: readonly (readonly [Interval, string])[] = [
-  ["1m", "1 minute"],
-  ["1h", "1 hour"],
-  ["1d", "1 day"],
-];
-export type Style = "candles" | "line";
-const STYLES: readonly (readonly [Style, string])[] = [
-  ["candles", "Candles"],
-  ["line", "Line"],
-];
 /** How long a button says what it has done. */
 const SAID_MS = 2_000;
 const COPY = "Copy CSV";
 const COMPARE = "Compare with";
-/** The interval of a new chart. */
-export const FIRST_INTERVAL: Interval = "1d";
 const VALUES = ["time", "open", "high", "low", "close", "change", "origin"] as const;
 const WAYS = ["down", "level", "up"];
 /** The library's licence asks for this: https://github.com/tradingview/lightweight-charts/blob/master/NOTICE */
@@ -56,7 +46,7 @@ export class Panel {
   readonly #values: Values;
 
   /** `others`: the assets that it can be compared with. */
-  constructor(symbol: string, name: string, others: readonly string[]) {
+  constructor(symbol: string, name: string, others: readonly string[], look: Look) {
     this.#name = name;
     const title = make("h2", "chart-title", name);
     title.id = "chart-title";
@@ -69,8 +59,8 @@ export class Panel {
     const now = make("p", "chart-now");
     now.append(this.#price, this.#change, this.#marks);
     this.#form.append(
-      choice("Length of a candle", "interval", INTERVALS, FIRST_INTERVAL),
-      choice("Drawing", "style", STYLES, "candles"),
+      choice("Length of a candle", "interval", INTERVALS, look.interval),
+      choice("Drawing", "style", STYLES, look.style),
     );
     head.append(title, now, this.#form, close);
 
@@ -109,7 +99,7 @@ export class Panel {
     this.dialog.setAttribute("aria-labelledby", title.id);
     this.dialog.setAttribute("closedby", "any");
     this.dialog.append(head, this.#book, list, stage, foot);
-    this.showCandle(undefined, FIRST_INTERVAL);
+    this.showCandle(undefined, look.interval);
   }
 
   /** Call one of these when the user chooses an interval, or how to draw it. */
@@ -226,7 +216,7 @@ function choice(
     const label = document.createElement("label");
     const input = document.createElement("input");
     Object.assign(input, { type: "radio", name, value, defaultChecked: value === first });
-    input.autofocus = value === FIRST_INTERVAL;
+    input.autofocus = name === "interval" && value === first;
     label.append(input, make("span", "", words));
     set.append(label);
   }

@@ -19,7 +19,7 @@ const PAGE = /^\/(?:index\.html)?(?:\?|$)/;
 void self.skipWaiting();
 clientsClaim();
 cleanupOutdatedCaches();
-// Before the kept files, the first of which is the page.
+// Before the kept files: the page is one of them.
 const page = new NetworkOnly({ plugins: [new PrecacheFallbackPlugin({ fallbackURL: "/index.html" })] });
 registerRoute(new NavigationRoute(page, { allowlist: [PAGE] }));
 precacheAndRoute(shell);

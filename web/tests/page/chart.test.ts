@@ -228,6 +228,25 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     expect(minutes()).toBe(3);
   });
 
+  it("is drawn as its link says, and the address follows it", async ({ visit }) => {
+    const page = await visit.open("?symbol=BTC_CAD&chart=1h,line,ETH_CAD,nonsense");
+    await drawn(page);
+    const isChecked = (label: string) => page.getByLabel(label, { exact: true }).isChecked();
+    expect([await isChecked("1 hour"), await isChecked("Line")]).toEqual([true, true]);
+    await expect.poll(() => page.getByLabel("Compare with").inputValue()).toBe("ETH_CAD");
+    await page.getByLabel("1 day").press("Space");
+    await drawn(page);
+    expect(await visit.query()).toBe("?symbol=BTC_CAD&chart=line%2CETH_CAD");
+    await page.getByLabel("Candles", { exact: true }).press("Space");
+    await page.getByLabel("Compare with").selectOption("");
+    expect(await visit.query()).toBe("?symbol=BTC_CAD");
+    await page.getByLabel("1 minute").press("Space");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => visit.query()).toBe("");
+    await openChart(page, "ETH_CAD");
+    expect(await visit.query()).toBe("?symbol=ETH_CAD&chart=1m");
+  });
+
   it("draws candles or a line, and marks the highest and the lowest price", async ({ site, visit }) => {
     site.market.ticksOf = (age) => (age < 30 ? 12 : 0);
     const page = await visit.open();

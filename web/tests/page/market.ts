@@ -155,6 +155,11 @@ export class Market {
     return plain(this.#spot(symbol));
   }
 
+  /** Set a symbol's price; the next ticks move it from there. */
+  setSpot(symbol: string, spot: number): void {
+    this.#spots.set(symbol, spot);
+  }
+
   /** The feed's answer to a message of the page. */
   answer(asked: Asked, now: number): string[] {
     const { event, id } = asked;

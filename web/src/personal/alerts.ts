@@ -1,0 +1,118 @@
+/** The visitor's price alerts, in a dialog: a list of them, and a form for a new one. */
+
+import type { Page } from "../dialogs.ts";
+import { button, make } from "../elements.ts";
+import { amountIn } from "./amount.ts";
+import { choices, labelled, openDialog } from "./dialog.ts";
+import { alertText, permission, playTone, tell } from "./tell.ts";
+import type { Alert } from "./watch.ts";
+import { MOST_ALERTS, Watch } from "./watch.ts";
+
+const PERMISSIONS = {
+  granted: "Notifications are on.",
+  denied: "This browser blocks notifications of this page; its site settings allow them.",
+  missing: "This browser has no notifications.",
+  default: "",
+};
+let watch: Watch | undefined;
+
+/** Look at the alerts with each tick, from now on. `feed` is the page's. */
+export function watched({ feed }: Pick<Page, "feed">): Watch {
+  watch ??= new Watch(feed, tell);
+  return watch;
+}
+
+export function openAlerts(page: Page): void {
+  const { feed, table } = page;
+  const watching = watched(page);
+  const named = [...table.rows.values()].map(
+    ({ symbol, name }) => [symbol, `${symbol.split("_", 1)} ${name}`] as const,
+  );
+  const asset = choices(named, "BTC_CAD");
+  const when = choices([
+    ["above", "rises to"],
+    ["below", "falls to"],
+  ]);
+  const price = document.createElement("input");
+  Object.assign(price, { inputMode: "decimal", autocomplete: "off", required: true });
+  const list = make("ul", "tool-list");
+  const note = make("p", "tool-note");
+  note.setAttribute("role", "status");
+
+  const set = (alerts: readonly Alert[]): void => {
+    const isKept = watching.set(alerts);
+    note.textContent = isKept ? "" : "This browser keeps nothing: the alerts last until the page is closed.";
+    draw();
+  };
+  const draw = (): void => drawList(list, watching.alerts, set);
+  const suggest = (): void => {
+    const spot = feed.book.quotes.get(asset.value)?.spot;
+    price.placeholder = spot ? `now ${spot}` : "";
+  };
+  const form = make("form", "tool-fields");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const amount = amountIn(price.value);
+    if (amount === undefined || !Number(amount)) note.textContent = "Type a price in CAD, such as 98500.";
+    else if (watching.alerts.length >= MOST_ALERTS) note.textContent = `${MOST_ALERTS} alerts are the most.`;
+    else {
+      set([...watching.alerts, { symbol: asset.value, when: when.value as Alert["when"], price: amount }]);
+      price.value = "";
+    }
+  });
+  asset.addEventListener("change", suggest);
+  const add = button("Add");
+  add.type = "submit";
+  form.append(labelled("Asset", asset), labelled("When it", when), labelled("Price in CAD", price), add);
+  suggest();
+
+  const dialog = openDialog("Price alerts", feed.observe({ onHeard: () => draw() }));
+  const help =
+    "Alerts work only while this page is open; hidden, it hears prices once a minute. They are kept in this browser.";
+  dialog.append(make("p", "tool-help", help), form, note, list, permissionLine());
+  draw();
+}
+
+function drawList(list: HTMLElement, alerts: readonly Alert[], set: (alerts: readonly Alert[]) => void): void {
+  const text = JSON.stringify(alerts);
+  // A button that is drawn again loses the focus.
+  if (list.dataset["shown"] === text) return;
+  list.dataset["shown"] = text;
+  list.replaceChildren(
+    ...alerts.map((alert, index) => {
+      const item = make("li", alert.reached ? "reached" : "");
+      const at = alert.reached && new Date(alert.reached.ts).toLocaleTimeString("en-CA", { hourCycle: "h23" });
+      const remove = button("Remove");
+      remove.setAttribute("aria-label", `Remove: ${alertText(alert)}`);
+      remove.addEventListener("click", () => {
+        set(alerts.toSpliced(index, 1));
+        (
+          list.querySelectorAll("button")[Math.min(index, alerts.length - 2)] ??
+          list.closest("dialog")?.querySelector("input")
+        )?.focus();
+      });
+      item.append(make("span", "", at ? `${at} ${alertText(alert)}` : alertText(alert)), remove);
+      return item;
+    }),
+  );
+}
+
+function permissionLine(): HTMLElement {
+  const line = make("p", "tool-buttons");
+  const text = make("span", "", PERMISSIONS[permission()]);
+  const tone = button("Try the tone");
+  tone.addEventListener("click", () => void playTone());
+  line.append(tone);
+  if (permission() === "default") {
+    const allow = button("Allow notifications");
+    allow.addEventListener("click", () => {
+      void Notification.requestPermission().then((now) => {
+        text.textContent = PERMISSIONS[now] || "Nothing was chosen.";
+        if (now !== "default") allow.remove();
+      });
+    });
+    line.append(allow);
+  }
+  line.append(text);
+  return line;
+}

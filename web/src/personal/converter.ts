@@ -1,0 +1,70 @@
+/** CAD to any asset and back, at the spot price of now. */
+
+import type { Quote } from "cadfeed-client";
+import { product, quotient } from "../decimal.ts";
+import type { Page } from "../dialogs.ts";
+import { make } from "../elements.ts";
+import { priceText, sourceText } from "../format.ts";
+import { amountIn } from "./amount.ts";
+import { choices, labelled, openDialog } from "./dialog.ts";
+
+/** As many as the smallest unit of Ether has. */
+const ASSET_DECIMALS = 18;
+
+export function openConverter({ feed, table }: Page): void {
+  const named = [...table.rows.values()].map(({ symbol, name }) => [symbol, `${baseOf(symbol)} ${name}`] as const);
+  const asset = choices(named, "BTC_CAD");
+  const [amount, dollars] = [amountField("1"), amountField("")];
+  const price = make("p", "tool-note");
+  price.setAttribute("role", "status");
+  /** The field that the visitor typed in last; the other one follows. */
+  let given = amount;
+
+  const quote = (): Quote | undefined => feed.book.quotes.get(asset.value);
+  const draw = (): void => {
+    const now = quote();
+    const typed = amountIn(given.value);
+    given.setCustomValidity(typed === undefined && given.value.trim() ? "Type a number, such as 1234.56." : "");
+    given.ariaInvalid = String(!given.validity.valid);
+    const other = given === amount ? dollars : amount;
+    other.value = typed === undefined || !now ? "" : converted(typed, now.spot, given === amount);
+    price.textContent =
+      given.validationMessage || (now ? priceLine(now) : `There is no price for ${baseOf(asset.value)} now.`);
+    price.classList.toggle("stale", now?.stale === true);
+  };
+  for (const field of [amount, dollars])
+    field.addEventListener("input", () => {
+      given = field;
+      draw();
+    });
+  asset.addEventListener("change", draw);
+
+  const dialog = openDialog("Convert", feed.observe({ onHeard: draw }));
+  const fields = make("div", "tool-fields");
+  fields.append(labelled("Asset", asset), labelled("Amount", amount), labelled("Canadian dollars", dollars));
+  const help = make("p", "tool-help", `Dollars are exact, amounts are rounded down to ${ASSET_DECIMALS} decimals.`);
+  dialog.append(fields, price, help);
+  draw();
+  amount.focus();
+  amount.select();
+}
+
+/** Dollars for an amount of the asset, or the other way round. */
+export function converted(typed: string, spot: string, isAmount: boolean): string {
+  return isAmount ? product(typed, spot) : quotient(typed, spot, ASSET_DECIMALS);
+}
+
+function priceLine({ symbol, spot, source, stale }: Quote): string {
+  const line = `1 ${baseOf(symbol)} = ${priceText(spot)} CAD (${sourceText(source)})`;
+  return stale ? `${line}. The price is stale: no source confirms it now.` : line;
+}
+
+function amountField(value: string): HTMLInputElement {
+  const field = document.createElement("input");
+  Object.assign(field, { value, inputMode: "decimal", autocomplete: "off", spellcheck: false });
+  return field;
+}
+
+function baseOf(symbol: string): string {
+  return symbol.split("_", 1).join();
+}
