@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.local_stack import ROOT, Stack
-from tools.browser import CHROMIUM, NO_CHROMIUM
+from tools.browser import CHROMIUM, FIREFOX, NO_CHROMIUM, NO_FIREFOX
 from tools.local.certificates import key_pin
 from tools.simulator.faults import UPSTREAMS
 
@@ -24,12 +24,16 @@ CONTEXT = ["stale_after_seconds=5", "coinbase_poll_seconds=1", "coingecko_poll_s
 NODE = Path(sys.executable).parent / "node"
 VITEST = ROOT / "web" / "node_modules" / "vitest" / "vitest.mjs"
 DEADLINE_S = 600
+FOUND = {"chromium": (CHROMIUM, NO_CHROMIUM), "firefox": (FIREFOX, NO_FIREFOX)}
 
 
-# `truth` first: the stack begins without a live rate of the US dollar.
-@pytest.mark.parametrize("name", ["truth", "table", "chart"])
-@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
-def test_the_page_shows_what_the_stack_sends(stack: Stack, name: str) -> None:
+# `truth` first: the stack begins without a live rate of the US dollar. It cuts the network, which Chromium alone can.
+@pytest.mark.parametrize(
+    ("browser", "name"), [("chromium", "truth"), ("chromium", "table"), ("chromium", "chart"), ("firefox", "table")]
+)
+def test_the_page_shows_what_the_stack_sends(stack: Stack, browser: str, name: str) -> None:
+    if not FOUND[browser][0]:
+        pytest.skip(FOUND[browser][1])
     options = {
         "dashboard": stack.dashboard,
         "feed": stack.feed,
@@ -40,7 +44,8 @@ def test_the_page_shows_what_the_stack_sends(stack: Stack, name: str) -> None:
     tests = subprocess.run(
         [str(NODE), str(VITEST), "run", "--reporter=verbose", f"tests/stack/{name}.test.ts"],
         cwd=ROOT / "web",
-        env=os.environ | {"CADFEED_STACK": json.dumps(options), "NODE_EXTRA_CA_CERTS": stack.ca},
+        env=os.environ
+        | {"CADFEED_STACK": json.dumps(options), "CADFEED_BROWSER": browser, "NODE_EXTRA_CA_CERTS": stack.ca},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,10 +1,10 @@
 /** The browser that tests and measurements drive: this machine's Chrome or Chromium, else the one that npm carries.
  *
- *     node browser.ts     prints {"found": PATH} or {"missing": what to do}
+ *     node browser.ts     prints {"chromium": PATH, "noChromium": what to do without one}, and the same for Firefox
  */
 
 import { accessSync, constants, existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, LaunchOptions } from "playwright-core";
 
@@ -12,6 +12,9 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 const ON_MACOS = ["Google Chrome", "Chromium"].map((name) => `/Applications/${name}.app/Contents/MacOS/${name}`);
 /** install.mjs unpacks npm's browser into this folder, with its libraries and a font. */
 export const CARRIED = fileURLToPath(new URL("node_modules/.chromium/", import.meta.url));
+const FIREFOXES = ["firefox-esr", "firefox"];
+const WRAPPER = fileURLToPath(new URL("firefox.mjs", import.meta.url));
+export const NO_FIREFOX = "no Firefox on this machine (Debian: apt install firefox-esr)";
 export const MISSING =
   "no Chrome or Chromium on this machine (Debian: apt install chromium; Linux on x86-64: make browser)";
 
@@ -49,6 +52,23 @@ export async function launch(options: LaunchOptions = {}): Promise<Browser> {
   return chromium.launch({ ...options, executablePath, env: { ...process.env, ...environment } });
 }
 
+/** Find Firefox on the path. */
+export function firefox(path = process.env["PATH"] ?? ""): string | undefined {
+  const onPath = FIREFOXES.flatMap((name) => path.split(delimiter).map((folder) => join(folder, name)));
+  return onPath.find(isExecutable);
+}
+
+/** Start Firefox. Throws if there is none. */
+export async function launchFirefox(): Promise<Browser> {
+  const found = firefox();
+  if (!found) throw new Error(NO_FIREFOX);
+  const { firefox: driven } = await import("playwright-core");
+  // The wrapper is a script of Node.
+  const path = [dirname(process.execPath), process.env["PATH"]].join(delimiter);
+  const env = { ...process.env, PATH: path, CADFEED_FIREFOX: found };
+  return driven.launch({ channel: "moz-firefox", executablePath: WRAPPER, env });
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -59,6 +79,7 @@ function isExecutable(path: string): boolean {
 }
 
 if (import.meta.main) {
-  const path = found()?.executablePath;
-  process.stdout.write(`${JSON.stringify(path ? { found: path } : { missing: MISSING })}\n`);
+  const chromium = found()?.executablePath;
+  const answer = { chromium, noChromium: MISSING, firefox: firefox(), noFirefox: NO_FIREFOX };
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

@@ -5,12 +5,14 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type axe from "axe-core";
 import { expect, test } from "vitest";
-import { found, launch } from "../../../tools/browser/browser.ts";
+import { found, launch, launchFirefox } from "../../../tools/browser/browser.ts";
 import type { Browser, BrowserContextOptions, Page } from "../../../tools/node_modules/playwright-core/types/types.js";
 import type { Built } from "./site.ts";
 import { built, Site } from "./site.ts";
 
 export const CHROMIUM = found();
+/** The tests run in Firefox. It takes no key for a certificate, so it trusts any there. */
+export const IN_FIREFOX = process.env["CADFEED_BROWSER"] === "firefox";
 export const TIMEOUT_MS = 60_000;
 /** A Lambda may have to start first. */
 const FIRST_ANSWER_MS = 30_000;
@@ -21,6 +23,7 @@ export const REFUSED = "refused by the policy:";
 const ALIKE = ["#quotes tr:nth-child(n + 10):not(.stale, .priceless)"];
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = new URL("../../../.local/page/", import.meta.url);
+const NO_CONNECTION = /WebSocket connection to|establish a connection to the server at wss?:/;
 const WATCH_REFUSALS = `
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => console.error("${REFUSED}", effectiveDirective, blockedURI));
 `;
@@ -69,7 +72,12 @@ export class Visit {
   /** Open an address of the site. */
   async load(address: string, { clockFrom, script = "", ...options }: Omit<Opening, "kind"> = {}): Promise<Page> {
     // A worker would load every file of the page at each test.
-    const context = await this.#browser.newContext({ viewport: DESKTOP, serviceWorkers: "block", ...options });
+    const context = await this.#browser.newContext({
+      viewport: DESKTOP,
+      serviceWorkers: "block",
+      ignoreHTTPSErrors: IN_FIREFOX,
+      ...options,
+    });
     const page = await context.newPage();
     this.#page = page;
     page.on("pageerror", (error) => this.errors.push(String(error)));
@@ -149,7 +157,7 @@ export class Visit {
   async end(): Promise<void> {
     await this.#page?.context().close();
     // The browser itself reports failed connections, whatever the page does.
-    expect(this.errors.filter((error) => !error.includes("WebSocket connection to"))).toEqual([]);
+    expect(this.errors.filter((error) => !NO_CONNECTION.test(error))).toEqual([]);
   }
 }
 
@@ -185,6 +193,7 @@ export const it = test.extend<Given>({
   },
 });
 
+/** Chromium with these arguments, or Firefox. */
 export function launched(args: string[] = []): Promise<Browser> {
-  return launch({ args });
+  return IN_FIREFOX ? launchFirefox() : launch({ args });
 }
