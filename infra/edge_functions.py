@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-eve
 import json
 from collections.abc import Mapping
 
-from infra.security_headers import HSTS, WIDGET, WIDGET_FILE, headers_of
+from infra.languages import WIDGET, WIDGET_PATHS
+from infra.security_headers import HSTS, headers_of
 from shared.connecting import headers
 from shared.documents.answers import Answer, answer_without_document
 from shared.documents.problems import MOST_CHARACTERS
@@ -89,15 +90,6 @@ def _response(answer: Answer | None) -> str:
     return json.dumps(response)
 
 
-def to_file() -> str:
-    """For a viewer request of the page: the widget's address has no ending, its file has."""
-    return f"""function handler(event) {{
-  if (event.request.uri === {json.dumps(WIDGET)}) event.request.uri = {json.dumps(WIDGET_FILE)};
-  return event.request;
-}}
-"""
-
-
 def with_headers() -> str:
     """For a viewer response of the page or the widget: sets its headers, and the page's policy with the request's host.
 
@@ -108,8 +100,7 @@ def with_headers() -> str:
     page, widget = (_set({**headers_of(path, HOST), "Strict-Transport-Security": HSTS}) for path in ("/", WIDGET))
     return f"""function handler(event) {{
   const headers = event.response.headers;
-  const uri = event.request.uri;
-  if (uri === {json.dumps(WIDGET)} || uri === {json.dumps(WIDGET_FILE)}) {{
+  if ({json.dumps(WIDGET_PATHS)}.includes(event.request.uri)) {{
     delete headers["x-frame-options"];
     Object.assign(headers, {widget});
     return event.response;

@@ -1,12 +1,12 @@
 """The headers of the page and of the widget, sent by CloudFront and by the local edge."""
 
+from infra.languages import WIDGET_PATHS
+
 HASHED = "/assets/"  # the files below have a hash of their content in their name, so a name never changes its content
 FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 
 HSTS = f"max-age={365 * 24 * 3600}"  # CloudFront only: on `localhost` it would apply to every other program
-
-WIDGET, WIDGET_FILE = "/embed", "/embed.html"  # its address, and its file
 
 _EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -36,7 +36,7 @@ def headers_of(path: str, host: str = "") -> dict[str, str]:
 
 def is_widget(path: str) -> bool:
     """Whether the widget is at this path."""
-    return path in {WIDGET, WIDGET_FILE}
+    return path in WIDGET_PATHS
 
 
 def content_security_policy(host: str = "") -> str:

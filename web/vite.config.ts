@@ -3,19 +3,21 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { LANGUAGES, words } from "./words.ts";
 
 const CATALOGUE = "virtual:catalogue";
 const PRELOAD = "\0vite/preload-helper.js";
 const CLIENT = fileURLToPath(new URL("../clients/typescript/src/", import.meta.url));
 const SHELL = "virtual:shell";
-const PAGE = fileURLToPath(new URL("dist/index.html", import.meta.url));
+const DIST = fileURLToPath(new URL("dist/", import.meta.url));
 const ASSETS = fileURLToPath(new URL("../shared/model/assets.json", import.meta.url));
 
 /** What is built by itself, by the mode of the build: what two builds share would be a file that both have to wait for. */
 const INPUTS: Record<string, string> = { worker: "src/worker/worker.ts", embed: "embed.html" };
+const PAGE = "production";
 
 export default defineConfig(({ mode }) => ({
-  plugins: [catalogue(), preload(), shell()],
+  plugins: [words(languageOf(mode)), catalogue(), preload(), shell()],
   resolve: {
     alias: [
       { find: /^cadfeed-client$/, replacement: `${CLIENT}index.ts` },
@@ -27,11 +29,11 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: false,
     // The page is built first.
-    emptyOutDir: !INPUTS[mode],
-    copyPublicDir: !INPUTS[mode],
+    emptyOutDir: mode === PAGE,
+    copyPublicDir: mode === PAGE,
     // A library's licence must go with it: comments with `@license` stay in the file.
     rolldownOptions: {
-      input: INPUTS[mode] ?? "index.html",
+      input: INPUTS[mode.split("-", 1).join()] ?? "index.html",
       output: {
         comments: { legal: true },
         // A browser finds a new worker at the old one's address.
@@ -76,20 +78,29 @@ function catalogue(): Plugin {
   };
 }
 
-/** The page and the files that it names, as the service worker keeps them: without a network it needs no others. */
+/** The language of a build: that of `fr` and `embed-fr` is French. */
+function languageOf(mode: string): string | undefined {
+  return Object.keys(LANGUAGES).find((language) => mode === language || mode.endsWith(`-${language}`));
+}
+
+/** The page in each language and the files that it names, as the service worker keeps them: offline it needs no others. */
 function shell(): Plugin {
   return {
     name: "shell",
     resolveId: (id) => (id === SHELL ? `\0${SHELL}` : undefined),
     load(id) {
       if (id !== `\0${SHELL}`) return undefined;
-      const page = readFileSync(PAGE, "utf8");
-      const named = page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g);
-      const files = [
-        { url: "/index.html", revision: createHash("sha256").update(page).digest("hex") },
-        ...Array.from(named, ([, url = ""]) => ({ url, revision: null })),
-      ];
-      return `export default ${JSON.stringify(files)}`;
+      const pages = ["index", ...Object.keys(LANGUAGES)].map((name) => [name, keptWith(`${name}.html`)]);
+      return `export default ${JSON.stringify(Object.fromEntries(pages))}`;
     },
   };
+}
+
+function keptWith(name: string): { url: string; revision: string | null }[] {
+  const page = readFileSync(`${DIST}${name}`, "utf8");
+  const named = page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g);
+  return [
+    { url: `/${name}`, revision: createHash("sha256").update(page).digest("hex") },
+    ...Array.from(named, ([, url = ""]) => ({ url, revision: null })),
+  ];
 }

@@ -14,6 +14,7 @@ from infra.app import build
 from infra.config import FeedConfig
 from infra.edge_functions import MOST_AGENT_CHARACTERS
 from infra.feed_paths import FEED_PATTERNS
+from infra.languages import file_at
 from infra.page_files import PageFiles
 from infra.security_headers import FOR_EVER, HEADERS, WIDGET_HEADERS, WIDGET_POLICY, content_security_policy
 from shared.connecting import headers
@@ -221,14 +222,39 @@ def test_the_policy_allows_nothing_inline_or_foreign() -> None:
     }
 
 
-@pytest.mark.parametrize(("asked", "file"), [("/embed", "/embed.html"), ("/embed/", "/embed/"), ("/", "/")])
-def test_the_widgets_address_has_no_ending(with_site: Synthesised, asked: str, file: str) -> None:
-    event = {"request": request(asked), "viewer": {"ip": "::1"}}
+@pytest.mark.parametrize(
+    ("path", "asked", "cookie", "accepted", "file"),
+    [
+        ("/", "", "", "", "/index.html"),
+        ("/", "", "", "en-CA,en;q=0.9,fr;q=0.8", "/index.html"),
+        ("/", "", "", "fr-CA,fr;q=0.9,en;q=0.8", "/fr.html"),
+        ("/", "", "", "de-CH, fr;q=0.8, en;q=0.5", "/fr.html"),
+        ("/", "", "", "de,fry;q=0.5", "/index.html"),
+        ("/", "", "en", "fr", "/index.html"),
+        ("/", "", "FR", "en", "/fr.html"),
+        ("/", "fr", "en", "en", "/fr.html"),
+        ("/", "xx", "fr", "fr", "/index.html"),
+        ("/embed", "", "", "fr", "/embed.fr.html"),
+        ("/embed", "", "", "", "/embed.html"),
+        ("/index.html", "fr", "fr", "fr", None),
+        ("/embed/", "fr", "", "", None),
+        ("/assets/index-B0ley9Ao.js", "fr", "", "", None),
+    ],
+)
+def test_the_page_and_the_widget_speak_the_readers_language(
+    with_site: Synthesised, path: str, asked: str, cookie: str, accepted: str, file: str | None
+) -> None:
+    """In CloudFront and at the local edge."""
+    sent = request(path)
+    sent["querystring"] |= {"lang": {"value": asked}} if asked else {}
+    sent["cookies"] = {"lang": {"value": cookie}} if cookie else {}
+    sent["headers"] |= {"accept-language": {"value": accepted}} if accepted else {}
     function = code(with_site, distribution(with_site)["DefaultCacheBehavior"], "viewer-request")
-    assert run(function, event) == {**request(asked), "uri": file}
+    assert run(function, {"request": sent, "viewer": {"ip": "::1"}}) == {**sent, "uri": file or path}
+    assert file_at(path, asked or cookie, accepted) == file
 
 
-@pytest.mark.parametrize("path", ["/embed", "/embed.html"])
+@pytest.mark.parametrize("path", ["/embed", "/embed.html", "/embed.fr.html"])
 def test_any_site_may_show_the_widget_and_only_that(with_site: Synthesised, path: str) -> None:
     """A browser asks at the widget's address; the function may see the address or the file."""
     function = code(with_site, distribution(with_site)["DefaultCacheBehavior"], "viewer-response")

@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from infra.feed_paths import FEED_PATHS
-from infra.security_headers import FOR_EVER, HASHED, REVALIDATED, WIDGET, WIDGET_FILE, headers_of
+from infra.languages import FIELD, FILES, file_at
+from infra.security_headers import FOR_EVER, HASHED, REVALIDATED, headers_of
 from shared.documents.paths import PATTERNS
 from tools.local.certificates import Certificates, server_context
 from tools.local.documents import DocumentResponse, Documents
@@ -73,8 +74,8 @@ async def start_edge(
     for pattern in PATTERNS if documents_url else ():
         app.router.add_route("*", pattern.replace("*", "{name:.*}"), documents.handle)
 
-    for path, name in (("/", "index.html"), (WIDGET, WIDGET_FILE.strip("/"))):
-        app.router.add_get(path, _file(web_folder / name))
+    for path in FILES:
+        app.router.add_get(path, _page_in(web_folder))
     if metrics:
         app.router.add_get("/metrics", _metrics_of(metrics))
     app.router.add_static("/", web_folder)
@@ -98,9 +99,13 @@ async def start_edge(
     return Edge(runner, relays, documents, bound)
 
 
-def _file(path: Path) -> Handler:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        return web.FileResponse(path)
+def _page_in(folder: Path) -> Handler:
+    """The page or the widget, in the reader's language."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked = request.query.get(FIELD) or request.cookies.get(FIELD, "")
+        name = file_at(request.path, asked, request.headers.get("Accept-Language", ""))
+        return web.FileResponse(folder / str(name).strip("/"))
 
     return answer
 

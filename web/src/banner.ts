@@ -10,13 +10,13 @@ import { element, setText } from "./page.ts";
 /** The number of gaps between frames from which the page learns how often frames come. */
 const GAPS = 8;
 const ANNOUNCED: Readonly<Record<Kind, string>> = {
-  connecting: "Connecting.",
-  live: "Live.",
-  polling: "Prices come a little later.",
-  quiet: "Prices may be out of date.",
-  reconnecting: "The connection is lost. Reconnecting.",
-  offline: "This device is offline.",
-  closed: "The feed is closed.",
+  connecting: t`Connecting.`,
+  live: t`Live.`,
+  polling: t`Prices come a little later.`,
+  quiet: t`Prices may be out of date.`,
+  reconnecting: t`The connection is lost. Reconnecting.`,
+  offline: t`This device is offline.`,
+  closed: t`The feed is closed.`,
 };
 
 export class Banner {

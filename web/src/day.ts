@@ -36,8 +36,8 @@ export function showDay(feed: Feed, open: (symbol: string) => void): void {
     if (document.hidden || now - drawnAt < DRAW_EVERY_MS) return;
     drawnAt = now;
     const { ups, downs, gains, losses } = dayOf(feed.book.quotes.values());
-    setText("ups", ups + downs ? `${ups} up` : "");
-    setText("downs", ups + downs ? `${downs} down` : "");
+    setText("ups", ups + downs ? t`${ups} up` : "");
+    setText("downs", ups + downs ? t`${downs} down` : "");
     element("breadth").style.setProperty("--ups", String(ups / (ups + downs || 1)));
     drawList("gains", gains);
     drawList("losses", losses);

@@ -21,7 +21,7 @@ export interface Page {
 export async function openChart(page: Page, symbol: string): Promise<void> {
   const { feed, table, view, change, announce } = page;
   const row = table.rows.get(symbol);
-  if (!row) return announce(`There is no asset ${symbol}.`);
+  if (!row) return announce(t`There is no asset ${symbol}.`);
   change({ symbol });
   try {
     const { openChart: open } = await import("./chart/index.ts");
@@ -56,5 +56,5 @@ export function openTool(page: Page, name: string): void {
 }
 
 function fail(announce: (text: string) => void, part: string): void {
-  announce(`The ${part} could not be loaded. Check your network and try again.`);
+  announce(t`The ${part} could not be loaded. Check your network and try again.`);
 }

@@ -13,26 +13,26 @@ export interface Part {
 export function failureText(error: unknown, { name, reads }: Part): { text: string; again: boolean } {
   if (!(error instanceof RequestError)) {
     return {
-      text: `The ${name} could not be loaded. Check your network and try again, or reload the page.`,
+      text: t`The ${name} could not be loaded. Check your network and try again, or reload the page.`,
       again: true,
     };
   }
   switch (error.code) {
     case "disconnected":
       return {
-        text: `There is no connection to the feed. The ${name} loads by itself when it is back.`,
+        text: t`There is no connection to the feed. The ${name} loads by itself when it is back.`,
         again: true,
       };
     case "no_answer":
-      return { text: "The feed did not answer in time. Try again.", again: true };
+      return { text: t`The feed did not answer in time. Try again.`, again: true };
     case "rate_limited":
-      return { text: "Too many requests in a short time. Wait a few seconds, then try again.", again: true };
+      return { text: t`Too many requests in a short time. Wait a few seconds, then try again.`, again: true };
     case "unavailable":
-      return { text: `The feed cannot read its ${reads} now. Try again in a minute.`, again: true };
+      return { text: t`The feed cannot read its ${reads} now. Try again in a minute.`, again: true };
     case "closed":
-      return { text: "The feed is closed. Reload the page.", again: false };
+      return { text: t`The feed is closed. Reload the page.`, again: false };
     default:
-      return { text: `The feed refused to answer: ${error.message}.`, again: error.retryable };
+      return { text: t`The feed refused to answer: ${error.message}.`, again: error.retryable };
   }
 }
 
@@ -42,8 +42,8 @@ export function linkText({ link }: State, { name }: Part): string {
     case "live":
       return "";
     case "closed":
-      return `The feed is closed: the ${name} is no longer updated.`;
+      return t`The feed is closed: the ${name} is no longer updated.`;
     default:
-      return `No connection to the feed: the ${name} is not updated until it is back.`;
+      return t`No connection to the feed: the ${name} is not updated until it is back.`;
   }
 }

@@ -1,5 +1,8 @@
 /** Numbers for people: grouped, signed, never with an exponent, and never a small price rounded to 0. */
 
+/** How the language of the page writes numbers and times, and its decimal sign. */
+export const LOCALE = t`en-CA`;
+export const DECIMAL = t`.`;
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;
 /** The spread of a liquid market is a few thousandths of a percent. */
@@ -9,10 +12,10 @@ const MOST_DECIMALS = 20;
 /** The decimals of a price of a few millionths of a dollar. */
 const PREPARED_DECIMALS = 11;
 const UNITS: readonly (readonly [string, number])[] = [
-  ["d", 86_400],
-  ["h", 3600],
-  ["m", 60],
-  ["s", 1],
+  [t`d`, 86_400],
+  [t`h`, 3600],
+  [t`m`, 60],
+  [t`s`, 1],
 ];
 /** This sign is as wide as a plus and a digit; a hyphen is not. */
 const MINUS = "−";
@@ -37,7 +40,7 @@ export function changeText(change: string, price: string): string {
 
 /** A percentage with its sign and at least two decimals, or more if it would read as 0. */
 export function percentText(percent: string): string {
-  return `${grouped(percent, Math.max(CENTS, leadingPlaces(percent)), true)}%`;
+  return t`${grouped(percent, Math.max(CENTS, leadingPlaces(percent)), true)}%`;
 }
 
 /** The spread in percent of the mid price. */
@@ -47,13 +50,13 @@ export function spreadPercent(bid: string, ask: string): number {
 }
 
 export function spreadText(percent: number): string {
-  return `${grouped(percent.toFixed(MOST_DECIMALS), Math.max(SPREAD_DECIMALS, leadingPlaces(String(percent))))}%`;
+  return t`${grouped(percent.toFixed(MOST_DECIMALS), Math.max(SPREAD_DECIMALS, leadingPlaces(String(percent))))}%`;
 }
 
 /** An age in one unit. If this clock is behind the server's, it is 0 s. */
 export function ageText(ageMs: number): string {
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
-  const [unit, length] = UNITS.find(([, least]) => seconds >= least) ?? ["s", 1];
+  const [unit, length] = UNITS.find(([, least]) => seconds >= least) ?? [t`s`, 1];
   return `${Math.floor(seconds / length)}${unit}`;
 }
 
@@ -65,7 +68,7 @@ export function sourceText(source: string): string {
 
 /** The only source of a price. The source of the rate is left out, because the cell is too narrow for it. */
 export function onlySourceText(source: string): string {
-  return `only ${sourceText(source.split(" x ", 1).join())}`;
+  return t`only ${sourceText(source.split(" x ", 1).join())}`;
 }
 
 /** -1, 0 or 1. */
@@ -96,7 +99,7 @@ function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
   const key = `${digits}${signed}`;
   let format = formats.get(key);
   if (!format) {
-    format = new Intl.NumberFormat("en-CA", {
+    format = new Intl.NumberFormat(LOCALE, {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
       signDisplay: signed ? "exceptZero" : "auto",
@@ -110,4 +113,9 @@ function formatOf(digits: number, signed: boolean): Intl.NumberFormat {
 export function prepare(): void {
   for (let digits = CENTS; digits <= PREPARED_DECIMALS; digits++)
     for (const signed of [false, true]) formatOf(digits, signed);
+}
+
+/** A number with all its digits. */
+export function exactText(number: string): string {
+  return number.replace(".", DECIMAL);
 }

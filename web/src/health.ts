@@ -43,7 +43,7 @@ const LEAST_QUIET_MS = 4000;
 /** A working feed sends a frame at least every 30 s and a tick. */
 const MOST_QUIET_MS = 35_000;
 
-const TOKEN_HINT = "If the feed asks for a token, add #token= and the token to the address.";
+const TOKEN_HINT = t`If the feed asks for a token, add #token= and the token to the address.`;
 
 export function healthOf(facts: Facts): Health {
   const { state, isOnline, now, lastFrameAt, lostAt, quietAfterMs } = facts;
@@ -51,49 +51,49 @@ export function healthOf(facts: Facts): Health {
   const isLate = facts.status.late;
   const isQuiet = silence >= quietAfterMs;
   const isStale = isLate || isQuiet || (lostAt !== undefined && now - lostAt >= BRIEF_MS);
-  const asOf = lastFrameAt === undefined ? "" : `Prices are ${ageText(silence)} old. `;
+  const asOf = lastFrameAt === undefined ? "" : t`Prices are ${ageText(silence)} old. `;
   if (state.link === "closed") {
     return {
       kind: "closed",
-      label: "Closed",
-      detail: `${asOf}${state.reason} Reload the page to try again.`,
+      label: t`Closed`,
+      detail: t`${asOf}${state.reason} Reload the page to try again.`,
       isStale: true,
     };
   }
   if (!isOnline && (state.link !== "live" || silence >= LEAST_QUIET_MS)) {
-    const detail = `${asOf}This device has no network. The page reconnects when it is back.`;
-    return { kind: "offline", label: "Offline", detail, isStale: true };
+    const detail = t`${asOf}This device has no network. The page reconnects when it is back.`;
+    return { kind: "offline", label: t`Offline`, detail, isStale: true };
   }
   if (state.link === "reconnecting") {
     const seconds = Math.max(0, Math.ceil((facts.retryAt - now) / 1000));
     // A browser does not tell why a handshake was refused.
     const hint = lastFrameAt === undefined ? ` ${TOKEN_HINT}` : "";
-    const detail = `${asOf}${state.reason} If reconnecting does not help, check your network.${hint}`;
-    return { kind: "reconnecting", label: `Reconnecting in ${seconds} s`, detail, isStale };
+    const detail = t`${asOf}${state.reason} If reconnecting does not help, check your network.${hint}`;
+    return { kind: "reconnecting", label: t`Reconnecting in ${seconds} s`, detail, isStale };
   }
   // A feed that answers may still have only old prices; its snapshot will show that.
   if (state.link === "connecting" || lastFrameAt === undefined || lostAt !== undefined) {
-    return { kind: "connecting", label: "Connecting", detail: `${asOf}${state.reason}`, isStale };
+    return { kind: "connecting", label: t`Connecting`, detail: `${asOf}${state.reason}`, isStale };
   }
   if (isLate) {
-    const detail = "The feed has had no new prices for a while. All prices shown may be out of date.";
-    return { kind: "quiet", label: "Late", detail, isStale };
+    const detail = t`The feed has had no new prices for a while. All prices shown may be out of date.`;
+    return { kind: "quiet", label: t`Late`, detail, isStale };
   }
   if (isQuiet) {
-    const detail = `No message for ${ageText(silence)}: prices may be out of date. The page reconnects if this lasts.`;
-    return { kind: "quiet", label: "No updates", detail, isStale };
+    const detail = t`No message for ${ageText(silence)}: prices may be out of date. The page reconnects if this lasts.`;
+    return { kind: "quiet", label: t`No updates`, detail, isStale };
   }
   if (facts.areAllStale) {
-    const detail = `No source confirms any price now: all are stale. ${silentText(facts.status)}`.trim();
-    return { kind: "quiet", label: "No updates", detail, isStale: true };
+    const detail = t`No source confirms any price now: all are stale. ${silentText(facts.status)}`.trim();
+    return { kind: "quiet", label: t`No updates`, detail, isStale: true };
   }
   if (state.link === "polling") {
-    const detail = `No socket opens: prices come over HTTP, a little later. ${state.reason}`;
-    return { kind: "polling", label: "Polling", detail, isStale };
+    const detail = t`No socket opens: prices come over HTTP, a little later. ${state.reason}`;
+    return { kind: "polling", label: t`Polling`, detail, isStale };
   }
   return {
     kind: "live",
-    label: "Live",
+    label: t`Live`,
     detail: state.reason || outageText(facts.status) || closedText(facts.dailyRate),
     isStale,
   };
@@ -102,30 +102,32 @@ export function healthOf(facts: Facts): Health {
 /** The time since the last frame, and the round trip to the feed. */
 export function pulseText({ lastFrameAt, now, roundTripMs }: Facts): string {
   if (lastFrameAt === undefined) return "";
-  const trip = roundTripMs === undefined ? "" : ` · ${Math.round(roundTripMs)} ms`;
-  return `message ${ageText(now - lastFrameAt)} ago${trip}`;
+  const trip = roundTripMs === undefined ? "" : t` · ${Math.round(roundTripMs)} ms`;
+  return t`message ${ageText(now - lastFrameAt)} ago${trip}`;
 }
 
 /** How many of the sources answer and agree with the others. */
 export function sourcesText(status: FeedStatus): string {
   const count = Object.keys(status.sources).length;
-  return count ? `${named(status, "ok").length} of ${count} sources` : "";
+  return count ? t`${named(status, "ok").length} of ${count} sources` : "";
 }
 
 function outageText(status: FeedStatus): string {
   const texts = [suspectText(status), silentText(status)].filter(Boolean);
-  return texts.length ? `${texts.join(" ")} Other sources replace them where possible.` : "";
+  return texts.length ? t`${texts.join(" ")} Other sources replace them where possible.` : "";
 }
 
 function silentText(status: FeedStatus): string {
   const names = named(status, "down");
-  return names.length ? `No answer from ${names.join(", ")}.` : "";
+  return names.length ? t`No answer from ${names.join(", ")}.` : "";
 }
 
 function suspectText(status: FeedStatus): string {
-  const names = named(status, "suspect").join(" and ");
-  const [disagrees, is] = names.includes(" and ") ? ["disagree", "are"] : ["disagrees", "is"];
-  return names && `${names.charAt(0).toUpperCase()}${names.slice(1)} ${disagrees} with the others and ${is} left out.`;
+  const all = named(status, "suspect");
+  const names = all.join(t` and `);
+  const subject = names.charAt(0).toUpperCase() + names.slice(1);
+  if (all.length > 1) return t`${subject} disagree with the others and are left out.`;
+  return names && t`${subject} disagrees with the others and is left out.`;
 }
 
 /** The source of a daily USD/CAD rate that a price uses, because there was no live rate; undefined if none does. */
@@ -139,7 +141,7 @@ export function dailyRateOf(priceSources: Iterable<string>): string | undefined 
 
 function closedText(dailyRate: string | undefined): string {
   return dailyRate
-    ? `There is no live US dollar rate; its market may be closed. Some prices use the daily rate (${dailyRate}).`
+    ? t`There is no live US dollar rate; its market may be closed. Some prices use the daily rate (${dailyRate}).`
     : "";
 }
 

@@ -119,7 +119,7 @@ function arrange(): number {
   if (!shown)
     setText(
       "empty-text",
-      view.filter ? `No asset matches “${view.filter}”.` : "No favourites yet: choose some with the star.",
+      view.filter ? t`No asset matches “${view.filter}”.` : t`No favourites yet: choose some with the star.`,
     );
   return shown;
 }
@@ -134,18 +134,20 @@ function toggleFavourite({ symbol }: Row): void {
 
 /** Open one of the page's dialogs, whose code is loaded with the first of them. */
 function show(use: (dialogs: typeof import("./dialogs.ts")) => void): void {
-  import("./dialogs.ts").then(use).catch(() => announce("This could not be loaded. Check your network and try again."));
+  import("./dialogs.ts")
+    .then(use)
+    .catch(() => announce(t`This could not be loaded. Check your network and try again.`));
 }
 
 function countText(shown: number): string {
-  return shown === table.rows.size ? `${shown} assets` : `${shown} of ${table.rows.size} assets`;
+  return shown === table.rows.size ? t`${shown} assets` : t`${shown} of ${table.rows.size} assets`;
 }
 
 function sortText(): string {
   const { sort } = view;
   return sort
-    ? `Sorted by ${columnName(sort.by)}, ${sort.descending ? "descending" : "ascending"}.`
-    : "In catalogue order.";
+    ? t`Sorted by ${columnName(sort.by)}, ${sort.descending ? t`descending` : t`ascending`}.`
+    : t`In catalogue order.`;
 }
 
 /** Have screen readers read a text; of several in quick succession, only the last. */

@@ -15,7 +15,7 @@ const LINE_LASTS_MS = 5000;
 const NOTHING = "–";
 /** The cell has no room for more, whatever a feed says. */
 const MOST_DOTS = 6;
-const LABELS: Partial<Record<Column, string>> = { bid: "Bid", ask: "Ask", spread: "Spread" };
+const LABELS: Partial<Record<Column, string>> = { bid: t`Bid`, ask: t`Ask`, spread: t`Spread` };
 const LEFT: ReadonlySet<Column> = new Set<Column>(["trend", "source"]);
 export type CellName = Exclude<Column, "symbol">;
 
@@ -68,8 +68,8 @@ export class Row implements Entry {
     });
     this.#cells = Object.fromEntries(named) as Record<CellName, Cell>;
     const [base = asset.symbol, counter = ""] = asset.symbol.split("_", 2);
-    star.setAttribute("aria-label", `Favourite ${base}`);
-    opener.title = asset.renamedTo ? `${asset.name}, now ${asset.renamedTo}` : asset.name;
+    star.setAttribute("aria-label", t`Favourite ${base}`);
+    opener.title = asset.renamedTo ? t`${asset.name}, now ${asset.renamedTo}` : asset.name;
     const texts: Record<string, string> = { b: base, i: `_${counter}`, ".name": asset.name };
     for (const [part, text] of Object.entries(texts)) opener.querySelector(part)?.append(text);
   }
@@ -128,7 +128,7 @@ export class Row implements Entry {
     const { quote } = this;
     if (!quote) return;
     const age = format.ageText(now - quote.ts);
-    this.#set("age", quote.stale ? `stale ${age}` : age);
+    this.#set("age", quote.stale ? t`stale ${age}` : age);
   }
 
   /** Set the title of this cell to its full value. Only the cell under the pointer needs it, and the code for it. */
@@ -161,7 +161,7 @@ export class Row implements Entry {
     for (const name of COLUMNS.slice(1) as CellName[]) {
       if (name !== "trend") this.#set(name, NOTHING);
     }
-    this.#set("spot", "no price");
+    this.#set("spot", t`no price`);
     this.#drawDots(0);
     this.element.classList.remove("stale");
     this.element.classList.add("priceless");
@@ -185,7 +185,7 @@ function write(cell: Cell, text: string): void {
     cell.text.replaceWith(node);
     cell.text = node;
     // The style sheet aligns numbers on their decimal points.
-    cell.element.dataset["decimals"] = String(text.split(".", 2)[1]?.length ?? 0);
+    cell.element.dataset["decimals"] = String(text.split(format.DECIMAL, 2)[1]?.length ?? 0);
   }
   cell.shown = text;
 }

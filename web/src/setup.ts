@@ -8,7 +8,7 @@ import { kept } from "./kept.ts";
 import type { Column } from "./view.ts";
 import { COLUMNS } from "./view.ts";
 
-export const LOOKS = ["theme", "rows", "decimals", "columns"];
+export const LOOKS = ["theme", "rows", "decimals", "columns", "lang"];
 export const STARS = "stars";
 export const KEY = "cadfeed.setup";
 

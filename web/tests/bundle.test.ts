@@ -11,10 +11,13 @@ const CSS_BYTES = 6 * 1_024;
 const WIDGET_BYTES = 6 * 1_024;
 type Output = Rolldown.RolldownOutput["output"];
 let output: Output;
+let french: Output;
 let widget: Output;
 
 beforeAll(async () => {
-  [output, widget] = [await outputOf("production"), await outputOf("embed")];
+  output = await outputOf("production");
+  french = await outputOf("fr");
+  widget = await outputOf("embed-fr");
 });
 
 async function outputOf(mode: string): Promise<Output> {
@@ -24,8 +27,11 @@ async function outputOf(mode: string): Promise<Output> {
   return built.output;
 }
 
-it("the first JavaScript is small, with everything that it imports at the start", () => {
-  const scripts = output.filter((file) => file.type === "chunk");
+it.each([
+  ["English", () => output],
+  ["French", () => french],
+])("the first JavaScript is small, with everything that it imports at the start: %s", (_, files) => {
+  const scripts = files().filter((file) => file.type === "chunk");
   const first = new Set(scripts.filter(({ isEntry }) => isEntry));
   for (const { imports } of first)
     for (const script of scripts) if (imports.includes(script.fileName)) first.add(script);
@@ -47,7 +53,7 @@ it("the first style sheet is small", () => {
 
 it("the widget is small, with all its files", () => {
   const names = widget.map(({ fileName }) => fileName.replace(/-[\w-]{8}\./, "."));
-  expect(names.toSorted()).toEqual(["assets/embed.css", "assets/embed.js", "assets/favicon.svg", "embed.html"]);
+  expect(names.toSorted()).toEqual(["assets/embed.css", "assets/embed.js", "assets/favicon.svg", "embed.fr.html"]);
   const bytes = widget.map((file) => gzipSync(file.type === "chunk" ? file.code : file.source).length);
   expect(bytes.reduce((sum, each) => sum + each)).toBeLessThanOrEqual(WIDGET_BYTES);
 });

@@ -84,6 +84,16 @@ describe("an amount", () => {
   });
 });
 
+it.each([
+  ["1 234,5", "1234.5"],
+  ["1\u00a0234,5", "1234.5"],
+  ["1,234", "1.234"],
+  ["1.5", "1.5"],
+  ["1,2,3", undefined],
+])("an amount with a decimal comma: %j", (text, expected) => {
+  expect(amountIn(text, ",")).toBe(expected);
+});
+
 describe("an alert", () => {
   const alert: Alert = { symbol: "BTC_CAD", when: "above", price: "100000" };
   const quote = { symbol: "BTC_CAD", spot: "100000.00", ts: 5 } as Quote;

@@ -435,6 +435,7 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
 ) -> None:
     (tmp_path / "index.html").write_text("<h1>quotes</h1>")
     (tmp_path / "embed.html").write_text("<h1>the widget</h1>")
+    (tmp_path / "embed.fr.html").write_text("<h1>le widget</h1>")
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "index-B0ley9Ao.js").write_text("'use strict'")
 
@@ -456,9 +457,14 @@ def test_pages_come_with_headers_that_allow_only_their_own_parts(
                     assert HEADERS.items() <= dict(response.headers).items()
                     assert "Strict-Transport-Security" not in response.headers
                     assert response.headers["Cache-Control"] == kept
-            for path in ("/embed?symbols=BTC_CAD", "/embed.html"):
-                async with session.get(base + path) as response:
-                    assert (response.status, await response.text()) == (200, "<h1>the widget</h1>")
+            for path, language, text in (
+                ("/embed?symbols=BTC_CAD", "en", "the widget"),
+                ("/embed.html", "fr", "the widget"),
+                ("/embed", "fr-CA,fr;q=0.9,en;q=0.8", "le widget"),
+                ("/embed?lang=fr", "en", "le widget"),
+            ):
+                async with session.get(base + path, headers={"Accept-Language": language}) as response:
+                    assert (response.status, await response.text()) == (200, f"<h1>{text}</h1>")
                     assert response.headers["Content-Security-Policy"] == WIDGET_POLICY
                     assert WIDGET_HEADERS.items() <= dict(response.headers).items()
                     assert "X-Frame-Options" not in response.headers
@@ -496,7 +502,7 @@ def test_a_port_that_is_taken_is_an_error(certificates: Certificates, tmp_path: 
     play(scene, certificates)
 
 
-@pytest.mark.parametrize("name", ["index.html", "embed.html"])
+@pytest.mark.parametrize("name", ["index.html", "fr.html", "embed.html", "embed.fr.html"])
 def test_pages_need_nothing_that_their_policies_forbid(
     certificates: Certificates, tls: ssl.SSLContext, name: str
 ) -> None:

@@ -20,6 +20,7 @@ import {
   LineStyle,
   PriceScaleMode,
 } from "lightweight-charts";
+import { LOCALE } from "../format.ts";
 import type { Style } from "./look.ts";
 import { decimalsOf, timeText } from "./words.ts";
 
@@ -64,7 +65,7 @@ export class Canvas {
       autoSize: true,
       // The panel names the library, with a link.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(host).fontFamily, fontSize: 12 },
-      localization: { locale: "en-CA", timeFormatter: (time: UTCTimestamp) => timeText(time * 1000, this.#interval) },
+      localization: { locale: LOCALE, timeFormatter: (time: UTCTimestamp) => timeText(time * 1000, this.#interval) },
       // The crosshair does not snap to a price of a candle.
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { scaleMargins: { top: 0.1, bottom: 0.08 } },
@@ -97,7 +98,7 @@ export class Canvas {
     if (style !== this.#style) this.#drawAs(style);
     const decimals = decimalsOf(candles.at(-1)?.close ?? "1");
     const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-    const format = new Intl.NumberFormat("en-CA", digits);
+    const format = new Intl.NumberFormat(LOCALE, digits);
     this.#series.applyOptions({
       priceFormat: { type: "custom", minMove: 10 ** -decimals, formatter: (price: number) => format.format(price) },
     });

@@ -21,9 +21,9 @@ const FINAL_AFTER_MS = 2_000;
 const FINAL_SPREAD_MS = 8_000;
 const LATEST = 3;
 const PAGE = 10;
-const LOADING = "Loading candles…";
-const WAITING = "Waiting for the connection to the feed…";
-const NONE = "There are no candles for this asset yet. The first one begins with its next price.";
+const LOADING = t`Loading candles…`;
+const WAITING = t`Waiting for the connection to the feed…`;
+const NONE = t`There are no candles for this asset yet. The first one begins with its next price.`;
 
 export interface ChartOptions extends AboutAsset {
   /** The assets that it can be compared with. */

@@ -3,14 +3,14 @@
 import type { Interval } from "cadfeed-client";
 
 export const INTERVALS: readonly (readonly [Interval, string])[] = [
-  ["1m", "1 minute"],
-  ["1h", "1 hour"],
-  ["1d", "1 day"],
+  ["1m", t`1 minute`],
+  ["1h", t`1 hour`],
+  ["1d", t`1 day`],
 ];
 export type Style = "candles" | "line";
 export const STYLES: readonly (readonly [Style, string])[] = [
-  ["candles", "Candles"],
-  ["line", "Line"],
+  ["candles", t`Candles`],
+  ["line", t`Line`],
 ];
 
 export interface Look {

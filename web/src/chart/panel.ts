@@ -11,9 +11,17 @@ import { arrowOf, bookText, moveOf, moveText, originText, sentenceOf, timeText }
 
 /** How long a button says what it has done. */
 const SAID_MS = 2_000;
-const COPY = "Copy CSV";
-const COMPARE = "Compare with";
-const VALUES = ["time", "open", "high", "low", "close", "change", "origin"] as const;
+const COPY = t`Copy CSV`;
+const COMPARE = t`Compare with`;
+const VALUES = {
+  time: t`Time`,
+  open: t`Open`,
+  high: t`High`,
+  low: t`Low`,
+  close: t`Close`,
+  change: t`Change`,
+  origin: t`Origin`,
+};
 const WAYS = ["down", "level", "up"];
 /** The library's licence asks for this: https://github.com/tradingview/lightweight-charts/blob/master/NOTICE */
 const CREDIT = "TradingView Lightweight Charts™";
@@ -22,7 +30,7 @@ const HOME = "https://www.tradingview.com/";
 const SVG = "http://www.w3.org/2000/svg";
 const SKELETON = { candles: 40, step: 10 };
 
-type Values = Readonly<Record<(typeof VALUES)[number], HTMLElement>>;
+type Values = Readonly<Record<keyof typeof VALUES, HTMLElement>>;
 
 export class Panel {
   readonly dialog = document.createElement("dialog");
@@ -38,7 +46,7 @@ export class Panel {
   readonly #notice = make("p", "chart-notice");
   readonly #state = make("div", "chart-state");
   readonly #stateText = make("p", "");
-  readonly #again = button("Try again");
+  readonly #again = button(t`Try again`);
   readonly #copy = button(COPY);
   readonly #other = document.createElement("select");
   readonly #otherText = make("span", "", COMPARE);
@@ -53,19 +61,21 @@ export class Panel {
     title.append(" ", make("span", "chart-symbol", symbol));
     const close = button("×");
     close.classList.add("chart-close");
-    close.setAttribute("aria-label", "Close chart");
+    close.setAttribute("aria-label", t`Close chart`);
     close.addEventListener("click", () => this.dialog.close());
     const head = make("div", "chart-head");
     const now = make("p", "chart-now");
     now.append(this.#price, this.#change, this.#marks);
     this.#form.append(
-      choice("Length of a candle", "interval", INTERVALS, look.interval),
-      choice("Drawing", "style", STYLES, look.style),
+      choice(t`Length of a candle`, "interval", INTERVALS, look.interval),
+      choice(t`Drawing`, "style", STYLES, look.style),
     );
     head.append(title, now, this.#form, close);
 
     const list = make("dl", "chart-values");
-    this.#values = Object.fromEntries(VALUES.map((name) => [name, valueIn(list, name)])) as Values;
+    this.#values = Object.fromEntries(
+      Object.entries(VALUES).map(([name, label]) => [name, valueIn(list, name, label)]),
+    ) as Values;
 
     this.plot.tabIndex = 0;
     this.plot.setAttribute("role", "slider");
@@ -77,15 +87,15 @@ export class Panel {
     const stage = make("div", "chart-stage");
     stage.append(this.plot, this.#state, this.#notice);
 
-    const keys = make("span", "chart-keys", "Keys: ← → candle, + − zoom, Esc close.");
+    const keys = make("span", "chart-keys", t`Keys: ← → candle, + − zoom, Esc close.`);
     const credit = document.createElement("a");
     Object.assign(credit, { href: HOME, textContent: CREDIT, rel: "noopener noreferrer", target: "_blank" });
     const source = make("span", "");
-    source.append("Chart: ", credit, COPYRIGHT);
+    source.append(t`Chart: `, credit, COPYRIGHT);
     this.#agreement.className = "chart-agreement";
     this.#agreement.setAttribute("aria-haspopup", "dialog");
     this.#copy.className = "chart-copy";
-    this.#copy.title = "Copy the candles that are loaded, with all digits of their prices";
+    this.#copy.title = t`Copy the candles that are loaded, with all digits of their prices`;
     const foot = make("p", "chart-foot");
     const compare = make("span", "chart-compare");
     this.#otherText.setAttribute("role", "status");
@@ -93,7 +103,7 @@ export class Panel {
     this.#other.setAttribute("aria-label", COMPARE);
     this.#other.append(new Option("–", ""), ...others.map((other) => new Option(other)));
     compare.append(this.#other);
-    foot.append(make("span", "", "Prices in CAD, times in UTC."), this.#agreement, compare, this.#copy, keys, source);
+    foot.append(make("span", "", t`Prices in CAD, times in UTC.`), this.#agreement, compare, this.#copy, keys, source);
 
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
@@ -118,10 +128,10 @@ export class Panel {
 
   /** Say which asset it is compared with; an empty symbol for none. `failed`: the asset that could not be loaded. */
   showCompared(symbol: string, failed = ""): void {
-    write(this.#otherText, failed ? `No candles of ${failed} came; choose it again, or another one` : COMPARE);
+    write(this.#otherText, failed ? t`No candles of ${failed} came; choose it again, or another one` : COMPARE);
     this.#other.value = symbol;
-    const compared = symbol ? `, compared with ${symbol} in percent` : "";
-    this.plot.setAttribute("aria-label", `Candles of ${this.#name}${compared}`);
+    const compared = symbol ? t`, compared with ${symbol} in percent` : "";
+    this.plot.setAttribute("aria-label", t`Candles of ${this.#name}${compared}`);
   }
 
   /** Copy this text when the user asks for the candles as CSV. The button says whether it was copied. */
@@ -129,8 +139,8 @@ export class Panel {
     this.#copy.addEventListener("click", async () => {
       const copied = navigator.clipboard?.writeText(text()) ?? Promise.reject(new Error("this page is not secure"));
       this.#copy.textContent = await copied.then(
-        () => "Copied",
-        () => "The browser does not let the page copy",
+        () => t`Copied`,
+        () => t`The browser does not let the page copy`,
       );
       setTimeout(() => (this.#copy.textContent = COPY), SAID_MS);
     });
@@ -149,11 +159,11 @@ export class Panel {
   showQuote(quote: Quote | undefined, isUnavailable: boolean, range?: readonly [low: string, high: string]): void {
     const way = quote ? direction(quote.change_pct) : 0;
     write(this.#price, quote ? priceText(quote.spot) : "", quote?.spot);
-    write(this.#change, quote ? `${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
+    write(this.#change, quote ? t`${arrowOf(quote.change_pct)} ${percentText(quote.change_pct)} in 24 h` : "");
     this.#change.dataset["way"] = WAYS[way + 1];
     write(this.#book, quote ? bookText(quote, range) : "");
-    write(this.#agreement, `${quote ? agreementText(quote.sources) : "No source"}: why?`);
-    const marks = [quote?.simulated && "simulated", quote?.stale && "stale", isUnavailable && "no price now"].filter(
+    write(this.#agreement, t`${quote ? agreementText(quote.sources) : t`No source`}: why?`);
+    const marks = [quote?.simulated && t`simulated`, quote?.stale && t`stale`, isUnavailable && t`no price now`].filter(
       Boolean,
     );
     write(this.#marks, marks.join(", "));
@@ -199,7 +209,7 @@ export class Panel {
     this.plot.setAttribute("aria-valuemin", "0");
     this.plot.setAttribute("aria-valuemax", String(Math.max(0, count - 1)));
     this.plot.setAttribute("aria-valuenow", String(index));
-    this.plot.setAttribute("aria-valuetext", candle ? sentenceOf(candle, interval) : "no candle");
+    this.plot.setAttribute("aria-valuetext", candle ? sentenceOf(candle, interval) : t`no candle`);
   }
 }
 
@@ -247,10 +257,10 @@ function skeleton(): SVGSVGElement {
   return svg;
 }
 
-function valueIn(list: HTMLElement, name: string): HTMLElement {
+function valueIn(list: HTMLElement, name: string, label: string): HTMLElement {
   const pair = make("div", `chart-of-${name}`);
   const value = make("dd", "");
-  pair.append(make("dt", "", `${name.charAt(0).toUpperCase()}${name.slice(1)}`), value);
+  pair.append(make("dt", "", label), value);
   list.append(pair);
   return value;
 }

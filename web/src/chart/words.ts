@@ -2,18 +2,18 @@
 
 import type { Candle, Interval, Quote } from "cadfeed-client";
 import { isBackfilled } from "cadfeed-client";
-import { changeText, direction, percentText, priceText, spreadPercent, spreadText } from "../format.ts";
+import { changeText, direction, LOCALE, percentText, priceText, spreadPercent, spreadText } from "../format.ts";
 
 /** The chart, in the texts of its failures. */
-export const CHART = { name: "chart", reads: "candles" } as const;
+export const CHART = { name: t`chart`, reads: t`candles` };
 const CENTS = 2;
 const SIGNIFICANT_DIGITS = 6;
 const MOST_DECIMALS = 20;
 const PERCENT_DECIMALS = 8;
 const ARROWS = ["▼", "=", "▲"];
 const DAY = { year: "numeric", month: "2-digit", day: "2-digit", timeZone: "UTC" } as const;
-const DAYS = new Intl.DateTimeFormat("en-CA", DAY);
-const TIMES = new Intl.DateTimeFormat("en-CA", {
+const DAYS = new Intl.DateTimeFormat(LOCALE, DAY);
+const TIMES = new Intl.DateTimeFormat(LOCALE, {
   hour: "2-digit",
   minute: "2-digit",
   hourCycle: "h23",
@@ -30,8 +30,8 @@ export function decimalsOf(price: string): number {
 /** The numbers of a quote beside its price, and between what prices the last 24 hours were. */
 export function bookText({ bid, ask, change, spot }: Quote, range?: readonly [low: string, high: string]): string {
   const spread = spreadText(spreadPercent(bid, ask));
-  const book = `Bid ${priceText(bid)} · ask ${priceText(ask)} · spread ${spread} · 24 h ${changeText(change, spot)} CAD`;
-  return range ? `${book}, from ${priceText(range[0])} to ${priceText(range[1])}` : book;
+  const book = t`Bid ${priceText(bid)} · ask ${priceText(ask)} · spread ${spread} · 24 h ${changeText(change, spot)} CAD`;
+  return range ? t`${book}, from ${priceText(range[0])} to ${priceText(range[1])}` : book;
 }
 
 /** When a candle began, in UTC: `2026-11-22`, with `20:31 UTC` if its interval is shorter than a day. */
@@ -57,22 +57,22 @@ export function arrowOf(number: string): string {
 
 /** Where the prices of a candle come from, and whether it has no range because the feed saw one price only. */
 export function originText(candle: Candle): string {
-  if (isBackfilled(candle)) return "from the exchange's history";
-  return candle.ticks === 1 ? "one price only, no range" : "the feed's own prices";
+  if (isBackfilled(candle)) return t`from the exchange's history`;
+  return candle.ticks === 1 ? t`one price only, no range` : t`the feed's own prices`;
 }
 
 /** A candle as a sentence, for screen readers. */
 export function sentenceOf(candle: Candle, interval: Interval): string {
   const { openMs, open, high, low, close } = candle;
-  const [o, h, l, c] = [open, high, low, close].map(priceText);
+  const [o, h, l, c] = [priceText(open), priceText(high), priceText(low), priceText(close)];
   const origin = isBackfilled(candle) || candle.ticks === 1 ? `, ${originText(candle)}` : "";
-  return `${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${moveInWords(candle)}${origin}`;
+  return t`${timeText(openMs, interval)}: open ${o}, high ${h}, low ${l}, close ${c}, ${moveInWords(candle)}${origin}`;
 }
 
 function moveInWords(candle: Candle): string {
   const percent = percentOf(candle);
   const size = percentText(percent.replace("-", "")).replace("+", "");
-  return ["down ", "unchanged", "up "][direction(percent) + 1] + (direction(percent) ? size : "");
+  return [t`down `, t`unchanged`, t`up `][direction(percent) + 1] + (direction(percent) ? size : "");
 }
 
 function percentOf({ open, close }: Candle): string {

@@ -26,7 +26,7 @@ export function askedIn(query: string): Asked {
 
 function problemOf(named: readonly string[]): string {
   const wrong = named.find((word) => !SYMBOL.test(word));
-  if (!named.length) return "The address names no assets: add ?symbols=BTC_CAD,ETH_CAD.";
-  if (wrong) return `${wrong.slice(0, 30)} is not a symbol such as BTC_CAD.`;
-  return named.length > MOST_SYMBOLS ? `The widget shows ${MOST_SYMBOLS} assets at most.` : "";
+  if (!named.length) return t`The address names no assets: add ?symbols=BTC_CAD,ETH_CAD.`;
+  if (wrong) return t`${wrong.slice(0, 30)} is not a symbol such as BTC_CAD.`;
+  return named.length > MOST_SYMBOLS ? t`The widget shows ${MOST_SYMBOLS} assets at most.` : "";
 }

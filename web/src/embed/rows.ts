@@ -1,7 +1,7 @@
 /** The widget's rows: one for each symbol, in the order of its address, before there are prices. */
 
 import type { Quote } from "cadfeed-client/quote.ts";
-import { direction, percentText, priceText } from "../format.ts";
+import { direction, exactText, percentText, priceText } from "../format.ts";
 
 const NOTHING = "–";
 
@@ -26,7 +26,7 @@ export class Rows {
     for (const symbol of this.#cells.keys()) {
       const quote = told.get(symbol);
       if (quote) this.#set(quote);
-      else this.#drop(symbol, unknown.includes(symbol) ? "no such asset" : "no price");
+      else this.#drop(symbol, unknown.includes(symbol) ? t`no such asset` : t`no price`);
     }
   }
 
@@ -34,7 +34,7 @@ export class Rows {
     const [price, change] = this.#cells.get(symbol) ?? [];
     if (!price || !change) return;
     price.textContent = priceText(spot);
-    price.title = `${spot} CAD`;
+    price.title = t`${exactText(spot)} CAD`;
     change.textContent = percentText(percent);
     change.dataset["direction"] = { "-1": "down", "1": "up" }[String(direction(percent))] ?? "";
     price.parentElement?.classList.toggle("stale", stale);

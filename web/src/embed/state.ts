@@ -16,8 +16,8 @@ export interface Facts {
 }
 
 export function stateOf({ silenceMs, hasFailed, isLate, isSimulated }: Facts): { text: string; isOld: boolean } {
-  if (silenceMs === undefined) return { text: hasFailed ? "No prices yet: asking again" : "Loading", isOld: false };
-  const kind = isSimulated ? "Simulated prices, not live ones" : "Live";
+  if (silenceMs === undefined) return { text: hasFailed ? t`No prices yet: asking again` : t`Loading`, isOld: false };
+  const kind = isSimulated ? t`Simulated prices, not live ones` : t`Live`;
   if (silenceMs < OLD_MS && !isLate) return { text: kind, isOld: false };
-  return { text: `Prices are ${ageText(silenceMs)} old`, isOld: true };
+  return { text: t`Prices are ${ageText(silenceMs)} old`, isOld: true };
 }

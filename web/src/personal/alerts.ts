@@ -2,6 +2,7 @@
 
 import type { Page } from "../dialogs.ts";
 import { button, make } from "../elements.ts";
+import { exactText, LOCALE } from "../format.ts";
 import { amountIn } from "./amount.ts";
 import { choices, labelled, openDialog } from "./dialog.ts";
 import { alertText, permission, playTone, tell } from "./tell.ts";
@@ -9,9 +10,9 @@ import type { Alert } from "./watch.ts";
 import { MOST_ALERTS, Watch } from "./watch.ts";
 
 const PERMISSIONS = {
-  granted: "Notifications are on.",
-  denied: "This browser blocks notifications of this page; its site settings allow them.",
-  missing: "This browser has no notifications.",
+  granted: t`Notifications are on.`,
+  denied: t`This browser blocks notifications of this page; its site settings allow them.`,
+  missing: t`This browser has no notifications.`,
   default: "",
 };
 let watch: Watch | undefined;
@@ -30,8 +31,8 @@ export function openAlerts(page: Page): void {
   );
   const asset = choices(named, "BTC_CAD");
   const when = choices([
-    ["above", "rises to"],
-    ["below", "falls to"],
+    ["above", t`rises to`],
+    ["below", t`falls to`],
   ]);
   const price = document.createElement("input");
   Object.assign(price, { inputMode: "decimal", autocomplete: "off", required: true });
@@ -41,34 +42,33 @@ export function openAlerts(page: Page): void {
 
   const set = (alerts: readonly Alert[]): void => {
     const isKept = watching.set(alerts);
-    note.textContent = isKept ? "" : "This browser keeps nothing: the alerts last until the page is closed.";
+    note.textContent = isKept ? "" : t`This browser keeps nothing: the alerts last until the page is closed.`;
     draw();
   };
   const draw = (): void => drawList(list, watching.alerts, set);
   const suggest = (): void => {
     const spot = feed.book.quotes.get(asset.value)?.spot;
-    price.placeholder = spot ? `now ${spot}` : "";
+    price.placeholder = spot ? t`now ${exactText(spot)}` : "";
   };
   const form = make("form", "tool-fields");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const amount = amountIn(price.value);
-    if (amount === undefined || !Number(amount)) note.textContent = "Type a price in CAD, such as 98500.";
-    else if (watching.alerts.length >= MOST_ALERTS) note.textContent = `${MOST_ALERTS} alerts are the most.`;
+    if (amount === undefined || !Number(amount)) note.textContent = t`Type a price in CAD, such as 98500.`;
+    else if (watching.alerts.length >= MOST_ALERTS) note.textContent = t`${MOST_ALERTS} alerts are the most.`;
     else {
       set([...watching.alerts, { symbol: asset.value, when: when.value as Alert["when"], price: amount }]);
       price.value = "";
     }
   });
   asset.addEventListener("change", suggest);
-  const add = button("Add");
+  const add = button(t`Add`);
   add.type = "submit";
-  form.append(labelled("Asset", asset), labelled("When it", when), labelled("Price in CAD", price), add);
+  form.append(labelled(t`Asset`, asset), labelled(t`When it`, when), labelled(t`Price in CAD`, price), add);
   suggest();
 
-  const dialog = openDialog("Price alerts", feed.observe({ onHeard: () => draw() }));
-  const help =
-    "Alerts work only while this page is open; hidden, it hears prices once a minute. They are kept in this browser.";
+  const dialog = openDialog(t`Price alerts`, feed.observe({ onHeard: () => draw() }));
+  const help = t`Alerts work only while this page is open; hidden, it hears prices once a minute. They are kept in this browser.`;
   dialog.append(make("p", "tool-help", help), form, note, list, permissionLine());
   draw();
 }
@@ -81,9 +81,9 @@ function drawList(list: HTMLElement, alerts: readonly Alert[], set: (alerts: rea
   list.replaceChildren(
     ...alerts.map((alert, index) => {
       const item = make("li", alert.reached ? "reached" : "");
-      const at = alert.reached && new Date(alert.reached.ts).toLocaleTimeString("en-CA", { hourCycle: "h23" });
-      const remove = button("Remove");
-      remove.setAttribute("aria-label", `Remove: ${alertText(alert)}`);
+      const at = alert.reached && new Date(alert.reached.ts).toLocaleTimeString(LOCALE, { hourCycle: "h23" });
+      const remove = button(t`Remove`);
+      remove.setAttribute("aria-label", t`Remove: ${alertText(alert)}`);
       remove.addEventListener("click", () => {
         set(alerts.toSpliced(index, 1));
         (
@@ -100,14 +100,14 @@ function drawList(list: HTMLElement, alerts: readonly Alert[], set: (alerts: rea
 function permissionLine(): HTMLElement {
   const line = make("p", "tool-buttons");
   const text = make("span", "", PERMISSIONS[permission()]);
-  const tone = button("Try the tone");
+  const tone = button(t`Try the tone`);
   tone.addEventListener("click", () => void playTone());
   line.append(tone);
   if (permission() === "default") {
-    const allow = button("Allow notifications");
+    const allow = button(t`Allow notifications`);
     allow.addEventListener("click", () => {
       void Notification.requestPermission().then((now) => {
-        text.textContent = PERMISSIONS[now] || "Nothing was chosen.";
+        text.textContent = PERMISSIONS[now] || t`Nothing was chosen.`;
         if (now !== "default") allow.remove();
       });
     });

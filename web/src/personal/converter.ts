@@ -4,7 +4,7 @@ import type { Quote } from "cadfeed-client";
 import { product, quotient } from "../decimal.ts";
 import type { Page } from "../dialogs.ts";
 import { make } from "../elements.ts";
-import { priceText, sourceText } from "../format.ts";
+import { exactText, priceText, sourceText } from "../format.ts";
 import { amountIn } from "./amount.ts";
 import { choices, labelled, openDialog } from "./dialog.ts";
 
@@ -24,12 +24,12 @@ export function openConverter({ feed, table }: Page): void {
   const draw = (): void => {
     const now = quote();
     const typed = amountIn(given.value);
-    given.setCustomValidity(typed === undefined && given.value.trim() ? "Type a number, such as 1234.56." : "");
+    given.setCustomValidity(typed === undefined && given.value.trim() ? t`Type a number, such as 1234.56.` : "");
     given.ariaInvalid = String(!given.validity.valid);
     const other = given === amount ? dollars : amount;
-    other.value = typed === undefined || !now ? "" : converted(typed, now.spot, given === amount);
+    other.value = typed === undefined || !now ? "" : exactText(converted(typed, now.spot, given === amount));
     price.textContent =
-      given.validationMessage || (now ? priceLine(now) : `There is no price for ${baseOf(asset.value)} now.`);
+      given.validationMessage || (now ? priceLine(now) : t`There is no price for ${baseOf(asset.value)} now.`);
     price.classList.toggle("stale", now?.stale === true);
   };
   for (const field of [amount, dollars])
@@ -39,10 +39,10 @@ export function openConverter({ feed, table }: Page): void {
     });
   asset.addEventListener("change", draw);
 
-  const dialog = openDialog("Convert", feed.observe({ onHeard: draw }));
+  const dialog = openDialog(t`Convert`, feed.observe({ onHeard: draw }));
   const fields = make("div", "tool-fields");
-  fields.append(labelled("Asset", asset), labelled("Amount", amount), labelled("Canadian dollars", dollars));
-  const help = make("p", "tool-help", `Dollars are exact, amounts are rounded down to ${ASSET_DECIMALS} decimals.`);
+  fields.append(labelled(t`Asset`, asset), labelled(t`Amount`, amount), labelled(t`Canadian dollars`, dollars));
+  const help = make("p", "tool-help", t`Dollars are exact, amounts are rounded down to ${ASSET_DECIMALS} decimals.`);
   dialog.append(fields, price, help);
   draw();
   amount.focus();
@@ -55,8 +55,8 @@ export function converted(typed: string, spot: string, isAmount: boolean): strin
 }
 
 function priceLine({ symbol, spot, source, stale }: Quote): string {
-  const line = `1 ${baseOf(symbol)} = ${priceText(spot)} CAD (${sourceText(source)})`;
-  return stale ? `${line}. The price is stale: no source confirms it now.` : line;
+  const line = t`1 ${baseOf(symbol)} = ${priceText(spot)} CAD (${sourceText(source)})`;
+  return stale ? t`${line}. The price is stale: no source confirms it now.` : line;
 }
 
 function amountField(value: string): HTMLInputElement {

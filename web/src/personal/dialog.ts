@@ -11,7 +11,7 @@ export function openDialog(title: string, onClose: () => void = () => undefined)
   heading.id = "tool-title";
   const close = button("×");
   close.className = "tool-close";
-  close.setAttribute("aria-label", `Close ${title.toLowerCase()}`);
+  close.setAttribute("aria-label", t`Close ${title}`);
   close.addEventListener("click", () => dialog.close());
   const head = make("div", "tool-head");
   head.append(heading, close);

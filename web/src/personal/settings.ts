@@ -9,27 +9,55 @@ import type { Column } from "../view.ts";
 import { COLUMNS } from "../view.ts";
 import { choices, labelled, openDialog } from "./dialog.ts";
 
-const CHOICES: Readonly<Record<string, readonly (readonly [value: string, text: string])[]>> = {
-  Theme: [
-    ["", "As the system"],
-    ["light", "Light"],
-    ["dark", "Dark"],
-  ],
-  Rows: [
-    ["", "Comfortable"],
-    ["compact", "Compact"],
-  ],
-  Decimals: [
-    ["", "By the price"],
-    ["2", "2"],
-    ["4", "4"],
-    ["6", "6"],
-    ["8", "8"],
-  ],
-};
+interface Choice {
+  readonly name: string;
+  readonly label: string;
+  readonly offered: readonly (readonly [value: string, text: string])[];
+}
+
+const CHOICES: readonly Choice[] = [
+  {
+    name: "theme",
+    label: t`Theme`,
+    offered: [
+      ["", t`As the system`],
+      ["light", t`Light`],
+      ["dark", t`Dark`],
+    ],
+  },
+  {
+    name: "rows",
+    label: t`Rows`,
+    offered: [
+      ["", t`Comfortable`],
+      ["compact", t`Compact`],
+    ],
+  },
+  {
+    name: "decimals",
+    label: t`Decimals`,
+    offered: [
+      ["", t`By the price`],
+      ["2", "2"],
+      ["4", "4"],
+      ["6", "6"],
+      ["8", "8"],
+    ],
+  },
+  {
+    name: "lang",
+    label: t`Language`,
+    offered: [
+      ["", t`As the browser`],
+      ["en", "English"],
+      ["fr", "Français"],
+    ],
+  },
+];
+const A_YEAR_S = 31_536_000;
 
 export function openSettings({ table, favourites, change, announce }: Page): void {
-  const dialog = openDialog("Settings");
+  const dialog = openDialog(t`Settings`);
   const fields = make("div", "tool-fields");
   const columns = make("ol", "tool-columns");
   const note = make("p", "tool-note");
@@ -42,39 +70,50 @@ export function openSettings({ table, favourites, change, announce }: Page): voi
     else
       note.textContent = keep(KEY, String(setUp))
         ? ""
-        : "This browser keeps nothing: the settings last until the page is closed.";
+        : t`This browser keeps nothing: the settings last until the page is closed.`;
   };
   const set = (name: string, value: string): void => {
     if (value) setUp.set(name, value);
     else setUp.delete(name);
     show();
+    if (name === "lang") speak(value);
   };
   const draw = (): void => {
-    fields.replaceChildren(...Object.keys(CHOICES).map((name) => choiceOf(name, set)));
+    fields.replaceChildren(...CHOICES.map((choice) => choiceOf(choice, set)));
     drawColumns(columns, (shown) => set("columns", isDefault(shown) ? "" : shown.join()));
   };
 
-  const link = button("Copy a link to this set-up");
+  const link = button(t`Copy a link to this set-up`);
   link.addEventListener("click", () => void copyLink(favourites).then((text) => (note.textContent = text)));
-  const reset = button("Reset");
+  const reset = button(t`Reset`);
   reset.addEventListener("click", () => {
+    const hadLanguage = setUp.has("lang");
     for (const name of LOOKS) setUp.delete(name);
     show();
     draw();
-    announce("The page looks as at first.");
+    if (hadLanguage) speak("");
+    announce(t`The page looks as at first.`);
   });
   const buttons = make("div", "tool-buttons");
   buttons.append(link, reset);
-  const title = make("h3", "", "Columns");
-  const help = make("p", "tool-help", "A phone shows the price, the change and the trend only.");
+  const title = make("h3", "", t`Columns`);
+  const help = make("p", "tool-help", t`A phone shows the price, the change and the trend only.`);
   draw();
   dialog.append(fields, title, columns, help, buttons, note);
 }
 
-function choiceOf(name: string, set: (name: string, value: string) => void): HTMLElement {
-  const select = choices(CHOICES[name] ?? [], setUp.get(name.toLowerCase()) ?? "");
-  select.addEventListener("change", () => set(name.toLowerCase(), select.value));
-  return labelled(name, select);
+function choiceOf({ name, label, offered }: Choice, set: (name: string, value: string) => void): HTMLElement {
+  const select = choices(offered, setUp.get(name) ?? "");
+  select.addEventListener("change", () => set(name, select.value));
+  return labelled(label, select);
+}
+
+/** Load the page in that language. The address or a cookie names it, because each language is a page of its own. */
+function speak(language: string): void {
+  const age = language ? A_YEAR_S : 0;
+  // biome-ignore lint/suspicious/noDocumentCookie: older browsers have no Cookie Store API.
+  if (!isLinked) document.cookie = `lang=${language}; path=/; max-age=${age}; samesite=lax; secure`;
+  location.reload();
 }
 
 /** The columns with a box each, in their order, and buttons that move the shown ones. */
@@ -106,7 +145,7 @@ function drawColumns(list: HTMLElement, set: (shown: Column[]) => void): void {
       const to = place + step;
       mover.disabled = place < 0 || to < 0 || to >= shown.length;
       mover.dataset["key"] = `${column} ${text}`;
-      mover.setAttribute("aria-label", `Move ${nameOf(column)} ${step < 0 ? "left" : "right"}`);
+      mover.setAttribute("aria-label", step < 0 ? t`Move ${nameOf(column)} left` : t`Move ${nameOf(column)} right`);
       mover.addEventListener("click", () => {
         const moved = shown.filter((each) => each !== column);
         moved.splice(to, 0, column);
@@ -134,8 +173,8 @@ async function copyLink(favourites: ReadonlySet<string>): Promise<string> {
   const address = `${location.origin}/?${query}`;
   try {
     await navigator.clipboard.writeText(address);
-    return "Copied. With the link, the page opens like this; a visitor's own set-up stays.";
+    return t`Copied. With the link, the page opens like this; a visitor's own set-up stays.`;
   } catch {
-    return `The browser does not let the page copy. The link is: ${address}`;
+    return t`The browser does not let the page copy. The link is: ${address}`;
   }
 }

@@ -9,8 +9,8 @@ const TONE = { hertz: 880, seconds: 0.18, pause: 0.25, times: 2, volume: 0.2 };
 
 /** What an alert waits for, or what has happened. */
 export function alertText({ symbol, when, price, reached }: Alert): string {
-  const [waits, has] = when === "above" ? ["rises to", "rose to"] : ["falls to", "fell to"];
-  const now = reached ? `: ${priceText(reached.spot)} CAD` : "";
+  const [waits, has] = when === "above" ? [t`rises to`, t`rose to`] : [t`falls to`, t`fell to`];
+  const now = reached ? t`: ${priceText(reached.spot)} CAD` : "";
   return `${symbol.split("_", 1).join()} ${reached ? has : waits} ${priceText(price)}${now}`;
 }
 
@@ -51,7 +51,7 @@ export async function playTone(): Promise<void> {
 /** A phone shows a notification only through the service worker. */
 function notify(body: string): void {
   if (permission() !== "granted") return;
-  const [title, options] = ["Price alert", { body, icon: "/icon-192.png", tag: body }];
+  const [title, options] = [t`Price alert`, { body, icon: "/icon-192.png", tag: body }];
   const worker = navigator.serviceWorker?.controller ? navigator.serviceWorker.ready : undefined;
   if (worker) void worker.then((registration) => registration.showNotification(title, options)).catch(() => undefined);
   else new Notification(title, options);
@@ -67,7 +67,7 @@ function showBar(text: string): void {
   }
   const line = make("p", "", text);
   const close = button("×");
-  close.setAttribute("aria-label", `Close: ${text}`);
+  close.setAttribute("aria-label", t`Close: ${text}`);
   close.addEventListener("click", () => line.remove());
   line.append(close);
   bar.append(line);

@@ -6,7 +6,7 @@ import { priceText, sourceText } from "../format.ts";
 import { ageOf, distanceOf, distanceText, ownPriceText, priceOf, reasonText, scaleOf, summaryOf } from "./words.ts";
 import "./why.css";
 
-const COLUMNS = ["Market", "Price in CAD", "From the median", "", "Age", "Vote", "What became of it"] as const;
+const COLUMNS = [t`Market`, t`Price in CAD`, t`From the median`, "", t`Age`, t`Vote`, t`What became of it`] as const;
 const NAMES = ["market", "price", "distance", "place", "age", "vote", "reason"] as const;
 const NUMBERS: ReadonlySet<string> = new Set(["price", "distance", "age"]);
 
@@ -21,15 +21,15 @@ export class Panel {
   readonly #state = make("div", "why-state");
   readonly #stateText = make("p", "");
   readonly #notice = make("p", "why-notice");
-  readonly #again = button("Try again");
+  readonly #again = button(t`Try again`);
 
   constructor(symbol: string, name: string) {
-    const title = make("h2", "why-title", "Why this price? ");
+    const title = make("h2", "why-title", t`Why this price? `);
     title.id = "why-title";
     title.append(make("span", "why-of", `${name} ${symbol}`));
     const close = button("×");
     close.classList.add("why-close");
-    close.setAttribute("aria-label", "Close explanation");
+    close.setAttribute("aria-label", t`Close explanation`);
     close.addEventListener("click", () => this.dialog.close());
     const now = make("p", "why-now");
     now.append(this.#price, this.#source);
@@ -38,7 +38,7 @@ export class Panel {
 
     this.#list.tabIndex = 0;
     this.#list.setAttribute("role", "region");
-    this.#list.setAttribute("aria-label", "Markets");
+    this.#list.setAttribute("aria-label", t`Markets`);
     this.#list.append(this.#table());
     this.#again.hidden = true;
     this.#state.setAttribute("role", "status");
@@ -57,8 +57,8 @@ export class Panel {
 
   /** Show the quote that is explained. */
   showQuote(quote: Quote | undefined): void {
-    write(this.#price, quote ? `${priceText(quote.spot)} CAD` : "no price now", quote?.spot);
-    write(this.#source, quote ? `from ${sourceText(quote.source)}` : "", quote?.source);
+    write(this.#price, quote ? t`${priceText(quote.spot)} CAD` : t`no price now`, quote?.spot);
+    write(this.#source, quote ? t`from ${sourceText(quote.source)}` : "", quote?.source);
     this.dialog.classList.toggle("stale", quote?.stale === true || !quote);
   }
 
@@ -81,7 +81,7 @@ export class Panel {
     const distances = candidates.map((candidate) => distanceOf(candidate, reference));
     const scale = scaleOf(distances);
     write(this.#summary, summaryOf(explanation));
-    write(this.#scale, `±${scale} bp`);
+    write(this.#scale, t`±${scale} bp`);
     const band = (Number(explanation.band) * 10_000) / scale;
     this.#list.style.setProperty("--band", String(Math.min(1, band)));
     this.#body.replaceChildren(...candidates.map((candidate, index) => rowOf(candidate, distances[index], scale)));
@@ -97,8 +97,8 @@ export class Panel {
       const cell = make("th", classOf(NAMES[index] ?? ""), text);
       cell.scope = "col";
       cell.setAttribute("role", "columnheader");
-      if (NAMES[index] === "place") cell.append(make("span", "why-hidden", "Picture, "), this.#scale);
-      if (NAMES[index] === "distance") cell.title = "In basis points: hundredths of a percent";
+      if (NAMES[index] === "place") cell.append(make("span", "why-hidden", t`Picture, `), this.#scale);
+      if (NAMES[index] === "distance") cell.title = t`In basis points: hundredths of a percent`;
       row.append(cell);
     }
     table.append(this.#body);
@@ -128,9 +128,9 @@ function rowOf(candidate: Candidate, distance: number | undefined, scale: number
     place.append(dot);
   }
   const far = cell("distance", distanceText(distance));
-  if (distance !== undefined) far.append(make("span", "why-unit", " bp"));
+  if (distance !== undefined) far.append(make("span", "why-unit", t` bp`));
   const vote = cell("vote", candidate.vote ? "✓" : "–");
-  vote.append(make("span", "why-hidden", candidate.vote ? " votes" : " no vote"));
+  vote.append(make("span", "why-hidden", candidate.vote ? t` votes` : t` no vote`));
   row.append(market, price, far, place, cell("age", ageOf(candidate)), vote, cell("reason", reasonText(candidate)));
   return row;
 }

@@ -10,8 +10,8 @@ import { WHY } from "./words.ts";
 const AGAIN_MS = 30_000;
 /** If another market serves, or another number of sources agree, it asks sooner, but not each tick. */
 const SOON_MS = 5000;
-const LOADING = "Asking the feed…";
-const WAITING = "Waiting for the connection to the feed…";
+const LOADING = t`Asking the feed…`;
+const WAITING = t`Waiting for the connection to the feed…`;
 
 export class Why {
   readonly #feed: Feed;

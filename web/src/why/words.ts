@@ -1,11 +1,11 @@
 /** The texts of an explanation, and how far apart its markets are. docs/prices.md has the rules behind the words. */
 
 import type { Candidate, Explanation } from "cadfeed-client";
-import { ageText, percentText, priceText } from "../format.ts";
+import { ageText, exactText, percentText, priceText } from "../format.ts";
 import { agreementText } from "../title.ts";
 
 /** The explanation, in the texts of its failures. */
-export const WHY = { name: "explanation", reads: "markets" } as const;
+export const WHY = { name: t`explanation`, reads: t`markets` };
 const BASIS_POINTS = 10_000;
 /** A scale ends at one of these, times a power of ten. */
 const ROUND = [1, 2, 3, 5, 10];
@@ -13,26 +13,26 @@ const ROUND = [1, 2, 3, 5, 10];
 const LEAST_SCALE = 1;
 const NONE = "–";
 const REASONS: Readonly<Record<string, string>> = {
-  first_in_band: "serves: the first in order that agrees",
-  nearest: "serves: none agrees, and it is nearest",
-  continuous: "serves: two disagree, and it continues the last price",
-  alone: "serves: no other votes, and it continues the last price",
-  persisted: "serves: no other confirms it, but it has stood for a minute",
-  behind: "agrees, but one before it serves",
-  outside_band: "too far from the others",
-  suspect: "its source contradicts the others, so it has no vote",
-  not_fresh: "older than three others",
-  jump: "held: no other votes, and it is far from the last price",
-  disagreement: "held: two disagree, and neither continues the last price",
-  not_positive: "its price is not above zero",
-  no_trades: "not traded for 24 hours",
-  crossed: "its bid is above its ask",
-  wide: "its bid and ask are too far apart",
-  old: "its price is too old",
-  no_rate: "no rate for its currency",
-  no_answer: "no answer from its source",
+  first_in_band: t`serves: the first in order that agrees`,
+  nearest: t`serves: none agrees, and it is nearest`,
+  continuous: t`serves: two disagree, and it continues the last price`,
+  alone: t`serves: no other votes, and it continues the last price`,
+  persisted: t`serves: no other confirms it, but it has stood for a minute`,
+  behind: t`agrees, but one before it serves`,
+  outside_band: t`too far from the others`,
+  suspect: t`its source contradicts the others, so it has no vote`,
+  not_fresh: t`older than three others`,
+  jump: t`held: no other votes, and it is far from the last price`,
+  disagreement: t`held: two disagree, and neither continues the last price`,
+  not_positive: t`its price is not above zero`,
+  no_trades: t`not traded for 24 hours`,
+  crossed: t`its bid is above its ask`,
+  wide: t`its bid and ask are too far apart`,
+  old: t`its price is too old`,
+  no_rate: t`no rate for its currency`,
+  no_answer: t`no answer from its source`,
 };
-const OLD_LAST = "; its last trade lies outside its book";
+const OLD_LAST = t`; its last trade lies outside its book`;
 
 /** What became of a market. A newer feed may have reasons that this page does not know. */
 export function reasonText({ reason, old_last: isOldLast }: Candidate): string {
@@ -53,7 +53,7 @@ export function distanceText(distance: number | undefined): string {
   const size = Math.abs(distance);
   const digits = size >= 100 ? 0 : size >= 1 ? 1 : 2;
   const text = size.toFixed(digits);
-  return `${Number(text) === 0 ? "" : distance < 0 ? "−" : "+"}${text}`;
+  return `${Number(text) === 0 ? "" : distance < 0 ? "−" : "+"}${exactText(text)}`;
 }
 
 /** Where the drawing of distances ends on both sides, in basis points: a round number that all of them are within. */
@@ -66,8 +66,8 @@ export function scaleOf(distances: readonly (number | undefined)[]): number {
 /** What a market itself states, and how that becomes CAD. */
 export function ownPriceText({ price, currency, rate, rate_source: from }: Candidate): string {
   if (price === null) return "";
-  const own = `${price} ${currency}`;
-  return from && rate !== null ? `${own} at ${rate} CAD (${from})` : own;
+  const own = `${exactText(price)} ${currency}`;
+  return from && rate !== null ? t`${own} at ${exactText(rate)} CAD (${from})` : own;
 }
 
 export function priceOf({ price_cad: price }: Candidate): string {
@@ -80,7 +80,7 @@ export function ageOf({ age_ms: age }: Candidate): string {
 
 /** What the markets say together. */
 export function summaryOf({ reference, band, sources }: Explanation): string {
-  if (reference === null) return "No market has a vote now, so nothing confirms the price.";
+  if (reference === null) return t`No market has a vote now, so nothing confirms the price.`;
   const within = percentText((Number(band) * 100).toFixed(6)).replace("+", "");
-  return `${agreementText(sources)}. The median of the votes is ${priceText(reference)} CAD, and a market agrees within ${within} of it.`;
+  return t`${agreementText(sources)}. The median of the votes is ${priceText(reference)} CAD, and a market agrees within ${within} of it.`;
 }

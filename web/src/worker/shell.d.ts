@@ -1,5 +1,12 @@
-/** The build makes it from the page and the files that it names: those without a hash in their name have one beside it. */
+/**
+ * The build makes it from each language's page and the files that it names, the page first: those without a hash in their
+ * name have one beside it.
+ */
 declare module "virtual:shell" {
-  const shell: { url: string; revision: string | null }[];
+  interface Kept {
+    url: string;
+    revision: string | null;
+  }
+  const shell: Record<"index" | "fr", [Kept, ...Kept[]]>;
   export default shell;
 }

@@ -14,12 +14,14 @@ import { NetworkOnly } from "workbox-strategies";
 
 declare const self: ServiceWorkerGlobalScope;
 
-const PAGE = /^\/(?:index\.html)?(?:\?|$)/;
+const PAGE = /^\/(?:\?|$)/;
+/** Without a network a cookie names no language; the browser does. */
+const kept = shell[/^fr\b/i.test(navigator.language) ? "fr" : "index"];
 
 void self.skipWaiting();
 clientsClaim();
 cleanupOutdatedCaches();
 // Before the kept files: the page is one of them.
-const page = new NetworkOnly({ plugins: [new PrecacheFallbackPlugin({ fallbackURL: "/index.html" })] });
+const page = new NetworkOnly({ plugins: [new PrecacheFallbackPlugin({ fallbackURL: kept[0].url })] });
 registerRoute(new NavigationRoute(page, { allowlist: [PAGE] }));
-precacheAndRoute(shell);
+precacheAndRoute([...kept]);

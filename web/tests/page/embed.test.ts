@@ -4,8 +4,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect } from "vitest";
 import type { Browser, Page } from "./browser.ts";
-import { CHROMIUM, it, REFUSED, TIMEOUT_MS } from "./browser.ts";
+import { it as base, CHROMIUM, REFUSED, TIMEOUT_MS } from "./browser.ts";
+import type { Built } from "./site.ts";
+import { built } from "./site.ts";
 
+const it = base.extend<{ from: Built }>({
+  from: [async ({}, use) => use(await built("production", "embed", "embed-fr")), { scope: "file" }],
+});
 /** The browser keeps a document for a second. */
 const KEPT_MS = 1100;
 
@@ -113,6 +118,22 @@ describe.skipIf(!CHROMIUM)("the widget", { timeout: TIMEOUT_MS }, () => {
       );
     },
   );
+
+  it("speaks the reader's language", async ({ site, visit }) => {
+    site.hasDocuments = true;
+    const page = await visit.load("embed?symbols=SOL_CAD,NONE_CAD", {
+      locale: "fr-CA",
+      viewport: { width: 320, height: 120 },
+    });
+    await expect.poll(() => page.locator("#state").textContent()).toBe("Prix simulés, non réels");
+    expect(await page.locator("td").allTextContents()).toEqual([
+      expect.stringMatching(/^[\d\u00a0]+,\d+$/),
+      expect.stringMatching(/^[+−]\d+,\d\d\u00a0%$/),
+      "actif inconnu",
+      "",
+    ]);
+    expect(await visit.violations("widget French")).toEqual([]);
+  });
 
   it("says what is wrong with its address", async ({ visit }) => {
     const page = await visit.load("embed");

@@ -22,7 +22,11 @@ const TYPES: Record<string, string> = {
   ".json": "application/json",
   ".png": "image/png",
 };
-const FILES: Record<string, string> = { "/": "index.html", "/embed": "embed.html" };
+/** In English, and in French. */
+const FILES: Record<string, readonly [string, string]> = {
+  "/": ["index.html", "fr.html"],
+  "/embed": ["embed.html", "embed.fr.html"],
+};
 const HOST = "host.invalid";
 const HEADERS = `
 import json
@@ -39,9 +43,10 @@ export interface Built {
   readonly widgetHeaders: Headers;
 }
 
-export async function built(): Promise<Built> {
+/** Build the page, or other modes of vite.config.ts: `embed`, `fr`, `embed-fr`. */
+export async function built(...modes: string[]): Promise<Built> {
   const files = new Map<string, string | Uint8Array>();
-  for (const mode of ["production", "embed"]) {
+  for (const mode of modes.length ? modes : ["production"]) {
     const output = await build({ root: `${ROOT}/web`, mode, logLevel: "error", build: { write: false } });
     if (!("output" in output)) throw new Error("one build makes one output");
     for (const file of output.output) files.set(file.fileName, file.type === "chunk" ? file.code : file.source);
@@ -90,13 +95,14 @@ export class Site implements Served {
   }
 
   async start(): Promise<void> {
-    const server = createServer(({ url = "/" }, response) => {
+    const server = createServer(({ url = "/", headers }, response) => {
       const path = new URL(url, "http://localhost").pathname;
       if (path === "/markets/rates.json" && this.hasDocuments) {
         response.writeHead(200, { "Cache-Control": "public, max-age=1" }).end(this.market.snapshot(this.now()));
         return;
       }
-      const body = this.#built.files.get(FILES[path] ?? path.slice(1));
+      const language = Number(/^fr/.test(headers["accept-language"] ?? ""));
+      const body = this.#built.files.get(FILES[path]?.[language] ?? path.slice(1));
       const type = TYPES[extname(path) || ".html"] ?? "text/plain";
       response.writeHead(body ? 200 : 404, { "Content-Type": type, ...this.#headers(path) }).end(body);
     });
