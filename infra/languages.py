@@ -1,7 +1,7 @@
 """The languages of the page and the widget. Each is a file of its own, and an edge chooses it.
 
-The language is that of `?lang=`, else that of the cookie `lang`, which the page's settings set, else the first one that
-the browser prefers and that there is.
+The language is that of `?lang=`, else that of the cookie `lang`, which the page's settings set, else the one of
+these that the browser prefers.
 """
 
 import json

@@ -58,7 +58,7 @@ describe.skipIf(!CHROMIUM)("the page in French", { timeout: TIMEOUT_MS }, () => 
       expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
       const cut = await page
         .locator(
-          "thead button:visible, #day p:visible, #controls *:visible:not(.visually-hidden), td:visible:not(.source)",
+          "thead button:visible, #day p:visible, #controls :visible:not([class*=hidden]), td:visible:not(.source)",
         )
         .evaluateAll((all) =>
           all
