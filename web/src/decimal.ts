@@ -33,9 +33,13 @@ export function compare(one: string, other: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
+/** `1.5e-7` is a number of JSON, too. */
 function scaledOf(number: string): Scaled {
-  const [whole = "0", fraction = ""] = number.split(".", 2);
-  return { units: BigInt(whole + fraction), decimals: fraction.length };
+  const [digits = "0", power = "0"] = number.toLowerCase().split("e", 2);
+  const [whole = "0", fraction = ""] = digits.split(".", 2);
+  const decimals = fraction.length - Number(power);
+  const units = BigInt(whole + fraction);
+  return decimals < 0 ? { units: units * 10n ** BigInt(-decimals), decimals: 0 } : { units, decimals };
 }
 
 function unitsOf(number: string, decimals: number): bigint {

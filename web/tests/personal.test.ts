@@ -29,6 +29,7 @@ describe("exact decimals", () => {
     ["2", "50617.283945", "101234.56789"],
     ["0", "5.5", "0"],
     ["1000000", "0.0000054", "5.4"],
+    ["1e3", "-2.5E-2", "-25"],
   ])("%s times %s", (one, other, expected) => {
     expect(product(one, other)).toBe(expected);
   });

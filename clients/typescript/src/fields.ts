@@ -8,7 +8,8 @@ export interface Parts {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** The feed's numbers have 38 digits at most. A text that could stand for a million of them is no price. */
+const NUMBER = /^-?\d{1,80}(?:\.\d{1,80})?(?:[eE][+-]?\d{1,2})?$/;
 const ALONE: Parts = { part: 1, parts: 1 };
 
 export function partsOf({ part, parts }: Fields): Parts | undefined {
