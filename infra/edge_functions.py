@@ -100,7 +100,7 @@ def with_headers() -> str:
     page, widget = (_set({**headers_of(path, HOST), "Strict-Transport-Security": HSTS}) for path in ("/", WIDGET))
     return f"""function handler(event) {{
   const headers = event.response.headers;
-  if ({json.dumps(WIDGET_PATHS)}.includes(event.request.uri)) {{
+  if ({json.dumps(WIDGET_PATHS)}.indexOf(event.request.uri) >= 0) {{
     delete headers["x-frame-options"];
     Object.assign(headers, {widget});
     return event.response;

@@ -60,7 +60,10 @@ def change(copy: Copy) -> None:
         "clients/python/cadfeed_client/answers.py", ('Literal["1m", "1h", "1d"]', 'Literal["1m", "15m", "1h", "1d"]')
     )
     copy.edit("web/src/chart/candles.ts", ('"1m": 60_000, "1h"', '"1m": 60_000, "15m": 900_000, "1h"'))
-    copy.edit("web/src/chart/panel.ts", ('  ["1h", "1 hour"],\n', '  ["15m", "15 minutes"],\n  ["1h", "1 hour"],\n'))
+    hours = '  ["1h", t`1 hour`],\n'
+    copy.edit("web/src/chart/look.ts", (hours, f'  ["15m", t`15 minutes`],\n{hours}'))
+    hours = '  "1 hour": "1 heure",\n'
+    copy.edit("web/words/fr-CA.json", (hours, f'  "15 minutes": "15 minutes",\n{hours}'))
     with_line(copy, "Candles of 15 minutes.")
 
 

@@ -96,6 +96,6 @@ def test_the_page_offers_every_interval_with_its_length() -> None:
     told = re.findall(r'"(\w+)": ([\d_]+)', lengths)
     assert {name: int(length_ms) for name, length_ms in told} == INTERVAL_MS
     (offered,) = re.findall(
-        r"^const INTERVALS: .*? = \[\n(.*?)^\];", text_of("web/src/chart/panel.ts"), re.MULTILINE | re.DOTALL
+        r"^export const INTERVALS: .*? = \[\n(.*?)^\];", text_of("web/src/chart/look.ts"), re.MULTILINE | re.DOTALL
     )
     assert re.findall(r'\["(\w+)", ', offered) == list(INTERVAL_MS)

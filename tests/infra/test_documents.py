@@ -133,7 +133,7 @@ def test_the_functions_keep_to_what_their_runtime_knows(with_site: Synthesised) 
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
     """
     functions = [each["FunctionCode"] for each in with_site.properties("AWS::CloudFront::Function").values()]
-    assert len(functions) == 3
+    assert len(functions) == 4
     for function in functions:
         without_texts = re.sub(r'"(\\.|[^"\\])*"', '""', function)
         assert not re.search(r"\bof\b|\.\.\.|(const|let|var)\s*[\[{]|\?\.|\bclass\b|\bawait\b", without_texts)

@@ -8,7 +8,7 @@ export interface Parts {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The feed's numbers have 38 digits at most. A text that could stand for a million of them is no price. */
+/** The feed's numbers have 38 digits at most. A text may not stand for a million of them. */
 const NUMBER = /^-?\d{1,80}(?:\.\d{1,80})?(?:[eE][+-]?\d{1,2})?$/;
 const ALONE: Parts = { part: 1, parts: 1 };
 

@@ -48,7 +48,7 @@ describe.skipIf(!CHROMIUM)("a hostile feed", { timeout: TIMEOUT_MS }, () => {
     ["a text", '"NaN"'],
     ["nothing", "null"],
     ["an object", "{}"],
-  ] as const)("takes no price that is none, and goes on: %s", async ([, text], { site, visit }) => {
+  ] as const)("refuses what is not a price, and goes on: %s", async ([, text], { site, visit }) => {
     const page = await visit.open();
     const spot = page.locator('tr[data-symbol="XRP_CAD"] td.spot');
     const before = await spot.textContent();
