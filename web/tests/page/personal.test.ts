@@ -13,6 +13,10 @@ async function openTool(page: Page, name: string): Promise<void> {
   await page.locator("dialog.tool").waitFor();
 }
 
+async function choose(page: Page, setting: string, value: string): Promise<void> {
+  await page.getByRole("combobox", { name: setting, exact: true }).selectOption(value);
+}
+
 /** The headers of the shown columns, from left to right. */
 async function shownHeaders(page: Page): Promise<string[]> {
   const texts = await page.locator("thead th:visible").allTextContents();
@@ -30,9 +34,9 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
     const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const [high, light] = [await rowHeight(), await paper()];
     await openTool(page, "Settings");
-    await page.getByLabel("Theme").selectOption("dark");
-    await page.getByLabel("Rows").selectOption("compact");
-    await page.getByLabel("Decimals").selectOption("2");
+    await choose(page, "Theme", "dark");
+    await choose(page, "Rows", "compact");
+    await choose(page, "Decimals", "2");
     await page.getByLabel("Bid", { exact: true }).uncheck();
     await page.getByRole("button", { name: "Move Trend left" }).click();
     await page.keyboard.press("Escape");
@@ -79,7 +83,7 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
     const page = await visit.open("", context);
     await page.click('tr[data-symbol="ADA_CAD"] .star');
     await openTool(page, "Settings");
-    await page.getByLabel("Theme").selectOption("dark");
+    await choose(page, "Theme", "dark");
     await page.getByRole("button", { name: "Copy a link" }).click();
     await expect.poll(() => page.textContent(".tool-note")).toContain("Copied.");
     const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
@@ -175,7 +179,7 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
   it("says so where the browser keeps nothing", async ({ visit }) => {
     const page = await visit.open("", { script: "Storage.prototype.setItem = () => { throw new Error('full'); };" });
     await openTool(page, "Settings");
-    await page.getByLabel("Rows").selectOption("compact");
+    await choose(page, "Rows", "compact");
     expect(await page.textContent(".tool-note")).toContain("This browser keeps nothing");
     expect(await page.evaluate(() => document.documentElement.dataset["rows"])).toBe("compact");
   });
