@@ -95,6 +95,7 @@ web/node_modules/.installed: web/package-lock.json | web/dist/index.html
 	@touch $(@D)/.ready $@
 
 web/dist/index.html: web/package-lock.json web/index.html web/embed.html web/vite.config.ts web/words.ts web/words/fr-CA.json shared/model/assets.json $(PAGE_SOURCES) | web/node_modules/.ready
+	@echo "Vite: the page and the widget into web/dist"
 	@cd web && npm run --silent build
 	@touch $@
 

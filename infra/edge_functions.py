@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-eve
 import json
 from collections.abc import Mapping
 
-from infra.languages import WIDGET, WIDGET_PATHS
+from infra.languages import ENGLISH, FIELD, FILES, KNOWN, WIDGET, WIDGET_PATHS
 from infra.security_headers import HSTS, headers_of
 from shared.connecting import headers
 from shared.documents.answers import Answer, answer_without_document
@@ -88,6 +88,20 @@ def _response(answer: Answer | None) -> str:
     if answer.body:
         response["body"] = {"encoding": "text", "data": answer.body.decode()}
     return json.dumps(response)
+
+
+def to_file() -> str:
+    """For a viewer request of the page or the widget: sets the path to the file in the reader's language, as `file_at`
+    does."""
+    return f"""function handler(event) {{
+  const request = event.request;
+  const files = {json.dumps(FILES)}[request.uri];
+  const asked = request.querystring.{FIELD} || request.cookies.{FIELD} || request.headers["accept-language"];
+  const found = /{KNOWN}/i.exec(asked ? asked.value : "");
+  if (files) request.uri = files[found ? found[1].toLowerCase() : "{ENGLISH}"];
+  return request;
+}}
+"""
 
 
 def with_headers() -> str:

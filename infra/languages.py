@@ -4,7 +4,6 @@ The language is that of `?lang=`, else that of the cookie `lang`, which the page
 these that the browser prefers.
 """
 
-import json
 import re
 
 ENGLISH, FRENCH = "en", "fr"
@@ -19,24 +18,11 @@ WIDGET_PATHS = (WIDGET, *FILES[WIDGET].values())
 
 # Also a pattern of JavaScript. Browsers send the language that they prefer first.
 # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Accept-Language
-_KNOWN = rf"(?:^|[,\s])({ENGLISH}|{FRENCH})\b"
+KNOWN = rf"(?:^|[,\s])({ENGLISH}|{FRENCH})\b"
 
 
 def file_at(path: str, asked: str = "", accepted: str = "") -> str | None:
     """The file at an address, in the language `asked` for, else in the one that is accepted (`Accept-Language`). `None`
     if the address is that of a file."""
-    found = re.search(_KNOWN, asked or accepted, re.IGNORECASE)
+    found = re.search(KNOWN, asked or accepted, re.IGNORECASE)
     return FILES[path][found[1].lower() if found else ENGLISH] if path in FILES else None
-
-
-def file_function() -> str:
-    """The same as a CloudFront Function for a viewer request."""
-    return f"""function handler(event) {{
-  const request = event.request;
-  const files = {json.dumps(FILES)}[request.uri];
-  const asked = request.querystring.{FIELD} || request.cookies.{FIELD} || request.headers["accept-language"];
-  const found = /{_KNOWN}/i.exec(asked ? asked.value : "");
-  if (files) request.uri = files[found ? found[1].toLowerCase() : "{ENGLISH}"];
-  return request;
-}}
-"""

@@ -29,14 +29,9 @@ WIDGET_POLICY = (
 
 def headers_of(path: str, host: str = "") -> dict[str, str]:
     """The headers of the file at a path. `host`: see `content_security_policy`."""
-    if is_widget(path):
+    if path in WIDGET_PATHS:
         return WIDGET_HEADERS | {"Content-Security-Policy": WIDGET_POLICY}
     return HEADERS | {"Content-Security-Policy": content_security_policy(host)}
-
-
-def is_widget(path: str) -> bool:
-    """Whether the widget is at this path."""
-    return path in WIDGET_PATHS
 
 
 def content_security_policy(host: str = "") -> str:

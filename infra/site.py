@@ -17,9 +17,8 @@ from infra.api import Api
 from infra.cache_times import LATE_KEPT_S
 from infra.config import FeedConfig
 from infra.documents import Documents
-from infra.edge_functions import to_document, to_stage, with_headers
+from infra.edge_functions import to_document, to_file, to_stage, with_headers
 from infra.feed_paths import FEED_PATH, FEED_PATTERNS
-from infra.languages import file_function
 from infra.page_files import PageFiles
 from infra.pricing_plan import subscribe
 from infra.web_acl import web_acl_arn
@@ -102,7 +101,7 @@ class Site(Construct):
             # For errors, on which no function runs.
             response_headers_policy=cloudfront.ResponseHeadersPolicy.SECURITY_HEADERS,
             function_associations=[
-                self._function("File", file_function(), cloudfront.FunctionEventType.VIEWER_REQUEST),
+                self._function("File", to_file(), cloudfront.FunctionEventType.VIEWER_REQUEST),
                 self._function("Policy", with_headers(), cloudfront.FunctionEventType.VIEWER_RESPONSE),
             ],
         )

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * Starts Firefox for Playwright, which drives it by WebDriver BiDi, and stands between the two: Firefox ESR does not know
- * two commands that Playwright sends for every window. They emulate a medium and a screen, which no test in Firefox asks
- * for, so they are answered here. CADFEED_FIREFOX is the browser's path; the arguments are Playwright's.
+ * two commands that Playwright sends for every window. They emulate a medium and a screen, and are answered here:
+ * a test in Firefox chooses a dark page by the page's own setting. CADFEED_FIREFOX is the browser's path; the arguments are Playwright's.
  *
  * https://w3c.github.io/webdriver-bidi/#module-emulation
  */

@@ -34,3 +34,8 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(
   made.textContent = text;
   return made;
 }
+
+/** `BTC` of `BTC_CAD`. */
+export function baseOf(symbol: string): string {
+  return symbol.split("_", 1).join();
+}

@@ -9,7 +9,7 @@ import { bindControls, columnName, drawControls } from "./controls.ts";
 import type { Page } from "./dialogs.ts";
 import { storedFavourites, storeFavourites } from "./favourites.ts";
 import { prepare } from "./format.ts";
-import { element, setText } from "./page.ts";
+import { element, feedAddress, setText } from "./page.ts";
 import type { Row } from "./row.ts";
 import { isLinked, setUp } from "./setup.ts";
 import { QuoteTable } from "./table.ts";
@@ -35,7 +35,7 @@ let isOrderDue = false;
 let announcement: ReturnType<typeof setTimeout> | undefined;
 
 // First, so that the connection opens while the table is made.
-const feed = new Feed(`${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`, {
+const feed = new Feed(feedAddress(), {
   token: takeToken(),
   onState: showState,
   onHeard: showNews,

@@ -25,8 +25,8 @@ export function select<T extends Entry>(entries: readonly T[], view: View, favou
   const shown = entries.filter(
     (entry) => (!view.favouritesOnly || favourites.has(entry.symbol)) && matches(entry, view.filter),
   );
-  const isLess = ({ symbol }: T): number => Number(!favourites.has(symbol));
-  return view.sort ? sorted(shown, view.sort) : shown.sort((one, other) => isLess(one) - isLess(other));
+  const rank = ({ symbol }: T): number => Number(!favourites.has(symbol));
+  return view.sort ? sorted(shown, view.sort) : shown.sort((one, other) => rank(one) - rank(other));
 }
 
 /** Whether every word of the filter is in the symbol, the name or the new name. */

@@ -9,6 +9,11 @@ export function element(id: string, kind: new () => HTMLElement = HTMLElement): 
   throw new Error(`the page has no ${kind.name} "${id}"`);
 }
 
+/** The feed's address, beside the page's. */
+export function feedAddress(): string {
+  return `${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`;
+}
+
 /** Set a text if it is new: a browser draws a text that is set again, and a screen reader reads it again. */
 export function setText(id: string, text: string): void {
   const target = element(id);

@@ -12,6 +12,8 @@ export function __vitePreload<T>(load: () => Promise<T>, files: readonly string[
 
 function sheet(file: string): Promise<unknown> {
   sheets[file] ??= new Promise((resolve, reject) => {
+    // The page itself names its first one.
+    if (document.querySelector(`link[href="/${file}"]`)) return resolve(undefined);
     const link = document.createElement("link");
     link.onload = resolve;
     link.onerror = () => {

@@ -6,7 +6,7 @@
 import type { Polled } from "cadfeed-client/polling.ts";
 import { poll } from "cadfeed-client/polling.ts";
 import { steadyNow } from "cadfeed-client/steady.ts";
-import { element, setText } from "../page.ts";
+import { element, feedAddress, setText } from "../page.ts";
 import { askedIn } from "./asked.ts";
 import { Rows } from "./rows.ts";
 import { stateOf } from "./state.ts";
@@ -30,10 +30,9 @@ if (symbols.length) {
 }
 
 async function follow(): Promise<void> {
-  const url = `${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/markets/ws/`;
   for (;;) {
     await seen();
-    const answer = await poll(url, symbols, new AbortController().signal);
+    const answer = await poll(feedAddress(), symbols, new AbortController().signal);
     take(answer);
     draw();
     await new Promise((resolve) => setTimeout(resolve, Math.max(LEAST_WAIT_MS, answer.inMs)));

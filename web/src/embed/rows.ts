@@ -1,6 +1,7 @@
 /** The widget's rows: one for each symbol, in the order of its address, before there are prices. */
 
 import type { Quote } from "cadfeed-client/quote.ts";
+import { baseOf } from "../elements.ts";
 import { direction, exactText, percentText, priceText } from "../format.ts";
 
 const NOTHING = "–";
@@ -13,7 +14,7 @@ export class Rows {
       const row = body.insertRow();
       const head = document.createElement("th");
       head.scope = "row";
-      head.textContent = symbol.split("_", 1).join();
+      head.textContent = baseOf(symbol);
       row.append(head);
       this.#cells.set(symbol, [row.insertCell(), row.insertCell()]);
     }

@@ -4,7 +4,7 @@ import type { Page } from "../dialogs.ts";
 import { button, make } from "../elements.ts";
 import { exactText, LOCALE } from "../format.ts";
 import { amountIn } from "./amount.ts";
-import { choices, labelled, openDialog } from "./dialog.ts";
+import { assetChoice, choices, labelled, openDialog } from "./dialog.ts";
 import { alertText, permission, playTone, tell } from "./tell.ts";
 import type { Alert } from "./watch.ts";
 import { MOST_ALERTS, Watch } from "./watch.ts";
@@ -26,10 +26,7 @@ export function watched({ feed }: Pick<Page, "feed">): Watch {
 export function openAlerts(page: Page): void {
   const { feed, table } = page;
   const watching = watched(page);
-  const named = [...table.rows.values()].map(
-    ({ symbol, name }) => [symbol, `${symbol.split("_", 1)} ${name}`] as const,
-  );
-  const asset = choices(named, "BTC_CAD");
+  const asset = assetChoice(table);
   const when = choices([
     ["above", t`rises to`],
     ["below", t`falls to`],

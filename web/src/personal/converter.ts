@@ -3,17 +3,16 @@
 import type { Quote } from "cadfeed-client";
 import { product, quotient } from "../decimal.ts";
 import type { Page } from "../dialogs.ts";
-import { make } from "../elements.ts";
+import { baseOf, make } from "../elements.ts";
 import { exactText, priceText, sourceText } from "../format.ts";
 import { amountIn } from "./amount.ts";
-import { choices, labelled, openDialog } from "./dialog.ts";
+import { assetChoice, labelled, openDialog } from "./dialog.ts";
 
 /** As many as the smallest unit of Ether has. */
 const ASSET_DECIMALS = 18;
 
 export function openConverter({ feed, table }: Page): void {
-  const named = [...table.rows.values()].map(({ symbol, name }) => [symbol, `${baseOf(symbol)} ${name}`] as const);
-  const asset = choices(named, "BTC_CAD");
+  const asset = assetChoice(table);
   const [amount, dollars] = [amountField("1"), amountField("")];
   const price = make("p", "tool-note");
   price.setAttribute("role", "status");
@@ -63,8 +62,4 @@ function amountField(value: string): HTMLInputElement {
   const field = document.createElement("input");
   Object.assign(field, { value, inputMode: "decimal", autocomplete: "off", spellcheck: false });
   return field;
-}
-
-function baseOf(symbol: string): string {
-  return symbol.split("_", 1).join();
 }

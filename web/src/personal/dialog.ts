@@ -1,7 +1,8 @@
 /** The frame of a tool: a dialog with a title and a button that closes it. */
 
-import { button, make } from "../elements.ts";
+import { baseOf, button, make } from "../elements.ts";
 import { element } from "../page.ts";
+import type { QuoteTable } from "../table.ts";
 
 /** Open a dialog, which its content is appended to. `onClose` is called when it has gone. */
 export function openDialog(title: string, onClose: () => void = () => undefined): HTMLDialogElement {
@@ -40,4 +41,10 @@ export function choices(all: Iterable<readonly [value: string, text: string]>, c
   const select = document.createElement("select");
   for (const [value, text] of all) select.add(new Option(text, value, false, value === chosen));
   return select;
+}
+
+/** A list of all assets of the page. */
+export function assetChoice({ rows }: QuoteTable): HTMLSelectElement {
+  const named = [...rows.values()].map(({ symbol, name }) => [symbol, `${baseOf(symbol)} ${name}`] as const);
+  return choices(named, "BTC_CAD");
 }

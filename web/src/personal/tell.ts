@@ -1,6 +1,6 @@
 /** Tells that an alert was reached: a bar on the page, a tone, and a notification where the visitor has allowed them. */
 
-import { button, make } from "../elements.ts";
+import { baseOf, button, make } from "../elements.ts";
 import { priceText } from "../format.ts";
 import type { Alert } from "./watch.ts";
 import "./personal.css";
@@ -11,7 +11,7 @@ const TONE = { hertz: 880, seconds: 0.18, pause: 0.25, times: 2, volume: 0.2 };
 export function alertText({ symbol, when, price, reached }: Alert): string {
   const [waits, has] = when === "above" ? [t`rises to`, t`rose to`] : [t`falls to`, t`fell to`];
   const now = reached ? t`: ${priceText(reached.spot)} CAD` : "";
-  return `${symbol.split("_", 1).join()} ${reached ? has : waits} ${priceText(price)}${now}`;
+  return `${baseOf(symbol)} ${reached ? has : waits} ${priceText(price)}${now}`;
 }
 
 /** Tell it. */
