@@ -5,10 +5,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 
 from collections.abc import Mapping
 
+import jsii
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.aws_lambda_event_sources import DynamoEventSource, SqsDlq
+from aws_cdk.aws_lambda_event_sources import DynamoEventSource
 from constructs import Construct
 
 from infra.accepted import accept
@@ -19,6 +21,22 @@ from infra.region_quota import Pace, posting_pace, rates_places
 from infra.storage import CLIENTS, COUNTS, PROGRESS, SHARDS, Storage
 
 MAX_RECORD_AGE = Duration.seconds(60)
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class FailedRecords:
+    """The queue of what a trigger put aside. The CDK's `SqsDlq` also grants two rights to read the queue's properties,
+    which nothing uses.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    """
+
+    def __init__(self, queue: sqs.Queue) -> None:
+        self._queue = queue
+
+    def bind(self, _target: lambda_.IEventSourceMapping, handler: lambda_.IFunction, /) -> lambda_.DlqDestinationConfig:
+        handler.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self._queue.queue_arn]))
+        return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)
 
 
 class Publish(Construct):
@@ -84,7 +102,7 @@ class Publish(Construct):
                 retry_attempts=2,
                 max_record_age=MAX_RECORD_AGE,
                 bisect_batch_on_error=True,
-                on_failure=SqsDlq(self.failed),
+                on_failure=FailedRecords(self.failed),
             )
         )
         self.function.explain_wildcard("ListStreams cannot be limited to a stream.", "Resource::*")

@@ -43,12 +43,11 @@ CANDLE = Candle(NOW_MS // 60_000 * 60_000 - 120_000, PRICE, PRICE, PRICE, PRICE,
 # The places of a connection whose messages have come back, and of one that sent many.
 IDLE = {"viewer": "203.0.113.7"}
 BUSY = {**IDLE, "tat_ms": NOW_MS + 3_600_000}
-# What AWS itself does with a function's role, or with its own: no code of the feed makes these calls.
-BY_AWS = {
-    "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
-    "dynamodb:ListStreams", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
-    "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage",
-}  # fmt: skip
+# What Lambda itself does with a function's role.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html, .../with-ddb.html, .../services-dynamodb-errors.html
+LOGGING = ("logs:CreateLogStream", "logs:PutLogEvents")
+TRACING = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+READING_A_STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 TABLES = {"quotes": "<StorageQuotes.Arn>", "connections": "<StorageConnections.Arn>"}
 
 
@@ -68,13 +67,17 @@ class Grant:
         )
 
 
+def named(reference: str, ending: str) -> str:
+    """Return the name of the function that a role or a log group belongs to: `<ApiConnectRole>` is connect's."""
+    name = reference.strip("<>").split(".")[0].removesuffix(ending).removeprefix("Api").removeprefix("Publish").lower()
+    return name or "publish"
+
+
 def grants(stack: Synthesised) -> set[Grant]:
     """What the functions' roles are granted, in the smallest parts."""
     found = set()
     for policy in stack.properties("AWS::IAM::Policy").values():
-        (role,) = policy["Roles"]
-        name = in_words(role).strip("<>").removesuffix("Role").removeprefix("Api").removeprefix("Publish").lower()
-        function = name or "publish"
+        function = named(in_words(policy["Roles"][0]), "Role")
         for statement in policy["PolicyDocument"]["Statement"]:
             condition = statement.get("Condition", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ""}})
             assert condition.keys() == {"ForAllValues:StringLike"}
@@ -86,12 +89,47 @@ def grants(stack: Synthesised) -> set[Grant]:
     return found
 
 
+def calls_of_aws(stack: Synthesised) -> set[Call]:
+    """What AWS itself does with the roles, by the properties that make it do so."""
+    found = set()
+    for function in stack.functions().values():
+        name, group = named(in_words(function["Role"]), "Role"), in_words(function["LoggingConfig"]["LogGroup"])
+        assert named(group, "Logs") == name
+        found |= {Call(name, action, f"{group.removesuffix('>')}.Arn>") for action in LOGGING}
+        if function.get("TracingConfig") == {"Mode": "Active"}:
+            found |= {Call(name, action, "a trace") for action in TRACING}
+    aliases = stack.template.find_resources("AWS::Lambda::Alias").items()
+    invoked = {alias: named(in_words(each["Properties"]["FunctionName"]), "Function") for alias, each in aliases}
+    for trigger in stack.properties("AWS::Lambda::EventSourceMapping").values():
+        (name,) = {name for alias, name in invoked.items() if alias in json.dumps(trigger["FunctionName"])}
+        stream, failed = trigger["EventSourceArn"], trigger["DestinationConfig"]["OnFailure"]["Destination"]
+        found |= {Call(name, action, in_words(stream)) for action in READING_A_STREAM}
+        found |= {Call(name, "dynamodb:ListStreams", "all"), Call(name, "sqs:SendMessage", in_words(failed))}
+    for schedule in stack.properties("AWS::Scheduler::Schedule").values():
+        target = schedule["Target"]
+        name = named(in_words(target["RoleArn"]), "Role")
+        found.add(Call(name, "lambda:InvokeFunction", in_words(target["Arn"])))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The grants of a stack, and the calls that AWS itself makes with them."""
+
+    grants: set[Grant]
+    calls_of_aws: set[Call]
+
+
 @pytest.fixture(scope="module")
-def granted(tmp_path_factory: pytest.TempPathFactory) -> set[Grant]:
-    """The grants of a stack with all that is granted only on request."""
+def granted(tmp_path_factory: pytest.TempPathFactory) -> Granted:
+    """What a stack grants that has all that is granted only on request."""
     folder, other = tmp_path_factory.mktemp("cdk.out"), tmp_path_factory.mktemp("cdk.out")
-    found = grants(synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2, auth="token"))
-    return found | {grant for grant in grants(synthesise(other)) if grant.function == "documents"}
+    stack = synthesise(folder, connection_shards=SHARDS, max_connections_per_client=2, auth="token")
+    open_to_all = synthesise(other)  # with tokens there are no documents
+    return Granted(
+        grants(stack) | {grant for grant in grants(open_to_all) if grant.function == "documents"},
+        calls_of_aws(stack) | {call for call in calls_of_aws(open_to_all) if call.function == "documents"},
+    )
 
 
 @pytest.fixture
@@ -316,33 +354,28 @@ def end(connections: ConnectionsTable) -> None:
         connections.subscribe(connection_id, "rates_batch", None)
 
 
+def refused(calls: set[Call], granted: set[Grant]) -> set[Call]:
+    return {call for call in calls if not any(grant.covers(call) for grant in granted)}
+
+
 def as_granted(call: Call) -> Call:
     return replace(call, resource=TABLES.get(call.resource, call.resource))
 
 
-def test_each_call_is_granted_and_each_grant_is_needed(feed: Feed, granted: set[Grant]) -> None:
-    """Without any one of its grants, a Lambda could not make a call that it makes."""
+def test_each_call_is_granted_and_each_grant_is_needed(feed: Feed, granted: Granted) -> None:
+    """Without any one of its grants, a call would be refused: one that a Lambda makes, or one that AWS makes for it."""
     scenes(feed)
-    calls = {as_granted(call) for call in feed.recorder.calls}
-    assert {call for call in calls if not any(grant.covers(call) for grant in granted)} == set()
-    ours = {grant for grant in granted if grant.action not in BY_AWS and grant.function != "ingestschedule"}
-    assert len(ours) > 50
-    needless = {grant for grant in ours if all(any(other.covers(call) for other in ours - {grant}) for call in calls)}
-    assert needless == set()
+    calls = {as_granted(call) for call in feed.recorder.calls} | granted.calls_of_aws
+    assert refused(calls, granted.grants) == set()
+    assert len(granted.grants) > 80
+    assert {grant for grant in granted.grants if not refused(calls, granted.grants - {grant})} == set()
 
 
-def test_a_grant_to_write_the_snapshot_is_the_ingests_alone(granted: set[Grant]) -> None:
+def test_a_grant_to_write_the_snapshot_is_the_ingests_alone(granted: Granted) -> None:
     """A function that writes the snapshot or the lease makes prices."""
     written = {"SNAPSHOT": {"ingest"}, "LEASE": {"documents", "ingest", "subscribe"}, "CANDLE#1d#BTC_CAD": {"ingest"}}
+    writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
     for key, writers in written.items():
-        writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
-        calls = (Call(grant.function, grant.action, TABLES["quotes"], key) for grant in granted)
-        found = {call.function for call in calls if call.action in writing and any(g.covers(call) for g in granted)}
-        assert found == writers
-
-
-def test_only_aws_itself_uses_what_no_function_calls(granted: set[Grant]) -> None:
-    assert {grant.action for grant in granted} >= BY_AWS
-    assert {(grant.action, grant.resource) for grant in granted if grant.function == "ingestschedule"} == {
-        ("lambda:InvokeFunction", "<IngestFunction.Arn>")
-    }
+        calls = {Call(grant.function, grant.action, TABLES["quotes"], key) for grant in granted.grants}
+        allowed = calls - refused(calls, granted.grants)
+        assert {call.function for call in allowed if call.action in writing} == writers

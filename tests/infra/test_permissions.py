@@ -74,7 +74,7 @@ GRANTS = {
         "<StorageConnections.Arn>": TICKED,
         "<StorageQuotes.Arn>": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "<StorageQuotes.StreamArn>": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
-        "<PublishFailed.Arn>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"},
+        "<PublishFailed.Arn>": {"sqs:SendMessage"},
         POST: {"execute-api:ManageConnections"},
         CLOSE: {"execute-api:ManageConnections"},
     },
