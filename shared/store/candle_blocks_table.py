@@ -61,7 +61,7 @@ class CandleBlocksTable:
         """Merge candles into a block. Returns whether it was written: not if it has all of them."""
 
         def merged(item: Mapping[str, Any]) -> dict[str, Any] | None:
-            stored = {candle.open_ms: candle for candle in _candles(item, interval)} if item else {}
+            stored = {candle.open_ms: candle for candle in _candles(item, interval)}
             if given.keys() <= stored.keys():
                 return None
             return _attributes(interval, first_ms, sorted({**given, **stored}.values(), key=_by_time))
@@ -93,7 +93,7 @@ def _attributes(interval: str, first_ms: int, candles: Sequence[Candle]) -> dict
 
 
 def _candles(item: Any, interval: str) -> list[Candle]:
-    """The block's candles; none if another version packed them."""
+    """The block's candles; none if there is no such block, or another version packed it."""
     try:
         return unpack_block(bytes(item["packed"]), INTERVAL_MS[interval])
     except UNREADABLE:

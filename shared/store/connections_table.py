@@ -342,9 +342,12 @@ class ConnectionsTable:
 
     def _found(self, item: Mapping[str, Any], partition: int) -> Connection:
         connection = _connection(item, partition)
-        if partition != _partition_of(connection.connection_id, self._partitions):
-            self._elsewhere[connection.connection_id] = partition
+        self._remember(connection.connection_id, partition)
         return connection
+
+    def _remember(self, connection_id: str, partition: int) -> None:
+        if partition != _partition_of(connection_id, self._partitions):
+            self._elsewhere[connection_id] = partition
 
     def _remove_unless_newer(self, connection_id: str, condition: Mapping[str, Any]) -> None:
         key = _key(self.partition_of(connection_id), connection_id)
@@ -385,8 +388,8 @@ class ConnectionsTable:
         for partition in self._where_it_may_be(connection_id):
             item = self._table.get_item(Key=_key(partition, connection_id), ConsistentRead=True).get("Item")
             if item is not None:
-                is_elsewhere = partition != _partition_of(connection_id, self._partitions)
-                self._elsewhere = {connection_id: partition} if is_elsewhere else {}
+                self._elsewhere = {}
+                self._remember(connection_id, partition)
                 return item, partition
         raise NotConnected(connection_id)
 

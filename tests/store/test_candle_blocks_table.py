@@ -85,6 +85,7 @@ def test_a_stored_candle_stays_and_others_join_it(blocks: CandleBlocksTable) -> 
 def test_what_is_stored_already_writes_nothing(blocks: CandleBlocksTable) -> None:
     blocks.add(BTC, "1h", hours(0, 3))
     assert blocks.add(BTC, "1h", hours(1, 2)) == 0
+    assert blocks.add(BTC, "1h", hours(0, 3)) == 0
     assert blocks.add(BTC, "1h", []) == 0
 
 

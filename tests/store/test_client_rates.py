@@ -51,6 +51,18 @@ def test_a_block_of_addresses_has_at_most_its_limit(connections_items: Table, vi
     assert not rates.take(asked[4], NOW_S)
 
 
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [(Limits(per_client=1), "your address has 1"), (Limits(per_block=1), "the addresses around yours have 1")],
+)
+def test_a_limit_of_one_is_one_on_rates(connections_items: Table, limits: Limits, why: str) -> None:
+    places = ClientPlaces(connections_items, Limits(per_client=9), MessageLimit(per_minute=60, burst=100))
+    for each in "ab":
+        places.take(ME, each, NOW_S + 60, NOW_S * 1000)
+    rates = ClientRates(connections_items, limits)
+    assert [rates.take(connection(each), NOW_S) for each in "ab"] == ["", why]
+
+
 def test_a_subject_has_no_block_of_addresses(connections_items: Table) -> None:
     alice = viewer_of_subject("alice")
     places = ClientPlaces(connections_items, Limits(per_client=9), MessageLimit(per_minute=60, burst=100))
@@ -96,4 +108,8 @@ def test_without_a_limit_no_place_is_marked(connections_items: Table) -> None:
     assert rates.has(connection("a"), NOW_S)
     rates.give_back(connection("a"))
     assert connections_items.scan()["Items"] == before
+    limited = ClientRates(connections_items, Limits(per_client=1))
+    assert not limited.take(connection("a"), NOW_S)
+    rates.give_back(connection("a"))
+    assert limited.has(connection("a"), NOW_S)
     assert ClientRates(connections_items, Limits(per_client=1)).has(connection("a", viewer=""), NOW_S)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
@@ -33,6 +34,16 @@ def test_a_new_item_has_version_1_and_each_change_adds_one(connections_items: Ta
     for count in (1, 2, 3):
         assert change(connections_items, KEY, counting(connections_items, 0))
         assert item_of(connections_items) == {**KEY, "count": count, "version": count}
+
+
+def test_the_first_write_asks_that_there_is_no_version(
+    connections_items: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that it is null: moto takes a missing attribute for that, and DynamoDB does not."""
+    asked: list[object] = []
+    monkeypatch.setattr(connections_items, "put_item", lambda **request: asked.append(request["ConditionExpression"]))
+    assert change(connections_items, KEY, lambda _item: {})
+    assert asked == [Attr("version").not_exists()]
 
 
 def test_an_item_without_a_version_gets_the_first(connections_items: Table) -> None:

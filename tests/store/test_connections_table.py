@@ -60,6 +60,15 @@ def test_a_subscription_replaces_the_one_before_on_its_channel(connections_table
     assert connections_table.get(ID).subscriptions == {"rates": ("ETH_CAD",)}
 
 
+def test_a_subscription_has_its_pace_until_the_next_one(connections_table: ConnectionsTable) -> None:
+    connections_table.add(ID, NOW_S)
+    connections_table.subscribe(ID, "rates_batch", None, Pace(15, 7))
+    connections_table.subscribe(ID, "rates_compact", None, Pace(60, 0))
+    assert connections_table.get(ID).paces == {"rates_batch": Pace(15, 7), "rates_compact": Pace(60, 0)}
+    connections_table.subscribe(ID, "rates_batch", None)
+    assert connections_table.get(ID).paces == {"rates_compact": Pace(60, 0)}
+
+
 def test_unsubscribing_from_each_channel_ends_listening(connections_table: ConnectionsTable) -> None:
     connections_table.add(ID, NOW_S)
     for channel in CHANNELS:
@@ -315,11 +324,13 @@ def test_a_layout_is_in_use_until_it_expires(
 def test_a_reader_announces_a_layout_that_is_missing(connections_items: Table) -> None:
     """Connections of a version that announced none have one then, also for readers with another layout."""
     table = ConnectionsTable(connections_items, 16)
-    table.add(ID, NOW_S)
-    table.subscribe(ID, "rates", None)
+    beyond = next(each for each in map(str, range(99)) if table.partition_of(each) >= 4)
+    table.add(beyond, NOW_S)
+    table.subscribe(beyond, "rates", None)
     connections_items.delete_item(Key={"pk": "SHARD#0", "sk": "LAYOUT#16"})
-    assert listening(table).keys() == {ID}
-    assert listening(ConnectionsTable(connections_items)).keys() == {ID}
+    assert listening(ConnectionsTable(connections_items)) == {}
+    assert listening(table).keys() == {beyond}
+    assert listening(ConnectionsTable(connections_items)).keys() == {beyond}
 
 
 def test_reading_goes_on_from_a_place_and_comes_round_to_it(connections_table: ConnectionsTable) -> None:
@@ -384,9 +395,9 @@ def test_another_layouts_connection_is_remembered_where_found(connections_items:
 def test_a_token_allows_the_channels_that_can_be_read(
     connections_table: ConnectionsTable, stored: Any, allowed: tuple[str, ...]
 ) -> None:
-    connections_table.add(ID, NOW_S, {"allowed": stored, "viewer": "203.0.113.7"})
+    connections_table.add(ID, NOW_S, {"allowed": stored, "viewer": "203.0.113.7", "ends_at": NOW_S + 60})
     found = connections_table.get(ID)
-    assert (found.allowed, found.viewer) == (allowed, "203.0.113.7")
+    assert (found.allowed, found.viewer, found.ends_s) == (allowed, "203.0.113.7", NOW_S + 60)
     connections_table.add("without", NOW_S)
     assert (connections_table.get("without").allowed, connections_table.get("without").viewer) == (None, "")
 

@@ -265,7 +265,7 @@ def test_of_those_who_saw_the_same_lease_one_takes_it(quotes_table: QuotesTable)
     assert [seen] == taken
     quotes_table.renew_lease(replace(seen, ticked_ms=5_000))
     seen = quotes_table.lease()
-    quotes_table.renew_lease(replace(seen, ticked_ms=10_000))
+    quotes_table.renew_lease(replace(seen, ticked_ms=5_001))
     with pytest.raises(LeaseLost):
         quotes_table.take_lease(1_000, seen=seen)
 
