@@ -14,6 +14,8 @@ export type Catalogue = Readonly<Record<string, string>>;
 export const LANGUAGES: Readonly<Record<string, string>> = { fr: "fr-CA" };
 
 const SOURCES = fileURLToPath(new URL("src/", import.meta.url));
+const PUBLIC = fileURLToPath(new URL("public/", import.meta.url));
+const MANIFEST = "manifest.json";
 /** Attributes that people read or hear. */
 const ATTRIBUTES = "aria-label|content|placeholder|title";
 /** Texts of the pages that are the same in all languages. */
@@ -23,7 +25,7 @@ export function catalogueOf(locale: string): Catalogue {
   return JSON.parse(readFileSync(new URL(`words/${locale}.json`, import.meta.url), "utf8"));
 }
 
-/** Writes a page in a language, as `fr.html` or `embed.fr.html`; without one, in English. */
+/** Writes a page in a language, as `fr.html` or `embed.fr.html`, and its manifest; without one, in English. */
 export function words(language: string | undefined): Plugin {
   const locale = LANGUAGES[language ?? ""];
   const catalogue = locale ? catalogueOf(locale) : undefined;
@@ -36,7 +38,10 @@ export function words(language: string | undefined): Plugin {
     },
     transformIndexHtml: {
       order: "pre",
-      handler: (html) => (locale && catalogue ? translatedHtml(html, locale, catalogue) : html),
+      handler(html) {
+        if (!locale || !catalogue) return html;
+        return translatedHtml(html, locale, catalogue).replace(`"/${MANIFEST}"`, `"/manifest.${language}.json"`);
+      },
     },
     generateBundle: {
       order: "post",
@@ -46,6 +51,9 @@ export function words(language: string | undefined): Plugin {
           const name = file.fileName === "index.html" ? "" : file.fileName.replace("html", "");
           this.emitFile({ type: "asset", fileName: `${name}${language}.html`, source: file.source });
           delete bundle[file.fileName];
+          if (name || !locale || !catalogue) continue;
+          const source = translatedManifest(readFileSync(`${PUBLIC}${MANIFEST}`, "utf8"), locale, catalogue);
+          this.emitFile({ type: "asset", fileName: `manifest.${language}.json`, source });
         }
       },
     },
@@ -108,6 +116,13 @@ export function translatedHtml(html: string, locale: string, catalogue: Catalogu
     .replace('<html lang="en-CA">', `<html lang="${locale}">`)
     .replace(/>([^<>]+)</g, (_, text: string) => `>${inWords(text)}<`)
     .replace(new RegExp(` (${ATTRIBUTES})="([^"]+)"`, "g"), (_, name, text) => ` ${name}="${inWords(text)}"`);
+}
+
+/** https://www.w3.org/TR/appmanifest/ */
+export function translatedManifest(json: string, locale: string, catalogue: Catalogue): string {
+  const manifest = JSON.parse(json);
+  const [name, description] = [manifest.name, manifest.description].map((text) => wordsFor(text, catalogue));
+  return JSON.stringify({ ...manifest, name, description, lang: locale });
 }
 
 /** The words for a text between spaces, which stay. */

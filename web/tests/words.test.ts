@@ -5,7 +5,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { catalogueOf, keyOf, LANGUAGES, markedIn, translated, translatedHtml } from "../words.ts";
+import { catalogueOf, keyOf, LANGUAGES, markedIn, translated, translatedHtml, translatedManifest } from "../words.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = globSync("src/**/*.ts", { cwd: ROOT }).filter((name) => !name.endsWith(".d.ts"));
@@ -69,6 +69,23 @@ describe("a marked text", () => {
     expect(() => translated("t`Live`", {})).toThrow('no words for "Live"');
     expect(() => translated("t`Live`", { Live: "{0}" })).toThrow("no value {0}");
     expect(() => translatedHtml("<p>Live</p>", "fr-CA", {})).toThrow('no words for "Live"');
+  });
+
+  it("is in the manifest, too", () => {
+    const json = JSON.stringify({
+      name: "Live",
+      short_name: "cadfeed",
+      description: "All",
+      lang: "en-CA",
+      start_url: "/",
+    });
+    expect(JSON.parse(translatedManifest(json, "fr-CA", { Live: "En direct", All: "Tout" }))).toEqual({
+      name: "En direct",
+      short_name: "cadfeed",
+      description: "Tout",
+      lang: "fr-CA",
+      start_url: "/",
+    });
   });
 
   it("may not change what the page does", () => {

@@ -27,6 +27,11 @@ describe.skipIf(!CHROMIUM)("the page in French", { timeout: TIMEOUT_MS }, () => 
     site.market.unavailable.add("LTC_CAD");
     const page = await visit.open("", { ...FRENCH, script: WATCH_SHIFTS });
     expect(await page.locator("html").getAttribute("lang")).toBe("fr-CA");
+    const manifest = await page.evaluate(async () => {
+      const { href } = document.querySelector("link[rel=manifest]") as HTMLLinkElement;
+      return (await (await fetch(href)).json()) as { name: string; lang: string };
+    });
+    expect([manifest.name, manifest.lang]).toEqual(["Cryptos en $ canadiens", "fr-CA"]);
     expect(await page.textContent("#state")).toBe("En direct");
     await expect.poll(() => page.textContent("#ups")).toMatch(/^\d+ hausses$/);
     expect(await page.textContent('tr[data-symbol="XRP_CAD"] td.spot')).toMatch(/^[\d\u00a0]+,\d+$/);
