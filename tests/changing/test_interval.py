@@ -39,7 +39,6 @@ CHECKED = (
     "tests/store/test_candles_table.py",
     "tests/requests/test_history.py",
     "tests/tools/test_one_place.py",
-    "tests/tools/cost/test_command.py::test_the_table_has_each_design_at_each_size",
 )
 
 

@@ -49,7 +49,6 @@ CHECKED = (
     *CONTRACTS,
     "tests/store/test_codec.py",
     "tests/client/test_vectors.py",
-    "tests/tools/cost/test_command.py::test_the_table_has_each_design_at_each_size",
 )
 
 

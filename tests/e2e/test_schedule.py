@@ -17,7 +17,7 @@ TICK = 5
 EXCHANGE = ["--seed=11"]
 MINUTE_MS = 60_000
 COLD_START_S = 10  # of an ingest and a publisher on a busy machine
-SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "180"))
+SCHEDULE_SECONDS = int(os.environ.get("CADFEED_SCHEDULE", "150"))
 APART_S = 119  # at most, between two starts of a schedule that is accurate to a minute
 STARTS = 3
 

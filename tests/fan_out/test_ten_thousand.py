@@ -3,7 +3,7 @@
 from tests.fan_out.conftest import Stage
 from tests.fan_out.feed import MOVES_ALWAYS
 
-TICKS = 3
+TICKS = 2
 # A twentieth is gone; a hundredth is always throttled, and a hundredth the first time.
 WORDS = ["gone"] * 5 + ["busy", "busy1"] + [""] * 93
 
@@ -23,7 +23,7 @@ def test_live_connections_get_each_tick_once_gone_are_removed(stage: Stage) -> N
     publisher = stage.publisher(post_timeout_s=60)
     batches = [publisher.publish(feed.tick(), deadline_s=120) for _ in range(TICKS)]
 
-    assert [batch.gone for batch in batches] == [500, 0, 0]
+    assert [batch.gone for batch in batches] == [500, 0]
     assert [batch.reached for batch in batches] == [9_400] * TICKS
     assert [batch.failures for batch in batches] == [100] * TICKS
     assert [batch.unsent for batch in batches] == [0] * TICKS

@@ -27,7 +27,7 @@ from tests.samples import AGELESS, SYMBOLS, after, explanations, json_values, qu
 from tests.schemas import check
 
 ID = "L0SM9cOFvHcCIhw="
-MESSAGES = int(os.environ.get("CADFEED_HOSTILE_MESSAGES", "3000"))
+MESSAGES = int(os.environ.get("CADFEED_HOSTILE_MESSAGES", "1500"))
 
 # --- Messages
 

@@ -1,4 +1,4 @@
-"""A whole simulated day of ticks: its candles match the prices sent, and its writes are within bounds."""
+"""The last hours of a simulated day: its candles match the prices sent, and its writes are within bounds."""
 
 import math
 import random
@@ -17,7 +17,9 @@ from shared.store.codec import pack, unpack
 from shared.store.explanations_codec import pack_explanations
 
 DAY_MS = INTERVAL_MS["1d"]
-START_MS = 20_000 * DAY_MS  # midnight, UTC
+MIDNIGHT_MS = 20_000 * DAY_MS  # UTC
+HOURS = 6
+START_MS = MIDNIGHT_MS - HOURS * INTERVAL_MS["1h"]
 TICK_MS = 60_000
 MOST_UNITS_A_TICK = 20
 UNIT_BYTES = 1024
@@ -51,7 +53,7 @@ def units_of(packed: bytes) -> int:
     return math.ceil((len(packed) + 64) / UNIT_BYTES)
 
 
-def test_a_days_candles_match_its_prices_within_write_bounds(
+def test_candles_match_the_prices_within_write_bounds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = random.Random(42)
@@ -60,7 +62,7 @@ def test_a_days_candles_match_its_prices_within_write_bounds(
     closed: dict[tuple[str, str, int], Candle] = {}
     snapshot = Snapshot()
     snapshot_units, explained_units, candle_units, most_units = 0, 0, 0, 0
-    for now_ms in range(START_MS, START_MS + DAY_MS + TICK_MS, TICK_MS):
+    for now_ms in range(START_MS, MIDNIGHT_MS + TICK_MS, TICK_MS):
         if now_ms % INTERVAL_MS["1h"] == TICK_MS and snapshot.seq:
             snapshot = unpack(pack(snapshot))  # another invocation continues
         is_measured = now_ms % (MEASURED_EVERY * TICK_MS) == 0
@@ -79,18 +81,18 @@ def test_a_days_candles_match_its_prices_within_write_bounds(
             for interval, length_ms in INTERVAL_MS.items():
                 sent[symbol, interval, now_ms // length_ms * length_ms].append(quote.spot)
 
-    over = {key for key in sent if key[2] + INTERVAL_MS[key[1]] <= START_MS + DAY_MS}
-    assert len(over) == len(catalogue()) * sum(DAY_MS // length_ms for length_ms in INTERVAL_MS.values())
+    over = {key for key in sent if key[2] + INTERVAL_MS[key[1]] <= MIDNIGHT_MS}
+    assert len(over) == len(catalogue()) * (HOURS * 60 + HOURS + 1)
     assert closed == {
         key: Candle(key[2], sent[key][0], max(sent[key]), min(sent[key]), sent[key][-1], len(sent[key])) for key in over
     }
-    ticks = DAY_MS // TICK_MS + 1
+    ticks = (MIDNIGHT_MS - START_MS) // TICK_MS + 1
     with capsys.disabled():
         print(
             f"\nwrite units: at most {most_units} a tick, on average {snapshot_units / ticks:.1f} for the snapshot ",
             end="",
         )
         print(f"and {explained_units / ticks:.1f} for what explains it; ", end="")
-        print(f"{candle_units} a day for candles, {candle_units / 1440:.1f} a minute")
+        print(f"{candle_units / (HOURS * 60):.1f} a minute for candles")
     assert most_units <= MOST_UNITS_A_TICK
     assert candle_units == len(over)

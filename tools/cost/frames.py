@@ -124,13 +124,14 @@ def whole_snapshots(tick_s: int) -> tuple[Snapshot, Snapshot]:
     return first, next_snapshot(first, feed.poll(later_ms), later_ms, ages(tick_s, STALE_AFTER_S))
 
 
-def deltas(tick_s: int, ticks: int) -> list[Delta]:
+@cache
+def deltas(tick_s: int, ticks: int) -> tuple[Delta, ...]:
     """Return the changes of that many ticks of the simulated market, each of `tick_s` seconds."""
     feed, snapshots = MarketFeed(), [Snapshot()]
     for number in range(ticks + 1):
         now_ms = STARTED_MS + number * tick_s * 1000
         snapshots.append(next_snapshot(snapshots[-1], feed.poll(now_ms), now_ms, ages(tick_s, STALE_AFTER_S)))
-    return [Delta(old, new) for old, new in pairwise(snapshots[1:])]
+    return tuple(Delta(old, new) for old, new in pairwise(snapshots[1:]))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from shared.model.assets import Market
 from tools.simulator.fair_prices import BASIS_POINT, FairPrices, Span
@@ -85,7 +86,7 @@ class CrossMarket:
         traded = self._traded(fair, steps, at)
         price, last = self.price(fair, at, per_unit), self.last(fair, steps, at, per_unit)
         opened = self.last(fair, steps, at - steps.per_day, per_unit)
-        prices = [opened, *(self.price(fair, step, per_unit) for step in steps.marks(at)), last]
+        marks = _extremes(self, fair, steps.marks(at), per_unit)
         bid, ask = self._book(price, bought=fair.bought(listing, traded))
         trades = int(self.turnover) // 1_500 + 1
         more = fair.more_traded(listing, traded)
@@ -94,8 +95,8 @@ class CrossMarket:
             bid=bid,
             ask=ask,
             last=last,
-            low=min(prices),
-            high=max(prices),
+            low=min(opened, last, *marks),
+            high=max(opened, last, *marks),
             open_24h=opened,
             open_today=self.last(fair, steps, steps.midnight(moment), per_unit),
             volume=(volume + volume * more / trades / 100).quantize(BASIS_POINT),
@@ -144,6 +145,13 @@ class CrossMarket:
             below = max(self.tick, (width / 2).quantize(self.tick))
             return price - below, price + below
         return (price - width, price) if bought else (price, price + width)
+
+
+@lru_cache(maxsize=1_000)
+def _extremes(market: CrossMarket, fair: FairPrices, marks: range, per_unit: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the lowest and the highest price at these steps."""
+    prices = [market.price(fair, step, per_unit) for step in marks]
+    return min(prices), max(prices)
 
 
 def cross_markets(seed: int, source: str, length_s: Decimal) -> list[CrossMarket]:

@@ -37,11 +37,11 @@ class TimeSteps:
             return replace(self, jumps=(*self.jumps[:-1], (begun, before + count)))
         return replace(self, jumps=(*self.jumps, (after, count)))
 
-    def marks(self, index: int) -> list[int]:
+    def marks(self, index: int) -> range:
         """Return the steps of the last 24 h that highs and lows use; they are fixed, so prices are computed once."""
         begins = index - self.per_day
         every = self.per_day // MARKS_PER_DAY
-        return list(range(begins - begins % every + every, index, every))
+        return range(begins - begins % every + every, index, every)
 
     def refreshed(self, index: int, every_s: int) -> int:
         """Return the last step, at or before that one, of a refresh with that period in seconds."""

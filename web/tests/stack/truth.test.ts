@@ -40,11 +40,8 @@ describe("the page on a stack that fails", { timeout: TIMEOUT_MS }, () => {
       .toBe(`${SOURCES.length} of ${SOURCES.length} sources`);
   });
 
-  it.for([
-    ["light", {}],
-    ["dark", { colorScheme: "dark" }],
-  ] as const)("shows prices as stale that no source confirms: %s", async ([name, options], { visit }) => {
-    const page = await visit.open("", options);
+  it("shows prices as stale that no source confirms", async ({ visit }) => {
+    const page = await visit.open();
     await setFaults(Object.fromEntries(SOURCES.map((source) => [source, OFF])));
     // At first the page reports the silence.
     await expect
@@ -53,35 +50,40 @@ describe("the page on a stack that fails", { timeout: TIMEOUT_MS }, () => {
     await visit.is("quiet");
     expect(await page.locator("#quotes tr:is(.stale, .priceless)").count()).toBe(SYMBOLS.length);
     expect(await page.locator("#quotes tr.stale td.age").first().textContent()).toMatch(/^stale \d+[sm]$/);
-    expect(await visit.violations(`stack stale ${name}`)).toEqual([]);
+    expect(await visit.violations("stack stale light")).toEqual([]);
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await visit.violations("stack stale dark")).toEqual([]);
     await setFaults({});
     await visit.is("live", HEALED_WITHIN.timeout);
     await expect.poll(() => page.locator("#quotes tr.stale").count(), HEALED_WITHIN).toBe(0);
   });
 
-  it.for([
-    ["light", {}],
-    ["dark phone", { colorScheme: "dark", viewport: PHONE }],
-  ] as const)(
-    "says that it is cut off, and that the device is, until neither is so: %s",
-    async ([name, options], { visit, wire }) => {
-      const page = await visit.open("", options);
-      const outOfDate = page.locator("body.out-of-date");
-      wire.cut();
-      await visit.is("reconnecting");
-      await outOfDate.waitFor(SOON);
-      expect(await page.textContent("#detail")).toMatch(/^Prices are \d+s old\. /);
-      expect(await visit.violations(`stack reconnecting ${name}`)).toEqual([]);
-      await page.context().setOffline(true);
-      await visit.is("offline");
-      expect(await page.textContent("#detail")).toContain("This device has no network");
-      expect(await visit.violations(`stack offline ${name}`)).toEqual([]);
-      wire.mend();
-      await page.context().setOffline(false);
-      await visit.is("live", SOON.timeout);
-      await expect.poll(() => outOfDate.count(), SOON).toBe(0);
-      await visit.tick();
-      await expect.poll(() => page.textContent("#detail"), HEALED_WITHIN).toBe("");
-    },
-  );
+  it("says that it is cut off, and that the device is, until neither is so", async ({ visit, wire }) => {
+    const page = await visit.open();
+    const outOfDate = page.locator("body.out-of-date");
+    const accessible = async (state: string) => {
+      expect(await visit.violations(`stack ${state} light`)).toEqual([]);
+      await page.emulateMedia({ colorScheme: "dark" });
+      const { width, height } = page.viewportSize() ?? PHONE;
+      await page.setViewportSize(PHONE);
+      expect(await visit.violations(`stack ${state} dark phone`)).toEqual([]);
+      await page.setViewportSize({ width, height });
+      await page.emulateMedia({ colorScheme: null });
+    };
+    wire.cut();
+    await visit.is("reconnecting");
+    await outOfDate.waitFor(SOON);
+    expect(await page.textContent("#detail")).toMatch(/^Prices are \d+s old\. /);
+    await accessible("reconnecting");
+    await page.context().setOffline(true);
+    await visit.is("offline");
+    expect(await page.textContent("#detail")).toContain("This device has no network");
+    await accessible("offline");
+    wire.mend();
+    await page.context().setOffline(false);
+    await visit.is("live", SOON.timeout);
+    await expect.poll(() => outOfDate.count(), SOON).toBe(0);
+    await visit.tick();
+    await expect.poll(() => page.textContent("#detail"), HEALED_WITHIN).toBe("");
+  });
 });
