@@ -25,12 +25,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = (
-    "e2e/test_failover",
+    "e2e/test_page_in",
+    "e2e/test_schedule",
+    "e2e/test_prices",
     "e2e/test_soak",
     "e2e/test_history",
-    "e2e/test_schedule",
-    "e2e/test_candles",
-    "e2e/test_page_on",
+    "e2e/test_shards",
+    "e2e/test_kept_data",
+    "e2e/test_lies",
+    "e2e/test_failover",
+    "e2e/test_upgrade",
     "e2e/",
     "fan_out/",
     "infra/",

@@ -42,7 +42,7 @@ export default defineConfig(({ mode }) => ({
     },
   },
   test: {
-    // `tests/stack` needs a local stack: tests/e2e/test_page_on_stack.py starts the stack and these tests.
+    // `tests/stack` needs a local stack: tests/e2e/page_on_stack.py starts the stack and these tests.
     include: process.env["CADFEED_STACK"] ? ["tests/stack/*.test.ts"] : ["tests/*.test.ts", "tests/page/*.test.ts"],
     reporters: ["dot", "./tests/summary.ts"],
     // As in the Makefile for pytest: a failure has to happen twice. The summary names those that passed then.

@@ -53,6 +53,12 @@ def test_both_rates_are_recorded_as_they_were_decided() -> None:
     assert first.fx_rates["USDT"].source == "kraken:USDTUSD x kraken:USDCAD"
 
 
+def test_a_snapshot_knows_which_tick_came_when() -> None:
+    first = tick(Snapshot(), NOW_MS, ticker())
+    second = tick(first, NOW_MS + 5_000, ticker())
+    assert second.recent == ((NOW_MS, first.seq), (NOW_MS + 5_000, second.seq))
+
+
 def test_a_rate_that_jumps_moves_no_quote() -> None:
     bank = rate_ticker("bank_of_canada:FXUSDCAD", "1.3350")
     first = tick(Snapshot(), NOW_MS, ticker(), rate_ticker("kraken:USDCAD", "1.3347"), bank)

@@ -23,7 +23,7 @@ export const REFUSED = "refused by the policy:";
 const ALIKE = ["#quotes tr:nth-child(n + 10):not(.stale, .priceless)"];
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = new URL("../../../.local/page/", import.meta.url);
-const NO_CONNECTION = /WebSocket connection to|establish a connection to the server at wss?:/;
+const NO_CONNECTION = /WebSocket connection to|(?:a connection to the server at|The connection to) wss?:/;
 /** In Firefox the page's policy holds for the tools that look at the page, too: they add a style of their own. */
 const OWN_STYLE = /style-src-elem inline|blocked an inline style/;
 const WATCH_REFUSALS = `

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import type { Browser, Served } from "../page/browser.ts";
 import { launched, Visit } from "../page/browser.ts";
 
-/** The options from tests/e2e/test_page_on_stack.py. */
+/** The options from tests/e2e/page_on_stack.py. */
 interface Options {
   readonly dashboard: string;
   readonly feed: string;

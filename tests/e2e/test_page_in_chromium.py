@@ -1,0 +1,13 @@
+"""The page's own tests on a whole stack, in Chromium: table, chart, and messages when sources fail."""
+
+import pytest
+
+from tests.e2e import page_on_stack
+from tests.e2e.local_stack import Stack
+
+TICK, EXCHANGE, CONTEXT = page_on_stack.TICK, page_on_stack.EXCHANGE, page_on_stack.CONTEXT
+
+
+@pytest.mark.parametrize("name", page_on_stack.NAMES)
+def test_the_page_shows_what_the_stack_sends(stack: Stack, name: str) -> None:
+    page_on_stack.pass_in("chromium", name, stack)
