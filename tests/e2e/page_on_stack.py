@@ -30,7 +30,10 @@ NAMES = ("truth", "table", "chart")
 
 
 def pass_in(browser: str, name: str, stack: Stack) -> None:
-    """Run the tests of `web/tests/stack/<name>.test.ts` in a browser, and assert that they pass. Skip them without it."""
+    """Run the tests of `web/tests/stack/<name>.test.ts` in a browser, and assert that they pass.
+
+    Skips the test if the browser is not installed.
+    """
     if not FOUND[browser][0]:
         pytest.skip(FOUND[browser][1])
     options = {

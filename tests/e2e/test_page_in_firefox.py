@@ -1,4 +1,7 @@
-"""The page's own tests on a whole stack, in Firefox: table, chart, and messages when sources fail. But for what it cannot be told: a dark scheme, and no network."""
+"""The page's own tests on a whole stack, in Firefox: table, chart, and messages when sources fail.
+
+But for what Firefox cannot be told: a dark scheme, and no network.
+"""
 
 import pytest
 

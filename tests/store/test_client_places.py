@@ -56,8 +56,8 @@ def test_a_limit_of_one_is_one(connections_items: Table) -> None:
 
 def test_with_a_limit_of_one_the_next_takes_over_what_was_used(connections_items: Table) -> None:
     places, now_ms = places_in(connections_items, per_client=1), NOW_S * 1_000
-    ended = places.take(ME, "c1", NOW_S + LIFETIME_S, now_ms) | {"sk": "c1", USED: Decimal(now_ms + 2_500)}
-    (left,) = left_by(ended, now_ms)
+    place = places.take(ME, "c1", NOW_S + LIFETIME_S, now_ms)
+    (left,) = left_by({**place, "sk": "c1", USED: Decimal(now_ms + 2_500)}, now_ms)
     connections_items.put_item(Item=left)
     assert places.take(ME, "c2", NOW_S + LIFETIME_S, now_ms)[USED] > now_ms + 2_500
 
