@@ -1,6 +1,7 @@
 """The last hours of a simulated day: its candles match the prices sent, and its writes are within bounds."""
 
 import math
+import os
 import random
 from collections import defaultdict
 from decimal import Decimal
@@ -18,7 +19,7 @@ from shared.store.explanations_codec import pack_explanations
 
 DAY_MS = INTERVAL_MS["1d"]
 MIDNIGHT_MS = 20_000 * DAY_MS  # UTC
-HOURS = 6
+HOURS = int(os.environ.get("CADFEED_SIMULATED_HOURS", "6"))  # 24 are the whole day
 START_MS = MIDNIGHT_MS - HOURS * INTERVAL_MS["1h"]
 TICK_MS = 60_000
 MOST_UNITS_A_TICK = 20

@@ -37,11 +37,11 @@ UNHEARD_RUN_EVERY_S = 60  # the schedule; a run without listeners makes one tick
 # After a new measurement update them here and run `python -m tools.tables`. 1,769 MB give a Lambda one vCPU.
 CPU_PER_POST_S = Decimal("0.000056")  # this client at 100,000 connections, including the read of the connection
 LOOP_CPU_PER_POST_S = Decimal("0.00081")  # boto3, 50 threads: its time equals its CPU time, since one core limits it
-# DynamoDB write units of a snapshot and of its explanations, mean of a simulated day, `pytest
-# tests/store/test_codec_simulated_day.py`, 2026-11-28.
-SNAPSHOT_WRITE_UNITS = Decimal("9.9")
+# DynamoDB write units of a snapshot and of its explanations, mean of a simulated day,
+# `CADFEED_SIMULATED_HOURS=24 pytest -s tests/store/test_codec_simulated_day.py`, 2026-11-30.
+SNAPSHOT_WRITE_UNITS = Decimal("9.8")
 EXPLANATION_WRITE_UNITS = Decimal("6.0")
-SNAPSHOT_READ_UNITS = Decimal(3)  # the same 9.9 KB by 4 KB
+SNAPSHOT_READ_UNITS = Decimal(3)  # the same 9.8 KB by 4 KB
 CANDLES_A_DAY = len(catalogue()) * sum(Decimal(DAY_MS) / length_ms for length_ms in INTERVAL_MS.values())
 # An item of the connections table as DynamoDB counts it, names and values: pk (`SHARD#0`), sk (16 characters),
 # connected_at and expires_at (10 digits in 6 bytes each), tat_ms (13 digits in 8 bytes), an empty list.
