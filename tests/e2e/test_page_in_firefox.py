@@ -1,6 +1,6 @@
 """The page's own tests on a whole stack, in Firefox: table, chart, and messages when sources fail.
 
-But for what Firefox cannot be told: a dark scheme, and no network.
+Two things are left out, since Firefox cannot be told of them: a dark scheme, and a device without a network.
 """
 
 import pytest
