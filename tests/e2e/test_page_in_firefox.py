@@ -1,6 +1,6 @@
 """The page's own tests on a whole stack, in Firefox: table, chart, and messages when sources fail.
 
-Two things are left out, since Firefox cannot be told of them: a dark scheme, and a device without a network.
+A dark scheme and a device without a network are left out: Playwright cannot emulate them in Firefox.
 """
 
 import pytest
