@@ -9,6 +9,8 @@ import time
 from contextlib import AsyncExitStack
 from itertools import pairwise
 
+import pytest
+
 from cadfeed_client import Book
 from shared.model.pace import LONGEST_S
 from tests.e2e.clients import Client, Frame, opened
@@ -22,6 +24,7 @@ SLACK_MS = 2_000  # of a busy machine
 TIMED = {"update", "snapshot", "heartbeat"}
 
 
+@pytest.mark.timeout(LISTENS_S + 300)
 def test_each_hears_in_its_interval_everything_once(common_stack: Stack) -> None:
     async def run() -> int:
         async with AsyncExitStack() as block:
