@@ -96,8 +96,9 @@ def to_file() -> str:
     return f"""function handler(event) {{
   const request = event.request;
   const files = {json.dumps(FILES)}[request.uri];
-  const asked = request.querystring.{FIELD} || request.cookies.{FIELD} || request.headers["accept-language"];
-  const found = /{KNOWN}/i.exec(asked ? asked.value : "");
+  const asked = request.querystring.{FIELD} || request.cookies.{FIELD};
+  const accepted = request.headers["accept-language"];
+  const found = /{KNOWN}/i.exec(asked ? asked.value : "") || /{KNOWN}/i.exec(accepted ? accepted.value : "");
   if (files) request.uri = files[found ? found[1].toLowerCase() : "{ENGLISH}"];
   return request;
 }}

@@ -24,5 +24,6 @@ KNOWN = rf"(?:^|[,\s])({ENGLISH}|{FRENCH})\b"
 def file_at(path: str, asked: str = "", accepted: str = "") -> str | None:
     """The file at an address, in the language `asked` for, else in the one that is accepted (`Accept-Language`). `None`
     if the address is that of a file."""
-    found = re.search(KNOWN, asked or accepted, re.IGNORECASE)
+    known = (re.search(KNOWN, each, re.IGNORECASE) for each in (asked, accepted))
+    found = next((each for each in known if each), None)
     return FILES[path][found[1].lower() if found else ENGLISH] if path in FILES else None

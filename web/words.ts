@@ -1,7 +1,8 @@
 /**
  * The page in the words of a language. A text in the sources is English and marked, as in t`${n} assets`; those of
  * index.html and embed.html need no mark. The build replaces them by the catalogue `words/LANGUAGE.json`, so a language
- * costs the page nothing while it runs. What a catalogue lacks ends the build.
+ * costs the page nothing while it runs. What a catalogue lacks ends the build. The client's sentences, which the page shows,
+ * need no mark either.
  */
 
 import { readFileSync } from "node:fs";
@@ -14,6 +15,9 @@ export type Catalogue = Readonly<Record<string, string>>;
 export const LANGUAGES: Readonly<Record<string, string>> = { fr: "fr-CA" };
 
 const SOURCES = fileURLToPath(new URL("src/", import.meta.url));
+const CLIENT = fileURLToPath(new URL("../clients/typescript/src/", import.meta.url));
+/** A text of the client that the page shows, such as why there is no connection. It has its own texts for failed requests. */
+const SENTENCE = /(?<!RequestError\("\w+", )"([A-Z][^"\n]*\.)"/g;
 const PUBLIC = fileURLToPath(new URL("public/", import.meta.url));
 const MANIFEST = "manifest.json";
 /** Attributes that people read or hear. */
@@ -33,6 +37,7 @@ export function words(language: string | undefined): Plugin {
     name: "words",
     enforce: "pre",
     transform(code, id) {
+      if (catalogue && id.startsWith(CLIENT)) return { code: clientTranslated(code, catalogue), map: null };
       if (!id.startsWith(SOURCES) || !/\.ts$/.test(id) || !code.includes("t`")) return undefined;
       return { code: translated(code, catalogue), map: null };
     },
@@ -76,6 +81,10 @@ export function translated(code: string, catalogue?: Catalogue): string {
     written = `${written.slice(0, start)}\`${parts.join("")}\`${written.slice(end)}`;
   }
   return written;
+}
+
+export function clientTranslated(code: string, catalogue: Catalogue): string {
+  return code.replace(SENTENCE, (_, text: string) => JSON.stringify(wordsFor(text, catalogue)));
 }
 
 interface Marked {

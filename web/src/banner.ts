@@ -64,7 +64,7 @@ export class Banner {
     setText("state", label);
     setText("detail", detail);
     setText("pulse", kind === "live" ? pulseText(facts) : "");
-    setText("sources", sourcesText(facts.status));
+    setText("sources", facts.lostAt ? "" : sourcesText(facts.status));
     document.body.classList.toggle("out-of-date", isStale && this.#lastFrameAt !== undefined);
     if (kind !== this.#kind) this.#announce(`${ANNOUNCED[kind]} ${kind === "closed" ? detail : ""}`.trim());
     this.#kind = kind;

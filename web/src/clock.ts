@@ -5,6 +5,8 @@ import { steadyNow } from "cadfeed-client";
 
 /** The operator pays for two messages per ping. */
 const EVERY_MS = 120_000;
+/** The first answer on a connection may be that of a function that had to start: the next one tells the round trip. */
+const WARM_AFTER_MS = 3000;
 
 export class Clock {
   roundTripMs: number | undefined;
@@ -25,17 +27,18 @@ export class Clock {
   askIfDue(isNew = false): void {
     const at = steadyNow();
     if (!isNew && at - this.#askedAt < EVERY_MS) return;
-    this.#askedAt = at;
-    void this.#ask();
+    this.#askedAt = isNew ? at - EVERY_MS + WARM_AFTER_MS : at;
+    void this.#ask(isNew);
   }
 
-  async #ask(): Promise<void> {
+  async #ask(isNew: boolean): Promise<void> {
     const sentAt = steadyNow();
     try {
       const { ts } = await this.#feed.request({ event: "ping" });
       const receivedAt = steadyNow();
-      this.roundTripMs = receivedAt - sentAt;
-      this.#offsetMs = offsetOf(ts, receivedAt, this.roundTripMs);
+      const roundTripMs = receivedAt - sentAt;
+      this.roundTripMs = isNew ? undefined : roundTripMs;
+      this.#offsetMs = offsetOf(ts, receivedAt, roundTripMs);
     } catch {
       this.roundTripMs = undefined;
     }

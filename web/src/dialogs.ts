@@ -1,6 +1,7 @@
 /** The dialogs of the page: charts, explanations, and the visitor's own tools. Each loads its code when it first opens. */
 
 import type { Feed } from "cadfeed-client";
+import { element, tell } from "./page.ts";
 import type { Row } from "./row.ts";
 import type { QuoteTable } from "./table.ts";
 import type { View } from "./view.ts";
@@ -9,7 +10,7 @@ import type { View } from "./view.ts";
 export interface Page {
   readonly feed: Feed;
   readonly table: QuoteTable;
-  readonly favourites: ReadonlySet<string>;
+  readonly favourites: Set<string>;
   readonly view: () => View;
   /** Change the view, and write the address. */
   readonly change: (view: Partial<View>) => void;
@@ -19,9 +20,12 @@ export interface Page {
 
 /** Open the chart of an asset, as the view says. The address names it while it is open. */
 export async function openChart(page: Page, symbol: string): Promise<void> {
-  const { feed, table, view, change, announce } = page;
+  const { feed, table, view, change } = page;
   const row = table.rows.get(symbol);
-  if (!row) return announce(t`There is no asset ${symbol}.`);
+  if (!row) {
+    change({ symbol: undefined });
+    return tell(t`There is no asset ${symbol}.`);
+  }
   change({ symbol });
   try {
     const { openChart: open } = await import("./chart/index.ts");
@@ -39,22 +43,24 @@ export async function openChart(page: Page, symbol: string): Promise<void> {
     if (view().symbol === symbol) change({ symbol: undefined });
   } catch {
     change({ symbol: undefined });
-    fail(announce, "chart");
+    fail(t`chart`);
   }
 }
 
 /** Say why the price of a row is what it is. */
-export function explain({ feed, announce }: Page, { symbol, name, why }: Row, returnFocusTo: HTMLElement = why): void {
+export function explain({ feed }: Page, { symbol, name, why }: Row, returnFocusTo: HTMLElement = why): void {
   import("./why/index.ts")
     .then(({ openWhy }) => openWhy({ symbol, name, feed, returnFocusTo }))
-    .catch(() => fail(announce, "explanation"));
+    .catch(() => fail(t`explanation`));
 }
 
 /** Open one of the visitor's own tools: the converter, price alerts or settings. */
 export function openTool(page: Page, name: string): void {
-  import("./personal/index.ts").then(({ open }) => open(name, page)).catch(() => fail(page.announce, name));
+  const named = element("tools").querySelector(`[value=${name}]`)?.textContent ?? name;
+  import("./personal/index.ts").then(({ open }) => open(name, page)).catch(() => fail(named));
 }
 
-function fail(announce: (text: string) => void, part: string): void {
-  announce(t`The ${part} could not be loaded. Check your network and try again.`);
+/** Firefox does not ask again for a module that could not be loaded once, until the page is loaded again. */
+function fail(part: string): void {
+  tell(t`Not loaded: ${part}. Check your network and reload the page.`);
 }

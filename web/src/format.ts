@@ -25,7 +25,7 @@ let fixedDecimals: number | undefined;
 
 /** Show prices with that many decimals, whatever their size; `null` or another text: by their size. */
 export function useDecimals(wanted: string | null): void {
-  fixedDecimals = /^\d$/.test(wanted ?? "") ? Number(wanted) : undefined;
+  fixedDecimals = /^[0-6]$/.test(wanted ?? "") ? Number(wanted) : undefined;
 }
 
 /** A price with thousands separators, at least 6 significant digits and at least cents. */

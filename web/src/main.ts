@@ -9,7 +9,7 @@ import { bindControls, columnName, drawControls } from "./controls.ts";
 import type { Page } from "./dialogs.ts";
 import { storedFavourites, storeFavourites } from "./favourites.ts";
 import { prepare } from "./format.ts";
-import { element, feedAddress, setText } from "./page.ts";
+import { element, feedAddress, setText, tell } from "./page.ts";
 import type { Row } from "./row.ts";
 import { isLinked, setUp } from "./setup.ts";
 import { QuoteTable } from "./table.ts";
@@ -19,16 +19,15 @@ import { queryOf, viewOf } from "./view.ts";
 
 /** Rows that change places more often cannot be read. */
 const REORDER_MS = 2000;
-/** The rows keep their order for this long after the pointer moved over them, so that a click hits the right row. */
+/** The rows keep their order for this long after the pointer or the focus moved in them: a click hits the right row. */
 const HOLD_MS = 3000;
 /** A screen reader reads the count when typing has stopped, not at each letter. */
 const ANNOUNCE_MS = 600;
 
 const favourites = storedFavourites();
 let hasPrices = false;
-let hasMore = false;
 let view = viewOf(location.search);
-let pointedAt = 0;
+let heldAt = 0;
 let orderedAt = 0;
 /** Other rows are favourites now: they change places when they are not held. */
 let isOrderDue = false;
@@ -50,8 +49,8 @@ const openChart = (symbol: string): void => show((dialogs) => dialogs.openChart(
 const open = ({ symbol }: Row): void => openChart(symbol);
 const explain = (row: Row): void => show((dialogs) => dialogs.explain(page, row));
 bindControls({ view: () => view, change, toggleFavourite, open, explain }, table);
-for (const moved of ["pointermove", "wheel"])
-  element("quotes").addEventListener(moved, () => (pointedAt = steadyNow()), { passive: true });
+for (const moved of ["pointermove", "wheel", "focusin"])
+  element("quotes").addEventListener(moved, () => (heldAt = steadyNow()), { passive: true });
 element("tools").addEventListener("click", ({ target }) => {
   if (target instanceof HTMLButtonElement) show((dialogs) => dialogs.openTool(page, target.value));
 });
@@ -76,21 +75,17 @@ function showNews(news: Heard): void {
   table.apply(news, feed.book.seq);
   const isFirst = news.isSnapshot && !hasPrices;
   hasPrices ||= isFirst;
-  // It asks over the socket, which may come later than the first prices.
-  if (news.isSnapshot && !hasMore && feed.state.link === "live") {
-    hasMore = true;
-    loadMore();
-  }
+  if (isFirst) loadMore();
   banner.received(news);
   element("simulated").hidden = !table.isSimulated;
   const now = steadyNow();
-  const isHeld = now - pointedAt < HOLD_MS || element("quotes").contains(document.activeElement);
-  if ((view.sort || isOrderDue) && (isFirst || (!isHeld && now - orderedAt >= REORDER_MS))) arrange();
+  const isMovable = now - heldAt >= HOLD_MS && now - orderedAt >= REORDER_MS;
+  if ((view.sort || isOrderDue) && (isFirst || isMovable)) arrange();
 }
 
 /** The rest of what the page asks for: without it, trends begin with the page's quotes, and the rows are the build's. */
 function loadMore(): void {
-  import("./more.ts").then(({ askForMore }) => askForMore(feed, table, arrange, openChart)).catch(() => undefined);
+  import("./more.ts").then(({ askForMore }) => askForMore(page, arrange, openChart)).catch(() => undefined);
 }
 
 function tick(): void {
@@ -134,9 +129,7 @@ function toggleFavourite({ symbol }: Row): void {
 
 /** Open one of the page's dialogs, whose code is loaded with the first of them. */
 function show(use: (dialogs: typeof import("./dialogs.ts")) => void): void {
-  import("./dialogs.ts")
-    .then(use)
-    .catch(() => announce(t`This could not be loaded. Check your network and try again.`));
+  import("./dialogs.ts").then(use).catch(() => tell(t`This could not be loaded. Reload the page.`));
 }
 
 function countText(shown: number): string {

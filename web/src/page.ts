@@ -19,3 +19,10 @@ export function setText(id: string, text: string): void {
   const target = element(id);
   if (target.textContent !== text) target.textContent = text;
 }
+
+/** Show a text for a while, and have screen readers read it. */
+export function tell(text: string): void {
+  const line = document.createElement("span");
+  line.append(text);
+  element("told").replaceChildren(line);
+}

@@ -52,7 +52,7 @@ describe("the widget's state", () => {
     [{ silenceMs: undefined, hasFailed: true }, "No prices yet: asking again", false],
     [{ silenceMs: 34_999 }, "Live", false],
     [{ silenceMs: 35_000 }, "Prices are 35s old", true],
-    [{ silenceMs: 7_200_000, isSimulated: true }, "Prices are 2h old", true],
+    [{ silenceMs: 7_200_000, isSimulated: true }, "Simulated prices, 2h old", true],
     [{ isLate: true }, "Prices are 1s old", true],
   ])("%o: %s", (others, text, isOld) => {
     expect(stateOf({ ...facts, ...others })).toEqual({ text, isOld });

@@ -5,10 +5,20 @@
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { catalogueOf, keyOf, LANGUAGES, markedIn, translated, translatedHtml, translatedManifest } from "../words.ts";
+import {
+  catalogueOf,
+  clientTranslated,
+  keyOf,
+  LANGUAGES,
+  markedIn,
+  translated,
+  translatedHtml,
+  translatedManifest,
+} from "../words.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = globSync("src/**/*.ts", { cwd: ROOT }).filter((name) => !name.endsWith(".d.ts"));
+const CLIENT = globSync("../clients/typescript/src/*.ts", { cwd: ROOT });
 const PAGES = ["index.html", "embed.html"];
 const read = (name: string): string => readFileSync(`${ROOT}${name}`, "utf8");
 /** A catalogue that notes what is asked for, and has words for everything. */
@@ -30,6 +40,7 @@ describe.each(Object.values(LANGUAGES))("%s", (locale) => {
     const asked = new Set<string>();
     for (const name of SOURCES) translated(read(name), noting(asked));
     for (const name of PAGES) translatedHtml(read(name), locale, noting(asked));
+    for (const name of CLIENT) clientTranslated(read(name), noting(asked));
     expect(asked.size).toBeGreaterThan(200);
     expect([...asked].filter((key) => !(key in catalogue))).toEqual([]);
     expect(Object.keys(catalogue).filter((key) => !asked.has(key))).toEqual([]);
@@ -69,6 +80,12 @@ describe("a marked text", () => {
     expect(() => translated("t`Live`", {})).toThrow('no words for "Live"');
     expect(() => translated("t`Live`", { Live: "{0}" })).toThrow("no value {0}");
     expect(() => translatedHtml("<p>Live</p>", "fr-CA", {})).toThrow('no words for "Live"');
+  });
+
+  it("is found in the client without a mark", () => {
+    expect(clientTranslated('x = late ? "Too late." : "late"', { "Too late.": "Trop tard." })).toBe(
+      'x = late ? "Trop tard." : "late"',
+    );
   });
 
   it("is in the manifest, too", () => {

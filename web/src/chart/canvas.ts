@@ -32,6 +32,7 @@ const EARLY = 20;
 const ZOOM = 1.25;
 /** How much of its colour a candle from an exchange's history has; the rest is the paper's. */
 const PALE = 0.55;
+const PERCENT = new Intl.NumberFormat(LOCALE, { style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export interface Handlers {
   /** The pointer is over the candle that began at this time; undefined: over no candle. */
@@ -65,7 +66,11 @@ export class Canvas {
       autoSize: true,
       // The panel names the library, with a link.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(host).fontFamily, fontSize: 12 },
-      localization: { locale: LOCALE, timeFormatter: (time: UTCTimestamp) => timeText(time * 1000, this.#interval) },
+      localization: {
+        locale: LOCALE,
+        timeFormatter: (time: UTCTimestamp) => timeText(time * 1000, this.#interval),
+        percentageFormatter: (percent: number) => PERCENT.format(percent / 100),
+      },
       // The crosshair does not snap to a price of a candle.
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { scaleMargins: { top: 0.1, bottom: 0.08 } },
@@ -85,7 +90,8 @@ export class Canvas {
     });
     const { signal } = this.#listening;
     host.addEventListener("pointerleave", () => onHover(undefined), { signal });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint(), { signal });
+    for (const medium of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
+      matchMedia(medium).addEventListener("change", () => this.#paint(), { signal });
     this.#themes = new MutationObserver(() => this.#paint());
     this.#themes.observe(document.documentElement, { attributes: true });
     this.#paint();
@@ -189,8 +195,8 @@ export class Canvas {
     const low = Math.min(...seen.map((candle) => Number(isLine ? candle.close : candle.low)));
     const look = { ...this.#markColours(), lineWidth: 1, lineStyle: LineStyle.Dotted } as const;
     this.#extremes ??= [
-      this.#series.createPriceLine({ ...look, price: high, title: "high" }),
-      this.#series.createPriceLine({ ...look, price: low, title: "low" }),
+      this.#series.createPriceLine({ ...look, price: high, title: t`high` }),
+      this.#series.createPriceLine({ ...look, price: low, title: t`low` }),
     ];
     const [top, bottom] = this.#extremes;
     if (top.options().price !== high) top.applyOptions({ price: high });
@@ -260,6 +266,8 @@ type Colours = [ink: string, paper: string, faint: string, line: string, up: str
 /** The page's current colours: a canvas cannot use CSS variables. */
 function coloursOf(container: HTMLElement): Colours {
   const probe = container.appendChild(document.createElement("span"));
+  // Else every colour is that of texts where the visitor forces colours.
+  probe.style.setProperty("forced-color-adjust", "none");
   const colours = ["ink", "paper", "faint", "line", "up", "down", "other"].map((name) => {
     probe.style.color = `var(--chart-${name})`;
     return getComputedStyle(probe).color;

@@ -88,7 +88,10 @@ export class Chart {
         if (this.#isShown) this.#draw(false);
       },
     );
-    this.#panel.onCompare((other) => void this.#compareWith(other));
+    this.#panel.onCompare((other) => {
+      this.#unselect();
+      void this.#compareWith(other);
+    });
     this.#panel.onCopy(() => csvOf(this.#candles.all));
     this.#panel.onAgain(() => void this.#load(this.#candles.interval));
     plot.addEventListener("keydown", (event) => this.#keyPressed(event));
@@ -124,7 +127,7 @@ export class Chart {
     clearTimeout(this.#timer);
     this.#candles = new Candles(interval);
     this.#isShown = this.#hasFailed = this.#hasAll = this.#isLoadingOlder = false;
-    this.#select(undefined);
+    this.#unselect();
     this.#panel.showNotice("");
     this.#panel.showLoading(this.#wasLive ? LOADING : WAITING);
     try {
@@ -307,6 +310,12 @@ export class Chart {
     this.#panel.showState(all.length ? "" : NONE);
     this.#canvas?.show(all, interval, this.#look.style, fromStart);
     this.#select(this.#selected);
+  }
+
+  /** Show the values of the last candle, and no crosshair: what is drawn changes. */
+  #unselect(): void {
+    this.#canvas?.select(undefined);
+    this.#select(undefined);
   }
 
   /** Show the values of this candle, or of the last one. */

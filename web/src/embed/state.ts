@@ -19,5 +19,6 @@ export function stateOf({ silenceMs, hasFailed, isLate, isSimulated }: Facts): {
   if (silenceMs === undefined) return { text: hasFailed ? t`No prices yet: asking again` : t`Loading`, isOld: false };
   const kind = isSimulated ? t`Simulated prices, not live ones` : t`Live`;
   if (silenceMs < OLD_MS && !isLate) return { text: kind, isOld: false };
-  return { text: t`Prices are ${ageText(silenceMs)} old`, isOld: true };
+  const age = ageText(silenceMs);
+  return { text: isSimulated ? t`Simulated prices, ${age} old` : t`Prices are ${age} old`, isOld: true };
 }

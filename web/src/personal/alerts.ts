@@ -2,12 +2,12 @@
 
 import type { Page } from "../dialogs.ts";
 import { button, make } from "../elements.ts";
-import { exactText, LOCALE } from "../format.ts";
+import { exactText, LOCALE, priceText } from "../format.ts";
 import { amountIn } from "./amount.ts";
 import { assetChoice, choices, labelled, openDialog } from "./dialog.ts";
 import { alertText, permission, playTone, tell } from "./tell.ts";
 import type { Alert } from "./watch.ts";
-import { MOST_ALERTS, Watch } from "./watch.ts";
+import { isReached, MOST_ALERTS, Watch } from "./watch.ts";
 
 const PERMISSIONS = {
   granted: t`Notifications are on.`,
@@ -15,6 +15,7 @@ const PERMISSIONS = {
   missing: t`This browser has no notifications.`,
   default: "",
 };
+const MOMENT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
 let watch: Watch | undefined;
 
 /** Look at the alerts with each tick, from now on. `feed` is the page's. */
@@ -47,27 +48,41 @@ export function openAlerts(page: Page): void {
     const spot = feed.book.quotes.get(asset.value)?.spot;
     price.placeholder = spot ? t`now ${exactText(spot)}` : "";
   };
+  const add = (alert: Alert): void => {
+    const quote = feed.book.quotes.get(alert.symbol);
+    const room = withRoom(watching.alerts);
+    if (quote && isReached(alert, quote))
+      note.textContent = t`That is so already: it is ${priceText(quote.spot)} CAD now.`;
+    else if (!room) note.textContent = t`${MOST_ALERTS} alerts are the most.`;
+    else {
+      set([...room, alert]);
+      price.value = "";
+    }
+  };
   const form = make("form", "tool-fields");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const amount = amountIn(price.value);
     if (amount === undefined || !Number(amount)) note.textContent = t`Type a price in CAD, such as 98500.`;
-    else if (watching.alerts.length >= MOST_ALERTS) note.textContent = t`${MOST_ALERTS} alerts are the most.`;
-    else {
-      set([...watching.alerts, { symbol: asset.value, when: when.value as Alert["when"], price: amount }]);
-      price.value = "";
-    }
+    else add({ symbol: asset.value, when: when.value as Alert["when"], price: amount });
   });
   asset.addEventListener("change", suggest);
-  const add = button(t`Add`);
-  add.type = "submit";
-  form.append(labelled(t`Asset`, asset), labelled(t`When it`, when), labelled(t`Price in CAD`, price), add);
+  const adds = button(t`Add`);
+  adds.type = "submit";
+  form.append(labelled(t`Asset`, asset), labelled(t`When it`, when), labelled(t`Price in CAD`, price), adds);
   suggest();
 
   const dialog = openDialog(t`Price alerts`, feed.observe({ onHeard: () => draw() }));
   const help = t`Alerts work only while this page is open; hidden, it hears prices once a minute. They are kept in this browser.`;
   dialog.append(make("p", "tool-help", help), form, note, list, permissionLine());
   draw();
+}
+
+/** The alerts without the oldest one that was reached, if there would be too many; undefined if all of them wait. */
+function withRoom(alerts: readonly Alert[]): readonly Alert[] | undefined {
+  if (alerts.length < MOST_ALERTS) return alerts;
+  const index = alerts.findIndex(({ reached }) => reached);
+  return index < 0 ? undefined : alerts.toSpliced(index, 1);
 }
 
 function drawList(list: HTMLElement, alerts: readonly Alert[], set: (alerts: readonly Alert[]) => void): void {
@@ -78,7 +93,7 @@ function drawList(list: HTMLElement, alerts: readonly Alert[], set: (alerts: rea
   list.replaceChildren(
     ...alerts.map((alert, index) => {
       const item = make("li", alert.reached ? "reached" : "");
-      const at = alert.reached && new Date(alert.reached.ts).toLocaleTimeString(LOCALE, { hourCycle: "h23" });
+      const at = alert.reached && MOMENT.format(alert.reached.ts);
       const remove = button(t`Remove`);
       remove.setAttribute("aria-label", t`Remove: ${alertText(alert)}`);
       remove.addEventListener("click", () => {

@@ -2,7 +2,7 @@
 
 import { DECIMAL } from "../format.ts";
 
-const MOST_DIGITS = 40;
+const MOST_DIGITS = 80;
 
 /**
  * The number in a text such as `1,234.5` or `1 234.5`, in plain digits; undefined if there is none. With a decimal comma

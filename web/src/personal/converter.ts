@@ -26,7 +26,10 @@ export function openConverter({ feed, table }: Page): void {
     given.setCustomValidity(typed === undefined && given.value.trim() ? t`Type a number, such as 1234.56.` : "");
     given.ariaInvalid = String(!given.validity.valid);
     const other = given === amount ? dollars : amount;
+    const { selectionStart, selectionEnd } = other;
     other.value = typed === undefined || !now ? "" : exactText(converted(typed, now.spot, given === amount));
+    // For a visitor who is copying it. In another field this would take the focus in some browsers.
+    if (other === document.activeElement) other.setSelectionRange(selectionStart, selectionEnd);
     price.textContent =
       given.validationMessage || (now ? priceLine(now) : t`There is no price for ${baseOf(asset.value)} now.`);
     price.classList.toggle("stale", now?.stale === true);

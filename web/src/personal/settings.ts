@@ -5,6 +5,7 @@ import { button, make } from "../elements.ts";
 import { keep } from "../kept.ts";
 import { element } from "../page.ts";
 import { applySetUp, isLinked, KEY, LOOKS, STARS, setUp, shownColumns } from "../setup.ts";
+import { colourBar } from "../theme-color.ts";
 import type { Column } from "../view.ts";
 import { COLUMNS } from "../view.ts";
 import { choices, labelled, openDialog } from "./dialog.ts";
@@ -41,7 +42,6 @@ const CHOICES: readonly Choice[] = [
       ["2", "2"],
       ["4", "4"],
       ["6", "6"],
-      ["8", "8"],
     ],
   },
   {
@@ -66,6 +66,7 @@ export function openSettings({ table, favourites, change, announce }: Page): voi
   const show = (): void => {
     applySetUp(table.template, ...document.querySelectorAll("#quotes tr, thead tr:has([data-column])"));
     for (const row of table.rows.values()) table.redraw(row);
+    colourBar();
     if (isLinked) change({});
     else
       note.textContent = keep(KEY, String(setUp))
@@ -103,7 +104,10 @@ export function openSettings({ table, favourites, change, announce }: Page): voi
 }
 
 function choiceOf({ name, label, offered }: Choice, set: (name: string, value: string) => void): HTMLElement {
-  const select = choices(offered, setUp.get(name) ?? "");
+  const chosen = setUp.get(name) ?? "";
+  // The cookie of a language may have gone.
+  const holds = name !== "lang" || document.documentElement.lang.startsWith(chosen);
+  const select = choices(offered, holds ? chosen : "");
   select.addEventListener("change", () => set(name, select.value));
   return labelled(label, select);
 }

@@ -27,8 +27,15 @@ export function permission(): NotificationPermission | "missing" {
   return "Notification" in globalThis ? Notification.permission : "missing";
 }
 
-/** A tone, if the browser lets the page make one: it does so after a click. */
-export async function playTone(): Promise<void> {
+let playing: Promise<void> | undefined;
+
+/** A tone, if the browser lets the page make one: it does so after a click. One sounds at a time. */
+export function playTone(): Promise<void> {
+  playing ??= sound().finally(() => (playing = undefined));
+  return playing;
+}
+
+async function sound(): Promise<void> {
   try {
     const context = new AudioContext();
     for (let index = 0; index < TONE.times; index++) {
@@ -57,18 +64,27 @@ function notify(body: string): void {
   else new Notification(title, options);
 }
 
-/** The bar covers the page's end and moves nothing; it stays until it is closed. */
+/** The bar covers a part of the page and moves nothing; each line stays until it is closed. */
 function showBar(text: string): void {
   let bar = document.querySelector<HTMLElement>(".alert-bar");
   if (!bar) {
     bar = make("div", "alert-bar");
     bar.setAttribute("role", "alert");
-    document.body.append(bar);
   }
+  place(bar);
   const line = make("p", "", text);
   const close = button("×");
   close.setAttribute("aria-label", t`Close: ${text}`);
   close.addEventListener("click", () => line.remove());
   line.append(close);
   bar.append(line);
+}
+
+/** Put the bar into the dialog that is open, if there is one: nothing else on the page can be clicked or read then. */
+function place(bar: HTMLElement): void {
+  const dialog = [...document.querySelectorAll("dialog:modal")].at(-1);
+  const host = dialog ?? document.body;
+  if (bar.parentElement === host) return;
+  host.append(bar);
+  dialog?.addEventListener("close", () => place(bar), { once: true });
 }

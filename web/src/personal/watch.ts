@@ -66,17 +66,31 @@ export class Watch {
         if (alert.symbol !== quote.symbol || !isReached(alert, quote)) continue;
         const told = { ...alert, reached: { ts: quote.ts, spot: quote.spot } };
         this.#alerts = this.#alerts.with(index, told);
-        keep(ALERTS, JSON.stringify(this.#alerts));
-        this.#onReached(told);
+        oneTab(() => {
+          if (isTold(storedAlerts()[index], alert)) return;
+          keep(ALERTS, JSON.stringify(this.#alerts));
+          this.#onReached(told);
+        });
       }
     }
   }
 }
 
+/** Do something while no other tab of the page does it, where the browser can: the first one keeps what it told. */
+function oneTab(act: () => void): void {
+  if (globalThis.navigator?.locks) void navigator.locks.request(ALERTS, act);
+  else act();
+}
+
+/** Whether what is stored is this alert, and another tab has told it. */
+function isTold(stored: Alert | undefined, { symbol, when, price }: Alert): boolean {
+  return Boolean(stored?.reached) && stored?.symbol === symbol && stored.when === when && stored.price === price;
+}
+
 function isAlert(value: unknown): value is Alert {
   const { symbol, when, price, reached } = (value ?? {}) as Partial<Alert>;
-  const isTold = reached === undefined || (typeof reached?.ts === "number" && isPrice(reached.spot));
-  return typeof symbol === "string" && (when === "above" || when === "below") && isPrice(price) && isTold;
+  const isWhole = reached === undefined || (typeof reached?.ts === "number" && isPrice(reached.spot));
+  return typeof symbol === "string" && (when === "above" || when === "below") && isPrice(price) && isWhole;
 }
 
 function isPrice(text: unknown): boolean {

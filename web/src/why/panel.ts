@@ -22,6 +22,8 @@ export class Panel {
   readonly #stateText = make("p", "");
   readonly #notice = make("p", "why-notice");
   readonly #again = button(t`Try again`);
+  /** What is shown, and since when. */
+  #shown: { readonly candidates: readonly Candidate[]; readonly at: number } = { candidates: [], at: 0 };
 
   constructor(symbol: string, name: string) {
     const title = make("h2", "why-title", t`Why this price? `);
@@ -78,6 +80,7 @@ export class Panel {
 
   show(explanation: Explanation): void {
     const { candidates, reference } = explanation;
+    this.#shown = { candidates, at: performance.now() };
     const distances = candidates.map((candidate) => distanceOf(candidate, reference));
     const scale = scaleOf(distances);
     write(this.#summary, summaryOf(explanation));
@@ -86,6 +89,15 @@ export class Panel {
     this.#list.style.setProperty("--band", String(Math.min(1, band)));
     this.#body.replaceChildren(...candidates.map((candidate, index) => rowOf(candidate, distances[index], scale)));
     this.showState("");
+  }
+
+  /** The markets grow older until the feed is asked again. */
+  age(): void {
+    const { candidates, at } = this.#shown;
+    for (const [index, candidate] of candidates.entries()) {
+      const shown = this.#body.rows[index]?.querySelector<HTMLElement>(".why-age");
+      if (shown) write(shown, ageOf(candidate, performance.now() - at));
+    }
   }
 
   /** The table states its roles, because on a phone its rows are laid out as cards. */

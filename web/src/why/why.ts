@@ -94,6 +94,7 @@ export class Why {
 
   #heard(): void {
     this.#panel.showQuote(this.#quote);
+    this.#panel.age();
     if (!this.#isShown || this.#isAsking || this.#summary() === this.#toldOf) return;
     this.#toldOf = this.#summary();
     this.#askIn(Math.max(0, this.#askedAt + SOON_MS - performance.now()));

@@ -74,8 +74,9 @@ export function priceOf({ price_cad: price }: Candidate): string {
   return price === null ? NONE : priceText(price);
 }
 
-export function ageOf({ age_ms: age }: Candidate): string {
-  return age === null ? NONE : ageText(age);
+/** How old it is, this long after the feed has said so. */
+export function ageOf({ age_ms: age }: Candidate, sinceMs = 0): string {
+  return age === null ? NONE : ageText(age + sinceMs);
 }
 
 /** What the markets say together. */

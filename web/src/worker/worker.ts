@@ -15,8 +15,8 @@ import { NetworkOnly } from "workbox-strategies";
 declare const self: ServiceWorkerGlobalScope;
 
 const PAGE = /^\/(?:\?|$)/;
-/** Without a network a cookie names no language; the browser does. */
-const kept = shell[/^fr\b/i.test(navigator.language) ? "fr" : "index"];
+/** The page names its language when it registers the worker: a worker reads no cookie. */
+const kept = shell[new URLSearchParams(location.search).get("lang") === "fr" ? "fr" : "index"];
 
 void self.skipWaiting();
 clientsClaim();
@@ -25,3 +25,11 @@ cleanupOutdatedCaches();
 const page = new NetworkOnly({ plugins: [new PrecacheFallbackPlugin({ fallbackURL: kept[0].url })] });
 registerRoute(new NavigationRoute(page, { allowlist: [PAGE] }));
 precacheAndRoute([...kept]);
+
+/** A price alert was clicked: show the page. */
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(
+    self.clients.matchAll({ type: "window" }).then(([page]) => page?.focus() ?? self.clients.openWindow("/")),
+  );
+});

@@ -144,10 +144,10 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     expect(await page.evaluate(() => (window as unknown as { moved: string[] }).moved)).toEqual([]);
   });
 
-  it("has one live region, which no tick changes", async ({ visit }) => {
+  it("has two live regions, which no tick changes", async ({ visit }) => {
     const page = await visit.open();
     await page.locator("#announcer").filter({ hasText: "Live." }).waitFor({ state: "attached" });
-    expect(await liveRegions(page)).toEqual(["announcer"]);
+    expect(await liveRegions(page)).toEqual(["announcer", "told"]);
     await page.evaluate(() => {
       const said: string[] = [];
       Object.assign(window, { said });

@@ -42,7 +42,31 @@ const said = (page: Page) => page.getAttribute(".chart-plot", "aria-valuetext");
 const libraries = (page: Page) =>
   page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("canvas")).length);
 
+/** How many colours the candles and what is behind them have. Runs in the page. */
+function coloursOfPlot(): number {
+  const canvases = [...(document.querySelector(".chart-plot")?.shadowRoot?.querySelectorAll("canvas") ?? [])];
+  const widest = Math.max(...canvases.map(({ width, height }) => width * height));
+  const pixels = canvases
+    .filter(({ width, height }) => width * height === widest)
+    .flatMap((canvas) => {
+      const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? {};
+      // Every hundredth, without those that are transparent.
+      return data ? [...new Uint32Array(data.buffer)].filter((pixel, index) => !(index % 100) && pixel >>> 24) : [];
+    });
+  return new Set(pixels).size;
+}
+
 describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
+  it.for(["light", "dark"] as const)(
+    "can be seen where the visitor forces colours: %s",
+    async (colorScheme, { visit }) => {
+      const page = await visit.open("?symbol=BTC_CAD", { forcedColors: "active", colorScheme });
+      await drawn(page);
+      await expect.poll(() => page.evaluate(coloursOfPlot)).toBeGreaterThan(1);
+      expect(await visit.violations(`chart forced colours ${colorScheme}`)).toEqual([]);
+    },
+  );
+
   it("loads its library when it is opened, and follows each quote", async ({ visit }) => {
     const page = await visit.open();
     expect(await libraries(page)).toBe(0);

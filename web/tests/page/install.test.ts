@@ -35,6 +35,13 @@ describe.skipIf(!CHROMIUM)("the page that is kept", { timeout: TIMEOUT_MS }, () 
     visit.errors.length = 0;
   });
 
+  it("is kept in the language that it is in", async ({ visit }) => {
+    const page = await visit.open("", { ...WORKER, locale: "fr-CA" });
+    await expect.poll(() => page.evaluate(IS_KEPT)).toBe(true);
+    expect(await page.evaluate(() => navigator.serviceWorker.controller?.scriptURL)).toMatch(/worker\.js\?lang=fr$/);
+    expect(await page.evaluate(async () => Boolean(await caches.match("/fr.html", { ignoreSearch: true })))).toBe(true);
+  });
+
   it("comes from the network where there is one, so a new version shows at once", async ({ from, visit }) => {
     const page = await visit.open("", WORKER);
     await expect.poll(() => page.evaluate(IS_KEPT)).toBe(true);

@@ -176,6 +176,17 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
       .toMatch(/^Bid [\d,.]+ · ask [\d,.]+ · spread [\d.]+% · 24 h [+−]?[\d,.]+ CAD, from [\d,.]+ to [\d,.]+$/);
   });
 
+  it("keeps sort and filter in sight on a phone, and has one gain and one loss", async ({ visit }) => {
+    const page = await visit.open("", { viewport: PHONE });
+    const moves = page.locator("#day button:visible");
+    await expect.poll(() => moves.count()).toBe(2);
+    expect(await moves.evaluateAll((all) => all.every((each) => each.scrollWidth <= each.clientWidth))).toBe(true);
+    await page.mouse.wheel(0, 2000);
+    const top = () => page.locator("#controls").evaluate((controls) => controls.getBoundingClientRect().top);
+    await expect.poll(() => page.evaluate(() => scrollY)).toBeGreaterThan(1000);
+    expect(await top()).toBe(0);
+  });
+
   it("names the sources whose licences ask for it, with links", async ({ visit }) => {
     const page = await visit.open();
     const links = page.locator("footer a");
@@ -341,6 +352,9 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await expect.poll(async () => (await visit.numbers("spot"))[0], { timeout: 5000 }).not.toBe(first);
     expect(await page.locator("body.out-of-date").count()).toBe(0);
     expect(await lines(page)).toBe(0);
+    await expect.poll(() => page.textContent("#ups")).toMatch(/^\d+ up$/);
+    await page.keyboard.press("/");
+    expect(await visit.focused()).toBe("filter");
     site.isFull = false;
     await visit.is("live", 30_000);
     await expect.poll(() => lines(page)).toBe(SYMBOLS.length);
@@ -358,6 +372,24 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     site.isFull = false;
     await visit.is("live", 10_000);
     await visit.is("quiet", QUIET_WITHIN_MS);
+  });
+
+  it("says for all to see that there is no such asset", async ({ visit }) => {
+    const page = await visit.open("?symbol=NOPE");
+    await page.locator("#told span", { hasText: "There is no asset NOPE." }).waitFor();
+    expect(await visit.query()).toBe("");
+  });
+
+  it("goes on sorting while a row has the focus, when it is not held", async ({ site, visit }) => {
+    const page = await visit.open("?sort=spot", { clockFrom: Date.now() });
+    await page.click('tr[data-symbol="ADA_CAD"] .star');
+    site.market.setSpot("ADA_CAD", 9_999_999);
+    await visit.tick();
+    expect((await visit.shown())[0]).not.toBe("ADA_CAD");
+    await page.clock.runFor(5000);
+    await visit.tick();
+    expect((await visit.shown())[0]).toBe("ADA_CAD");
+    expect(await visit.focused()).toBe("ADA_CAD Favourite ADA");
   });
 
   it("keeps the focus when its row is moved", async ({ visit }) => {

@@ -176,6 +176,56 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
     expect(await page.locator(".tool-list li").count()).toBe(1);
   });
 
+  it("an alert can be closed while a dialog is open, and outlives the dialog", async ({ site, visit }) => {
+    const page = await visit.open();
+    await openTool(page, "Price alerts");
+    await page.getByLabel("Price in CAD").fill("1");
+    await page.keyboard.press("Enter");
+    expect(await page.textContent(".tool-note")).toMatch(/^That is so already: it is [\d,.]+ CAD now\.$/);
+    expect(await page.locator(".tool-list li").count()).toBe(0);
+    const spot = Number(site.market.spotOf("BTC_CAD"));
+    for (const factor of [1.5, 1.6]) {
+      await page.getByLabel("Price in CAD").fill(String(Math.round(spot * factor)));
+      await page.keyboard.press("Enter");
+    }
+    site.market.setSpot("BTC_CAD", spot * 2);
+    do await visit.tick();
+    while ((await page.locator("dialog .alert-bar p").count()) < 2);
+    await page.locator(".alert-bar button").first().click();
+    expect(await page.locator("dialog .alert-bar p").count()).toBe(1);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog.tool").waitFor({ state: "detached" });
+    await page.click("body > .alert-bar button");
+    expect(await page.locator(".alert-bar p").count()).toBe(0);
+  });
+
+  it("two tabs keep each other's favourites, and one of them tells an alert", async ({ site, visit }) => {
+    const page = await visit.open();
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.locator('#state[data-kind="live"]').waitFor();
+    const star = (symbol: string) => `tr[data-symbol="${symbol}"] .star`;
+    await expect.poll(() => other.textContent("#ups")).toMatch(/up$/);
+    await page.click(star("ADA_CAD"));
+    await other.locator(`${star("ADA_CAD")}[aria-pressed="true"]`).waitFor();
+    await other.click(star("XRP_CAD"));
+    const kept = await page.evaluate(() => localStorage.getItem("cadfeed.favourites"));
+    expect(JSON.parse(kept ?? "")).toEqual(["ADA_CAD", "XRP_CAD"]);
+
+    await openTool(page, "Price alerts");
+    const spot = Number(site.market.spotOf("BTC_CAD"));
+    await page.getByLabel("Price in CAD").fill(String(Math.round(spot * 1.5)));
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Escape");
+    site.market.setSpot("BTC_CAD", spot * 2);
+    const told = async () =>
+      (await page.locator(".alert-bar p").count()) + (await other.locator(".alert-bar p").count());
+    do await visit.tick();
+    while (!(await told()));
+    for (let tick = 0; tick < 3; tick += 1) await visit.tick();
+    expect(await told()).toBe(1);
+  });
+
   it("says so where the browser keeps nothing", async ({ visit }) => {
     const page = await visit.open("", { script: "Storage.prototype.setItem = () => { throw new Error('full'); };" });
     await openTool(page, "Settings");
@@ -188,27 +238,33 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
     ["light", {}],
     ["dark phone", { viewport: PHONE, colorScheme: "dark" }],
     ["small phone", { viewport: { width: 320, height: 568 } }],
-  ] as const)("have no accessibility violations, and nothing is cut off: %s", async ([name, options], { visit }) => {
-    const page = await visit.open("?rows=compact&columns=spot,percent,trend", options);
-    await page.click("#more");
-    expect(await visit.violations(`tools menu ${name}`)).toEqual([]);
-    await page.keyboard.press("Escape");
-    for (const tool of ["Convert", "Price alerts", "Settings"]) {
-      await openTool(page, tool);
-      if (tool === "Price alerts") {
-        await page.getByLabel("Price in CAD").fill("1");
-        await page.keyboard.press("Enter");
-      }
-      expect(await visit.violations(`tool ${tool} ${name}`), tool).toEqual([]);
-      const fits = await page.locator("dialog.tool").evaluate((dialog) => dialog.scrollWidth <= dialog.clientWidth);
-      expect(fits, tool).toBe(true);
+  ] as const)(
+    "have no accessibility violations, and nothing is cut off: %s",
+    async ([name, options], { site, visit }) => {
+      const page = await visit.open("?rows=compact&columns=spot,percent,trend", options);
+      const spot = Number(site.market.spotOf("BTC_CAD"));
+      await page.click("#more");
+      expect(await visit.violations(`tools menu ${name}`)).toEqual([]);
       await page.keyboard.press("Escape");
-      await page.locator("dialog.tool").waitFor({ state: "detached" });
-      expect(await visit.focused(), tool).toBe("more");
-    }
-    await page.waitForFunction(() => Boolean(document.querySelector(".alert-bar p")));
-    expect(await visit.violations(`alert ${name}`)).toEqual([]);
-  });
+      for (const tool of ["Convert", "Price alerts", "Settings"]) {
+        await openTool(page, tool);
+        if (tool === "Price alerts") {
+          await page.getByLabel("Price in CAD").fill(String(Math.round(spot * 1.5)));
+          await page.keyboard.press("Enter");
+        }
+        expect(await visit.violations(`tool ${tool} ${name}`), tool).toEqual([]);
+        const fits = await page.locator("dialog.tool").evaluate((dialog) => dialog.scrollWidth <= dialog.clientWidth);
+        expect(fits, tool).toBe(true);
+        await page.keyboard.press("Escape");
+        await page.locator("dialog.tool").waitFor({ state: "detached" });
+        expect(await visit.focused(), tool).toBe("more");
+      }
+      site.market.setSpot("BTC_CAD", spot * 2);
+      do await visit.tick();
+      while (!(await page.locator(".alert-bar p").count()));
+      expect(await visit.violations(`alert ${name}`)).toEqual([]);
+    },
+  );
 
   it("a set-up moves nothing while the page loads", async ({ visit }) => {
     const page = await visit.open("?rows=compact&columns=trend,spot,percent&theme=dark&stars=ADA_CAD,XRP_CAD", {
