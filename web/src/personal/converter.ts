@@ -28,7 +28,7 @@ export function openConverter({ feed, table }: Page): void {
     const other = given === amount ? dollars : amount;
     const { selectionStart, selectionEnd } = other;
     other.value = typed === undefined || !now ? "" : exactText(converted(typed, now.spot, given === amount));
-    // For a visitor who is copying it. In another field this would take the focus in some browsers.
+    // For a visitor who is copying it. Elsewhere some browsers would move the focus there.
     if (other === document.activeElement) other.setSelectionRange(selectionStart, selectionEnd);
     price.textContent =
       given.validationMessage || (now ? priceLine(now) : t`There is no price for ${baseOf(asset.value)} now.`);

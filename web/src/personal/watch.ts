@@ -61,18 +61,20 @@ export class Watch {
 
   #look(quotes: Iterable<Quote>): void {
     if (this.#alerts.every(({ reached }) => reached)) return;
+    const reached = new Map<number, Alert>();
     for (const quote of quotes) {
       for (const [index, alert] of this.#alerts.entries()) {
         if (alert.symbol !== quote.symbol || !isReached(alert, quote)) continue;
-        const told = { ...alert, reached: { ts: quote.ts, spot: quote.spot } };
-        this.#alerts = this.#alerts.with(index, told);
-        oneTab(() => {
-          if (isTold(storedAlerts()[index], alert)) return;
-          keep(ALERTS, JSON.stringify(this.#alerts));
-          this.#onReached(told);
-        });
+        reached.set(index, { ...alert, reached: { ts: quote.ts, spot: quote.spot } });
       }
     }
+    if (!reached.size) return;
+    this.#alerts = this.#alerts.map((alert, index) => reached.get(index) ?? alert);
+    oneTab(() => {
+      const stored = storedAlerts();
+      keep(ALERTS, JSON.stringify(this.#alerts));
+      for (const [index, alert] of reached) if (!isTold(stored[index], alert)) this.#onReached(alert);
+    });
   }
 }
 

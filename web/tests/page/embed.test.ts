@@ -77,7 +77,7 @@ describe.skipIf(!CHROMIUM)("the widget", { timeout: TIMEOUT_MS }, () => {
       await page.clock.runFor(5000);
       return await state.textContent();
     };
-    await expect.poll(later, { timeout: 20_000 }).toMatch(/^Prices are \d+s old$/);
+    await expect.poll(later, { timeout: 20_000 }).toMatch(/^Simulated prices, \d+s old$/);
     expect(await page.locator("body.out-of-date").count()).toBe(1);
     site.hasDocuments = true;
     await expect.poll(later, { timeout: 20_000 }).toContain("Simulated");
