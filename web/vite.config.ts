@@ -45,6 +45,8 @@ export default defineConfig(({ mode }) => ({
     // `tests/stack` needs a local stack: tests/e2e/page_on_stack.py starts the stack and these tests.
     include: process.env["CADFEED_STACK"] ? ["tests/stack/*.test.ts"] : ["tests/*.test.ts", "tests/page/*.test.ts"],
     reporters: ["dot", "./tests/summary.ts"],
+    // Tests in a browser mostly wait for it, so two files at once take half the time, on two cores as well.
+    maxWorkers: 2,
     // As in the Makefile for pytest: a failure has to happen twice. The summary names those that passed then.
     retry: 1,
   },
