@@ -36,6 +36,7 @@ FACTOR_IF_BUSY = 1 if ALL else 5
 MOST_UNSEEN = 0.2
 INJECTED = Path(__file__).parent / "faults" / "injected"
 DOCUMENT = ROOT / "docs" / "reliability.md"
+END = "<!-- /faults -->"
 judged: list[tuple[Case, Judgement]] = []
 
 
@@ -59,8 +60,9 @@ def with_rows(text: str, found: Sequence[tuple[Case, Judgement]]) -> str:
     for case, each in found:
         name, *numbers = each.cells()
         text = re.sub(rf"^\| {re.escape(name)} \|.*$", f"| {' | '.join([name, *numbers])} |", text, flags=re.MULTILINE)
-        if not is_over(each):
-            text = text.replace(f"- {case.name}: {case.reason}\n", "")
+        text = text.replace(f"- {case.name}: {case.reason}\n", "")
+        if case.reason and is_over(each):
+            text = text.replace(f"\n{END}", f"- {case.name}: {case.reason}\n\n{END}")
     return text
 
 

@@ -35,7 +35,7 @@ async def restarted(state: Path, channels: tuple[str, ...], patch: pytest.Monkey
     patch.setenv("PERSIST_STATE", "1")
     patch.setenv("STATE_DIR", str(state / "persisted"))
     async with Emulated(state, TICK) as emulated:
-        await emulated.deploy(await emulated.synthesise(ROOT, "cdk.out"))
+        await emulated.deploy(await emulated.synthesise(ROOT, "cdk.out", direct="true"))
         async with watched(emulated, channels) as watch:
             watch.begin()
             await asyncio.to_thread(end_emulator, state)
