@@ -97,7 +97,10 @@ def padded(draw: st.DrawFn) -> str:
     return text + padding if letter.isspace() else text.replace("{", f'{{"x":"{padding}",', 1)
 
 
+# Each event comes up, however few messages there are.
+plain = st.sampled_from(EVENTS).map(lambda event: json.dumps({"event": event, "channel": "rates_batch"}))
 messages = st.one_of(
+    plain,
     st.text(max_size=80),
     st.binary(max_size=80).map(lambda raw: raw.decode("utf-8", "replace")),
     surrogates,

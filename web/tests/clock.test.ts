@@ -7,7 +7,8 @@ import { Clock } from "../src/clock.ts";
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "Date", "performance"] }));
 afterEach(() => void vi.useRealTimers());
 
-it("tells the round trip from the second ping on: the first may have started a function", async () => {
+// The first may have started a function.
+it("tells the round trip from the second ping on", async () => {
   const took = [2000, 40, 50];
   const request = vi.fn(async () => {
     await new Promise((resolve) => setTimeout(resolve, took[request.mock.calls.length - 1]));
