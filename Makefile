@@ -124,7 +124,7 @@ test: setup browser ## every check and every test
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi
 
 stack-test: setup browser ## the tests of the whole feed and of real time, which mostly wait for ticks
-	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_TWICE_AGAIN) -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest tests/e2e $(REAL_TIME) $(TRY_TWICE_AGAIN) -n 3 --dist loadfile --no-loadscope-reorder
 
 parts-test: setup ## the tests of its parts
 	@$(BIN)/python -m pytest --ignore=tests/e2e $(REAL_TIME:%=--ignore=%) $(TRY_AGAIN) -n 2 --dist loadfile --no-loadscope-reorder

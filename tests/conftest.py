@@ -25,10 +25,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = (
-    "e2e/test_page_in",
+    # Only one of the browsers at the beginning: each takes a core.
+    "e2e/test_page_in_chromium",
     "e2e/test_schedule",
     "e2e/test_prices",
     "e2e/test_soak",
+    "e2e/test_page_in_firefox",
     "e2e/test_history",
     "e2e/test_shards",
     "e2e/test_kept_data",
