@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import jsii
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_lambda_event_sources import DynamoEventSource
@@ -25,8 +24,8 @@ MAX_RECORD_AGE = Duration.seconds(60)
 
 @jsii.implements(lambda_.IEventSourceDlq)
 class FailedRecords:
-    """The queue of what a trigger put aside. The CDK's `SqsDlq` also grants two rights to read the queue's properties,
-    which nothing uses.
+    """The queue of what a trigger put aside. It grants nothing: the CDK's `SqsDlq` would grant two rights, to read the
+    queue's properties, that nothing uses.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
@@ -34,8 +33,9 @@ class FailedRecords:
     def __init__(self, queue: sqs.Queue) -> None:
         self._queue = queue
 
-    def bind(self, _target: lambda_.IEventSourceMapping, handler: lambda_.IFunction, /) -> lambda_.DlqDestinationConfig:
-        handler.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self._queue.queue_arn]))
+    def bind(
+        self, _target: lambda_.IEventSourceMapping, _handler: lambda_.IFunction, /
+    ) -> lambda_.DlqDestinationConfig:
         return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)
 
 
@@ -83,6 +83,7 @@ class Publish(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        self.function.allow(["sqs:SendMessage"], [self.failed.queue_arn])
         for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
             accept(self.failed, {rule: "This queue is the dead-letter queue."})
         snapshots = {

@@ -32,9 +32,12 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
         .first()
         .evaluate((row) => row.getBoundingClientRect().height);
     const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const bars = () =>
+      page.locator("meta[name=theme-color]").evaluateAll((all) => all.map((meta) => (meta as HTMLMetaElement).media));
     const [high, light] = [await rowHeight(), await paper()];
     await openTool(page, "Settings");
     await choose(page, "Theme", "dark");
+    expect(await bars()).toEqual(["not all", "all"]);
     await choose(page, "Rows", "compact");
     await choose(page, "Decimals", "2");
     await page.getByLabel("Bid", { exact: true }).uncheck();
