@@ -80,7 +80,9 @@ class Api(Construct):
         self._allow_counting(subscribe, table, PACE)
         if self._config.max_rates_connections_per_client or self._config.max_rates_connections_per_block:
             subscribe.allow_items(table, {"UpdateItem": [CLIENTS], "Query": [CLIENTS]})
-        subscribe.allow_items(quotes, {"GetItem": ["SNAPSHOT", "LEASE"], "UpdateItem": ["AUDIENCE", "LEASE"]})
+        subscribe.allow_items(
+            quotes, {"GetItem": ["SNAPSHOT", "LEASE", "AUDIENCE"], "UpdateItem": ["AUDIENCE", "LEASE"]}
+        )
         subscribe.allow(["lambda:InvokeFunction"], [ingest.function.function_arn])
         self.allow_posts(subscribe)
 

@@ -28,7 +28,6 @@ settings = read(SubscribeSettings, os.environ)
 gateway = open_answers(settings.connections_url, settings.answer_rate)
 connections_items = table(settings.connections_table)
 connections = ConnectionsTable(connections_items, settings.connection_shards)
-admission = Admission(connections, MessageLimit(settings.messages_per_minute, settings.message_burst))
 subscriptions = Subscriptions(
     QuotesTable(table(settings.quotes_table)),
     connections,
@@ -48,6 +47,9 @@ subscriptions = Subscriptions(
     settings.tick_seconds,
     settings.rates_every_seconds,
     settings.rates_change,
+)
+admission = Admission(
+    connections, MessageLimit(settings.messages_per_minute, settings.message_burst), subscriptions.opening
 )
 
 

@@ -169,6 +169,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """The first subscription of a connection, which is written with the count of its message. `symbols`: `None` for
+    all."""
+
+    channel: str
+    symbols: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A client's connection and its subscriptions: channel -> symbols (`None`: all of them).
 
@@ -176,7 +185,7 @@ class Connection:
     there. `viewer`: the name of the one at its other end, if it is counted (`shared/model/viewer.py`); it is known to
     those who read one connection, not to those who read all of them. `ends_s`: when its token ends, in Unix seconds; 0
     without one. `allowed`: the channels that its token allows, `None` for all; known as `viewer` is. `paces`: by
-    channel, if it does not hear every tick.
+    channel, if it does not hear every tick. `opening`: what the count of its message has subscribed it to.
     """
 
     connection_id: str
@@ -187,6 +196,7 @@ class Connection:
     ends_s: int = 0
     allowed: tuple[str, ...] | None = None
     paces: Mapping[str, Pace] = field(default_factory=dict)
+    opening: Opening | None = field(default=None, compare=False)
 
     def has_ended(self, now_s: int) -> bool:
         """Whether its token has ended, so that it gets and may do nothing more."""

@@ -169,7 +169,8 @@ class Publisher:
     def _store_audience(self, counted: int, current: Audience, *, is_current: bool) -> None:
         """Write the audience if it is another one. A subscription that came during the count stays, but not a 0: a
         deleted audience, or a count that came too late, would stop the ingest while clients listen."""
-        if counted != current.connections and (is_current or not current.connections):
+        is_another = counted != current.connections or (counted > 0 and current.is_last_call)
+        if is_another and (is_current or not current.connections):
             current = self._quotes.count_audience(counted, current)
         self._audience = current
 

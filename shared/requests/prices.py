@@ -54,7 +54,8 @@ class Work:
 
 
 # Sizes that the tests hold: those of the items on a simulated day, and frames with a third to spare.
-SNAPSHOT_READ_UNITS, EXPLANATIONS_READ_UNITS, TRENDS_READ_UNITS, LEASE_READ_UNITS = 3, 2, 2, 1
+SNAPSHOT_READ_UNITS, EXPLANATIONS_READ_UNITS, TRENDS_READ_UNITS = 3, 2, 2
+LEASE_READ_UNITS = AUDIENCE_READ_UNITS = 1
 QUOTE_BYTES = 320  # in a frame of its own, with an id
 VIEW_BYTES = 24_000
 ROWS_VIEW_BYTES = 11_000  # the same view as rows, with its legend
@@ -116,7 +117,11 @@ def subscribe_work(channel: str, symbols: int) -> Work:
     return Work(
         1 + (1 + ticks) * posts,
         NAMES_BYTES + (1 + ticks) * size_bytes,
-        ITEM_READ_UNITS + snapshots * SNAPSHOT_READ_UNITS + LEASE_READ_UNITS + is_capped * 2 * MARK_READ_UNITS,
+        ITEM_READ_UNITS
+        + snapshots * SNAPSHOT_READ_UNITS
+        + AUDIENCE_READ_UNITS
+        + LEASE_READ_UNITS
+        + is_capped * 2 * MARK_READ_UNITS,
         2 * ITEM_WRITE_UNITS + 3 + is_capped * (TURN_WRITE_UNITS + MARK_WRITE_UNITS),
     )
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.gateway import Gateway, Gone, PostFailed
 from shared.gateway.outcomes import THROTTLED
 from shared.model.message_limit import CLOSED_AFTER, MessageLimit, RateLimited
-from shared.model.values import Connection
+from shared.model.values import Connection, Opening
 from shared.protocol import BadRequest, Message, error_frame, parse_message, rate_limited_frame
 from shared.requests.prices import price, price_over
 from shared.store.connections_table import ConnectionsTable, NotConnected
@@ -22,14 +22,22 @@ CONNECTION_ID = "requestContext.connectionId"  # where an event has what every l
 
 Act = Callable[[Connection, Message], None]
 Admit = Callable[[str, Message | BadRequest], Connection]
+OpeningOf = Callable[[Connection, Message | BadRequest], Opening | None]
 
 
 class Admission:
-    """Counts the messages of connections against a limit, each by its price."""
+    """Counts the messages of connections against a limit, each by its price. `opening_of`: the first subscription that
+    a message asks for, if it is to be written with its count."""
 
-    def __init__(self, connections: ConnectionsTable, limit: MessageLimit) -> None:
+    def __init__(
+        self,
+        connections: ConnectionsTable,
+        limit: MessageLimit,
+        opening_of: OpeningOf = lambda _connection, _message: None,
+    ) -> None:
         self._connections = connections
         self._limit = limit
+        self._opening_of = opening_of
 
     def __call__(self, connection_id: str, message: Message | BadRequest) -> Connection:
         """The connection that sent the message.
@@ -40,7 +48,12 @@ class Admission:
         """
         now_ms = time.time_ns() // 1_000_000
         return self._connections.count_message(
-            connection_id, self._limit, now_ms, partial(price, message), price_over(message)
+            connection_id,
+            self._limit,
+            now_ms,
+            partial(price, message),
+            price_over(message),
+            lambda connection: self._opening_of(connection, message),
         )
 
 

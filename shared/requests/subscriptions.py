@@ -1,7 +1,8 @@
 """Acts on clients' messages: subscribe, unsubscribe, and the requests that change nothing."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from aws_lambda_powertools import Logger
@@ -12,7 +13,7 @@ from shared.model.channels import AMOUNT, RATES, has_one_frame_per_symbol
 from shared.model.delta import Delta
 from shared.model.pace import Pace
 from shared.model.staleness import Ages
-from shared.model.values import Connection, Snapshot
+from shared.model.values import Connection, Opening, Snapshot
 from shared.protocol import BadRequest, Message, Unsubscription, View
 from shared.requests.allowed import check_allowed
 from shared.requests.history import history_frames
@@ -22,7 +23,7 @@ from shared.requests.rates_cap import NO_CAP, RatesCap
 from shared.requests.wake import wake_ingest_if_none_runs
 from shared.requests.warm_snapshot import WarmSnapshot
 from shared.store.connections_table import Changed, ConnectionsTable
-from shared.store.quotes_table import QuotesTable
+from shared.store.quotes_table import Lease, QuotesTable
 from shared.store.trends_table import TrendsTable
 from shared.store.whole_history import WholeHistory
 
@@ -75,8 +76,28 @@ class Subscriptions:
             case _:  # a message with two `event` keys: API Gateway read the other one
                 raise protocol.unknown_event(message.event, message.message_id)
 
+    def opening(self, connection: Connection, message: Message | BadRequest) -> Opening | None:
+        """The first subscription of a connection, if it can be written with the count of its message: to each tick of a
+        channel with one frame for all symbols.
+
+        In a storm of reconnects this saves most subscribers a write and a read of the snapshot. A tick that is posted
+        in these milliseconds may come before the first frames. Then what changed since the snapshot follows them, so
+        the last word is the newest.
+        """
+        if isinstance(message, BadRequest) or message.event != "subscribe" or connection.has_ended(int(time.time())):
+            return None
+        try:
+            asked = protocol.parse_subscription(message)
+            check_allowed(connection, asked.channel, message)
+            if has_one_frame_per_symbol(asked.channel) or protocol.parse_every(message, self._tick_s):
+                return None
+        except BadRequest:
+            return None
+        return Opening(asked.channel, asked.view)
+
     def subscribe(self, connection: Connection, message: Message) -> None:
-        """Acknowledge, send the snapshot, activate, then send what changed in between, so nothing is missed.
+        """Acknowledge, send the snapshot, activate unless its `opening` has, then send what changed in between, so
+        nothing is missed.
 
         Raises:
             BadRequest: the channel or the symbols are not valid, or the channel takes no more connections.
@@ -92,15 +113,19 @@ class Subscriptions:
         check_allowed(connection, channel, message)
         with self._rates_cap.taken(connection, channel, message):
             self._long_answers.wait(channel, view)
-        self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
-        first = self._first(channel)
-        if first.seq:
-            self._post_snapshot(connection_id, channel, view, first)
-        pace = Pace(subscription.every_s, first.seq) if subscription.every_s else None
-        self._connections.subscribe(connection_id, channel, view, pace)
-        self._keep_places(connection, channel, message)
-        self._join_audience()
+        with self._opened(connection):
+            self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
+            first = self._first(channel)
+            if first.seq:
+                self._post_snapshot(connection_id, channel, view, first)
+        if not connection.opening:
+            pace = Pace(subscription.every_s, first.seq) if subscription.every_s else None
+            self._connections.subscribe(connection_id, channel, view, pace)
+            self._keep_places(connection, channel, message)
+        lease = self._join_audience()
         logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
+        if connection.opening and first.seq == lease.seq:
+            return  # no tick has begun since
         moved = Delta(first, self._quotes.snapshot_now(self._limits))
         if not moved.new.seq:
             return  # there is none, or none that can be read: the next tick brings everything
@@ -132,6 +157,18 @@ class Subscriptions:
         logger.info("unsubscribed", channel=ended.channel, left=len(left))
         frame = protocol.unsubscribed_frame(message.message_id, ended.channel, left, ended.rejected)
         self._gateway.post(connection.connection_id, frame)
+
+    @contextmanager
+    def _opened(self, connection: Connection) -> Iterator[None]:
+        """End the subscription of a connection with an `opening` if the block raises, unless another message has
+        changed it meanwhile."""
+        try:
+            yield
+        except BaseException:
+            if connection.opening:
+                with suppress(Changed):
+                    self._connections.reduce(connection, connection.opening.channel, ())
+            raise
 
     def _keep_places(self, connection: Connection, channel: str, message: Message) -> None:
         """Let a connection keep a subscription that is written, or end it.
@@ -200,10 +237,11 @@ class Subscriptions:
         fresh = self._quotes.snapshot_now if has_one_frame_per_symbol(channel) else self._warm.now
         return fresh(self._limits)
 
-    def _join_audience(self) -> None:
+    def _join_audience(self) -> Lease:
+        """Join the audience, and start an ingest if none runs. Returns the lease."""
         now_ms = time.time_ns() // 1_000_000
         self._quotes.join_audience(now_ms)
-        wake_ingest_if_none_runs(self._quotes, now_ms, self._limits.late_ms, self._wake_ingest)
+        return wake_ingest_if_none_runs(self._quotes, now_ms, self._limits.late_ms, self._wake_ingest)
 
 
 class Requests:

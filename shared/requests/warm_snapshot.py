@@ -6,9 +6,12 @@ from shared.model.staleness import Ages, as_of
 from shared.model.values import Snapshot
 from shared.store.quotes_table import QuotesTable
 
+READ_EVERY_MS = 1_000  # while ticks are late
+
 
 class WarmSnapshot:
-    """Reads the snapshot once in a tick, since until the next tick is due there is seldom another.
+    """Reads the snapshot once in a tick, since until the next tick is due there is seldom another, and once in a second
+    while that is late.
 
     A reader that begins with it has to look once more for what has changed: an ingest that takes over may be earlier.
     """
@@ -17,11 +20,13 @@ class WarmSnapshot:
         self._quotes = quotes
         self._tick_ms = tick_s * 1000
         self._held = Snapshot()
+        self._read_ms = 0
 
     def now(self, limits: Ages) -> Snapshot:
         """The current snapshot, judged by the clock of this moment; an empty one (`seq` 0) if there is none."""
         now_ms = time.time_ns() // 1_000_000
-        if not self._held.seq or not 0 <= now_ms - self._held.ts_ms < self._tick_ms:
-            self._held = self._quotes.snapshot_now(limits)
+        is_of_this_tick = 0 <= now_ms - self._held.ts_ms < self._tick_ms
+        if not self._held.seq or not (is_of_this_tick or 0 <= now_ms - self._read_ms < READ_EVERY_MS):
+            self._held, self._read_ms = self._quotes.snapshot_now(limits), now_ms
             return self._held
         return as_of(self._held, now_ms, limits)

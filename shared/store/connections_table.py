@@ -16,6 +16,7 @@ import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from types import MappingProxyType
@@ -28,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.model.channels import CHANNELS
 from shared.model.message_limit import MessageLimit
 from shared.model.pace import LONGEST_S, Pace
-from shared.model.values import Connection
+from shared.model.values import Connection, Opening
 from shared.store.client_places import USED, VIEWER, left_by, places_of
 from shared.store.conditional import condition_failed
 from shared.store.connection_counts import ConnectionCounts
@@ -170,9 +171,11 @@ class ConnectionsTable:
         now_ms: int,
         price_of: Callable[[Connection], int],
         price_over: int = 1,
+        opening_of: Callable[[Connection], Opening | None] = lambda _connection: None,
     ) -> Connection:
         """Count a message of this connection by its price, with one read and one write. Returns the connection as read.
-        `price_over`: its price if it is over the limit.
+        `price_over`: its price if it is over the limit. `opening_of`: the first subscription, if the same write may
+        bring it; then the connection that is returned has it.
 
         Simultaneous messages all count: the first one after a pause sets the number, the others add to it.
 
@@ -184,6 +187,10 @@ class ConnectionsTable:
         connection, seen_ms = _connection(item, partition), believed(item.get(USED))
         price = price_of(connection)
         charged_ms = limit.charge_ms(seen_ms, now_ms, price, price_over)
+        is_first = not connection.subscriptions and charged_ms == price * limit.interval_ms
+        opening = opening_of(connection) if is_first else None
+        if opening and self._open(connection_id, opening, item.get(USED), max(seen_ms, now_ms) + charged_ms):
+            return replace(connection, subscriptions={opening.channel: opening.symbols}, opening=opening)
         counted = None
         if seen_ms <= now_ms:
             counted = self._update(
@@ -208,6 +215,24 @@ class ConnectionsTable:
             raise NotConnected(connection_id)
         limit.check(int(counted["Attributes"][USED]), now_ms, price, charged_ms)
         return connection
+
+    def _open(self, connection_id: str, opening: Opening, seen: object, next_ms: int) -> bool:
+        """Count a message that subscribes, and write its subscription. Returns whether it is written: it is not if
+        another message has been counted or written meanwhile."""
+        as_seen = f"attribute_not_exists({USED})" if seen is None else f"{USED} = :seen"
+        return bool(
+            self._update(
+                connection_id,
+                UpdateExpression=f"SET {USED} = :next, #channel = :symbols",
+                ConditionExpression=f"attribute_exists(pk) AND attribute_not_exists(#channel) AND {as_seen}",
+                ExpressionAttributeNames={"#channel": opening.channel},
+                ExpressionAttributeValues={
+                    ":next": next_ms,
+                    ":symbols": list(opening.symbols or ()),
+                    **({} if seen is None else {":seen": seen}),
+                },
+            )
+        )
 
     def get(self, connection_id: str) -> Connection:
         """A connection, by a consistent read.

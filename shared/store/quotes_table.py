@@ -4,7 +4,8 @@ Every write is conditional, so a late writer changes nothing:
 - a snapshot must follow the stored one (`seq`) and come from the newest ingest (`epoch`);
 - of the subscribers that find no ingest one invokes it (`woken_ms`);
 - a lease is taken from the one that was read, and only the ingest that holds it renews it (`epoch`), once per tick;
-- an audience that `publish` counted yields to a subscription that came during the count (`write_id`).
+- an audience that `publish` counted yields to a subscription that came during the count (`write_id`), and it becomes
+  0 by two counts: the first one writes a last call, so who then joins an audience knows that it has to write.
 """
 
 import time
@@ -32,6 +33,7 @@ SNAPSHOT_KEY = {"pk": "SNAPSHOT", "sk": "CURRENT"}
 EXPLAIN_KEY = {"pk": "EXPLAIN", "sk": "CURRENT"}
 LEASE_KEY = {"pk": "LEASE", "sk": "INGEST"}
 AUDIENCE_KEY = {"pk": "AUDIENCE", "sk": "COUNT"}
+LAST_CALL = "last_call"
 SET_LEASE = "SET epoch = :epoch, until_ms = :until, ticked_ms = :ticked, seq = :seq REMOVE woken_ms"
 NO_EPOCH = "attribute_not_exists(epoch) OR NOT attribute_type(epoch, :number) OR epoch > :largest OR epoch < :first"
 # An ingest that was invoked takes the lease earlier; if it never comes, another subscriber invokes one.
@@ -78,7 +80,8 @@ class Stored:
 @dataclass(frozen=True, slots=True)
 class Audience:
     """How many connections were subscribed at the last count, and the write that stored that. `read_ms`: when somebody
-    last read prices over HTTP, in Unix ms (0: never).
+    last read prices over HTTP, in Unix ms (0: never). `is_last_call`: the last count found nobody; the next one that
+    finds nobody makes the audience 0.
 
     `write_id`: a random text that each write replaces. `ts_ms`: what an earlier version wrote in its place. Both are as
     stored, `None` if the item has none; they are compared for equality only, so no clock decides which write wins.
@@ -88,6 +91,12 @@ class Audience:
     write_id: Any = None
     ts_ms: Any = None
     read_ms: int = 0
+    is_last_call: bool = False
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether a connection that was subscribed before this was read is counted before the audience becomes 0."""
+        return self.connections > 0 and not self.is_last_call and self.write_id is not None
 
     def is_heard(self, now_ms: int) -> bool:
         """Whether somebody listens: a connection, or a reader within the last minute."""
@@ -256,10 +265,13 @@ class QuotesTable:
         return _audience(item) if item else Audience()
 
     def join_audience(self, now_ms: int) -> None:
-        """Set the audience to 1 for a new subscriber. Counts that began earlier are ignored."""
+        """Set the audience to 1 for a new subscriber, unless it is an audience already that will not become 0 without
+        another count. Counts that began earlier are ignored. Store the subscription first."""
+        if self.counted_audience().is_safe:
+            return
         self._table.update_item(
             Key=AUDIENCE_KEY,
-            UpdateExpression="SET connections = :one, write_id = :id, ts_ms = :now",
+            UpdateExpression=f"SET connections = :one, write_id = :id, ts_ms = :now REMOVE {LAST_CALL}",
             ExpressionAttributeValues={":one": 1, ":id": uuid4().hex, ":now": now_ms},
         )
 
@@ -273,14 +285,17 @@ class QuotesTable:
 
     def count_audience(self, connections: int, seen: Audience) -> Audience:
         """Store a count, unless the audience was written after it was read as `seen`, which must be before the count
-        began. Returns the audience that is stored now."""
-        written = replace(seen, connections=connections, write_id=uuid4().hex)
+        began. A count of 0 after one of more is stored as a last call. Returns the audience that is stored now."""
+        is_last_call = not connections and seen.connections > 0 and not seen.is_last_call
+        stays = seen.connections if is_last_call else connections
+        written = replace(seen, connections=stays, write_id=uuid4().hex, is_last_call=is_last_call)
+        mark = f", {LAST_CALL} = :id" if is_last_call else f" REMOVE {LAST_CALL}"
         try:
             self._table.update_item(
                 Key=AUDIENCE_KEY,
-                UpdateExpression="SET connections = :connections, write_id = :id",
+                UpdateExpression=f"SET connections = :connections, write_id = :id{mark}",
                 ConditionExpression=_is("write_id", seen.write_id) & _is("ts_ms", seen.ts_ms),
-                ExpressionAttributeValues={":connections": connections, ":id": written.write_id},
+                ExpressionAttributeValues={":connections": stays, ":id": written.write_id},
             )
         except ClientError as error:
             if not condition_failed(error):
@@ -323,7 +338,8 @@ def _audience(item: Mapping[str, Any]) -> Audience:
         connections = int(item["connections"])
     except (KeyError, TypeError, ValueError):
         connections = 1
-    return Audience(connections, item.get("write_id"), item.get("ts_ms"), believed(item.get("read_ms")))
+    read_ms = believed(item.get("read_ms"))
+    return Audience(connections, item.get("write_id"), item.get("ts_ms"), read_ms, is_last_call=LAST_CALL in item)
 
 
 def _is(name: str, value: Any) -> ConditionBase:

@@ -14,10 +14,10 @@ from shared.gateway.delivery import Delivery
 from shared.model.delta import Delta
 from shared.model.message_limit import MessageLimit
 from shared.model.pace import Pace
-from shared.model.values import Connection, Progress, Quote, Snapshot
+from shared.model.values import Connection, Opening, Progress, Quote, Snapshot
 from shared.publishing import fan_out
 from shared.publishing.fan_out import FanOut
-from shared.requests import routes, subscriptions
+from shared.requests import routes, subscriptions, warm_snapshot
 from shared.requests.routes import Admission, route
 from shared.requests.subscriptions import Subscriptions
 from shared.store.connections_table import ConnectionsTable
@@ -30,6 +30,7 @@ from tests.samples import AGELESS, SYMBOLS, after, quote
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
+TICK_MS = 5_000
 SUBSCRIPTION_EVENTS = ("subscribe", "unsubscribe")
 Deliver = Callable[[str, bytes], None]
 
@@ -81,7 +82,7 @@ class _Quotes(QuotesTable):
         pass
 
     def lease(self) -> Lease:
-        return Lease(1, 0, 2**62)
+        return Lease(1, 0, 2**62, self._market.snapshot.seq)
 
     def claim_wake(self, _now_ms: int, _longest_ms: int) -> bool:
         return False
@@ -116,6 +117,10 @@ class _Connections(ConnectionsTable):
         self._held = None
         super().subscribe(connection_id, channel, symbols, pace)
 
+    def _open(self, connection_id: str, opening: Opening, seen: object, next_ms: int) -> bool:
+        self._held = None
+        return super()._open(connection_id, opening, seen, next_ms)
+
 
 class _Wires(Clients):
     """Deliver frames as soon as API Gateway accepts them, concurrent ones in any order."""
@@ -145,9 +150,11 @@ class Server:
         self._answers, self._ticks = _Wires(deliver, draw), _Wires(deliver, draw)
         self._gateway = self._answers.gateway
         quotes = _Quotes(market)
-        self._subscriptions = Subscriptions(quotes, self._connections, self._gateway, lambda: None, AGELESS)
+        self._subscriptions = Subscriptions(
+            quotes, self._connections, self._gateway, lambda: None, AGELESS, tick_s=TICK_MS // 1_000
+        )
         self._requests = requests_on(table, self._gateway, AGELESS, quotes=quotes)
-        self._admission = Admission(self._connections, MessageLimit(5, 200))
+        self._admission = Admission(self._connections, MessageLimit(5, 200), self._subscriptions.opening)
         self._fan_out = FanOut(self._connections, self._ticks.gateway)
         self._progress = Progress()
 
@@ -184,5 +191,5 @@ class Server:
 def on_the_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Let the feed's code see the simulated time."""
     time = SimpleNamespace(time=lambda: clock.ms / 1000, time_ns=lambda: clock.ms * 1_000_000)
-    for module in (fan_out, routes, subscriptions):
+    for module in (fan_out, routes, subscriptions, warm_snapshot):
         monkeypatch.setattr(module, "time", time)

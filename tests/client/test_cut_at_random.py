@@ -14,12 +14,11 @@ from mypy_boto3_dynamodb.service_resource import Table
 from cadfeed_client import Link
 from shared.protocol import parts
 from tests.client.simulated_network import TWO_HOURS_MS, Client, Habits, Network
-from tests.client.simulated_server import Market, Server, on_the_clock
+from tests.client.simulated_server import TICK_MS, Market, Server, on_the_clock
 from tests.clock import Clock
 from tests.samples import SYMBOLS
 from tests.tables import create_table, dynamodb
 
-TICK_MS = 5_000
 # Small enough to send a snapshot in parts.
 FRAME_BYTES = 6_300
 HEALED_WITHIN_MS = 120_000

@@ -169,17 +169,32 @@ def test_a_clock_a_day_ahead_takes_no_connection_for_expired(
 
 
 @pytest.mark.parametrize("joined_ms", [0, NOW_MS, NOW_MS + DAY_MS])
-def test_a_subscription_is_overwritten_by_the_second_count(
+def test_a_subscription_is_overwritten_by_the_third_count(
     publisher: Publisher, quotes_table: QuotesTable, joined_ms: int
 ) -> None:
-    """Its subscription came after the last read, so this count may have missed it; the next one has not, whatever the
+    """Its subscription came after the last read, so this count may have missed it; the next ones have not, whatever the
     clock of `subscribe` said."""
     publisher.publish(MOVED, DEADLINE_S)
     quotes_table.join_audience(joined_ms)
-    publisher.publish(UNMOVED, DEADLINE_S)
-    assert quotes_table.audience() == 1
+    for is_last_call in (False, True):
+        publisher.publish(UNMOVED, DEADLINE_S)
+        assert quotes_table.counted_audience().is_last_call == is_last_call
+        assert quotes_table.audience() == 1
     publisher.publish(UNMOVED, DEADLINE_S)
     assert quotes_table.audience() == 0
+
+
+def test_a_last_call_is_taken_back_when_somebody_is_counted(
+    publisher: Publisher, connections: ConnectionsTable, quotes_table: QuotesTable
+) -> None:
+    """The subscription was written before the last call, so `subscribe` has not joined."""
+    quotes_table.join_audience(NOW_MS)
+    publisher.publish(MOVED, DEADLINE_S)
+    listen(connections, "a", "rates_batch")
+    assert quotes_table.counted_audience().is_last_call
+    publisher.publish(UNMOVED, DEADLINE_S)
+    audience = quotes_table.counted_audience()
+    assert (audience.connections, audience.is_last_call) == (1, False)
 
 
 @pytest.mark.parametrize("late", [0, None, "poison"])
@@ -494,12 +509,13 @@ def test_the_audience_is_stored_only_when_all_shards_counted(
     publisher: Publisher, quotes_table: QuotesTable, progress: ProgressTable
 ) -> None:
     quotes_table.join_audience(1_000)
-    version = quotes_table.counted_audience().version
-    for shard in range(SHARDS):
-        assert quotes_table.audience() == 1
-        progress.begin(shard, MOVED.new)
-        progress.end(shard, MOVED.new.seq, Progress(MOVED.new.seq), Counted(0, version))
-        publisher.delegate(MOVED, lambda _shard, _audience: None)
+    for delta in (MOVED, moved(MOVED.new, 7, "BTC_CAD")):  # the first one gives a last call
+        version = quotes_table.counted_audience().version
+        for shard in range(SHARDS):
+            assert quotes_table.counted_audience().version == version
+            progress.begin(shard, delta.new)
+            progress.end(shard, delta.new.seq, Progress(delta.new.seq), Counted(0, version))
+            publisher.delegate(delta, lambda _shard, _audience: None)
     assert quotes_table.audience() == 0
 
 
@@ -573,7 +589,8 @@ def test_an_audience_of_0_is_corrected_by_no_old_count(
         progress.end(shard, delta.new.seq, Progress(delta.new.seq), Counted(2, "another"))
     for number in range(COUNTED_WITHIN_TICKS):
         if number == COUNTED_WITHIN_TICKS - 1:
-            quotes_table.count_audience(0, quotes_table.counted_audience())
+            for _last_call in (False, True):
+                quotes_table.count_audience(0, quotes_table.counted_audience())
         delta = moved(delta.new, number, "BTC_CAD")
         publisher.delegate(delta, lambda _shard, _audience: None)
     assert quotes_table.audience() == 0

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import partial
 
 from infra.config import FeedConfig
-from shared.model.channels import RATES
+from shared.model.channels import RATES, has_one_frame_per_symbol
 from shared.model.pace import is_allowed
 from shared.store.connections_table import partitions_of
 from tools.cost import measured, prices
@@ -183,12 +183,13 @@ def _api_gateway(meter: _Meter, channel: str) -> None:
         meter.trace(load.sessions, load.heard_s)
     meter.invoke(load.requests, measured.REQUEST_S, measured.ROUTE_GB, measured.ACCESS_LOG_BYTES)
     meter.trace(load.requests, load.heard_s)
-    # connect, the subscription and the audience, disconnect; the snapshot twice, the lease. Each message is counted in
-    # the connection's item, which takes a read and a write.
+    # connect, disconnect; the snapshot, the audience, the lease. Each message is counted in the connection's item,
+    # which takes a read and a write. That write brings the subscription; `rates` has one more, and reads twice.
     counted = load.sessions + load.requests
-    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, load.sessions * 4 + counted)
-    snapshots_read = (load.sessions * 2 + load.requests) * measured.SNAPSHOT_READ_UNITS
-    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, snapshots_read + load.sessions + counted)
+    apart = load.sessions * has_one_frame_per_symbol(channel)
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_WRITE, load.sessions * 2 + counted + apart)
+    snapshots_read = (counted + apart) * measured.SNAPSHOT_READ_UNITS
+    meter.use(Service.DYNAMODB, prices.DYNAMODB_READ, snapshots_read + load.sessions * 2 + counted)
     _store(meter, load.connections * measured.CONNECTION_STORED_BYTES)
 
 

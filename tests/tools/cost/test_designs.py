@@ -72,8 +72,8 @@ def test_posts_beyond_the_burst_cost_waiting_time() -> None:
 def test_the_table_of_connections_is_read_whole_each_tick() -> None:
     without, thousand = (cost(Design.APPSYNC, 1_000), cost(Design.THIS, 1_000))
     query = 525_600 * 4 * Decimal(ceil(89 * 1000 / 4 / 4096)) * Decimal("0.125e-6")  # of four partitions
-    # 5 writes; 8 reads instead of 3. One of each counts the message.
-    routes = 1000 * SESSIONS * (5 * Decimal("0.625e-6") + 5 * Decimal("0.125e-6"))
+    # 3 writes; 6 reads instead of 3. One of each counts the message.
+    routes = 1000 * SESSIONS * (3 * Decimal("0.625e-6") + 3 * Decimal("0.125e-6"))
     assert thousand[Service.DYNAMODB] - without[Service.DYNAMODB] == pytest.approx(query + routes, rel=Decimal("0.001"))
 
 
