@@ -92,7 +92,10 @@ export class Chart {
       this.#unselect();
       void this.#compareWith(other);
     });
-    this.#panel.onCopy(() => csvOf(this.#candles.all));
+    this.#panel.onCopy(
+      () => csvOf(this.#candles.all),
+      () => location.href,
+    );
     this.#panel.onAgain(() => void this.#load(this.#candles.interval));
     plot.addEventListener("keydown", (event) => this.#keyPressed(event));
     this.#stop = feed.observe({

@@ -11,7 +11,8 @@ import { arrowOf, bookText, moveOf, moveText, originText, sentenceOf, timeText }
 
 /** How long a button says what it has done. */
 const SAID_MS = 2_000;
-const COPY = t`Copy CSV`;
+const COPY_CSV = t`Copy CSV`;
+const COPY_LINK = t`Copy link`;
 const COMPARE = t`Compare with`;
 const VALUES = {
   time: t`Time`,
@@ -47,7 +48,8 @@ export class Panel {
   readonly #state = make("div", "chart-state");
   readonly #stateText = make("p", "");
   readonly #again = button(t`Try again`);
-  readonly #copy = button(COPY);
+  readonly #copyCsv = button(COPY_CSV);
+  readonly #copyLink = button(COPY_LINK);
   readonly #other = document.createElement("select");
   readonly #otherText = make("span", "", COMPARE);
   readonly #name: string;
@@ -94,8 +96,9 @@ export class Panel {
     source.append(t`Chart: `, credit, COPYRIGHT);
     this.#agreement.className = "chart-agreement";
     this.#agreement.setAttribute("aria-haspopup", "dialog");
-    this.#copy.className = "chart-copy";
-    this.#copy.title = t`Copy the candles that are loaded, with all digits of their prices`;
+    this.#copyCsv.className = this.#copyLink.className = "chart-copy";
+    this.#copyCsv.title = t`Copy the candles that are loaded, with all digits of their prices`;
+    this.#copyLink.title = t`Copy the address of this chart as it is drawn`;
     const foot = make("p", "chart-foot");
     const compare = make("span", "chart-compare");
     this.#otherText.setAttribute("role", "status");
@@ -103,7 +106,9 @@ export class Panel {
     this.#other.setAttribute("aria-label", COMPARE);
     this.#other.append(new Option("–", ""), ...others.map((other) => new Option(other)));
     compare.append(this.#other);
-    foot.append(make("span", "", t`Prices in CAD, times in UTC.`), this.#agreement, compare, this.#copy, keys, source);
+    const copy = make("span", "chart-copies");
+    copy.append(this.#copyCsv, this.#copyLink);
+    foot.append(make("span", "", t`Prices in CAD, times in UTC.`), this.#agreement, compare, copy, keys, source);
 
     this.dialog.className = "chart";
     this.dialog.setAttribute("aria-labelledby", title.id);
@@ -134,16 +139,10 @@ export class Panel {
     this.plot.setAttribute("aria-label", t`Candles of ${this.#name}${compared}`);
   }
 
-  /** Copy this text when the user asks for the candles as CSV. The button says whether it was copied. */
-  onCopy(text: () => string): void {
-    this.#copy.addEventListener("click", async () => {
-      const copied = navigator.clipboard?.writeText(text()) ?? Promise.reject(new Error("this page is not secure"));
-      this.#copy.textContent = await copied.then(
-        () => t`Copied`,
-        () => t`The browser does not let the page copy`,
-      );
-      setTimeout(() => (this.#copy.textContent = COPY), SAID_MS);
-    });
+  /** Copy one of these texts when the user asks for the candles as CSV, or for the chart's address. */
+  onCopy(csv: () => string, link: () => string): void {
+    copyOn(this.#copyCsv, csv);
+    copyOn(this.#copyLink, link);
   }
 
   /** Call `explain` when the user asks why the price is what it is. */
@@ -234,6 +233,19 @@ function choice(
 }
 
 /** Candles in outline: bodies, and wicks that are longer and thinner. */
+/** Copy this text on a click. The button says whether it was copied. */
+function copyOn(button: HTMLButtonElement, text: () => string): void {
+  const name = button.textContent;
+  button.addEventListener("click", async () => {
+    const copied = navigator.clipboard?.writeText(text()) ?? Promise.reject(new Error("this page is not secure"));
+    button.textContent = await copied.then(
+      () => t`Copied`,
+      () => t`The browser does not let the page copy`,
+    );
+    setTimeout(() => (button.textContent = name), SAID_MS);
+  });
+}
+
 function skeleton(): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "chart-skeleton");

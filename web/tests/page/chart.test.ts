@@ -331,11 +331,21 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
     expect(Number(high?.replaceAll(",", ""))).toBeGreaterThan(Number(low?.replaceAll(",", "")));
   });
 
+  it("copies a link to the chart as it is drawn", async ({ visit }) => {
+    const page = await visit.open("?symbol=BTC_CAD&chart=1h,line,ETH_CAD");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const copy = page.getByRole("button", { name: "Copy link", exact: true });
+    await copy.click();
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+    expect(page.url()).toMatch(/symbol=BTC_CAD&chart=1h%2Cline%2CETH_CAD$/);
+    await expect.poll(() => copy.count(), { timeout: 5_000 }).toBe(1);
+  });
+
   it("copies the candles, or says that the browser does not let it", async ({ visit }) => {
     const page = await visit.open();
     await openChart(page);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    const copy = page.locator(".chart-copy");
+    const copy = page.locator(".chart-copy").first();
     await copy.click();
     await expect.poll(() => copy.textContent()).toBe("Copied");
     const rows = (await page.evaluate(() => navigator.clipboard.readText())).trim().split(/\r?\n/);
