@@ -9,6 +9,9 @@ const CATALOGUE = "virtual:catalogue";
 const PRELOAD = "\0vite/preload-helper.js";
 const CLIENT = fileURLToPath(new URL("../clients/typescript/src/", import.meta.url));
 const SHELL = "virtual:shell";
+/** A file that a page or a script names; those of the charts and the explanations are of no use without prices. */
+const ASSET = /(?:\.|assets)\/([\w.-]+-[\w-]{8}\.(?:js|css|svg))/g;
+const NEEDS_THE_FEED = /^(?:canvas|chart|why)-/;
 const DIST = fileURLToPath(new URL("dist/", import.meta.url));
 const ASSETS = fileURLToPath(new URL("../shared/model/assets.json", import.meta.url));
 
@@ -85,7 +88,7 @@ function languageOf(mode: string): string | undefined {
   return Object.keys(LANGUAGES).find((language) => mode === language || mode.endsWith(`-${language}`));
 }
 
-/** The page in each language and the files that it names, as the service worker keeps them: offline it needs no others. */
+/** The page in each language and the files that it can use without a network, as the service worker keeps them. */
 function shell(): Plugin {
   return {
     name: "shell",
@@ -100,9 +103,17 @@ function shell(): Plugin {
 
 function keptWith(name: string): { url: string; revision: string | null }[] {
   const page = readFileSync(`${DIST}${name}`, "utf8");
-  const named = page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g);
+  const files = new Set<string>();
+  const add = (text: string): void => {
+    for (const [, file = ""] of text.matchAll(ASSET)) {
+      if (files.has(file) || NEEDS_THE_FEED.test(file)) continue;
+      files.add(file);
+      if (file.endsWith(".js")) add(readFileSync(`${DIST}assets/${file}`, "utf8"));
+    }
+  };
+  add(page);
   return [
     { url: `/${name}`, revision: createHash("sha256").update(page).digest("hex") },
-    ...Array.from(named, ([, url = ""]) => ({ url, revision: null })),
+    ...Array.from(files, (file) => ({ url: `/assets/${file}`, revision: null })),
   ];
 }

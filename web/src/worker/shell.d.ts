@@ -1,6 +1,6 @@
 /**
- * The build makes it from each language's page and the files that it names, the page first: those without a hash in their
- * name have one beside it.
+ * The build makes it from each language's page and the files that it can use without a network, the page first: those
+ * without a hash in their name have one beside it.
  */
 declare module "virtual:shell" {
   interface Kept {

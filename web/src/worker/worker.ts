@@ -1,6 +1,6 @@
 /**
- * The page's service worker. It keeps the page and the files that it names, so that the page opens without a network and
- * says so. It keeps no price: everything else goes past it, to the network.
+ * The page's service worker. It keeps the page and the files that it uses, so that the page and its settings open without
+ * a network. It keeps no price: everything else goes past it, to the network.
  *
  * The page itself comes from the network wherever there is one, so a new version shows at the next load.
  * https://developer.chrome.com/docs/workbox/modules/workbox-precaching

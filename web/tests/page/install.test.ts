@@ -30,6 +30,12 @@ describe.skipIf(!CHROMIUM)("the page that is kept", { timeout: TIMEOUT_MS }, () 
     expect(await page.locator("#quotes tr").count()).toBeGreaterThan(70);
     expect((await page.locator("td.spot").allTextContents()).join("")).not.toMatch(/\d/);
     expect(await visit.violations("offline from the start")).toEqual([]);
+    for (const name of ["Settings", "Price alerts"]) {
+      await page.getByRole("button", { name: "More", exact: true }).click();
+      await page.getByRole("button", { name, exact: true }).click();
+      await page.getByRole("dialog").waitFor();
+      await page.keyboard.press("Escape");
+    }
     await page.context().setOffline(false);
     await visit.is("live", 30_000);
     visit.errors.length = 0;
