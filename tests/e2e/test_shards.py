@@ -113,7 +113,8 @@ async def run(stack: Stack) -> None:
         reached = Counter(posted(stack, "worker", began_ms, ended_ms))
         print(f"connections {dict(sizes)}, reached in {reached.total()} batches of workers: {dict(reached)}")
         # A busy machine cuts a batch short now and then; `hold_to_the_window` shows that the next one reaches the rest.
-        assert {size for size, _ in reached.most_common(len(set(sizes.values())))} == set(sizes.values())
+        assert set(sizes.values()) <= reached.keys()
+        assert max(reached) == max(sizes.values())
         # On a stalling machine the moment is read late, and the first batches of the window lie before it.
         assert reached.total() > len(SHARDS) * STEADY_TICKS // 2
         hold_to_the_window(window, batch, plain)
