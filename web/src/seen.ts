@@ -3,11 +3,12 @@
  * What reads the others, as a search in the page does, finds prices that are at most a few seconds older.
  */
 
+import type { Row } from "./row.ts";
 import type { QuoteTable } from "./table.ts";
 
 /** A row that is about to come into view. */
 const NEAR = "100px 0px";
-/** Every frame draws one of so many parts of the rows out of view. */
+/** The rows out of view have this many parts; a frame draws one of them. */
 const PARTS = 5;
 
 export function drawWhatIsSeen(table: QuoteTable): void {
@@ -26,7 +27,9 @@ export function drawWhatIsSeen(table: QuoteTable): void {
   for (const { element } of table.rows.values()) observer.observe(element);
   table.due = (rows) => {
     part = (part + 1) % PARTS;
-    // A price that is gone must not stay anywhere. A row that came later is not observed, and always drawn.
-    return rows.filter(({ element, quote }, index) => !unseen.has(element) || !quote || index % PARTS === part);
+    // A row without a fresh price says so at once, wherever it is. One that came later is not observed, and always drawn.
+    const isDue = ({ element, quote }: Row, index: number): boolean =>
+      !unseen.has(element) || !quote || quote.stale === true || index % PARTS === part;
+    return rows.filter(isDue);
   };
 }
