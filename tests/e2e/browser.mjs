@@ -11,7 +11,8 @@ const browser = await launch({
   // It trusts only certificates of this key; all other checks stay on.
   args: [`--ignore-certificate-errors-spki-list=${options.spki}`],
 });
-const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+// All rows are in view: those that are not are drawn later.
+const page = await browser.newPage({ viewport: { width: 1280, height: 3000 } });
 const errors = [];
 page.on("pageerror", (error) => errors.push(String(error)));
 page.on("console", (message) => {

@@ -58,7 +58,7 @@ def test_the_page_shows_what_a_client_hears_and_outlives_a_cut(stack: Stack) -> 
 
 async def outlives_a_cut(client: Client, wire: "Wire", browser: "Browser") -> None:
     """Assert that the page shows what the client gets: at first, later, and after a cut connection."""
-    # The page has a tick only when every row of it is drawn.
+    # The page has a tick only when every row in view is drawn.
     shown = await browser.until(
         lambda shown: (
             shown["seq"] > 0 and shown["state"] == "live" and all(row["titles"]["source"] for row in shown["rows"])

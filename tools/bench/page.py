@@ -3,6 +3,7 @@
 import argparse
 import gzip
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ STATE = ROOT / ".local" / "bench-page"
 FILES = ROOT / "web" / "dist"
 SCRIPT = Path(__file__).with_name("page.mjs")
 PEER = "rewritten each tick"
+FILE = re.compile(r"[\w-]+-[\w-]{8}\.(?:js|css)")
 NAMES = {"peer": PEER, "page": "this page", "page, chart open": "this page, chart open"}
 Result = dict[str, Any]
 
@@ -80,12 +82,13 @@ def loading(results: list[Result]) -> Report:
     (result,) = (result for result in results if result["what"] == "first visits")
     for name, times in (("the first row", result["row_ms"]), ("its price", result["price_ms"])):
         report.rows.append([name, *(rounded(figure) for figure in (median(times), min(times), max(times)))])
-    page, style, drawing, dialog = map(_kilobytes, ("index-*.js", "index-*.css", "canvas-*.js", "chart-*.js"))
+    sizes = sizes_of_a_visit()
+    page, style, drawing, dialog = (sizes.get(name, 0) for name in ("index.js", "index.css", "canvas.js", "chart.js"))
     report.notes.append(
         f"{len(result['row_ms'])} visits, with the network and the processor of Lighthouse's slow 4G: 150 ms and "
         "1.6 Mbit/s for each request, a core at a quarter of its speed. The feed's functions are warm, on the same "
-        f"machine. Gzip: scripts {page:.1f} kB, styles {style:.1f} kB; the first chart loads its library and the code "
-        f"that draws with it, {drawing:.1f} kB, and its dialog, {dialog:.1f} kB."
+        f"machine. Gzip, in English: the first script {page:.1f} kB, styles {style:.1f} kB; the first chart loads its "
+        f"library and the code that draws with it, {drawing:.1f} kB, and its dialog, {dialog:.1f} kB."
     )
     return report
 
@@ -134,8 +137,18 @@ def _percentiles(values: list[float]) -> tuple[float, float]:
     return cuts[49], cuts[94]
 
 
-def _kilobytes(pattern: str) -> float:
-    return sum(len(gzip.compress(file.read_bytes())) for file in (FILES / "assets").glob(pattern)) / 1000
+def sizes_of_a_visit() -> dict[str, float]:
+    """Return the size in kB, with gzip, of each file that the English page can load, by its name without the hash."""
+    named, files = _named(FILES / "index.html"), set[str]()
+    while named:
+        files |= named
+        named = {other for name in named for other in _named(FILES / "assets" / name)} - files
+    packed = {name: gzip.compress((FILES / "assets" / name).read_bytes()) for name in files}
+    return {re.sub(r"-[\w-]{8}\.", ".", name): len(data) / 1000 for name, data in packed.items()}
+
+
+def _named(file: Path) -> set[str]:
+    return set(FILE.findall(file.read_text()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -48,8 +48,6 @@ export function bindControls(actions: Actions, table: QuoteTable): void {
     else if (row && button === row.opener) actions.open(row);
     else if (row && button === row.why) actions.explain(row);
   });
-  body.addEventListener("pointerover", ({ target }) => table.pointAt(target));
-  body.addEventListener("pointerleave", () => table.pointAt(null));
 }
 
 /** Show the view in the controls themselves. */

@@ -10,7 +10,9 @@ import { FAVOURITES, storedFavourites } from "./favourites.ts";
 import { ALERTS, kept } from "./kept.ts";
 import { bindKeys } from "./keys.ts";
 import { Past } from "./past.ts";
+import { drawWhatIsSeen } from "./seen.ts";
 import { colourBar } from "./theme-color.ts";
+import { showTitles } from "./title.ts";
 
 /** The first prices are drawn by then. */
 const ASSETS_AFTER_MS = 500;
@@ -22,6 +24,8 @@ const ASSETS_AFTER_MS = 500;
 export async function askForMore(page: Page, arrange: () => void, open: (symbol: string) => void): Promise<void> {
   const { feed, table } = page;
   bindKeys(table);
+  showTitles(feed, table);
+  drawWhatIsSeen(table);
   keepPace(feed);
   showDay(feed, open);
   colourBar();

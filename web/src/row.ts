@@ -27,12 +27,6 @@ interface Cell {
   sign: number;
 }
 
-let titles: typeof import("./title.ts") | undefined;
-
-async function loadTitles(): Promise<void> {
-  titles = await import("./title.ts").catch(() => undefined);
-}
-
 export class Row implements Entry {
   readonly symbol: string;
   readonly name: string;
@@ -129,16 +123,6 @@ export class Row implements Entry {
     if (!quote) return;
     const age = format.ageText(now - quote.ts);
     this.#set("age", quote.stale ? t`stale ${age}` : age);
-  }
-
-  /** Set the title of this cell to its full value. Only the cell under the pointer needs it, and the code for it. */
-  setTitle(element: Element): void {
-    const name = COLUMNS.find(
-      (column): column is CellName => column !== "symbol" && this.#cells[column].element === element,
-    );
-    if (!name) return;
-    if (titles) this.#cells[name].element.title = titles.titleOf(this.quote, name);
-    else void loadTitles().then(() => titles && this.setTitle(element));
   }
 
   /** A dot for each source that agrees. */

@@ -20,8 +20,10 @@ export class QuoteTable {
   readonly template = rowTemplate();
   readonly #changed = new Set<Row>();
   readonly #moved = new Set<Row>();
-  /** The cell under the pointer, whose title follows the quotes. */
-  #pointed: Element | undefined;
+  /** The rows to draw now. One that has not changed gets its age. */
+  due = (rows: Row[]): Row[] => rows;
+  /** The next frame draws all rows, due or not. */
+  #isWhole = true;
   #frame = 0;
   /** The browser's first frame draws the first rows only; the other rows follow in the second frame. */
   #isFirst = true;
@@ -61,6 +63,7 @@ export class QuoteTable {
   /** Take the changes of tick `seq`; the browser's next frame draws them. */
   apply({ changed, withdrawn, isSnapshot }: Heard, seq: number): void {
     this.#seq = seq;
+    this.#isWhole ||= isSnapshot;
     const isTick = !isSnapshot && changed.length > 0;
     if (isTick) for (const row of this.#moved) if (row.clearMove()) this.#changed.add(row);
     if (isTick) this.#moved.clear();
@@ -80,28 +83,19 @@ export class QuoteTable {
       this.#doSomeAgree = true;
       for (const row of this.rows.values()) this.#changed.add(row);
     }
-    this.#frame ||= requestAnimationFrame(() => this.#draw());
+    this.redraw();
   }
 
-  /** The pointer is over this element: set the title of its cell. */
-  pointAt(target: EventTarget | null): void {
-    this.#pointed = (target instanceof Element && target.closest("td")) || undefined;
-    this.#setTitle();
-  }
-
-  #setTitle(): void {
-    if (this.#pointed) this.rowOf(this.#pointed)?.setTitle(this.#pointed);
-  }
-
-  /** Draw a row again after its trend has changed. */
-  redraw(row: Row): void {
-    this.#changed.add(row);
+  /** Have the next frame draw what is due, or all rows if the looks of these have changed. */
+  redraw(...rows: Row[]): void {
+    this.#isWhole ||= rows.length > 0;
+    for (const row of rows) this.#changed.add(row);
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
   /** Draw the ages if no tick has drawn them for a second: a separate frame for them would cost as much again. */
   age(): void {
-    if (Math.abs(this.#now() - this.#drawnAt) >= AGE_STEP_MS) this.#drawAges();
+    if (Math.abs(this.#now() - this.#drawnAt) >= AGE_STEP_MS && !this.#isFirst) this.#drawRest();
   }
 
   drawFavourites(favourites: ReadonlySet<string>): void {
@@ -123,6 +117,8 @@ export class QuoteTable {
       if (next === element) next = next.nextElementSibling;
       else this.#body.insertBefore(element, next);
     }
+    this.#isWhole = true;
+    this.redraw();
     // A row that is moved loses the focus.
     if (focused instanceof HTMLElement && focused !== document.activeElement) focused.focus({ preventScroll: true });
     return shown.length;
@@ -153,26 +149,28 @@ export class QuoteTable {
     this.#frame = 0;
     // `subscribed` comes before the first prices.
     if (this.#isFirst && !this.#changed.size) return;
-    if (this.#isFirst) this.#drawRows(this.#firstRows());
-    else this.#drawRest();
-    this.#isFirst = false;
-    this.#setTitle();
-    if (this.#changed.size) this.#frame = requestAnimationFrame(() => this.#draw());
-    else this.#body.dataset["seq"] = String(this.#seq);
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      this.#drawRows(this.#firstRows());
+      this.redraw();
+      return;
+    }
+    this.#drawRest();
+    this.#body.dataset["seq"] = String(this.#seq);
   }
 
   #drawRest(): void {
-    this.#drawRows(this.#changed);
+    const rows = [...this.rows.values()];
+    this.#drawRows(this.#isWhole ? rows : this.due(rows));
+    this.#isWhole = false;
     this.#showAll();
-    this.#drawAges();
   }
 
-  #drawRows(rows: Iterable<Row>): void {
-    const now = this.#now();
+  #drawRows(rows: readonly Row[]): void {
+    this.#drawnAt = this.#now();
     for (const row of rows) {
-      row.draw(this.#doSomeAgree && row.quote?.sources === 1);
-      row.drawAge(now);
-      this.#changed.delete(row);
+      if (this.#changed.delete(row)) row.draw(this.#doSomeAgree && row.quote?.sources === 1);
+      row.drawAge(this.#drawnAt);
     }
   }
 
@@ -185,11 +183,5 @@ export class QuoteTable {
 
   #showAll(): void {
     this.#body.classList.remove("first-rows-only");
-  }
-
-  #drawAges(): void {
-    const now = this.#now();
-    this.#drawnAt = now;
-    for (const row of this.rows.values()) if (!row.element.hidden) row.drawAge(now);
   }
 }

@@ -1,10 +1,13 @@
 """`make bench-page` reads the browser's results."""
 
+import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.bench.page import loading, per_tick, steady
+from tools.bench import page as bench
+from tools.bench.page import loading, per_tick, sizes_of_a_visit, steady
 
 SAMPLES = [
     {"heap_mb": 3.0, "nodes": 2_858, "listeners": 66},
@@ -22,6 +25,18 @@ def test_a_first_visit_is_the_median_of_some() -> None:
     row, price = loading(RESULTS).rows
     assert row == ["the first row", "800", "700", "1,000"]
     assert price == ["its price", "1,200", "1,000", "1,400"]
+
+
+def test_a_visit_loads_the_files_of_one_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "FILES", tmp_path)
+    (tmp_path / "assets").mkdir()
+    texts = {"index-ENGLISH1.js": 'import("./chart-ENGLISH2.js")', "chart-ENGLISH2.js": 'import "./index-ENGLISH1.js"'}
+    for name, text in (texts | {"index-FRENCH_1.js": "a", "chart-FRENCH_2.js": "b"}).items():
+        (tmp_path / "assets" / name).write_text(text)
+    (tmp_path / "index.html").write_text('<script src="/assets/index-ENGLISH1.js"></script>')
+    (tmp_path / "fr.html").write_text('<script src="/assets/index-FRENCH_1.js"></script>')
+    sizes = {name.split("-")[0] + ".js": len(gzip.compress(text.encode())) / 1000 for name, text in texts.items()}
+    assert sizes_of_a_visit() == sizes
 
 
 def test_a_ticks_script_is_held_against_the_peers() -> None:

@@ -273,6 +273,34 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
+  it("draws the rows in view with each tick, and the others within seconds", async ({ visit }) => {
+    const page = await visit.open();
+    const spots = page.locator("#quotes td.spot");
+    const drawn = async () => {
+      const before = await spots.allTextContents();
+      await visit.tick();
+      const after = await spots.allTextContents();
+      return SYMBOLS.map((_, row) => row).filter((row) => before[row] !== after[row]);
+    };
+    await expect.poll(async () => (await drawn()).length).toBeLessThan(SYMBOLS.length / 2);
+    const first = await drawn();
+    expect(first.filter((row) => row < 15).length).toBeGreaterThan(8);
+    // Titles are always those of the last quotes.
+    const late = () =>
+      spots.evaluateAll((cells) => {
+        const isLate = (cell: Element) => {
+          cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+          const price = Number.parseFloat((cell as HTMLElement).title);
+          return Math.abs(Number(cell.textContent?.replaceAll(",", "")) / price - 1) > 1e-5;
+        };
+        return cells.filter(isLate).length;
+      });
+    await expect.poll(late, { timeout: 20_000 }).toBe(0);
+    await spots.last().scrollIntoViewIfNeeded();
+    const last = async () => (await drawn()).filter((row) => row >= SYMBOLS.length - 15).length;
+    await expect.poll(last).toBeGreaterThan(8);
+  });
+
   it("updates only the rows that a tick changes", async ({ site, visit }) => {
     const page = await visit.open();
     for (const symbol of SYMBOLS.slice(1)) site.market.unavailable.add(symbol);
@@ -292,8 +320,8 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
         attributes: true,
       });
     });
-    // This tick removes the marks of the one before. After the next, only the row that moved is marked.
-    for (let tick = 0; tick < 3; tick += 1) await visit.tick();
+    // These ticks remove the marks of the one before, out of view in turn. Then only the row that moves is marked.
+    for (let tick = 0; tick < 8; tick += 1) await visit.tick();
     await page.evaluate(() => (window as unknown as { touched: Set<string> }).touched.clear());
     for (let tick = 0; tick < 3; tick += 1) await visit.tick();
     const touched = await page.evaluate(() => [...(window as unknown as { touched: Set<string> }).touched]);
