@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from boto3.dynamodb.conditions import ConditionBase
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
+from shared.store.conditional import condition_failed
 from tools.bench.read_units import UNIT_BYTES, item_bytes, of_a_query
 
 WRITE_UNIT_BYTES = 1_024
@@ -26,7 +28,12 @@ class Meter:
         return sum(units for (each, _), units in self.units.items() if each == kind)
 
     def count(self, call: Callable[..., Any], operation: str, request: dict[str, Any]) -> Any:
-        answer = call(operation, request)
+        try:
+            answer = call(operation, request)
+        except ClientError as error:
+            if condition_failed(error):  # it takes as much as if it had been met
+                self.units["write", request["Key"]["pk"] if "Key" in request else request["Item"]["pk"]] += 1
+            raise
         match operation:
             case "GetItem":
                 size = item_bytes(answer.get("Item", {}))

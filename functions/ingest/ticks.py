@@ -133,6 +133,7 @@ class Ticks:
             lease = replace(lease, ticked_ms=due_ms, seq=max(lease.seq, base.snapshot.seq + 1))
             try:
                 base = self._tick(lease, base)
+                lease = replace(lease, seq=max(lease.seq, base.snapshot.seq))
             except SnapshotMoved as error:
                 self._calls.count(error)
             except FAILURES:
@@ -279,6 +280,8 @@ class Ticks:
                 stored = self._read_again(lease, until_ms)
                 if not _is(stored, new, lease):  # the predecessor wrote once more, or the item was broken or lost
                     base = base_of(stored, lease, now_ms(), known=old)
+                    lease = replace(lease, seq=max(lease.seq, base.snapshot.seq + 1))
+                    self._calls.repeat(partial(self._renew, lease), until_ms)
                     continue
             self._explain(new)
             return Base(new), changed, priced_ms

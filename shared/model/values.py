@@ -170,11 +170,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The first subscription of a connection, which is written with the count of its message. `symbols`: `None` for
-    all."""
+    """The subscription of a connection that had none, which is written with the count of its message. `symbols`: `None`
+    for all. `used_ms`: the number of its limit that was written with it; the count of a later message changes that.
+    """
 
     channel: str
     symbols: tuple[str, ...] | None
+    used_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class Publisher:
         return self._audience
 
     def _store_audience(self, counted: int, current: Audience, *, is_current: bool) -> None:
-        """Write the audience if it is another one. A subscription that came during the count stays, but not a 0: a
+        """Write the audience if it is another one. A client that joined during the count stays, but not a 0: a
         deleted audience, or a count that came too late, would stop the ingest while clients listen."""
         is_another = counted != current.connections or (counted > 0 and current.is_last_call)
         if is_another and (is_current or not current.connections):

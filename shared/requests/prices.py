@@ -109,7 +109,8 @@ def snapshot_work(channel: str, symbols: int) -> Work:
 
 def subscribe_work(channel: str, symbols: int) -> Work:
     """The work of a `subscribe` to that many symbols: the acknowledgement, the view, and what ticks changed meanwhile.
-    The subscription, the audience and a place on `rates` are written, and perhaps the claim to wake the ingest."""
+    The subscription, the audience and a place on `rates` are written, and perhaps the claim to wake the ingest. Of
+    simultaneous ones on the other channels, all but one first try to write the subscription with the count."""
     posts, size_bytes = _view(channel, symbols)
     is_capped = has_one_frame_per_symbol(channel)
     ticks = ROUNDS if is_capped else 1
@@ -122,7 +123,7 @@ def subscribe_work(channel: str, symbols: int) -> Work:
         + AUDIENCE_READ_UNITS
         + LEASE_READ_UNITS
         + is_capped * 2 * MARK_READ_UNITS,
-        2 * ITEM_WRITE_UNITS + 3 + is_capped * (TURN_WRITE_UNITS + MARK_WRITE_UNITS),
+        (2 if is_capped else 3) * ITEM_WRITE_UNITS + 2 + is_capped * (1 + TURN_WRITE_UNITS + MARK_WRITE_UNITS),
     )
 
 

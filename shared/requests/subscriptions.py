@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import protocol
 from shared.gateway import Gateway
@@ -77,12 +78,11 @@ class Subscriptions:
                 raise protocol.unknown_event(message.event, message.message_id)
 
     def opening(self, connection: Connection, message: Message | BadRequest) -> Opening | None:
-        """The first subscription of a connection, if it can be written with the count of its message: to each tick of a
-        channel with one frame for all symbols.
+        """The subscription of a connection that has none, if it can be written with the count of its message: to each
+        tick of a channel with one frame for all symbols.
 
         In a storm of reconnects this saves most subscribers a write and a read of the snapshot. A tick that is posted
-        in these milliseconds may come before the first frames. Then what changed since the snapshot follows them, so
-        the last word is the newest.
+        in these milliseconds may come before the first frames; what it changed follows them.
         """
         if isinstance(message, BadRequest) or message.event != "subscribe" or connection.has_ended(int(time.time())):
             return None
@@ -113,7 +113,7 @@ class Subscriptions:
         check_allowed(connection, channel, message)
         with self._rates_cap.taken(connection, channel, message):
             self._long_answers.wait(channel, view)
-        with self._opened(connection):
+        with self._taken_back_on_failure(connection):
             self._post_in_order(connection_id, protocol.subscribed_frames(subscription, message.message_id))
             first = self._first(channel)
             if first.seq:
@@ -126,7 +126,7 @@ class Subscriptions:
         logger.info("subscribed", channel=channel, symbols="all" if view is None else len(view), seq=first.seq)
         if connection.opening and first.seq == lease.seq:
             return  # no tick has begun since
-        moved = Delta(first, self._quotes.snapshot_now(self._limits))
+        moved = Delta(first, self._warm.read(self._limits))
         if not moved.new.seq:
             return  # there is none, or none that can be read: the next tick brings everything
         if moved.old.seq:
@@ -159,15 +159,16 @@ class Subscriptions:
         self._gateway.post(connection.connection_id, frame)
 
     @contextmanager
-    def _opened(self, connection: Connection) -> Iterator[None]:
-        """End the subscription of a connection with an `opening` if the block raises, unless another message has
-        changed it meanwhile."""
+    def _taken_back_on_failure(self, connection: Connection) -> Iterator[None]:
+        """End the subscription of an opening if its first frames cannot be posted."""
         try:
             yield
         except BaseException:
             if connection.opening:
-                with suppress(Changed):
-                    self._connections.reduce(connection, connection.opening.channel, ())
+                try:
+                    self._connections.take_back(connection.connection_id, connection.opening)
+                except (ClientError, BotoCoreError):  # the client hears ticks all the same, and the error
+                    logger.warning("could not take back a subscription", exc_info=True)
             raise
 
     def _keep_places(self, connection: Connection, channel: str, message: Message) -> None:

@@ -27,6 +27,10 @@ class WarmSnapshot:
         now_ms = time.time_ns() // 1_000_000
         is_of_this_tick = 0 <= now_ms - self._held.ts_ms < self._tick_ms
         if not self._held.seq or not (is_of_this_tick or 0 <= now_ms - self._read_ms < READ_EVERY_MS):
-            self._held, self._read_ms = self._quotes.snapshot_now(limits), now_ms
-            return self._held
+            return self.read(limits)
         return as_of(self._held, now_ms, limits)
+
+    def read(self, limits: Ages) -> Snapshot:
+        """The stored snapshot, which others may begin with; an empty one (`seq` 0) if there is none."""
+        self._held, self._read_ms = self._quotes.snapshot_now(limits), time.time_ns() // 1_000_000
+        return self._held

@@ -6,7 +6,7 @@ The partition is `CRC-32(ID) % partitions`, so a connection stays in the one tha
 number. Each number in use has an item, a layout (`SHARD#0`, `LAYOUT#4`), which lives as long as the connections that
 were made with it. Partition 0 is part of every layout, so a reader of all connections finds the layouts among them.
 There are as many partitions as shards, and four at least: one takes 1,000 write units a second, and a storm of
-reconnects asks for 2,000. A shard has every partition whose number it is modulo the number of shards.
+reconnects asks for 1,500. A shard has every partition whose number it is modulo the number of shards.
 
 `$disconnect` is best effort, so an item also expires by its TTL, or is deleted when a post finds its connection gone.
 TTL deletes late: reads leave expired items out. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
@@ -174,8 +174,8 @@ class ConnectionsTable:
         opening_of: Callable[[Connection], Opening | None] = lambda _connection: None,
     ) -> Connection:
         """Count a message of this connection by its price, with one read and one write. Returns the connection as read.
-        `price_over`: its price if it is over the limit. `opening_of`: the first subscription, if the same write may
-        bring it; then the connection that is returned has it.
+        `price_over`: its price if it is over the limit. `opening_of`: the subscription of a connection that has
+        none, if the same write may bring it; then the connection that is returned has it.
 
         Simultaneous messages all count: the first one after a pause sets the number, the others add to it.
 
@@ -187,14 +187,17 @@ class ConnectionsTable:
         connection, seen_ms = _connection(item, partition), believed(item.get(USED))
         price = price_of(connection)
         charged_ms = limit.charge_ms(seen_ms, now_ms, price, price_over)
-        is_first = not connection.subscriptions and charged_ms == price * limit.interval_ms
-        opening = opening_of(connection) if is_first else None
-        if opening and self._open(connection_id, opening, item.get(USED), max(seen_ms, now_ms) + charged_ms):
-            return replace(connection, subscriptions={opening.channel: opening.symbols}, opening=opening)
+        is_within = charged_ms == price * limit.interval_ms
+        opening = opening_of(connection) if is_within and not connection.subscriptions else None
         counted = None
-        if seen_ms <= now_ms:
+        if opening:
+            opening = replace(opening, used_ms=max(seen_ms, now_ms) + charged_ms)
+            if self._open(connection_id, partition, opening, item.get(USED)):
+                return replace(connection, subscriptions={opening.channel: opening.symbols}, opening=opening)
+        elif seen_ms <= now_ms:
             counted = self._update(
                 connection_id,
+                partition,
                 UpdateExpression=f"SET {USED} = :next",
                 ConditionExpression=f"attribute_exists(pk) AND ({IDLE})",
                 ExpressionAttributeValues={
@@ -207,6 +210,7 @@ class ConnectionsTable:
             )
         counted = counted or self._update(
             connection_id,
+            partition,
             UpdateExpression=f"ADD {USED} :more",
             ExpressionAttributeValues={":more": charged_ms},
             ReturnValues="UPDATED_NEW",
@@ -216,22 +220,34 @@ class ConnectionsTable:
         limit.check(int(counted["Attributes"][USED]), now_ms, price, charged_ms)
         return connection
 
-    def _open(self, connection_id: str, opening: Opening, seen: object, next_ms: int) -> bool:
-        """Count a message that subscribes, and write its subscription. Returns whether it is written: it is not if
-        another message has been counted or written meanwhile."""
+    def _open(self, connection_id: str, partition: int, opening: Opening, seen: object) -> bool:
+        """Write a subscription with the count of its message. Returns whether it is written: it is not if another
+        message has been counted since the number was `seen`, or if the connection has ended."""
         as_seen = f"attribute_not_exists({USED})" if seen is None else f"{USED} = :seen"
         return bool(
             self._update(
                 connection_id,
-                UpdateExpression=f"SET {USED} = :next, #channel = :symbols",
-                ConditionExpression=f"attribute_exists(pk) AND attribute_not_exists(#channel) AND {as_seen}",
-                ExpressionAttributeNames={"#channel": opening.channel},
+                partition,
+                UpdateExpression=f"SET {USED} = :next, #channel = :symbols REMOVE #pace",
+                ConditionExpression=f"attribute_exists(pk) AND {as_seen}",
+                ExpressionAttributeNames={"#channel": opening.channel, "#pace": _pace(opening.channel)},
                 ExpressionAttributeValues={
-                    ":next": next_ms,
+                    ":next": opening.used_ms,
                     ":symbols": list(opening.symbols or ()),
                     **({} if seen is None else {":seen": seen}),
                 },
             )
+        )
+
+    def take_back(self, connection_id: str, opening: Opening) -> None:
+        """End the subscription of an opening, unless another message has been counted since: that one may have repeated
+        it."""
+        self._update(
+            connection_id,
+            UpdateExpression="REMOVE #channel",
+            ConditionExpression=f"{USED} = :used",
+            ExpressionAttributeNames={"#channel": opening.channel},
+            ExpressionAttributeValues={":used": opening.used_ms},
         )
 
     def get(self, connection_id: str) -> Connection:
@@ -418,12 +434,13 @@ class ConnectionsTable:
                 return item, partition
         raise NotConnected(connection_id)
 
-    def _update(self, connection_id: str, **request: Any) -> Mapping[str, Any] | None:
-        """DynamoDB's response, or `None` if the condition fails. The default condition is that the item exists."""
-        for partition in self._where_it_may_be(connection_id):
+    def _update(self, connection_id: str, partition: int | None = None, **request: Any) -> Mapping[str, Any] | None:
+        """DynamoDB's response, or `None` if the condition fails. The default condition is that the item exists.
+        `partition`: the one that has the item, if that is known."""
+        for each in self._where_it_may_be(connection_id) if partition is None else (partition,):
             try:
                 return self._table.update_item(
-                    Key=_key(partition, connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
+                    Key=_key(each, connection_id), **({"ConditionExpression": "attribute_exists(pk)"} | request)
                 )
             except ClientError as error:
                 if not condition_failed(error):

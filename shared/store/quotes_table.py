@@ -4,8 +4,8 @@ Every write is conditional, so a late writer changes nothing:
 - a snapshot must follow the stored one (`seq`) and come from the newest ingest (`epoch`);
 - of the subscribers that find no ingest one invokes it (`woken_ms`);
 - a lease is taken from the one that was read, and only the ingest that holds it renews it (`epoch`), once per tick;
-- an audience that `publish` counted yields to a subscription that came during the count (`write_id`), and it becomes
-  0 by two counts: the first one writes a last call, so who then joins an audience knows that it has to write.
+- an audience that `publish` counted yields to a client that joined during the count (`write_id`), and it becomes 0 by
+  two counts: the first one writes a last call, so who finds none need not join.
 """
 
 import time
@@ -94,8 +94,8 @@ class Audience:
     is_last_call: bool = False
 
     @property
-    def is_safe(self) -> bool:
-        """Whether a connection that was subscribed before this was read is counted before the audience becomes 0."""
+    def counts_once_more(self) -> bool:
+        """Whether a subscription that was written before this was read is counted before the audience becomes 0."""
         return self.connections > 0 and not self.is_last_call and self.write_id is not None
 
     def is_heard(self, now_ms: int) -> bool:
@@ -265,9 +265,9 @@ class QuotesTable:
         return _audience(item) if item else Audience()
 
     def join_audience(self, now_ms: int) -> None:
-        """Set the audience to 1 for a new subscriber, unless it is an audience already that will not become 0 without
-        another count. Counts that began earlier are ignored. Store the subscription first."""
-        if self.counted_audience().is_safe:
+        """Set the audience to 1 for a new subscriber, whose subscription is stored already. Counts that began earlier
+        are then ignored. Nothing is written if another count comes before the audience may become 0."""
+        if self.counted_audience().counts_once_more:
             return
         self._table.update_item(
             Key=AUDIENCE_KEY,

@@ -117,9 +117,13 @@ class _Connections(ConnectionsTable):
         self._held = None
         super().subscribe(connection_id, channel, symbols, pace)
 
-    def _open(self, connection_id: str, opening: Opening, seen: object, next_ms: int) -> bool:
+    def _open(self, connection_id: str, partition: int, opening: Opening, seen: object) -> bool:
         self._held = None
-        return super()._open(connection_id, opening, seen, next_ms)
+        return super()._open(connection_id, partition, opening, seen)
+
+    def take_back(self, connection_id: str, opening: Opening) -> None:
+        self._held = None
+        super().take_back(connection_id, opening)
 
 
 class _Wires(Clients):

@@ -183,8 +183,10 @@ def feed(
     subscriptions = Subscriptions(quotes, connections_table, clients.gateway, lambda: None, AGELESS)
     requests = requests_on(quotes_items, clients.gateway, AGELESS)
 
+    admission = Admission(connections_table, MessageLimit(1, 10_000), subscriptions.opening)
+
     def act(message: Message) -> None:
-        connection = connections_table.count_message(ID, MessageLimit(1, 10_000), after.ts_ms, lambda _: 1)
+        connection = admission(ID, message)
         if message.event in {"subscribe", "unsubscribe"}:
             clients.on_post = move
             subscriptions.act(connection, message)

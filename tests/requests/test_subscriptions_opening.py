@@ -9,19 +9,23 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Attr
+from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb.service_resource import Table
 
 from shared.gateway import PostFailed
 from shared.model.delta import Delta
 from shared.model.message_limit import MessageLimit
+from shared.model.pace import Pace
 from shared.model.staleness import ages
 from shared.model.values import Connection, Progress, Snapshot
 from shared.publishing.fan_out import FanOut
+from shared.requests.prices import subscribe_work
 from shared.requests.routes import Admission
 from shared.requests.subscriptions import Subscriptions
 from shared.store.connections_table import ALLOWED, ENDS, ConnectionsTable
 from shared.store.quotes_table import Lease, QuotesTable
 from tests.clients import Clients, failing, spots
+from tests.metered import metered
 from tests.requests.test_subscriptions import message
 from tests.samples import SYMBOLS, after, quote, quotes
 
@@ -221,10 +225,56 @@ def test_a_client_that_cannot_be_told_is_not_subscribed(feed: Feed) -> None:
     assert feed.connections.get(ID).subscriptions == {}
 
 
-def test_a_subscription_that_replaced_it_meanwhile_stays(feed: Feed) -> None:
-    connection = feed.admit(channel="rates_batch")
-    feed.connections.subscribe(ID, "rates_batch", ("ETH_CAD",))
+@pytest.mark.parametrize("fields", [{}, {"symbols": ["ETH_CAD"]}, {"every": 60}])
+def test_what_a_later_message_subscribed_stays(feed: Feed, fields: dict[str, Any]) -> None:
+    """Clients repeat a `subscribe` that is not answered, and its first answer may fail after that."""
+    first = feed.admit(channel="rates_batch")
+    feed.subscribe("rates_batch", **fields)
+    subscribed = feed.connections.get(ID).subscriptions
+    assert "rates_batch" in subscribed
     feed.clients.refusals[ID] = failing
     with pytest.raises(PostFailed):
-        feed._subscriptions.act(connection, message("subscribe", channel="rates_batch"))
-    assert feed.connections.get(ID).subscriptions == {"rates_batch": ("ETH_CAD",)}
+        feed._subscriptions.act(first, message("subscribe", channel="rates_batch"))
+    assert feed.connections.get(ID).subscriptions == subscribed
+
+
+def test_a_failure_to_take_it_back_hides_no_other(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_given: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+    monkeypatch.setattr(feed.connections, "take_back", fails)
+    feed.clients.refusals[ID] = failing
+    with pytest.raises(PostFailed):
+        feed.subscribe()
+
+
+def test_an_opening_ends_a_pace_that_was_left(feed: Feed, connections_items: Table) -> None:
+    """By a version that did not know paces, and removed the channel only."""
+    feed.connections.subscribe(ID, "rates_batch", None, Pace(60, 1))
+    (item,) = connections_items.scan(FilterExpression=Attr("sk").eq(ID))["Items"]
+    del item["rates_batch"]
+    connections_items.put_item(Item=item)
+    feed.subscribe()
+    assert feed.connections.get(ID).paces == {}
+
+
+@pytest.mark.parametrize("channel", ["rates_batch", "rates_compact"])
+def test_simultaneous_messages_cost_no_more_than_their_price(
+    feed: Feed, connections_items: Table, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> None:
+    """Both have read the connection before either is counted, the audience has its last call, and no ingest runs. There
+    are connections of other numbers of partitions."""
+    for number in (7, 10):
+        layout = {"pk": "SHARD#0", "sk": f"LAYOUT#{number}", "layout": number, "expires_at": now_ms() // 1000 + 600}
+        connections_items.put_item(Item=layout)
+    feed.quotes.join_audience(now_ms())
+    feed.quotes.count_audience(0, feed.quotes.counted_audience())
+    feed.quotes.renew_lease(Lease(1, 0, 0, 1))
+    stale = feed.connections._get(ID)
+    monkeypatch.setattr(feed.connections, "_get", lambda _id: stale)
+    feed.admit(channel=channel)
+    meter = metered(monkeypatch)
+    feed.subscribe(channel)
+    most = subscribe_work(channel, len(SYMBOLS))
+    assert meter.of("write") <= most.write_units
+    assert meter.of("read") <= most.read_units

@@ -113,15 +113,18 @@ def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage, mo
     newer = stage.ingest()
     old = stage.table.snapshot()
     late = replace(old, seq=old.seq + 1, ts_ms=stage.clock.ms)
+    leased: list[tuple[int, int]] = []
 
     def write_late(snapshot: Snapshot) -> None:
-        newer.table.before_write = lambda _snapshot: None
+        newer.table.before_write = lambda snapshot: leased.append((snapshot.seq, stage.table.lease().seq))
         assert snapshot.seq == late.seq
         stage.table.write_snapshot(late, 1)
         stage.written.append((1, late.seq))
 
     newer.table.before_write = write_late
     newer.run()
+    assert leased[0] == (late.seq + 1, late.seq + 1)
+    assert all(seq == of_lease for seq, of_lease in leased), "what is written is never above the lease"
     assert_each_seq_once_in_order(stage.written)
     assert stage.written[-1][0] == 2
     assert newer.reports[0].seq == late.seq + 1
