@@ -1,6 +1,7 @@
 /**
  * The rows that are in view, and others in turn: drawing takes most of a tick's time, and a screen shows a third of the rows.
- * What reads the others, as a search in the page does, finds prices that are at most a few seconds older.
+ * What reads the others (a search in the page, a screen reader, a copy) finds prices that are a few seconds older. A print
+ * is of one moment.
  */
 
 import type { Row } from "./row.ts";
@@ -12,7 +13,7 @@ const NEAR = "100px 0px";
 const PARTS = 5;
 
 export function drawWhatIsSeen(table: QuoteTable): void {
-  const unseen = new Set<Element>();
+  const unseen = new WeakSet<Element>();
   let part = 0;
   const observer = new IntersectionObserver(
     (entries) => {
@@ -25,6 +26,7 @@ export function drawWhatIsSeen(table: QuoteTable): void {
     { rootMargin: NEAR },
   );
   for (const { element } of table.rows.values()) observer.observe(element);
+  addEventListener("beforeprint", () => table.drawAll());
   table.due = (rows) => {
     part = (part + 1) % PARTS;
     // A row without a fresh price says so at once, wherever it is. One that came later is not observed, and always drawn.

@@ -20,7 +20,7 @@ export class QuoteTable {
   readonly template = rowTemplate();
   readonly #changed = new Set<Row>();
   readonly #moved = new Set<Row>();
-  /** The rows to draw now. One that has not changed gets its age. */
+  /** Which rows the next frame draws; `seen.ts` replaces this. A row that has not changed gets only its age. */
   due = (rows: Row[]): Row[] => rows;
   /** The next frame draws all rows, due or not. */
   #isWhole = true;
@@ -91,6 +91,12 @@ export class QuoteTable {
     this.#isWhole ||= rows.length > 0;
     for (const row of rows) this.#changed.add(row);
     this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  /** Draw all rows at once. */
+  drawAll(): void {
+    this.#isWhole = true;
+    this.#draw();
   }
 
   /** Draw the ages if no tick has drawn them for a second: a separate frame for them would cost as much again. */

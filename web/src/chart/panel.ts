@@ -232,7 +232,6 @@ function choice(
   return set;
 }
 
-/** Candles in outline: bodies, and wicks that are longer and thinner. */
 /** Copy this text on a click. The button says whether it was copied. */
 function copyOn(button: HTMLButtonElement, text: () => string): void {
   const name = button.textContent;
@@ -246,6 +245,7 @@ function copyOn(button: HTMLButtonElement, text: () => string): void {
   });
 }
 
+/** Candles in outline: bodies, and wicks that are longer and thinner. */
 function skeleton(): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "chart-skeleton");

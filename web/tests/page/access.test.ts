@@ -57,6 +57,38 @@ describe.skipIf(!CHROMIUM)("everyone can use the page", { timeout: TIMEOUT_MS },
     },
   );
 
+  it.for([
+    ["a desktop", {}, HEADERS.length - 1],
+    ["a phone", { viewport: PHONE }, 3],
+  ] as const)("has all rows in the accessibility tree, in view or not: %s", async ([, options, columns], { visit }) => {
+    const page = await visit.open("", options);
+    await expect.poll(() => page.locator("td.spot:not(:empty)").count()).toBe(SYMBOLS.length);
+    const session = await page.context().newCDPSession(page);
+    const { nodes } = await session.send("Accessibility.getFullAXTree");
+    const seen = nodes.filter(({ ignored }) => !ignored).map(({ role }) => String(role?.value));
+    expect(seen.filter((role) => role === "rowheader")).toHaveLength(SYMBOLS.length);
+    expect(seen.filter((role) => /^(?:grid)?cell$/.test(role))).toHaveLength(SYMBOLS.length * columns);
+  });
+
+  it("moves the focus to no row under what stays at the top", async ({ visit }) => {
+    for (const viewport of [DESKTOP, PHONE]) {
+      const page = await visit.open("", { viewport });
+      await page.evaluate(() => scrollTo(0, 900));
+      await page.evaluate(() => {
+        const buttons = [...document.querySelectorAll<HTMLElement>(".open")];
+        buttons.find((button) => button.getBoundingClientRect().top > 150)?.focus({ preventScroll: true });
+      });
+      for (let step = 0; step < 6; step += 1) {
+        await page.keyboard.press("ArrowUp");
+        const covered = await page.evaluate(() => {
+          const { left, top } = document.activeElement?.getBoundingClientRect() ?? { left: 0, top: 0 };
+          return !document.activeElement?.contains(document.elementFromPoint(left + 5, top + 5));
+        });
+        expect(covered, `step ${step}`).toBe(false);
+      }
+    }
+  });
+
   it("works with the keyboard alone", async ({ visit }) => {
     const page = await visit.open();
     await page.locator("#losses button:visible").first().waitFor();
