@@ -52,6 +52,8 @@ export default defineConfig(({ mode }) => ({
     maxWorkers: 2,
     // As in the Makefile for pytest: a failure has to happen twice. The summary names those that passed then.
     retry: 1,
+    // A browser beside another one may take seconds for a frame.
+    expect: { poll: { timeout: 10_000 } },
   },
 }));
 

@@ -11,6 +11,7 @@ socket.onmessage = ({ data }) => {
   const frame = JSON.parse(data);
   for (const quote of frame.data ?? []) rows.set(quote.symbol, quote);
   body.innerHTML = [...rows.values()].map(rowOf).join("");
+  body.classList.remove("first-rows-only");
 };
 
 function rowOf({ symbol, bid, ask, spot, change, change_pct: percent, source, ts }) {
@@ -19,13 +20,13 @@ function rowOf({ symbol, bid, ask, spot, change, change_pct: percent, source, ts
     <tr>
       <th class="asset">${symbol}</th>
       <td class="spot number">${price.format(spot)}</td>
-      <td class="number">${price.format(bid)}</td>
-      <td class="number">${price.format(ask)}</td>
-      <td class="number">${((ask / bid - 1) * 100).toFixed(3)}%</td>
-      <td class="number" data-direction="${direction}">${price.format(change)}</td>
-      <td class="number" data-direction="${direction}">${Number(percent).toFixed(2)}%</td>
-      <td></td>
-      <td class="number">${Math.round((Date.now() - ts) / 1000)}s</td>
+      <td class="bid number">${price.format(bid)}</td>
+      <td class="ask number">${price.format(ask)}</td>
+      <td class="spread number">${((ask / bid - 1) * 100).toFixed(3)}%</td>
+      <td class="change number" data-direction="${direction}">${price.format(change)}</td>
+      <td class="percent number" data-direction="${direction}">${Number(percent).toFixed(2)}%</td>
+      <td class="trend"></td>
+      <td class="age number">${Math.round((Date.now() - ts) / 1000)}s</td>
       <td class="source">${source}</td>
     </tr>`;
 }

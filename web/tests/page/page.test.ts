@@ -261,7 +261,8 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   });
 
   it("marks a price's direction until the next tick", async ({ visit }) => {
-    const page = await visit.open();
+    // As high that all rows are in view.
+    const page = await visit.open("", { viewport: { ...DESKTOP, height: 3_000 } });
     expect(await directions(page)).toEqual(expect.arrayContaining(["up", "down"]));
     const before = await visit.numbers("spot");
     await visit.tick();
