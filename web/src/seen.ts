@@ -1,7 +1,7 @@
 /**
  * The rows that are in view, and others in turn: drawing takes most of a tick's time, and a screen shows a third of the rows.
  * What reads the others (a search in the page, a screen reader, a copy) finds prices that are a few seconds older. A print
- * is of one moment.
+ * shows one moment.
  */
 
 import type { Row } from "./row.ts";
