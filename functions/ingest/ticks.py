@@ -95,6 +95,7 @@ class Ticks:
         self._standby = standby
         self._watch = Watch(self._grid, self._ages.write_ms)
         self._known: Snapshot | None = None  # the last one that this run wrote or confirmed
+        self._leased_seq = 0
         self._calls = Calls()
         self._unexplained = 0
 
@@ -130,10 +131,9 @@ class Ticks:
         lease, base, unheard = self._begin(watched, end_ms)
         while (due_ms := self._grid.next_ms(lease.ticked_ms)) < end_ms:
             sleep_until(due_ms)
-            lease = replace(lease, ticked_ms=due_ms, seq=max(lease.seq, base.snapshot.seq + 1))
+            lease = replace(lease, ticked_ms=due_ms, seq=base.snapshot.seq + 1)
             try:
                 base = self._tick(lease, base)
-                lease = replace(lease, seq=max(lease.seq, base.snapshot.seq))
             except SnapshotMoved as error:
                 self._calls.count(error)
             except FAILURES:
@@ -156,6 +156,7 @@ class Ticks:
             except LeaseLost:  # its holder renewed it just now, or this run's own answer was lost
                 if watched or attempt == TRIES:
                     raise
+        self._leased_seq = max(self._leased_seq, lease.seq)
         base = base_of(stored, lease, now_ms(), known=self._known, was_lost=not seen.epoch)
         self._sources.resume(base.snapshot.sources)
         self._past.begin(base.snapshot, now_ms())
@@ -249,7 +250,12 @@ class Ticks:
         return base
 
     def _renew(self, lease: Lease) -> None:
-        self._table.renew_lease(replace(lease, until_ms=now_ms() + self._grid.lease_ms))
+        self._set_end(lease, now_ms() + self._grid.lease_ms)
+
+    def _set_end(self, lease: Lease, until_ms: int) -> None:
+        """Renew the lease, or give it up (0). Its `seq` never falls: a tick that failed may have written."""
+        self._leased_seq = max(self._leased_seq, lease.seq)
+        self._table.renew_lease(replace(lease, until_ms=until_ms, seq=self._leased_seq))
 
     def _store(self, lease: Lease, base: Base, polled: Polled) -> tuple[Base, int, int | None]:
         """Write the next snapshot, unless nothing changed and the last one is recent. Returns what the next tick
@@ -280,7 +286,7 @@ class Ticks:
                 stored = self._read_again(lease, until_ms)
                 if not _is(stored, new, lease):  # the predecessor wrote once more, or the item was broken or lost
                     base = base_of(stored, lease, now_ms(), known=old)
-                    lease = replace(lease, seq=max(lease.seq, base.snapshot.seq + 1))
+                    lease = replace(lease, seq=base.snapshot.seq + 1)
                     self._calls.repeat(partial(self._renew, lease), until_ms)
                     continue
             self._explain(new)
@@ -331,7 +337,7 @@ class Ticks:
         try:
             if not unheard.is_believed(self._table.audience(), seq, now_ms()):
                 return False
-            self._table.renew_lease(replace(lease, until_ms=0))
+            self._set_end(lease, 0)
             if not self._table.audience():
                 return True
             self._renew(lease)
@@ -342,7 +348,7 @@ class Ticks:
     def _release(self, lease: Lease) -> None:
         """Give up the lease at the end of the run."""
         try:
-            self._table.renew_lease(replace(lease, until_ms=0))
+            self._set_end(lease, 0)
         except FAILURES as error:
             self._calls.count(error)
 

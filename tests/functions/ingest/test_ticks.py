@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from functions.ingest import ticks
 from functions.ingest.ticks import RUN_MS, TRIES
@@ -128,6 +129,41 @@ def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage, mo
     assert_each_seq_once_in_order(stage.written)
     assert stage.written[-1][0] == 2
     assert newer.reports[0].seq == late.seq + 1
+
+
+def test_a_tick_that_failed_leaves_the_lease_above_what_it_leased(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have written, and only its answer was lost."""
+    monkeypatch.setattr(ticks, "RUN_MS", 6 * TICK_MS)
+    stage.ingest().run()
+    newer = stage.ingest()
+    old = stage.table.snapshot()
+    late = replace(old, seq=old.seq + 3, ts_ms=stage.clock.ms)
+    leased: list[int] = []
+
+    def write_late(_: Snapshot) -> None:
+        newer.table.before_write = fail
+        stage.table.write_snapshot(replace(late, seq=old.seq + 1), 1)
+        stage.table.write_snapshot(replace(late, seq=old.seq + 2), 1)
+        stage.table.write_snapshot(late, 1)
+
+    def fail(_: Snapshot) -> None:
+        leased.append(stage.table.lease().seq)
+        raise ConnectionClosedError(endpoint_url="dynamodb")
+
+    def look(number: int) -> None:
+        if number > 1:
+            leased.append(stage.table.lease().seq)
+        if number == 3:
+            newer.table.before_write = lambda _: None
+
+    newer.table.before_write = write_late
+    newer.market.during = look
+    newer.run()
+    assert leased[0] == late.seq + 1
+    assert leased == sorted(leased), "a renewal never lowers it"
+    assert stage.table.lease().seq == stage.table.snapshot().seq
 
 
 def test_one_that_lost_its_lease_writes_over_no_other_snapshot(stage: Stage) -> None:
