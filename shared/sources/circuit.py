@@ -59,7 +59,8 @@ def after_failure(
 ) -> SourceState:
     """The state after another failed request. `random` returns a number from 0 to 1. `longest_ms` limits the back-off
     before jitter, except for a ban. `pace_ms` is the source's normal pace: a failing source is not asked more often,
-    except one with a slow pace that has not refused. It is asked after `FIRST_PACE_MS`, then twice as late each time.
+    except one with a slow pace that has not refused. It is asked after `FIRST_PACE_MS`, then twice as late each time;
+    one that has never answered, after `FIRST_BACK_OFF_MS` at first.
     """
     banned = error.banned and error.retry_after_ms is None  # a ban with Retry-After ends when it says
     first_ms, most_ms = (FIRST_BAN_MS, LONGEST_BAN_MS) if banned else (FIRST_BACK_OFF_MS, longest_ms)
@@ -71,7 +72,8 @@ def after_failure(
         rest_ms = max(rest_ms, FIRST_AFTER_429_MS)
     asked_for_ms = min(error.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)
     if not (error.banned or error.limited):
-        pace_ms = min(pace_ms, FIRST_PACE_MS * 2 ** min(before.failures, MAX_DOUBLINGS))
+        soonest_ms = FIRST_PACE_MS if before.ok_ms else FIRST_BACK_OFF_MS
+        pace_ms = min(pace_ms, soonest_ms * 2 ** min(before.failures, MAX_DOUBLINGS))
     rest_ms = max(rest_ms, asked_for_ms, pace_ms)
     return replace(before, error=str(error), failures=before.failures + 1, retry_ms=now_ms + rest_ms, rest_ms=rest_ms)
 

@@ -21,6 +21,7 @@ DAY = 1440
 # By default the first hour of the fall; CADFEED_REPLAY=720 replays all twelve hours.
 SECONDS = int(os.environ.get("CADFEED_REPLAY", "0"))
 START = [] if SECONDS else ["--start=2021-05-12T22:00"]
+FIRST_MINUTE = DAY if SECONDS else 26 * 60
 
 
 def EXCHANGE() -> list[str]:  # noqa: N802 - read by the fixture like the constant of other modules
@@ -106,4 +107,5 @@ def test_prices_follow_the_recorded_crash_minute_by_minute(stack: Stack) -> None
     steps = [after - before for before, after in pairwise(minutes)]
     bitcoin = [prices["BTC_CAD"][minute] for minute in minutes]
     print(f"{len(minutes)} ticks, {steps.count(1)} steps of one; BTC {bitcoin[0]} -> {min(bitcoin)} USDT at worst")
-    assert min(bitcoin) < Decimal("0.97") * bitcoin[0]
+    # A slow machine may see its first tick minutes after the fall began.
+    assert min(bitcoin) < Decimal("0.97") * prices["BTC_CAD"][FIRST_MINUTE]

@@ -336,7 +336,7 @@ def test_a_source_asked_every_tick_recovers_in_two_ticks(tick_ms: int) -> None:
     """A source with a pace rests longer."""
     sources = AllSources({}, tick_ms=tick_ms, random=lambda: 1.0)
     for poller in sources._pollers:
-        for _ in range(9):
+        for _ in range(19):
             poller.failed(SourceUnavailable("HTTP 500"), 1_000)
         rest_ms = poller.state.retry_ms - 1_000
         if poller.source.name in EVERY_TICK:

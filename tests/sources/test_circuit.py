@@ -86,12 +86,22 @@ def test_a_source_that_refuses_is_not_asked_more_often(error: SourceUnavailable)
 
 def test_a_failing_source_with_a_slow_pace_is_soon_asked_again() -> None:
     """A lost answer of one that is asked once an hour would else cost that hour."""
-    state, rests = SourceState(), []
-    for _ in range(8):
-        state = after_failure(state, FAILED, NOW_MS, lambda: 0, pace_ms=3_600_000)
+    assert paced_rests_s(SourceState(ok_ms=5), 3_600_000, 8) == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
+    assert paced_rests_s(SourceState(ok_ms=5), 10_000, 2) == [10, 10]
+
+
+def test_a_source_that_never_answered_is_asked_again_at_once() -> None:
+    """The feed may have no rate of the US dollar without it."""
+    assert paced_rests_s(SourceState(), 3_600_000, 13) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 3_600]
+    assert paced_rests_s(SourceState(), 10_000, 5) == [1, 2, 4, 8, 10]
+
+
+def paced_rests_s(state: SourceState, pace_ms: int, failures: int) -> list[int]:
+    rests = []
+    for _ in range(failures):
+        state = after_failure(state, FAILED, NOW_MS, lambda: 0.5, pace_ms=pace_ms)
         rests.append((state.retry_ms - NOW_MS) // 1_000)
-    assert rests == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
-    assert after_failure(SourceState(), FAILED, NOW_MS, lambda: 0, pace_ms=10_000).retry_ms == NOW_MS + 10_000
+    return rests
 
 
 def test_a_late_answer_is_a_success_that_keeps_the_failures() -> None:

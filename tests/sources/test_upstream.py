@@ -132,7 +132,10 @@ def test_a_source_is_due_again_at_its_own_pace(exchange: Exchange, name: str) ->
 def test_a_broken_answer_pauses_for_a_second_or_the_pace(exchange: Exchange, name: str, fault: str) -> None:
     failing(exchange, name, **{fault: True})
     pace_ms = max(0, MODULES[name].source().poll_every_ms - pollers.PACE_SLACK_MS)
-    assert rest_s(poller(exchange, name)) == max(1_000, min(pace_ms, FIRST_PACE_MS)) / 1000
+    answered_before = poller(exchange, name)
+    answered_before.resume(SourceState(ok_ms=NOW_MS - 1), NOW_MS)
+    assert rest_s(answered_before) == max(1_000, min(pace_ms, FIRST_PACE_MS)) / 1000
+    assert rest_s(poller(exchange, name)) == 1
 
 
 @EVERY
