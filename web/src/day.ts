@@ -3,7 +3,7 @@
 import type { Feed, Quote } from "cadfeed-client";
 import { steadyNow } from "cadfeed-client";
 import { percentText } from "./format.ts";
-import { element, setText } from "./page.ts";
+import { element } from "./page.ts";
 
 const MOST = 3;
 /** A list that changes more often cannot be read. */
@@ -36,8 +36,8 @@ export function showDay(feed: Feed, open: (symbol: string) => void): void {
     if (document.hidden || now - drawnAt < DRAW_EVERY_MS) return;
     drawnAt = now;
     const { ups, downs, gains, losses } = dayOf(feed.book.quotes.values());
-    setText("ups", ups + downs ? t`${ups} up` : "");
-    setText("downs", ups + downs ? t`${downs} down` : "");
+    drawCount("ups", ups, ups + downs ? t`${ups} up` : "");
+    drawCount("downs", downs, ups + downs ? t`${downs} down` : "");
     element("breadth").style.setProperty("--ups", String(ups / (ups + downs || 1)));
     drawList("gains", gains);
     drawList("losses", losses);
@@ -48,6 +48,15 @@ export function showDay(feed: Feed, open: (symbol: string) => void): void {
   });
   feed.observe({ onHeard: draw });
   draw();
+}
+
+/** A number, and a word that a phone replaces with an arrow. */
+function drawCount(id: string, count: number, text: string): void {
+  const target = element(id);
+  if (target.textContent === text) return;
+  const word = document.createElement("span");
+  word.append(text.slice(String(count).length));
+  target.replaceChildren(text && String(count), word);
 }
 
 /** Buttons stay, so that a focused one keeps the focus; their texts are new, so that none counts as a layout shift. */

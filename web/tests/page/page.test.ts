@@ -3,6 +3,7 @@
 import { describe, expect } from "vitest";
 import type { Page } from "./browser.ts";
 import { CHROMIUM, DESKTOP, IN_FIREFOX, it, PHONE, TIMEOUT_MS } from "./browser.ts";
+import { covered } from "./covered.ts";
 import { SYMBOLS } from "./market.ts";
 import { shifts, WATCH_SHIFTS } from "./shifts.ts";
 import type { Site } from "./site.ts";
@@ -31,35 +32,13 @@ const WATCH_FIRST = `
 /** 4 s and the second between two checks, with some for a busy machine; a feed whose pace is not known is quiet after 35 s. */
 const QUIET_WITHIN_MS = 15_000;
 
+const FIRST_CELLS = "#quotes tr:nth-child(-n + 12) > *";
+
 const lines = (page: Page) => page.locator('#quotes polyline[points*=","]').count();
 const asked = (site: Site, event: string) => site.market.asked.filter((message) => message.event === event);
 
 const directions = (page: Page) =>
   page.locator("#quotes td.spot").evaluateAll((all) => all.map((cell) => (cell as HTMLElement).dataset["direction"]));
-
-/** The texts of a row that overlap, or lie outside the row. Runs in the page. */
-function covered(): string[] {
-  return [...document.querySelectorAll<HTMLTableRowElement>("#quotes tr")].slice(0, 12).flatMap((row) => {
-    const places = [...row.cells]
-      .filter((cell) => cell.textContent && cell.getClientRects().length)
-      .map((cell) => {
-        const range = document.createRange();
-        range.selectNodeContents(cell.querySelector(".ticker") ?? cell);
-        return { text: cell.textContent, box: range.getBoundingClientRect() };
-      });
-    const { left, right } = row.getBoundingClientRect();
-    const outside = places
-      .filter(({ box }) => box.left < left || box.right > right)
-      .map(({ text }) => `${text} outside`);
-    const pairs = places.flatMap((one, at) => places.slice(at + 1).map((other) => [one, other] as const));
-    const isOn = (one: DOMRect, other: DOMRect) =>
-      one.left < other.right && other.left < one.right && one.top + 4 < other.bottom && other.top + 4 < one.bottom;
-    return [
-      ...outside,
-      ...pairs.filter(([one, other]) => isOn(one.box, other.box)).map(([one, other]) => `${one.text} on ${other.text}`),
-    ];
-  });
-}
 
 describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   it("has its rows before the prices, which move nothing", async ({ visit }) => {
@@ -155,7 +134,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
         site.market.percent = percent;
         await visit.tick();
         expect(await page.locator("#quotes td.percent").allTextContents()).toContain(text);
-        expect(await page.evaluate(covered)).toEqual([]);
+        expect(await page.locator(FIRST_CELLS).evaluateAll(covered)).toEqual([]);
       }
       expect(await shifts(page)).toEqual([]);
     },
@@ -181,6 +160,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     const moves = page.locator("#day button:visible");
     await expect.poll(() => moves.count()).toBe(2);
     expect(await moves.evaluateAll((all) => all.every((each) => each.scrollWidth <= each.clientWidth))).toBe(true);
+    expect(await page.locator("#ups, #downs, #day button").evaluateAll(covered)).toEqual([]);
     await page.mouse.wheel(0, 2000);
     const top = () => page.locator("#controls").evaluate((controls) => controls.getBoundingClientRect().top);
     await expect.poll(() => page.evaluate(() => scrollY)).toBeGreaterThan(1000);
