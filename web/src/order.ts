@@ -29,13 +29,15 @@ export function select<T extends Entry>(entries: readonly T[], view: View, favou
   return view.sort ? sorted(shown, view.sort) : shown.sort((one, other) => rank(one) - rank(other));
 }
 
-/** Whether every word of the filter is in the symbol, the name or the new name. */
+/** Whether every word of the filter is in the asset, its name or its new one. A part of the currency says nothing: all
+ * symbols end with it. */
 export function matches({ symbol, name, renamedTo = "" }: Entry, filter: string): boolean {
-  const text = `${symbol} ${name} ${renamedTo}`.toLowerCase();
+  const symbols = `${symbol} ${renamedTo}`.toLowerCase();
+  const text = `${symbols.replace(/_\w*/g, "")} ${name.toLowerCase()}`;
   return filter
     .toLowerCase()
     .split(/\s+/)
-    .every((word) => text.includes(word));
+    .every((word) => text.includes(word) || (symbols.includes(word) && /_|^cad$/.test(word)));
 }
 
 function sorted<T extends Entry>(entries: readonly T[], { by, descending }: Sort): T[] {

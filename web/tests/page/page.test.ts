@@ -34,6 +34,10 @@ const QUIET_WITHIN_MS = 15_000;
 
 const FIRST_CELLS = "#quotes tr:nth-child(-n + 12) > *";
 
+/** The names that are cut off. Runs in the page. */
+const cut = (names: Element[]) =>
+  names.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent);
+
 const lines = (page: Page) => page.locator('#quotes polyline[points*=","]').count();
 const asked = (site: Site, event: string) => site.market.asked.filter((message) => message.event === event);
 
@@ -146,13 +150,16 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
       .locator("#quotes tr")
       .evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().bottom));
     expect(bottoms.filter((bottom) => bottom <= PHONE.height).length).toBeGreaterThanOrEqual(9);
-    const cut = (names: Element[]) =>
-      names.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent);
     expect(await page.locator("#quotes .name").evaluateAll(cut)).toEqual([]);
     await page.click('tr[data-symbol="BTC_CAD"] .open');
     await expect
       .poll(() => page.textContent(".chart-book"))
       .toMatch(/^Bid [\d,.]+ · ask [\d,.]+ · spread [\d.]+% · 24 h [+−]?[\d,.]+ CAD, from [\d,.]+ to [\d,.]+$/);
+  });
+
+  it("cuts no name off on a wide screen", async ({ visit }) => {
+    const page = await visit.open("", { viewport: { width: 1600, height: 900 } });
+    expect(await page.locator("#quotes .name").evaluateAll(cut)).toEqual([]);
   });
 
   it("keeps sort and filter in sight on a phone, and has one gain and one loss", async ({ visit }) => {
