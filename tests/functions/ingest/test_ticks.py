@@ -131,9 +131,7 @@ def test_a_successor_continues_from_the_predecessors_last_write(stage: Stage, mo
     assert newer.reports[0].seq == late.seq + 1
 
 
-def test_a_tick_that_failed_leaves_the_lease_above_what_it_leased(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_tick_leaves_the_lease_above_what_it_leased(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may have written, and only its answer was lost."""
     monkeypatch.setattr(ticks, "RUN_MS", 6 * TICK_MS)
     stage.ingest().run()
