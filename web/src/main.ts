@@ -114,7 +114,11 @@ function arrange(): number {
   if (!shown)
     setText(
       "empty-text",
-      view.filter ? t`No asset matches “${view.filter}”.` : t`No favourites yet: choose some with the star.`,
+      !view.filter
+        ? t`No favourites yet: choose some with the star.`
+        : view.favouritesOnly
+          ? t`No favourite matches “${view.filter}”.`
+          : t`No asset matches “${view.filter}”.`,
     );
   return shown;
 }

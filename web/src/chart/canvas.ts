@@ -52,6 +52,8 @@ export class Canvas {
   #colours: Colours;
   /** The highest and the lowest price that is visible. */
   #extremes: readonly [high: IPriceLine, low: IPriceLine] | undefined;
+  /** The pointer is over the drawing, so the crosshair is where the pointer is, also when the chart moves under it. */
+  #isPointed = false;
   readonly #listening = new AbortController();
   readonly #themes: MutationObserver;
   #interval: Interval = "1m";
@@ -73,7 +75,7 @@ export class Canvas {
       },
       // The crosshair does not snap to a price of a candle.
       crosshair: { mode: CrosshairMode.Normal },
-      rightPriceScale: { scaleMargins: { top: 0.1, bottom: 0.08 } },
+      rightPriceScale: { scaleMargins: { top: 0.1, bottom: 0.08 }, entireTextOnly: true },
       timeScale: { barSpacing: BAR_SPACING, rightOffset: RIGHT_OFFSET, secondsVisible: false },
       handleScroll: { vertTouchDrag: false },
       kineticScroll: { mouse: false, touch: !matchMedia("(prefers-reduced-motion: reduce)").matches },
@@ -81,15 +83,22 @@ export class Canvas {
     this.#series = this.#chart.addSeries(CandlestickSeries);
     this.#colours = coloursOf(container);
     this.#chart.subscribeCrosshairMove(({ time, sourceEvent }: MouseEventParams) => {
-      // Without an event the chart itself has moved under the pointer.
-      if (sourceEvent) onHover(time === undefined ? undefined : Number(time) * 1000);
+      if (sourceEvent) this.#isPointed = true;
+      if (this.#isPointed) onHover(time === undefined ? undefined : Number(time) * 1000);
     });
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < EARLY) onStart();
       this.#markExtremes();
     });
     const { signal } = this.#listening;
-    host.addEventListener("pointerleave", () => onHover(undefined), { signal });
+    host.addEventListener(
+      "pointerleave",
+      () => {
+        this.#isPointed = false;
+        onHover(undefined);
+      },
+      { signal },
+    );
     for (const medium of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
       matchMedia(medium).addEventListener("change", () => this.#paint(), { signal });
     this.#themes = new MutationObserver(() => this.#paint());
@@ -143,6 +152,7 @@ export class Canvas {
 
   /** Put the crosshair on a candle and make the candle visible; without a candle, remove the crosshair. */
   select(candle: Candle | undefined, index = 0): void {
+    this.#isPointed = false;
     if (!candle) {
       this.#chart.clearCrosshairPosition();
       return;

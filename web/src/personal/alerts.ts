@@ -15,6 +15,8 @@ const PERMISSIONS = {
   missing: t`This browser has no notifications.`,
   default: "",
 };
+/** No price has more. */
+const MOST_DIGITS = 40;
 const MOMENT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
 let watch: Watch | undefined;
 
@@ -33,7 +35,7 @@ export function openAlerts(page: Page): void {
     ["below", t`falls to`],
   ]);
   const price = document.createElement("input");
-  Object.assign(price, { inputMode: "decimal", autocomplete: "off", required: true });
+  Object.assign(price, { inputMode: "decimal", autocomplete: "off", required: true, maxLength: MOST_DIGITS });
   const list = make("ul", "tool-list");
   const note = make("p", "tool-note");
   note.setAttribute("role", "status");
@@ -44,6 +46,10 @@ export function openAlerts(page: Page): void {
     draw();
   };
   const draw = (): void => drawList(list, watching.alerts, set);
+  const update = (): void => {
+    draw();
+    suggest();
+  };
   const suggest = (): void => {
     const spot = feed.book.quotes.get(asset.value)?.spot;
     price.placeholder = spot ? t`now ${exactText(spot)}` : "";
@@ -66,13 +72,15 @@ export function openAlerts(page: Page): void {
     if (amount === undefined || !Number(amount)) note.textContent = t`Type a price in CAD, such as 98500.`;
     else add({ symbol: asset.value, when: when.value as Alert["when"], price: amount });
   });
+  // What the note says was so when it was written.
+  form.addEventListener("input", () => (note.textContent = ""));
   asset.addEventListener("change", suggest);
   const adds = button(t`Add`);
   adds.type = "submit";
   form.append(labelled(t`Asset`, asset), labelled(t`When it`, when), labelled(t`Price in CAD`, price), adds);
   suggest();
 
-  const dialog = openDialog(t`Price alerts`, feed.observe({ onHeard: () => draw() }));
+  const dialog = openDialog(t`Price alerts`, feed.observe({ onHeard: update }));
   const help = t`Alerts work only while this page is open; hidden, it hears prices once a minute. They are kept in this browser.`;
   dialog.append(make("p", "tool-help", help), form, note, list, permissionLine());
   draw();

@@ -23,9 +23,11 @@ export function openConverter({ feed, table }: Page): void {
   const draw = (): void => {
     const now = quote();
     const typed = amountIn(given.value);
-    given.setCustomValidity(typed === undefined && given.value.trim() ? t`Type a number, such as 1234.56.` : "");
-    given.ariaInvalid = String(!given.validity.valid);
     const other = given === amount ? dollars : amount;
+    const isWrong = typed === undefined && given.value.trim();
+    given.setCustomValidity(isWrong ? t`Type a number, such as 1234.56.` : "");
+    other.setCustomValidity("");
+    for (const field of [given, other]) field.ariaInvalid = String(!field.validity.valid);
     const { selectionStart, selectionEnd } = other;
     other.value = typed === undefined || !now ? "" : exactText(converted(typed, now.spot, given === amount));
     // For a visitor who is copying it. Elsewhere some browsers would move the focus there.

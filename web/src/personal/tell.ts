@@ -1,17 +1,19 @@
 /** Tells that an alert was reached: a bar on the page, a tone, and a notification where the visitor has allowed them. */
 
 import { baseOf, button, make } from "../elements.ts";
-import { priceText } from "../format.ts";
+import { LOCALE, priceText } from "../format.ts";
 import type { Alert } from "./watch.ts";
 import "./personal.css";
 
+/** Another digit is another alert. */
+const EXACT = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 20 });
 const TONE = { hertz: 880, seconds: 0.18, pause: 0.25, times: 2, volume: 0.2 };
 
 /** What an alert waits for, or what has happened. */
 export function alertText({ symbol, when, price, reached }: Alert): string {
   const [waits, has] = when === "above" ? [t`rises to`, t`rose to`] : [t`falls to`, t`fell to`];
   const now = reached ? t`: ${priceText(reached.spot)} CAD` : "";
-  return `${baseOf(symbol)} ${reached ? has : waits} ${priceText(price)}${now}`;
+  return `${baseOf(symbol)} ${reached ? has : waits} ${EXACT.format(price as `${number}`)}${now}`;
 }
 
 /** Tell it. */

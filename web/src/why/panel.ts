@@ -2,7 +2,7 @@
 
 import type { Candidate, Explanation, Quote } from "cadfeed-client";
 import { button, make, write } from "../elements.ts";
-import { priceText, sourceText } from "../format.ts";
+import { ageText, priceText, sourceText } from "../format.ts";
 import { ageOf, distanceOf, distanceText, ownPriceText, priceOf, reasonText, scaleOf, summaryOf } from "./words.ts";
 import "./why.css";
 
@@ -15,6 +15,8 @@ export class Panel {
   readonly #price = make("strong", "why-price");
   readonly #source = make("span", "why-source");
   readonly #summary = make("p", "why-summary");
+  /** When the feed made the explanation, and of what price: the quote above is newer. */
+  readonly #made = make("p", "why-made");
   readonly #body = document.createElement("tbody");
   readonly #scale = make("span", "why-scale");
   readonly #list = make("div", "why-list");
@@ -50,7 +52,7 @@ export class Panel {
     this.dialog.className = "why";
     this.dialog.setAttribute("aria-labelledby", title.id);
     this.dialog.setAttribute("closedby", "any");
-    this.dialog.append(head, this.#summary, this.#notice, this.#state, this.#list);
+    this.dialog.append(head, this.#summary, this.#made, this.#notice, this.#state, this.#list);
   }
 
   onAgain(again: () => void): void {
@@ -89,11 +91,14 @@ export class Panel {
     this.#list.style.setProperty("--band", String(Math.min(1, band)));
     this.#body.replaceChildren(...candidates.map((candidate, index) => rowOf(candidate, distances[index], scale)));
     this.showState("");
+    this.age();
   }
 
   /** The markets grow older until the feed is asked again. */
   age(): void {
     const { candidates, at } = this.#shown;
+    const taken = candidates.find(({ verdict }) => verdict === "taken");
+    write(this.#made, taken ? t`Explained ${ageText(performance.now() - at)} ago, at ${priceOf(taken)} CAD.` : "");
     for (const [index, candidate] of candidates.entries()) {
       const shown = this.#body.rows[index]?.querySelector<HTMLElement>(".why-age");
       if (shown) write(shown, ageOf(candidate, performance.now() - at));

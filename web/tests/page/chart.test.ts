@@ -3,6 +3,7 @@
 import { describe, expect } from "vitest";
 import type { Page } from "./browser.ts";
 import { CHROMIUM, it, PHONE } from "./browser.ts";
+import { covered } from "./covered.ts";
 import { countsOf } from "./leaks.ts";
 import type { Asked } from "./market.ts";
 import { SYMBOLS } from "./market.ts";
@@ -167,6 +168,44 @@ describe.skipIf(!CHROMIUM)("the chart", { timeout: TIMEOUT_MS }, () => {
       [500, false],
       [500, true],
     ]);
+  });
+
+  it("shows the candle under the pointer, also when the chart moves under it", async ({ visit }) => {
+    const page = await visit.open();
+    await openChart(page);
+    const { left, top, width, height } = await boxOf(page, ".chart-plot");
+    await page.focus(".chart-plot");
+    await page.mouse.move(left + width / 4, top + height / 2);
+    await expect.poll(() => value(page, "origin")).toBe("from the exchange's history");
+    const before = await value(page, "time");
+    for (let times = 0; times < 3; times += 1) await page.keyboard.press("-");
+    await expect.poll(() => value(page, "time")).not.toBe(before);
+    const after = await value(page, "time");
+    await page.mouse.move(left + width / 4, top + height / 2 + 2);
+    await page.waitForTimeout(100);
+    expect(await value(page, "time")).toBe(after);
+  });
+
+  it.for([
+    [320, "SHIB_CAD"],
+    [320, "BTC_CAD"],
+    [390, "SHIB_CAD"],
+    [768, "BTC_CAD"],
+  ] as const)("cuts no number off, %i px wide: %s", async ([width, symbol], { visit }) => {
+    const page = await visit.open("", { viewport: { width, height: 844 } });
+    await openChart(page, symbol);
+    await expect.poll(() => page.textContent(".chart-book")).toContain(" to ");
+    const texts = page.locator(".chart-book, .chart-values dd, .chart form span, .chart-price");
+    const cut = (all: Element[]) =>
+      all
+        .filter((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 2)
+        .filter((each) => getComputedStyle(each).display !== "inline")
+        .map((each) => each.textContent);
+    expect(await texts.evaluateAll(cut)).toEqual([]);
+    expect(await page.locator(".chart-values :is(dt, dd)").evaluateAll(covered)).toEqual([]);
+    expect(await page.locator("dialog.chart").evaluate((dialog) => dialog.scrollWidth <= dialog.clientWidth)).toBe(
+      true,
+    );
   });
 
   it.for(LOOKS)(

@@ -126,7 +126,7 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await shifts(page)).toEqual([]);
   });
 
-  it.for([320, 390, 1217, 1440])(
+  it.for([320, 390, 768, 1100, 1280, 1440])(
     "moves and covers nothing when a change has all its digits, %i px wide",
     async (width, { site, visit }) => {
       const page = await visit.open("", { viewport: { width, height: 860 }, script: WATCH_SHIFTS });
@@ -160,6 +160,24 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
   it("cuts no name off on a wide screen", async ({ visit }) => {
     const page = await visit.open("", { viewport: { width: 1600, height: 900 } });
     expect(await page.locator("#quotes .name").evaluateAll(cut)).toEqual([]);
+  });
+
+  it.for([320, 390, 768, 800, 1024, 1279])(
+    "cuts nothing off the strip of the day, %i px wide",
+    async (width, { visit }) => {
+      const page = await visit.open("", { viewport: { width, height: 860 } });
+      const moves = page.locator("#day button:visible");
+      await moves.first().waitFor();
+      expect(await page.locator("#day").evaluate((day) => day.scrollWidth <= day.clientWidth)).toBe(true);
+      expect(await moves.evaluateAll((all) => all.filter((each) => each.scrollWidth > each.clientWidth))).toEqual([]);
+      expect(await moves.count()).toBe(width < 704 ? 2 : width < 992 ? 4 : 6);
+    },
+  );
+
+  it.for([320, 390, 768, 1100, 1280])("covers nothing with six decimals, %i px wide", async (width, { visit }) => {
+    const page = await visit.open("?decimals=6", { viewport: { width, height: 860 } });
+    expect(await page.textContent('tr[data-symbol="BTC_CAD"] td.spot')).toMatch(/\.\d{6}$/);
+    expect(await page.locator(FIRST_CELLS).evaluateAll(covered)).toEqual([]);
   });
 
   it("keeps sort and filter in sight on a phone, and has one gain and one loss", async ({ visit }) => {
@@ -245,6 +263,8 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     await visit.is("live");
     expect(await visit.shown()).toEqual(["ETH_CAD"]);
     expect(await visit.query()).toBe("?favourites=1");
+    await page.fill("#filter", "btc");
+    await page.locator("#empty", { hasText: "No favourite matches “btc”." }).waitFor();
   });
 
   it("marks a price's direction until the next tick", async ({ visit }) => {

@@ -136,6 +136,8 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
     await dollars.fill("a lot");
     expect(await amount.inputValue()).toBe("");
     expect(await page.textContent(".tool-note")).toContain("Type a number");
+    await amount.fill("2");
+    expect(await dollars.getAttribute("aria-invalid")).toBe("false");
     await dollars.fill("5");
     site.market.unavailable.add("SHIB_CAD");
     site.cut();
@@ -186,6 +188,15 @@ describe.skipIf(!CHROMIUM)("the visitor's own tools", { timeout: TIMEOUT_MS }, (
     await page.keyboard.press("Enter");
     expect(await page.textContent(".tool-note")).toMatch(/^That is so already: it is [\d,.]+ CAD now\.$/);
     expect(await page.locator(".tool-list li").count()).toBe(0);
+    const now = await page.getByLabel("Price in CAD").getAttribute("placeholder");
+    await expect
+      .poll(() => visit.tick().then(() => page.getByLabel("Price in CAD").getAttribute("placeholder")))
+      .not.toBe(now);
+    await page.getByLabel("Price in CAD").fill("1234567.0000123456789");
+    expect(await page.textContent(".tool-note")).toBe("");
+    await page.keyboard.press("Enter");
+    expect(await page.textContent(".tool-list li span")).toBe("BTC rises to 1,234,567.0000123456789");
+    await page.getByRole("button", { name: /^Remove: / }).click();
     const spot = Number(site.market.spotOf("BTC_CAD"));
     for (const factor of [1.5, 1.6]) {
       await page.getByLabel("Price in CAD").fill(String(Math.round(spot * factor)));

@@ -50,6 +50,8 @@ describe.skipIf(!CHROMIUM)("the explanation of a price", { timeout: TIMEOUT_MS }
     expect(await page.locator('[data-verdict="taken"] .why-price').getAttribute("title")).toBe(
       "73 USDT at 1.37 CAD (kraken:USDTCAD)",
     );
+    // The price above the list is newer.
+    expect(await page.textContent(".why-made")).toMatch(/^Explained \ds ago, at 100\.010 CAD\.$/);
     const xs = await page
       .locator(".why-place i")
       .evaluateAll((dots) => dots.map((dot) => dot.getBoundingClientRect().left));
