@@ -294,7 +294,6 @@ class Ticks:
         raise SnapshotMoved(f"{TRIES} times")
 
     def _read_again(self, lease: Lease, until_ms: int) -> Stored:
-        self._calls.repeat(lambda: self._renew(lease), until_ms)
         stored = self._calls.repeat(self._table.stored, until_ms)
         if stored.epoch > lease.epoch:
             raise LeaseLost
