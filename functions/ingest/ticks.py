@@ -156,7 +156,6 @@ class Ticks:
             except LeaseLost:  # its holder renewed it just now, or this run's own answer was lost
                 if watched or attempt == TRIES:
                     raise
-        self._leased_seq = max(self._leased_seq, lease.seq)
         base = base_of(stored, lease, now_ms(), known=self._known, was_lost=not seen.epoch)
         self._sources.resume(base.snapshot.sources)
         self._past.begin(base.snapshot, now_ms())

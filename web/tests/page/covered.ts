@@ -1,4 +1,11 @@
-/** Texts that cannot be read because of other texts. */
+/** Texts that cannot be read: others lie on them, or they are cut off. */
+
+/** The texts of these elements that are wider than their place. Runs in the page. */
+export function cutOff(elements: Element[]): string[] {
+  return elements
+    .filter((each) => each.scrollWidth > each.clientWidth)
+    .map((each) => `${each.textContent}: ${each.scrollWidth} of ${each.clientWidth} px`);
+}
 
 /** The texts of these elements that overlap, or that lie outside their row. Runs in the page. */
 export function covered(elements: Element[]): string[] {

@@ -3,7 +3,7 @@
 import { describe, expect } from "vitest";
 import type { Page } from "./browser.ts";
 import { it as base, CHROMIUM, PHONE, TIMEOUT_MS } from "./browser.ts";
-import { covered } from "./covered.ts";
+import { covered, cutOff } from "./covered.ts";
 import { shifts, WATCH_SHIFTS } from "./shifts.ts";
 import type { Built } from "./site.ts";
 import { built } from "./site.ts";
@@ -74,8 +74,7 @@ describe.skipIf(!CHROMIUM)("the page in French", { timeout: TIMEOUT_MS }, () => 
       expect(cut).toEqual([]);
       await expect.poll(() => page.locator("#gains button:visible, #losses button:visible").count()).toBeGreaterThan(1);
       expect(await page.locator("#ups, #downs, #day button").evaluateAll(covered)).toEqual([]);
-      const moves = page.locator("#day button:visible");
-      expect(await moves.evaluateAll((all) => all.filter((each) => each.scrollWidth > each.clientWidth))).toEqual([]);
+      expect(await page.locator("#day button:visible").evaluateAll(cutOff)).toEqual([]);
       for (const [opener, dialog] of [
         ['tr[data-symbol="BTC_CAD"] .open', "chart"],
         [".chart-agreement", "why"],
@@ -85,11 +84,7 @@ describe.skipIf(!CHROMIUM)("the page in French", { timeout: TIMEOUT_MS }, () => 
         await visit.tick();
         expect(await visit.violations(`French ${dialog} ${name}`)).toEqual([]);
         expect(await page.locator(`dialog.${dialog} :is(tr > *, dd)`).evaluateAll(covered)).toEqual([]);
-        const tooWide = (all: Element[]) =>
-          all
-            .filter((each) => each.scrollWidth > each.clientWidth)
-            .map((each) => `${each.className} ${each.scrollWidth} of ${each.clientWidth} px`);
-        expect(await page.locator(`dialog.${dialog}, dialog.${dialog} form`).evaluateAll(tooWide)).toEqual([]);
+        expect(await page.locator(`dialog.${dialog}, dialog.${dialog} form`).evaluateAll(cutOff)).toEqual([]);
         expect(await englishIn(page, `dialog.${dialog}`)).toEqual([]);
       }
     },
