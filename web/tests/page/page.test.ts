@@ -176,6 +176,22 @@ describe.skipIf(!CHROMIUM)("the page", { timeout: TIMEOUT_MS }, () => {
     expect(await page.locator(FIRST_CELLS).evaluateAll(covered)).toEqual([]);
   });
 
+  it.for([1280, 1360, 1600])("aligns prices on their decimal points, %i px wide", async (width, { visit }) => {
+    const page = await visit.open("", { viewport: { width, height: 860 } });
+    for (const column of ["spot", "bid", "ask", "change"]) {
+      const points = await page.locator(`#quotes tr:nth-child(-n + 12) td.${column}`).evaluateAll((cells) =>
+        cells.map((cell) => {
+          const text = cell.firstChild as Text;
+          const range = document.createRange();
+          range.setStart(text, text.data.indexOf("."));
+          range.setEnd(text, text.data.indexOf(".") + 1);
+          return Math.round(range.getBoundingClientRect().left);
+        }),
+      );
+      expect(Math.max(...points) - Math.min(...points), column).toBeLessThanOrEqual(1);
+    }
+  });
+
   it("keeps sort and filter in sight on a phone, and has one gain and one loss", async ({ visit }) => {
     const page = await visit.open("", { viewport: PHONE });
     const moves = page.locator("#day button:visible");
